@@ -1,0 +1,24 @@
+// millrace listen [port]: a receiver that prints what arrives and answers 200. For a first look; it stores nothing.
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** Listens on loopback, on `port`, 0 for any. Resolves with the URL once it does. */
+export async function listen(port: number, print: (line: string) => void): Promise<string> {
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk) => chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8')
+      const { 'millrace-position': position } = request.headers
+      const late = position ? ` ${(Date.now() - Number(position) / 1000).toFixed(1)} ms after` : ''
+      if (request.method === 'POST') print(`received${late} publishing: ${body}`)
+      response.end()
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}

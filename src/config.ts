@@ -1,0 +1,110 @@
+// The only reader of the environment: read once, every problem reported at once. Beside each key its default and bounds.
+// A secret may come from a file: NAME_FILE holds the path (docker's secrets).
+
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+const flag = (value: boolean) => Type.Boolean({ default: value })
+const whole = (value: number, minimum: number, maximum: number) =>
+  Type.Integer({ default: value, minimum, maximum })
+const day = 86_400_000
+
+const Environment = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
+  PORT: whole(8080, 0, 65_535),
+  /** A PostgreSQL of your own, 15 or newer; without it an embedded one runs in MILLRACE_DATA_DIR. */
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  MILLRACE_DATA_DIR: Type.String({ default: '.millrace', minLength: 1 }),
+  /** May do everything, for every tenant. Without it one is made at the first start, in the data directory. */
+  MILLRACE_ADMIN_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
+  /** 32 bytes in hex or base64 that encrypt the secrets of integrations. Without it one is made likewise. */
+  MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
+  /** Lets callback URLs resolve to loopback and private addresses. */
+  MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
+  MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
+  /** The first retry's delay; it doubles ten times. */
+  MILLRACE_RETRY_BASE_MS: whole(1_200, 1, 60_000),
+  MILLRACE_DELIVERY_TIMEOUT_MS: whole(30_000, 10, 300_000),
+  /** Integrations that one worker advances at once. */
+  MILLRACE_WORKER_CONCURRENCY: whole(50, 1, 1_000),
+  /** How long a frozen worker keeps its integrations from the others. */
+  MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
+  MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
+  MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
+    default: 'info',
+  }),
+})
+
+export type Config = Static<typeof Environment>
+
+/** Bounds that no operator has a reason to move. */
+export const limits = {
+  /** What one append statement carries, and what waits for it; beyond that a publisher gets 503. */
+  batchEvents: 500,
+  batchBytes: 2 * 1024 * 1024,
+  queueEvents: 10_000,
+  queueBytes: 64 * 1024 * 1024,
+  /** Headers and identifiers of an event. */
+  textLength: 255,
+  integrationsPerTenant: 10,
+  rejectedEvents: 30,
+  retries: 10,
+  /** What is read of a target's response, and what of it is kept in logs. */
+  responseBytes: 64 * 1024,
+  responseKept: 512,
+  /** Events read from the log and not yet settled, per integration. */
+  windowEvents: 500,
+  windowBytes: 16 * 1024 * 1024,
+  maxInFlight: 16,
+  configurationBytes: 256 * 1024,
+  partitionsAheadDays: 7,
+  shutdownMs: 9_000,
+  millisecondsPerDay: day,
+} as const
+
+/** Reads the configuration. Throws one Error that lists every bad and every unknown key, and never a value of a secret. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const problems: string[] = []
+  const given: Record<string, unknown> = {}
+  for (const key of Object.keys(Environment.properties)) {
+    const value = readValue(environment, key, problems)
+    if (value !== undefined && value !== '') given[key] = value
+  }
+  for (const key of Object.keys(environment)) {
+    const name = key.replace(/_FILE$/, '')
+    if (key.startsWith('MILLRACE_') && !(name in Environment.properties)) {
+      problems.push(`${key} is not a setting of millrace${didYouMean(name)}`)
+    }
+  }
+  const config = Value.Convert(Environment, Value.Default(Environment, given)) as Config
+  for (const error of Value.Errors(Environment, config)) {
+    problems.push(`${error.instancePath.slice(1)} ${error.message}`)
+  }
+  if (problems.length > 0) {
+    throw new Error(
+      `The configuration has ${problems.length} fault(s):\n  ${problems.join('\n  ')}`,
+    )
+  }
+  return { ...config, MILLRACE_DATA_DIR: path.resolve(config.MILLRACE_DATA_DIR) }
+}
+
+function readValue(environment: NodeJS.ProcessEnv, key: string, problems: string[]) {
+  const file = environment[`${key}_FILE`]
+  if (!file) return environment[key]
+  if (environment[key]) problems.push(`${key} and ${key}_FILE are both set: set one`)
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    problems.push(`${key}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    return undefined
+  }
+}
+
+function didYouMean(name: string): string {
+  const words = new Set(name.split('_'))
+  const shared = (key: string) => key.split('_').filter((word) => words.has(word)).length
+  const [closest] = Object.keys(Environment.properties).sort((a, b) => shared(b) - shared(a))
+  return closest && shared(closest) > 1 ? `; did you mean ${closest}?` : ''
+}

@@ -1,0 +1,14 @@
+// Names and payload types of the jobs. Who enqueues one knows these, never the handler.
+
+/** Which cursor a job advances. */
+export type AdvanceJob = { tenant: string; consumer: string; run: number }
+
+export const tasks = {
+  /** Delivers to one consumer until there is nothing more to send, or its time slice is over. */
+  advance: 'advance',
+} as const
+
+/** One waiting job per cursor for a wake-up and one for a retry: neither can replace the other. */
+export function jobKey(purpose: 'wake' | 'retry', job: AdvanceJob): string {
+  return `${purpose}:${job.tenant}/${job.consumer}/${job.run}`
+}

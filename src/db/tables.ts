@@ -1,0 +1,93 @@
+// Row types of the tables, as kysely sees them. Positions are JavaScript numbers: microseconds stay exact until 2255.
+
+import type { ColumnType, Generated } from 'kysely'
+
+/** jsonb that is written as text. */
+type Document = ColumnType<Record<string, unknown>, string, string>
+
+export type Tables = {
+  event: {
+    tenant: string
+    position: number
+    name: string
+    entity_id: string
+    idempotency_key: string
+    team: string
+    service: string
+    correlation_ids: Record<string, string>
+    payload_bytes: number
+    /** The text of the payload, never parsed: see db/pool. */
+    payload: string
+  }
+  config_log: {
+    tenant: string
+    position: number
+    kind: string
+    id: string
+    version: number
+    action: string
+    status: 'running' | 'stopped' | 'removed'
+    actor: string
+    reason: string
+    document: Document | null
+  }
+  integration: {
+    tenant: string
+    id: string
+    version: number
+    status: 'running' | 'stopped'
+    document: Document
+    created_position: number
+    changed_position: number
+  }
+  cursor: {
+    tenant: string
+    consumer: string
+    run: Generated<number>
+    read_position: number
+    unresolved: Generated<number[]>
+    attempts: Generated<number>
+    retry_at: Date | null
+    owner: string | null
+    epoch: Generated<number>
+    lease_until: Date | null
+  }
+  receipt: {
+    tenant: string
+    position: number
+    consumer: string
+    run: number
+    version: number
+    from_position: number
+    to_position: number
+    delivered: number
+    rejected: number
+    filtered: number
+    latency_ms_histogram: number[]
+  }
+  attempt: {
+    tenant: string
+    position: number
+    consumer: string
+    run: number
+    event_position: number
+    attempt: number
+    outcome: 'rejected' | 'refused' | 'unavailable'
+    status: number | null
+    reason: string
+    response: string | null
+  }
+  rejected_event: {
+    tenant: string
+    consumer: string
+    id: Generated<string>
+    event_position: number
+    name: string
+    entity_id: string
+    idempotency_key: string
+    payload: string
+    status: number
+    response: string
+    rejected_at: Generated<Date>
+  }
+}

@@ -1,0 +1,18 @@
+// When a failed delivery is tried again (SPEC 4). Pure: time and chance are arguments.
+
+import { limits } from '../config.ts'
+
+/**
+ * Milliseconds until retry number `retry` (1 to 10), undefined after the last one: `baseMs` doubling, ±10 % jitter, so
+ * that 1.2 s gives ten retries in about 20 minutes. What the target asked for (`retryAfterMs`) is honoured where it is
+ * longer, up to the longest delay of the schedule. `chance` is in [0, 1).
+ */
+export function retryDelayMs(
+  retry: number,
+  options: { baseMs: number; chance: number; retryAfterMs?: number | undefined },
+): number | undefined {
+  if (retry > limits.retries) return undefined
+  const delay = options.baseMs * 2 ** (retry - 1) * (0.9 + 0.2 * options.chance)
+  const longest = options.baseMs * 2 ** (limits.retries - 1) * 1.1
+  return Math.round(Math.max(delay, Math.min(options.retryAfterMs ?? 0, longest)))
+}

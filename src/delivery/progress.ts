@@ -1,0 +1,64 @@
+// What a run has settled since its last step, for the receipt.
+
+import type { LoggedEvent } from '../log/event.ts'
+import type { Leased, Step } from './cursor.ts'
+
+const BUCKETS = 20
+
+export type Progress = {
+  delivered(event: LoggedEvent, nowMs: number): void
+  rejected(): void
+  filtered(count: number): void
+  /** Events settled since the last step. */
+  count(): number
+  /** The step up to here; counting begins anew. */
+  step(state: Pick<Step, 'readPosition' | 'unresolved' | 'attempts'>): Step
+}
+
+/** Begins where the cursor stood when it was leased. */
+export function createProgress(leased: Leased): Progress {
+  let settledThrough = lowWaterMark(leased.readPosition, leased.unresolved)
+  let counts = noCounts()
+
+  return {
+    delivered(event, nowMs) {
+      counts.delivered++
+      const bucket = latencyBucket(nowMs - event.position / 1000)
+      counts.latencyHistogram[bucket] = (counts.latencyHistogram[bucket] ?? 0) + 1
+    },
+    rejected() {
+      counts.rejected++
+    },
+    filtered(count) {
+      counts.filtered += count
+    },
+    count: () => counts.delivered + counts.rejected + counts.filtered,
+    step(state) {
+      const fromPosition = settledThrough
+      const toPosition = lowWaterMark(state.readPosition, state.unresolved)
+      const step = { ...state, ...counts, version: leased.version, fromPosition, toPosition }
+      settledThrough = toPosition
+      counts = noCounts()
+      return step
+    },
+  }
+}
+
+/** Everything up to here is settled. */
+function lowWaterMark(readPosition: number, [oldest]: number[]): number {
+  return oldest === undefined ? readPosition : oldest - 1
+}
+
+/** 0 for up to 1 ms, 1 for up to 2, 2 for up to 4, …; the last bucket is everything slower. */
+function latencyBucket(milliseconds: number): number {
+  return Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log2(Math.max(1, milliseconds)))))
+}
+
+function noCounts() {
+  return {
+    delivered: 0,
+    rejected: 0,
+    filtered: 0,
+    latencyHistogram: Array.from({ length: BUCKETS }, () => 0),
+  }
+}

@@ -1,0 +1,101 @@
+// From "there are new events" to a run. After the commit, never in it: NOTIFY takes a server-wide lock through the commit
+// (at 2 ms commits it cut 64 writers from 14,685 to 384 transactions/s). Wake-ups are coalesced: the first at once, the
+// next 20 ms later at the earliest. They are only speed: what is missed here the sweep finds.
+
+import type pg from 'pg'
+import { tasks } from '../db/jobs.ts'
+import { channels } from '../db/listen.ts'
+import type { Logger } from '../logger.ts'
+
+const COALESCE_MS = 20
+
+// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The job's key is that of
+// jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never doubled.
+const wake = (condition: string) => `
+  with due as (
+    select
+      cursor.tenant, cursor.consumer, cursor.run,
+      coalesce(cursor.lease_until > clock_timestamp(), false) as is_advancing
+    from cursor
+    join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+    where integration.status = 'running'
+      and (cursor.retry_at is null or cursor.retry_at <= clock_timestamp())
+      and ${condition}
+  ),
+  notified as (
+    select pg_notify('${channels.wake}', tenant)
+    from due
+    where is_advancing
+    group by tenant
+  ),
+  queued as (
+    select from graphile_worker.add_jobs((
+      select coalesce(
+        array_agg((
+          '${tasks.advance}',
+          json_build_object('tenant', tenant, 'consumer', consumer, 'run', run),
+          null, null, null,
+          format('wake:%s/%s/%s', tenant, consumer, run),
+          null, null
+        )::graphile_worker.job_spec),
+        '{}'
+      )
+      from due
+      where not is_advancing
+    ))
+  )
+  select
+    (select count(*)::integer from notified) as notified,
+    (select count(*)::integer from queued) as queued`
+
+/** $1: tenants that have new events. */
+export const wakeTenants = wake('cursor.tenant = any($1::text[])')
+
+const IS_BEHIND = `(
+  cursor.unresolved <> '{}'
+  or exists (
+    select from event
+    where event.tenant = cursor.tenant and event.position > cursor.read_position
+  )
+)`
+
+/** Everything that is behind and that nobody advances: the sweep. */
+export const wakeSleepers = wake(`
+  (cursor.lease_until is null or cursor.lease_until < clock_timestamp()) and ${IS_BEHIND}`)
+
+/** $1 tenant, $2 consumer: one consumer, if it is behind: what a run asks after it has let go. */
+export const wakeIfBehind = wake(`cursor.tenant = $1 and cursor.consumer = $2 and ${IS_BEHIND}`)
+
+export type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
+
+/** Wakes consumers through the pool given, one statement at a time. Errors are logged: the sweep makes good for them. */
+export function createWaker(pool: pg.Pool, logger: Logger): Waker {
+  const tenants = new Set<string>()
+  let busy = false
+
+  return {
+    wake(tenant) {
+      tenants.add(tenant)
+      if (!busy) void flush()
+    },
+    halt(tenant, consumer) {
+      pool
+        .query('select pg_notify($1, $2)', [channels.halt, `${tenant}/${consumer}`])
+        .catch((error: Error) => logger.warn({ reason: error.message }, 'halt not notified'))
+    },
+  }
+
+  async function flush(): Promise<void> {
+    busy = true
+    while (tenants.size > 0) {
+      const batch = [...tenants]
+      tenants.clear()
+      const pause = new Promise((resolve) => setTimeout(resolve, COALESCE_MS))
+      await pool
+        .query({ name: 'wake_tenants', text: wakeTenants, values: [batch] })
+        .catch((error: Error) => logger.warn({ reason: error.message }, 'tenants not woken'))
+      await pause
+    }
+    busy = false
+  }
+}

@@ -1,0 +1,92 @@
+// The sliding window of one consumer: events read from the log and not yet settled. At most one of an entity is in flight,
+// so an entity's events leave in the order of the log, and a slow answer holds back its own entity only. Pure: no time,
+// no database, no network.
+
+import { entityOf, type LoggedEvent } from '../log/event.ts'
+
+export type Window = {
+  /** Adds events in the order of the log. */
+  push(events: LoggedEvent[]): void
+  /** The oldest event whose entity has none in flight; from now on it is in flight. */
+  next(): LoggedEvent | undefined
+  /** An event in flight is settled for good (delivered, or kept as rejected). */
+  settle(event: LoggedEvent): void
+  /** An event in flight was not taken: it is the next of its entity again. */
+  giveBack(event: LoggedEvent): void
+  /** Positions that are not settled, oldest first, in flight or not. */
+  unresolved(): number[]
+  readonly size: number
+  readonly bytes: number
+  readonly inFlight: number
+}
+
+export function createWindow(): Window {
+  // A Map keeps the order of insertion, which is the order of the log.
+  const unsettled = new Map<number, LoggedEvent>()
+  /** By entity, oldest first; the head is ready or in flight. */
+  const lanes = new Map<string, LoggedEvent[]>()
+  /** Heads of lanes that are not in flight, oldest first. */
+  const ready: LoggedEvent[] = []
+  let bytes = 0
+  let inFlight = 0
+
+  return {
+    push(events) {
+      for (const event of events) {
+        unsettled.set(event.position, event)
+        bytes += event.payload.length
+        const lane = lanes.get(laneOf(event))
+        if (lane) lane.push(event)
+        else {
+          lanes.set(laneOf(event), [event])
+          ready.push(event)
+        }
+      }
+    },
+    next() {
+      const event = ready.shift()
+      if (event) inFlight++
+      return event
+    },
+    settle(event) {
+      inFlight--
+      unsettled.delete(event.position)
+      bytes -= event.payload.length
+      const lane = lanes.get(laneOf(event)) as LoggedEvent[]
+      lane.shift()
+      const [head] = lane
+      if (head) insert(head)
+      else lanes.delete(laneOf(event))
+    },
+    giveBack(event) {
+      inFlight--
+      insert(event)
+    },
+    unresolved: () => [...unsettled.keys()],
+    get size() {
+      return unsettled.size
+    },
+    get bytes() {
+      return bytes
+    },
+    get inFlight() {
+      return inFlight
+    },
+  }
+
+  /** Keeps `ready` sorted, so that with one in flight at a time the whole stream leaves in order. */
+  function insert(event: LoggedEvent): void {
+    let low = 0
+    let high = ready.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((ready[middle] as LoggedEvent).position < event.position) low = middle + 1
+      else high = middle
+    }
+    ready.splice(low, 0, event)
+  }
+}
+
+function laneOf(event: LoggedEvent): string {
+  return `${entityOf(event.name)}\n${event.entityId}`
+}

@@ -1,0 +1,137 @@
+// Webhooks: one POST an event over kept-alive connections, with the headers of Standard Webhooks. The payload's text goes
+// into the body untouched. What a status means is SPEC's: any 2xx acknowledges, 400 rejects, 403 and 410 refuse, anything
+// else (redirects included, which are not followed) is tried again.
+
+import net from 'node:net'
+import { Agent, type Dispatcher } from 'undici'
+import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
+
+export type WebhookOptions = {
+  url: string
+  apiKey?: string | undefined
+  /** From the first byte sent to the last byte read. */
+  timeoutMs: number
+  allowPrivateTargets: boolean
+  /** Read at most this much of an answer; a longer one is a failure. */
+  responseBytes: number
+  /** Keep this much of it, in characters. */
+  responseKept: number
+}
+
+/**
+ * The connections of a process. Not bounded here: each integration's in-flight limit bounds its own, so that a slow
+ * target takes nothing from another one of the same host.
+ */
+export function createAgent(options: { allowPrivateTargets: boolean }): Agent {
+  const lookup = options.allowPrivateTargets ? {} : { lookup: publicLookup }
+  return new Agent({
+    connect: { timeout: 10_000, ...lookup },
+    keepAliveTimeout: 10_000,
+    pipelining: 1,
+    maxHeaderSize: 16_384,
+  })
+}
+
+/** A destination that POSTs to a URL. `agent` is shared, and closed by its owner. */
+export function createWebhook(agent: Agent, options: WebhookOptions): Destination {
+  const url = new URL(options.url)
+  const host = hostOf(url)
+  // A literal address is never looked up, so the agent's lookup cannot refuse it.
+  const forbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
+  const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
+  const target = { origin: url.origin, path: url.pathname + url.search, method: 'POST' as const }
+
+  return {
+    async send(event) {
+      if (forbidden) return { kind: 'unavailable', reason: `${host} is not a public address` }
+      try {
+        const answer = await agent.request({
+          ...target,
+          headers: { ...authorization, ...headersOf(event) },
+          body: bodyOf(event),
+          signal: AbortSignal.timeout(options.timeoutMs),
+          headersTimeout: options.timeoutMs,
+          bodyTimeout: options.timeoutMs,
+        })
+        const body = await readBounded(answer.body, options.responseBytes)
+        if (body === undefined) {
+          const reason = `the response is larger than ${options.responseBytes} bytes`
+          return { kind: 'unavailable', status: answer.statusCode, reason }
+        }
+        return judge(answer, body.toString('utf8').slice(0, options.responseKept))
+      } catch (error) {
+        return { kind: 'unavailable', reason: describe(error, options.timeoutMs) }
+      }
+    },
+  }
+}
+
+/** The body of a webhook: the payload stands in it byte for byte as it was published. */
+export function bodyOf(event: OutgoingEvent): string {
+  return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
+}
+
+function headersOf(event: OutgoingEvent): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'Millrace',
+    // The same for an event in every retry and replay.
+    'webhook-id': `msg_${event.tenant}_${event.position}`,
+    'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+    // Headers are bytes: the key leaves as the UTF-8 bytes in which it came.
+    'idempotency-key': Buffer.from(event.idempotencyKey, 'utf8').toString('latin1'),
+    'millrace-position': String(event.position),
+  }
+}
+
+function judge(answer: Dispatcher.ResponseData, response: string): Outcome {
+  const { statusCode: status, headers } = answer
+  if (status >= 200 && status < 300) return { kind: 'delivered', status }
+  const reason = `HTTP status code ${status}`
+  if (status === 400) return { kind: 'rejected', status, reason, response }
+  if (status === 403 || status === 410) return { kind: 'refused', status, reason, response }
+  const honoured = status === 429 || status === 503
+  const retryAfterMs = honoured ? parseRetryAfter(headers['retry-after'], Date.now()) : undefined
+  return {
+    kind: 'unavailable',
+    status,
+    reason,
+    response,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+}
+
+/** Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined where it is neither. */
+export function parseRetryAfter(
+  header: string | string[] | undefined,
+  now: number,
+): number | undefined {
+  if (typeof header !== 'string') return undefined
+  if (/^\d+$/.test(header)) return Number(header) * 1000
+  const date = Date.parse(header)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}
+
+/** The whole body, or undefined where it is longer than `limit`: then the connection is given up. */
+async function readBounded(
+  body: Dispatcher.ResponseData['body'],
+  limit: number,
+): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > limit) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function describe(error: unknown, timeoutMs: number): string {
+  const { name, code, message } = error as NodeJS.ErrnoException
+  if (name === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return `no complete answer within ${timeoutMs} ms`
+  }
+  return message || code || name
+}

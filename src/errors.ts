@@ -1,0 +1,51 @@
+// The catalogue of errors that a client may see: a stable code, its HTTP status, and a message that says what is wrong
+// and what to do. Everything else that is thrown is a bug or an outage, and a client sees `internal_error` only.
+
+const STATUSES = {
+  invalid_request: 400,
+  idempotency_key_reused: 400,
+  too_many_integrations: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  payload_too_large: 413,
+  internal_error: 500,
+  overloaded: 503,
+  unavailable: 503,
+} as const
+
+export type ErrorCode = keyof typeof STATUSES
+
+/** One fault of a request: the header, field or parameter, and the reason in words. */
+export type Fault = { field: string; code: string; message: string }
+
+type Options = { details?: Fault[]; retryAfterSeconds?: number; cause?: unknown }
+
+/** An error whose message may reach the client. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly details: Fault[]
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: Options = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = code
+    this.status = STATUSES[code]
+    this.details = options.details ?? []
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** One fault of a field. */
+export function fault(field: string, code: string, reason: string): Fault {
+  return { field, code, message: `${field} ${reason}` }
+}
+
+/** `invalid_request` with these faults, all of them in its message. */
+export function invalid(details: Fault[], cause?: unknown): MillraceError {
+  const message = details.map((detail) => detail.message).join('; ')
+  return new MillraceError('invalid_request', `${message}.`, { details, cause })
+}

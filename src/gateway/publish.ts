@@ -1,0 +1,110 @@
+// Turns a publish request into an event, or says everything that is wrong with it. The body is parsed to be checked and
+// for nothing else: what is stored and sent is the bytes.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { limits } from '../config.ts'
+import { type Fault, fault, invalid } from '../errors.ts'
+import { isObject, parseJson } from '../json.ts'
+import { isEventName, isTenant, type NewEvent } from '../log/event.ts'
+
+const CORRELATION_TYPES = ['order_id', 'customer_id']
+
+/** Headers of a publish request and what they are in an event (SPEC 2). */
+const REQUIRED = ['team', 'service', 'entity-id', 'tenant', 'idempotency-key'] as const
+
+/**
+ * The event of `POST /events/{name}`. Throws `invalid_request` with a detail for each fault of the name, the headers
+ * and the body.
+ */
+export function eventOf(name: string, headers: IncomingHttpHeaders, body: Buffer): NewEvent {
+  const faults: Fault[] = []
+  if (!isEventName(name)) {
+    const rule = 'must be <entity>.<action> of letters, digits, _ and -, like order.created'
+    faults.push(fault('event_name', 'invalid', rule))
+  }
+  const read = (header: string) => readHeader(headers, header, faults)
+  const [team, service, entityId, tenant, idempotencyKey] = REQUIRED.map(read) as string[]
+  if (tenant && !isTenant(tenant)) {
+    faults.push(fault('tenant', 'invalid', 'must be 1 to 63 letters, digits, _ and -'))
+  }
+  const correlationIds = readCorrelationIds(headers['correlation-ids'], faults)
+  checkPayload(body, faults)
+  if (faults.length > 0) throw invalid(faults)
+  return {
+    tenant: tenant as string,
+    name,
+    entityId: entityId as string,
+    idempotencyKey: idempotencyKey as string,
+    team: team as string,
+    service: service as string,
+    correlationIds,
+    payload: body,
+  }
+}
+
+function readHeader(headers: IncomingHttpHeaders, name: string, faults: Fault[]): string {
+  const text = decodeHeader(headers[name] as string | undefined)
+  if (text === undefined) faults.push(fault(name, 'invalid', 'is not valid UTF-8'))
+  else if (text === '') faults.push(fault(name, 'required', 'is missing or empty'))
+  else if (text.length > limits.textLength) {
+    faults.push(fault(name, 'too_long', `is longer than ${limits.textLength} characters`))
+  } else if (hasControlCharacter(text)) {
+    faults.push(fault(name, 'invalid', 'has a control character'))
+  } else return text
+  return ''
+}
+
+/** node:http gives each byte of a header as one character; what is beyond ASCII must be UTF-8. */
+function decodeHeader(header = ''): string | undefined {
+  if (!/[\u0080-\uffff]/.test(header)) return header
+  const text = Buffer.from(header, 'latin1').toString('utf8')
+  return text.includes('\ufffd') ? undefined : text
+}
+
+function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text)
+}
+
+function isPlainText(text: string): boolean {
+  return text.length <= limits.textLength && text.isWellFormed() && !hasControlCharacter(text)
+}
+
+function readCorrelationIds(header: string | string[] | undefined, faults: Fault[]): string {
+  if (header === undefined || header === '') return '{}'
+  const before = faults.length
+  const refuse = (code: string, reason: string) =>
+    faults.push(fault('correlation-ids', code, reason))
+  const parsed = parseJson(Buffer.from(String(header), 'latin1'))
+  if ('fault' in parsed || !isObject(parsed.value)) {
+    refuse('invalid', 'must be a JSON object of strings, like {"order_id":"…"}')
+    return '{}'
+  }
+  for (const [type, id] of Object.entries(parsed.value)) {
+    if (!CORRELATION_TYPES.includes(type)) {
+      refuse(
+        'unknown_type',
+        `has the unknown type ${quote(type)}; known: ${CORRELATION_TYPES.join(', ')}`,
+      )
+    } else if (typeof id !== 'string' || !isPlainText(id)) {
+      refuse('invalid', `must have a string of at most ${limits.textLength} characters as ${type}`)
+    }
+  }
+  return faults.length === before ? JSON.stringify(parsed.value) : '{}'
+}
+
+function checkPayload(body: Buffer, faults: Fault[]): void {
+  const parsed = parseJson(body)
+  if ('fault' in parsed) faults.push(parsed.fault)
+  else if (!isObject(parsed.value)) {
+    const kind = Array.isArray(parsed.value) ? 'an array' : `a ${jsonType(parsed.value)}`
+    faults.push(fault('body', 'not_an_object', `is ${kind}; it must be one JSON object`))
+  }
+}
+
+function jsonType(value: unknown): string {
+  return value === null ? 'null' : typeof value
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 40))
+}

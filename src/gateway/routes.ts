@@ -1,0 +1,93 @@
+// POST /events/{event_name}: the event gateway (SPEC 2).
+
+import { Type } from 'typebox'
+import { limits } from '../config.ts'
+import { fault, MillraceError } from '../errors.ts'
+import { requireScope } from '../http/authenticate.ts'
+import { readBody } from '../http/body.ts'
+import type { Parameter, Route } from '../http/route.ts'
+import type { Publisher } from '../log/batch.ts'
+import { timeOf } from '../log/position.ts'
+import { eventOf } from './publish.ts'
+
+const Published = Type.Object({
+  position: Type.Integer({ description: 'The place in the log: the microsecond of publication.' }),
+  published_at: Type.String({ format: 'date-time', description: 'The position as a time, UTC.' }),
+  duplicate: Type.Boolean({
+    description: 'Whether this key was published before; then nothing was appended.',
+  }),
+})
+
+const Payload = Type.Object({}, { description: 'One JSON object, passed on byte for byte.' })
+
+const header = (name: string, description: string, example: string): Parameter => ({
+  in: 'header',
+  name,
+  description,
+  required: true,
+  schema: Type.String({ minLength: 1, maxLength: limits.textLength }),
+  example,
+})
+
+/** The routes of the gateway. `maxEventBytes` is the largest payload. */
+export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/events/:event_name',
+      scope: 'publish',
+      family: 'gateway',
+      operationId: 'publishEvent',
+      summary: 'Publish a domain event.',
+      description:
+        'Answers 201 after the event is durably committed. The idempotency key is unique per tenant and event name: the ' +
+        'same key again with the same payload answers with the first position, with another payload 400. ' +
+        `The payload is at most ${maxEventBytes} bytes.`,
+      parameters: [
+        {
+          in: 'path',
+          name: 'event_name',
+          description: '<entity>.<action>',
+          required: true,
+          schema: Type.String({ maxLength: 255 }),
+          example: 'order.created',
+        },
+        header('team', 'The team that publishes.', 'team-inventory'),
+        header('service', 'The service that calls.', 'inventory-manager'),
+        header('entity-id', "The event's main entity.", '000816c3-e9b2-440b-8d27-dfaa4cae00ef'),
+        header('tenant', 'The tenant.', 'dodici'),
+        header('idempotency-key', 'Unique per event.', '123816c3-e9b2-440b-8d27-dfaa4cae0bbc'),
+        {
+          ...header('correlation-ids', 'A JSON object of strings: order_id, customer_id.', '{}'),
+          required: false,
+        },
+      ],
+      body: Payload,
+      responses: {
+        201: { description: 'The event is stored.', schema: Published },
+        400: { description: 'The request is at fault, or `idempotency_key_reused`; see details.' },
+        401: { description: 'No token, or an unknown one.' },
+        403: { description: 'The token may not publish this.' },
+        413: { description: 'The payload is too large.' },
+        500: { description: 'The event was not stored.' },
+        503: { description: 'The event was not stored; try again after `Retry-After`.' },
+      },
+      async handle(context) {
+        const body = await readBody(context.req, maxEventBytes)
+        const event = eventOf(context.params['event_name'] as string, context.req.headers, body)
+        requireScope(context.state.identity, event.tenant, 'publish')
+        const { outcome, position } = await publisher.publish(event)
+        if (outcome === 'key_reused') throw keyReused(position)
+        context.status = 201
+        context.type = 'application/json'
+        context.body = `{"position":${position},"published_at":"${timeOf(position)}","duplicate":${outcome === 'duplicate'}}`
+      },
+    },
+  ]
+}
+
+function keyReused(position: number): MillraceError {
+  const reason = `was used with another payload, at position ${position}`
+  const details = [fault('idempotency-key', 'idempotency_key_reused', reason)]
+  return new MillraceError('idempotency_key_reused', `The idempotency key ${reason}.`, { details })
+}

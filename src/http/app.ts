@@ -1,0 +1,65 @@
+// The HTTP application: routes as values become a koa router. Each request gets an id, an identity where its route asks
+// for one, and an error in the shape of its family.
+
+import { randomUUID } from 'node:crypto'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { type Authenticate, identify } from './authenticate.ts'
+import { problemOf } from './problem.ts'
+import type { Family, RequestContext, Route } from './route.ts'
+
+/** Builds the application. `isDraining` tells whether connections are to be closed after their answer. */
+export function createApp(
+  routes: Route[],
+  options: { authenticate: Authenticate; isDraining: () => boolean; logger: Logger },
+): Koa {
+  const app = new Koa()
+  const router = new Router()
+  for (const route of routes) {
+    router[route.method](route.path, async (context) => {
+      if (route.scope !== 'public') {
+        context.state.identity = identify(context.req, options.authenticate)
+      }
+      await route.handle(context as unknown as RequestContext)
+    })
+  }
+
+  app.use(async (context, next) => {
+    const requestId = randomUUID()
+    context.state.requestId = requestId
+    context.set('x-request-id', requestId)
+    if (options.isDraining()) context.set('connection', 'close')
+    try {
+      await next()
+      if (context.body == null) refuseUnrouted(context.status)
+    } catch (error) {
+      const family = familyOf(context.path)
+      const problem = problemOf(error, { family, requestId, logger: options.logger })
+      context.status = problem.status
+      context.set(problem.headers)
+      if (!context.req.complete) context.set('connection', 'close')
+      context.body = problem.body
+    }
+  })
+  app.use(router.routes())
+  app.use(router.allowedMethods())
+  // What koa itself reports: a socket that broke while it was answered. Nothing is lost by it.
+  app.on('error', (error: Error) =>
+    options.logger.debug({ reason: error.message }, 'answer not sent'),
+  )
+  return app
+}
+
+/** No route answered: koa says 404, or its router 405 or 501 with the methods that the path has in `allow`. */
+function refuseUnrouted(status: number): void {
+  if (status === 404) throw new MillraceError('not_found', 'There is no such path.')
+  if (status === 405 || status === 501) {
+    throw new MillraceError('method_not_allowed', 'The path does not have this method.')
+  }
+}
+
+function familyOf(path: string): Family {
+  return path.startsWith('/events') ? 'gateway' : 'configuration'
+}

@@ -1,0 +1,75 @@
+// GET /openapi.json: the OpenAPI 3.1 document, made from the same routes that are served.
+
+import type { TSchema } from 'typebox'
+import { ConfigurationProblem, GatewayProblem } from './problem.ts'
+import type { Route } from './route.ts'
+
+const problems = { gateway: 'GatewayProblem', configuration: 'ConfigurationProblem' } as const
+
+/** The route that serves the document of `routes`. */
+export function openApiRoute(routes: Route[]): Route {
+  const document = openApiDocument(routes)
+  return {
+    method: 'get',
+    path: '/openapi.json',
+    scope: 'public',
+    family: 'configuration',
+    operationId: 'getOpenApi',
+    summary: 'This document.',
+    responses: { 200: { description: 'OpenAPI 3.1.' } },
+    handle(context) {
+      context.body = document
+    },
+  }
+}
+
+/** The document as a value. */
+export function openApiDocument(routes: Route[]): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method]: operationOf(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Millrace',
+      version: '0.1.0',
+      description: 'A self-hosted event stream: publish events, configure what receives them.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: { GatewayProblem, ConfigurationProblem },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+    },
+  }
+}
+
+function operationOf(route: Route): object {
+  const { operationId, summary, description, parameters, body, scope } = route
+  return {
+    operationId,
+    summary,
+    ...(description ? { description } : {}),
+    ...(parameters ? { parameters } : {}),
+    ...(body ? { requestBody: { required: true, content: json(body) } } : {}),
+    security: scope === 'public' ? [] : [{ bearer: [] }],
+    responses: responsesOf(route),
+  }
+}
+
+function responsesOf({ family, responses }: Route): object {
+  const entries = Object.entries(responses).map(([status, { description, schema }]) => {
+    const isError = Number(status) >= 400
+    const problem = { $ref: `#/components/schemas/${problems[family]}` } as unknown as TSchema
+    const content = isError ? problem : schema
+    return [status, { description, ...(content ? { content: json(content) } : {}) }]
+  })
+  return Object.fromEntries(entries)
+}
+
+function json(schema: TSchema): object {
+  return { 'application/json': { schema } }
+}

@@ -1,0 +1,74 @@
+// The only place where an error becomes an answer. A client sees the message of a MillraceError; everything else is an
+// internal error whose cause goes to the operator's log, with the request id that the client was given.
+
+import { Type } from 'typebox'
+import { type Fault, MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Family } from './route.ts'
+
+/** Errors of the event gateway: `details` names each fault. */
+export const GatewayProblem = Type.Object({
+  status: Type.String({ description: 'The HTTP status code.' }),
+  message: Type.String(),
+  details: Type.Array(
+    Type.Object({
+      field: Type.String({ description: 'The header, parameter or body that is at fault.' }),
+      code: Type.String(),
+      message: Type.String(),
+    }),
+  ),
+})
+
+/** Errors of the configuration API. */
+export const ConfigurationProblem = Type.Object({
+  error_code: Type.String(),
+  message: Type.String({ description: 'The reason; it names the field.' }),
+  request_id: Type.String({ description: 'Also in the x-request-id header.' }),
+})
+
+export type Problem = { status: number; headers: Record<string, string>; body: object }
+
+/** Turns what a handler threw into an answer, and logs what no client may see. */
+export function problemOf(
+  error: unknown,
+  options: { family: Family; requestId: string; logger: Logger },
+): Problem {
+  const known = asMillraceError(error)
+  if (known.status >= 500) {
+    const cause = (known.cause ?? error) as Error
+    options.logger.error(
+      { requestId: options.requestId, code: known.code, cause: cause?.stack ?? String(cause) },
+      known.message,
+    )
+  }
+  const headers: Record<string, string> = {}
+  if (known.status === 401) headers['www-authenticate'] = 'Bearer realm="millrace"'
+  if (known.retryAfterSeconds) headers['retry-after'] = String(known.retryAfterSeconds)
+  return { status: known.status, headers, body: render(known, options.family, options.requestId) }
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  // What koa and its router throw, such as a malformed escape in a path.
+  const { status, expose, message } = error as {
+    status?: number
+    expose?: boolean
+    message?: string
+  }
+  if (expose && status && status < 500) {
+    return new MillraceError('invalid_request', message ?? 'The request is invalid.')
+  }
+  if (error instanceof URIError) {
+    return new MillraceError('invalid_request', 'The path has a malformed escape.')
+  }
+  return new MillraceError('internal_error', 'An internal error occurred.', { cause: error })
+}
+
+function render(error: MillraceError, family: Family, requestId: string): object {
+  if (family === 'configuration') {
+    return { error_code: error.code, message: error.message, request_id: requestId }
+  }
+  const whole: Fault = { field: 'request', code: error.code, message: error.message }
+  const details = error.details.length > 0 ? error.details : [whole]
+  return { status: String(error.status), message: error.message, details }
+}

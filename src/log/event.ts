@@ -1,0 +1,45 @@
+// What an event is: as a publisher hands it over, and as the log gives it back.
+
+/** An event to append. Texts are checked by whoever makes one; the table checks them again. */
+export type NewEvent = {
+  tenant: string
+  name: string
+  entityId: string
+  idempotencyKey: string
+  team: string
+  service: string
+  /** A JSON object of strings, as text. */
+  correlationIds: string
+  /** One JSON object in UTF-8, passed on byte for byte. */
+  payload: Buffer
+}
+
+/**
+ * What came of an append: appended, a duplicate (same key, same payload: the first one's position), or refused since
+ * the key was used with another payload.
+ */
+export type Appended = { outcome: 'appended' | 'duplicate' | 'key_reused'; position: number }
+
+/** An event as the log gives it to a consumer. */
+export type LoggedEvent = {
+  position: number
+  name: string
+  entityId: string
+  idempotencyKey: string
+  payload: string
+}
+
+/** Which events a consumer takes: those that either list names. */
+export type EventFilter = { names: string[]; entities: string[] }
+
+const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
+
+export const isEventName = (text: string): boolean => text.length <= 255 && NAME.test(text)
+export const isTenant = (text: string): boolean => TENANT.test(text)
+
+/** "order" of "order.created": what stands before the first dot. */
+export function entityOf(name: string): string {
+  const dot = name.indexOf('.')
+  return dot === -1 ? name : name.slice(0, dot)
+}

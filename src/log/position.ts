@@ -1,0 +1,38 @@
+// A position is the microsecond since 1970 at which an event was published: a number that JavaScript holds exactly until
+// 2255. A range of dates is therefore a range of positions, and `published_at` is the position read as a time.
+
+const MICROSECONDS_PER_DAY = 86_400_000_000
+
+/** The position as a time, UTC, to the microsecond: "2026-11-20T12:00:00.123456Z" (RFC 3339). */
+export function timeOf(position: number): string {
+  const milliseconds = new Date(Math.floor(position / 1000)).toISOString()
+  return `${milliseconds.slice(0, -1)}${String(position % 1000).padStart(3, '0')}Z`
+}
+
+/** The position of an RFC 3339 time, to the microsecond; undefined where the text is none. */
+export function positionOf(time: string): number | undefined {
+  const match = /^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/.exec(
+    time,
+  )
+  if (!match) return undefined
+  const [, second, fraction = '', zone] = match
+  const milliseconds = Date.parse(`${second}${zone}`.toUpperCase())
+  // Date.parse takes February 30 for March 2: what it read must read the same again.
+  if (Number.isNaN(milliseconds) || !isRealDate(second as string)) return undefined
+  return milliseconds * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
+}
+
+function isRealDate(second: string): boolean {
+  const asUtc = new Date(`${second.toUpperCase()}Z`)
+  return asUtc.toISOString().startsWith(second.slice(0, 10))
+}
+
+/** The first position of the UTC day that holds `position`. */
+export function startOfDay(position: number): number {
+  return position - (position % MICROSECONDS_PER_DAY)
+}
+
+/** The first position of the day that is `days` after the one that holds `position`. */
+export function addDays(position: number, days: number): number {
+  return startOfDay(position) + days * MICROSECONDS_PER_DAY
+}

@@ -1,0 +1,86 @@
+// Reading the log: a range scan by position in pages. Both bounds are in the statement, so that planning prunes to the one
+// or two daily partitions that hold them. The filter is applied in SQL, after the page is cut: a page is bounded by
+// what is scanned, not by what matches, so a filter that takes nothing cannot turn one read into a scan of the log.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { EventFilter, LoggedEvent } from './event.ts'
+import { addDays } from './position.ts'
+
+export type PageRange = {
+  tenant: string
+  /** Exclusive. */
+  after: number
+  /** Inclusive. Where the page may end at the latest: the newest position that can exist, or a replay's last. */
+  through: number
+  maxEvents: number
+  /** The page ends with the event that passes this many bytes of payload. */
+  maxBytes: number
+  filter: EventFilter | null
+}
+
+/** A row of a page. `payload` is null where the filter does not take the event. */
+export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
+
+/** One page of a range of at most two days: what readPage runs, and what the plan test explains. */
+export function pageQuery(range: PageRange): RawBuilder<PageRow> {
+  return sql<PageRow>`
+    select
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
+      case when takes then payload end as payload
+    from (
+      select
+        page.*,
+        -- What the rows before this one carry: a page is not cut before its first event.
+        coalesce(sum(payload_bytes) filter (where takes) over before_this, 0) as bytes_before
+      from (
+        select position, name, entity_id, idempotency_key, payload, payload_bytes,
+          ${takes(range.filter)} as takes
+        from event
+        where tenant = ${range.tenant} and position > ${range.after} and position <= ${range.through}
+        order by position
+        limit ${range.maxEvents}
+      ) as page
+      window before_this as (order by position rows between unbounded preceding and 1 preceding)
+    ) as measured
+    where bytes_before < ${range.maxBytes}
+    order by position`
+}
+
+/** The next events of a range in order; empty when there is none. */
+export async function readPage(db: Db, range: PageRange): Promise<PageRow[]> {
+  let { after } = range
+  while (after < range.through) {
+    const through = Math.min(range.through, addDays(after, 2) - 1)
+    const { rows } = await pageQuery({ ...range, after, through }).execute(db)
+    if (rows.length > 0) return rows
+    after = through
+  }
+  return []
+}
+
+/** The events at these positions, in order. A position whose event is past the retention is missing. */
+export async function readEvents(
+  db: Db,
+  tenant: string,
+  positions: number[],
+): Promise<LoggedEvent[]> {
+  if (positions.length === 0) return []
+  const { rows } = await sql<LoggedEvent>`
+    select
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", payload
+    from event
+    where tenant = ${tenant}
+      and position between ${Math.min(...positions)} and ${Math.max(...positions)}
+      and position = any(${positions}::bigint[])
+    order by position`.execute(db)
+  return rows
+}
+
+function takes(filter: EventFilter | null): RawBuilder<boolean> {
+  if (!filter) return sql`true`
+  return sql`(
+    name = any(${filter.names}::text[])
+    or split_part(name, '.', 1) = any(${filter.entities}::text[])
+  )`
+}

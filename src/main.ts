@@ -1,0 +1,131 @@
+#!/usr/bin/env node
+// millrace <command>: the table of commands, help, exit codes. 0: done, or stopped by a signal; 1: it failed, and said why
+// on standard error; 2: the command line or the configuration is wrong.
+
+import path from 'node:path'
+import { keptSecret } from './access/kept-secret.ts'
+import { listen } from './cli/listen.ts'
+import { welcome } from './cli/welcome.ts'
+import { type Config, readConfig } from './config.ts'
+import { startEmbeddedPostgres } from './db/embedded.ts'
+import { migrate } from './db/migrate.ts'
+import { createLogger, type Logger } from './logger.ts'
+import { startServer } from './server.ts'
+import { startWorker } from './worker.ts'
+
+const HELP = `millrace <command>
+
+  start            serve and work in one process
+  serve            answer HTTP
+  work             deliver
+  migrate          bring the schema up to date, and end
+  listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
+  help             this
+
+Settings come from the environment: README.md, "Operating".`
+
+type Part = { url?: string; stop(): Promise<void> }
+type Surroundings = {
+  config: Config
+  logger: Logger
+  url: string
+  adminToken: string
+  secretKey: string
+}
+
+const commands: Record<string, (args: string[]) => Promise<void>> = {
+  start: () => run([work, serve], { withWelcome: true }),
+  serve: () => run([serve]),
+  work: () => run([work]),
+  migrate: () => run([]),
+  async listen([port = '9099']) {
+    if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
+    const url = await listen(Number(port), (line) => console.log(line))
+    console.log(`listening on ${url}, Ctrl-C to end`)
+  },
+  async help() {
+    console.log(HELP)
+  },
+}
+
+const [name = 'help', ...args] = process.argv.slice(2)
+const command = commands[name.replace(/^(--help|-h)$/, 'help')]
+if (!command) fail(2, `There is no command ${name}.\n\n${HELP}`)
+await command(args).catch((error: Error) => fail(1, error.message))
+
+/** Prepares the database, starts the parts one after the other, and stops them all at SIGTERM or SIGINT. */
+async function run(
+  start: ((surroundings: Surroundings) => Promise<Part>)[],
+  { withWelcome } = { withWelcome: false },
+): Promise<void> {
+  const config = readConfigOrFail()
+  const logger = createLogger(config.MILLRACE_LOG_LEVEL)
+  const dataDir = config.MILLRACE_DATA_DIR
+  // Asked for before anything is started, so that a signal in the middle ends it in order too.
+  const signal = start.length > 0 ? nextSignal(logger) : undefined
+
+  const embedded = config.DATABASE_URL ? undefined : await startEmbeddedPostgres(dataDir)
+  const parts: Part[] = []
+  try {
+    const url = config.DATABASE_URL ?? (embedded?.url as string)
+    await migrate(url, logger)
+    const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
+    const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
+    const surroundings = { config, logger, url, adminToken, secretKey }
+    for (const startPart of start) parts.push(await startPart(surroundings))
+    if (withWelcome) console.log(welcomeOf(config, parts))
+    await signal
+  } finally {
+    await Promise.all(parts.map((part) => part.stop()))
+    await embedded?.stop()
+  }
+}
+
+async function work({ config, ...options }: Surroundings): Promise<Part> {
+  return startWorker(config, options)
+}
+
+async function serve({ config, ...options }: Surroundings): Promise<Part> {
+  const server = await startServer(config, options)
+  console.log(`millrace ready ${server.url}`)
+  return server
+}
+
+function welcomeOf(config: Config, parts: Part[]): string {
+  const here = process.cwd()
+  const kept = path.relative(here, path.join(config.MILLRACE_DATA_DIR, 'admin-token'))
+  const adminToken = config.MILLRACE_ADMIN_TOKEN ? '$MILLRACE_ADMIN_TOKEN' : `$(cat ${kept})`
+  const url = parts.find((part) => part.url)?.url as string
+  return welcome({ url, adminToken, here })
+}
+
+function readConfigOrFail(): Config {
+  try {
+    return readConfig()
+  } catch (error) {
+    return fail(2, (error as Error).message)
+  }
+}
+
+/**
+ * Resolves at the first signal. A second one ends the process at once, but not within a second of the first: a terminal,
+ * make and npm may all pass on the same one.
+ */
+function nextSignal(logger: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let askedAt: number | undefined
+    const handle = (signal: NodeJS.Signals) => {
+      if (askedAt !== undefined && performance.now() - askedAt > 1_000) process.exit(1)
+      askedAt ??= performance.now()
+      logger.info({ signal }, 'stopping')
+      resolve()
+    }
+    process.on('SIGTERM', handle)
+    process.on('SIGINT', handle)
+  })
+}
+
+function fail(code: number, message: string): never {
+  console.error(message)
+  process.exit(code)
+}

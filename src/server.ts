@@ -1,0 +1,101 @@
+// Wiring of `millrace serve`: routes to the app, the app to a port. Nothing is decided here.
+
+import http from 'node:http'
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAdminTokenCheck } from './access/admin-token.ts'
+import { createSecretBox } from './access/secret.ts'
+import { systemClock } from './clock.ts'
+import { type Config, limits } from './config.ts'
+import { schemaProblem } from './db/migrate.ts'
+import { openDatabase } from './db/pool.ts'
+import { createWaker } from './delivery/wake.ts'
+import { gatewayRoutes } from './gateway/routes.ts'
+import { createApp } from './http/app.ts'
+import { healthRoutes } from './http/health.ts'
+import { openApiRoute } from './http/openapi.ts'
+import { integrationRoutes } from './integration/routes.ts'
+import { appendEvents } from './log/append.ts'
+import { createPublisher } from './log/batch.ts'
+import { createPartitions, partitionsArePresent } from './log/partitions.ts'
+import type { Logger } from './logger.ts'
+import { repeat } from './repeat.ts'
+
+const HOUR_MS = 3_600_000
+/** How long connections that are kept alive may send one more request after the service was told to stop. */
+const LINGER_MS = 1_000
+
+export type Server = { url: string; stop(): Promise<void> }
+
+/** Starts serving. `stop` answers what has come in, within limits.shutdownMs. Rejects where the port is taken. */
+export async function startServer(
+  config: Config,
+  options: { url: string; adminToken: string; secretKey: string; logger: Logger },
+): Promise<Server> {
+  const { logger } = options
+  const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
+  const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
+  const waker = createWaker(notifier.pool, logger)
+  const publisher = createPublisher({
+    append: (events) => appendEvents(durable.pool, events),
+    onAppended: (tenants) => tenants.forEach(waker.wake),
+  })
+  let draining = false
+
+  const routes = [
+    ...gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES),
+    ...integrationRoutes({
+      db: durable.kysely,
+      secrets: createSecretBox(options.secretKey),
+      clock: systemClock,
+      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      onStarted: waker.wake,
+      onHalted: waker.halt,
+    }),
+    ...healthRoutes(async () => {
+      if (draining) return 'The service is stopping.'
+      const problem = await schemaProblem(durable.pool)
+      if (problem) return problem
+      return (await partitionsArePresent(durable.pool)) ? undefined : 'Partitions are missing.'
+    }),
+  ]
+  const app = createApp([...routes, openApiRoute(routes)], {
+    authenticate: createAdminTokenCheck(options.adminToken),
+    isDraining: () => draining,
+    logger,
+  })
+
+  await createPartitions(durable.pool)
+  const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, app.callback())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.PORT, config.HOST, resolve)
+  })
+  const { address, family, port } = server.address() as net.AddressInfo
+
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    async stop() {
+      draining = true
+      partitions.stop()
+      await close(server)
+      await Promise.all([durable.close(), notifier.close()])
+    },
+  }
+}
+
+/**
+ * Stops listening, and goes on answering on the connections there are, each answer asking to close. http.Server.close
+ * would cut idle ones at once, among them those whose next request is on its way.
+ */
+async function close(server: http.Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    net.Server.prototype.close.call(server, () => resolve())
+  })
+  await Promise.race([closed, sleep(LINGER_MS)])
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), limits.shutdownMs - LINGER_MS)
+  await closed
+  clearTimeout(cut)
+}
