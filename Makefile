@@ -1,6 +1,6 @@
 # Every target installs what is missing first: Node 24 and an embedded PostgreSQL come with npm.
-NODE := node_modules/.bin/node
-BIN := node_modules/.bin
+# The pinned Node first on the path, for what is run; not for the installation, which replaces it.
+WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test check format
@@ -12,16 +12,16 @@ install: ## What package-lock.json names, and the pinned Node
 	@node scripts/ensure.mjs
 
 run: install ## The service on http://127.0.0.1:8080 with an embedded Postgres; Ctrl-C to end
-	@MILLRACE_ALLOW_PRIVATE_TARGETS=$${MILLRACE_ALLOW_PRIVATE_TARGETS:-true} exec $(NODE) src/main.ts start
+	@export $(WITH) MILLRACE_ALLOW_PRIVATE_TARGETS=$${MILLRACE_ALLOW_PRIVATE_TARGETS:-true}; exec node src/main.ts start
 
 demo: install ## A tour on believable retail data; ends by itself
-	@exec $(NODE) scripts/demo/run.ts
+	@export $(WITH); exec node scripts/demo/run.ts
 
 test: install ## Everything, on a real Postgres; ends with "N passed, N failed"
-	@exec $(NODE) scripts/test.ts
+	@export $(WITH); exec node scripts/test.ts
 
 check: install ## Types, lint and the rules of the house, in seconds
-	@$(BIN)/tsc && $(BIN)/biome check && $(BIN)/vitest run test/tidy.test.ts
+	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts
 
 format: install ## Formats the code
-	@$(BIN)/biome check --write
+	@node_modules/.bin/biome check --write

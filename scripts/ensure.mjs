@@ -1,8 +1,10 @@
-// Makes `make` and `npm` work on any machine with Node >= 18: installs what the lockfile names, then sees to it that
-// node_modules/.bin/node is the pinned runtime. Plain JavaScript, since the Node that runs it may know no TypeScript.
+// Makes `make` and `npm` work on any machine with Node >= 18: installs what the lockfile names,
+// then sees to it that node_modules/.bin/node is the pinned runtime. Plain JavaScript, since the
+// Node that runs it may know no TypeScript.
 //
-// npm 10 drops .bin/node as soon as two packages in the lockfile declare a bin of that name, and npm 12 may block the
-// script that makes the symbolic links of the embedded Postgres: both are put right here, and both are idempotent.
+// npm 10 drops .bin/node as soon as two packages in the lockfile declare a bin of that name, and
+// npm 12 may block the script that makes the symbolic links of the embedded Postgres: both are put
+// right here, and both are idempotent.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'

@@ -1,5 +1,6 @@
-// The only reader of the environment: read once, every problem reported at once. Beside each key its default and bounds.
-// A secret may come from a file: NAME_FILE holds the path (docker's secrets).
+// The only reader of the environment: read once, every problem reported at once. Beside each key
+// its default and bounds. A secret may come from a file: NAME_FILE holds the path (docker's
+// secrets).
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -14,12 +15,20 @@ const day = 86_400_000
 const Environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: whole(8080, 0, 65_535),
-  /** A PostgreSQL of your own, 15 or newer; without it an embedded one runs in MILLRACE_DATA_DIR. */
+  /**
+   * A PostgreSQL of your own, 15 or newer; without it an embedded one runs in MILLRACE_DATA_DIR.
+   */
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
   MILLRACE_DATA_DIR: Type.String({ default: '.millrace', minLength: 1 }),
-  /** May do everything, for every tenant. Without it one is made at the first start, in the data directory. */
+  /**
+   * May do everything, for every tenant. Without it one is made at the first start, in the data
+   * directory.
+   */
   MILLRACE_ADMIN_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
-  /** 32 bytes in hex or base64 that encrypt the secrets of integrations. Without it one is made likewise. */
+  /**
+   * 32 bytes in hex or base64 that encrypt the secrets of integrations. Without it one is made
+   * likewise.
+   */
   MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
   /** Lets callback URLs resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
@@ -64,7 +73,10 @@ export const limits = {
   millisecondsPerDay: day,
 } as const
 
-/** Reads the configuration. Throws one Error that lists every bad and every unknown key, and never a value of a secret. */
+/**
+ * Reads the configuration. Throws one Error that lists every bad and every unknown key, and never a
+ * value of a secret.
+ */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = []
   const given: Record<string, unknown> = {}

@@ -1,5 +1,6 @@
-// The catalogue of errors that a client may see: a stable code, its HTTP status, and a message that says what is wrong
-// and what to do. Everything else that is thrown is a bug or an outage, and a client sees `internal_error` only.
+// The catalogue of errors that a client may see: a stable code, its HTTP status, and a message that
+// says what is wrong and what to do. Everything else that is thrown is a bug or an outage, and a
+// client sees `internal_error` only.
 
 const STATUSES = {
   invalid_request: 400,

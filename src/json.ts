@@ -4,7 +4,10 @@ import { type Fault, fault } from './errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Bytes as JSON, or what is wrong with them. The reason says where, and never quotes: a body may hold personal data. */
+/**
+ * Bytes as JSON, or what is wrong with them. The reason says where, and never quotes: a body may
+ * hold personal data.
+ */
 export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } {
   if (bytes.length === 0) {
     return { fault: fault('body', 'empty', 'is empty; it must be one JSON object') }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// millrace <command>: the table of commands, help, exit codes. 0: done, or stopped by a signal; 1: it failed, and said why
-// on standard error; 2: the command line or the configuration is wrong.
+// millrace <command>: the table of commands, help, exit codes. 0: done, or stopped by a signal; 1:
+// it failed, and said why on standard error; 2: the command line or the configuration is wrong.
 
 import path from 'node:path'
 import { keptSecret } from './access/kept-secret.ts'
@@ -53,7 +53,10 @@ const command = commands[name.replace(/^(--help|-h)$/, 'help')]
 if (!command) fail(2, `There is no command ${name}.\n\n${HELP}`)
 await command(args).catch((error: Error) => fail(1, error.message))
 
-/** Prepares the database, starts the parts one after the other, and stops them all at SIGTERM or SIGINT. */
+/**
+ * Prepares the database, starts the parts one after the other, and stops them all at SIGTERM or
+ * SIGINT.
+ */
 async function run(
   start: ((surroundings: Surroundings) => Promise<Part>)[],
   { withWelcome } = { withWelcome: false },
@@ -82,7 +85,9 @@ async function run(
 }
 
 async function work({ config, ...options }: Surroundings): Promise<Part> {
-  return startWorker(config, options)
+  const worker = await startWorker(config, options)
+  console.log('millrace working')
+  return worker
 }
 
 async function serve({ config, ...options }: Surroundings): Promise<Part> {
@@ -108,8 +113,8 @@ function readConfigOrFail(): Config {
 }
 
 /**
- * Resolves at the first signal. A second one ends the process at once, but not within a second of the first: a terminal,
- * make and npm may all pass on the same one.
+ * Resolves at the first signal. A second one ends the process at once, but not within a second of
+ * the first: a terminal, make and npm may all pass on the same one.
  */
 function nextSignal(logger: Logger): Promise<void> {
   return new Promise((resolve) => {

@@ -5,8 +5,8 @@ import type { Logger } from './logger.ts'
 export type Repeated = { now(): void; stop(): void }
 
 /**
- * Runs `chore` every `everyMs`, never twice at once; `now` runs it at once, or again when the run under way is over. A
- * failure is logged and the next turn tries again.
+ * Runs `chore` every `everyMs`, never twice at once; `now` runs it at once, or again when the run
+ * under way is over. A failure is logged and the next turn tries again.
  */
 export function repeat(
   name: string,

@@ -22,12 +22,18 @@ import type { Logger } from './logger.ts'
 import { repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
-/** How long connections that are kept alive may send one more request after the service was told to stop. */
+/**
+ * How long connections that are kept alive may send one more request after the service was told to
+ * stop.
+ */
 const LINGER_MS = 1_000
 
 export type Server = { url: string; stop(): Promise<void> }
 
-/** Starts serving. `stop` answers what has come in, within limits.shutdownMs. Rejects where the port is taken. */
+/**
+ * Starts serving. `stop` answers what has come in, within limits.shutdownMs. Rejects where the port
+ * is taken.
+ */
 export async function startServer(
   config: Config,
   options: { url: string; adminToken: string; secretKey: string; logger: Logger },
@@ -86,8 +92,8 @@ export async function startServer(
 }
 
 /**
- * Stops listening, and goes on answering on the connections there are, each answer asking to close. http.Server.close
- * would cut idle ones at once, among them those whose next request is on its way.
+ * Stops listening, and goes on answering on the connections there are, each answer asking to close.
+ * http.Server.close would cut idle ones at once, among them those whose next request is on its way.
  */
 async function close(server: http.Server): Promise<void> {
   const closed = new Promise<void>((resolve) => {

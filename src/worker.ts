@@ -1,5 +1,5 @@
-// Wiring of `millrace work`: tasks to the runner, notifications to the runs, the sweep and the partitions to their clocks.
-// Nothing is decided here.
+// Wiring of `millrace work`: tasks to the runner, notifications to the runs, the sweep and the
+// partitions to their clocks. Nothing is decided here.
 
 import { Logger as GraphileLogger, run as runJobs } from 'graphile-worker'
 import { createSecretBox } from './access/secret.ts'
@@ -22,7 +22,10 @@ const JOB_POLL_MS = 500
 
 export type Worker = { stop(): Promise<void> }
 
-/** Starts delivering. `stop` lets what is in flight finish, within limits.shutdownMs, and writes down how far it came. */
+/**
+ * Starts delivering. `stop` lets what is in flight finish, within limits.shutdownMs, and writes
+ * down how far it came.
+ */
 export async function startWorker(
   config: Config,
   options: { url: string; secretKey: string; logger: Logger },
@@ -144,7 +147,10 @@ function runServices(
   }
 }
 
-/** A retry is a job with a date, never a sleep. Should it get lost, the sweep finds the cursor when its time has come. */
+/**
+ * A retry is a job with a date, never a sleep. Should it get lost, the sweep finds the cursor when
+ * its time has come.
+ */
 async function scheduleRetry(database: Database, job: AdvanceJob, delayMs: number): Promise<void> {
   await database.pool.query(
     `select graphile_worker.add_job(

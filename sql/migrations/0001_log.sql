@@ -1,6 +1,7 @@
 -- The log: one row an event, a partition a UTC day, and a key row beside it for idempotency.
--- Positions come from one sequencer, taken under an advisory lock that is released only after the rows are visible:
--- commit order is position order, so `position > cursor order by position` never skips a late commit.
+-- Positions come from one sequencer, taken under an advisory lock that is released only after the
+-- rows are visible: commit order is position order, so `position > cursor order by position` never
+-- skips a late commit.
 
 -- A position is the microsecond at which something was published, read as a number.
 create function position_of(moment timestamptz) returns bigint
@@ -52,8 +53,9 @@ create trigger event_is_immutable
 before update or delete on event
 for each row execute function refuse_change_of_log();
 
--- A sidecar of the log, so that the log itself carries one index only. Its partitions are ten days long: at most four
--- or five are probed for a key, and they are dropped with the events they belong to.
+-- A sidecar of the log, so that the log itself carries one index only. Its partitions are ten days
+-- long: at most four or five are probed for a key, and they are dropped with the events they belong
+-- to.
 create table event_key (
   tenant text not null,
   key_hash bytea not null,
@@ -62,8 +64,9 @@ create table event_key (
   constraint key_hash_has_16_bytes check (octet_length(key_hash) = 16)
 ) partition by range (position);
 
--- The last position handed out. A sequence and not a row: with an old snapshot open (a pg_dump) a counter row falls to
--- a thirtieth of its speed, since its dead versions cannot be removed; a sequence has none.
+-- The last position handed out. A sequence and not a row: with an old snapshot open (a pg_dump) a
+-- counter row falls to a thirtieth of its speed, since its dead versions cannot be removed; a
+-- sequence has none.
 create sequence lane_position;
 
 -- What a publisher calls the same event: the key is unique per tenant and event name.
@@ -71,9 +74,10 @@ create function event_key_hash(name text, idempotency_key text) returns bytea
 language sql immutable strict parallel safe
 return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) for 16);
 
--- Takes the lane until the transaction ends and returns the next free position. The caller must hand what it used back
--- with setval('lane_position', last) after its rows are written, never before: setval is not undone by a rollback, so a
--- clock far ahead, whose rows find no partition, must fail before it can push the sequence into the future.
+-- Takes the lane until the transaction ends and returns the next free position. The caller must
+-- hand what it used back with setval('lane_position', last) after its rows are written, never
+-- before: setval is not undone by a rollback, so a clock far ahead, whose rows find no partition,
+-- must fail before it can push the sequence into the future.
 create function next_position() returns bigint
 language plpgsql as $$
 begin
@@ -83,17 +87,18 @@ begin
 end
 $$;
 
--- Appends events in the order of the arrays, all of the same length, and answers one row for each, in that order:
--- outcome 'appended', 'duplicate' (same key, same payload: the first one's position) or 'key_reused' (another payload:
--- nothing is appended).
--- The keys are looked up in a statement of their own, after the lock is held: one statement alone would look with the
--- snapshot that it took before it waited. That needs read committed, which is checked.
+-- Appends events in the order of the arrays, all of the same length, and answers one row for each,
+-- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
+-- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
+-- their own, after the lock is held: one statement alone would look with the snapshot that it took
+-- before it waited. That needs read committed, which is checked.
 create function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[]
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys by index for ever.
+-- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
+-- by index for ever.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
@@ -127,7 +132,8 @@ begin
       order by event_key.position desc
       limit 1
     ) as latest
-    -- A key that outlived its event (key partitions are longer) is past the retention and free again.
+    -- A key that outlived its event (key partitions are longer) is past the retention and free
+    -- again.
     join event on event.tenant = incoming.tenant and event.position = latest.position
   ) as known on true;
 
@@ -192,9 +198,10 @@ begin
 end
 $$;
 
--- Publishes one event inside the caller's own transaction: it is in the log when, and only when, that transaction
--- commits. The lane is held until then, so every other publisher waits: keep the transaction short and publish last.
--- Delivery learns of it from the sweep, within seconds. Errors: MR001 where the key was used with another payload.
+-- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
+-- that transaction commits. The lane is held until then, so every other publisher waits: keep the
+-- transaction short and publish last. Delivery learns of it from the sweep, within seconds. Errors:
+-- MR001 where the key was used with another payload.
 create function publish_event(
   tenant text, name text, entity_id text, idempotency_key text, payload json,
   correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'
@@ -219,8 +226,8 @@ begin
 end
 $$;
 
--- Makes the partition of a table that holds `position_from`, `days` long, where it is missing. LIKE and ATTACH, never
--- PARTITION OF: that would lock out publishers.
+-- Makes the partition of a table that holds `position_from`, `days` long, where it is missing. LIKE
+-- and ATTACH, never PARTITION OF: that would lock out publishers.
 create function create_partition(parent regclass, first_day date, days integer) returns boolean
 language plpgsql as $$
 declare

@@ -1,7 +1,8 @@
--- Configuration as a log with projections, and what delivery keeps: cursors, receipts, attempts, rejected events.
+-- Configuration as a log with projections, and what delivery keeps: cursors, receipts, attempts,
+-- rejected events.
 
--- Every change of configuration and of status, for ever. `document` is the whole configuration after the change, its
--- secrets encrypted, and null after a removal.
+-- Every change of configuration and of status, for ever. `document` is the whole configuration
+-- after the change, its secrets encrypted, and null after a removal.
 create table config_log (
   tenant text not null,
   position bigint not null,
@@ -40,9 +41,10 @@ create table integration (
   constraint status_is_known check (status in ('running', 'stopped'))
 );
 
--- How far a consumer has come. Everything up to read_position is settled (delivered, rejected or filtered out) but the
--- few positions in `unresolved`. run 0 is live. The lease (owner, epoch, lease_until) is the mutual exclusion: every
--- write of a worker names owner and epoch, and a worker whose write finds no row has lost it and stops.
+-- How far a consumer has come. Everything up to read_position is settled (delivered, rejected or
+-- filtered out) but the few positions in `unresolved`. run 0 is live. The lease (owner, epoch,
+-- lease_until) is the mutual exclusion: every write of a worker names owner and epoch, and a worker
+-- whose write finds no row has lost it and stops.
 create table cursor (
   tenant text not null,
   consumer text not null,
@@ -60,9 +62,10 @@ create table cursor (
   constraint owner_has_lease check ((owner is null) = (lease_until is null))
 ) with (fillfactor = 50);
 
--- What was delivered when: one row for each committed step of a cursor, never one for each event. `position` is the
--- moment of the commit; the step settled everything in (from_position, to_position]; `latency_ms_histogram` counts
--- publish-to-delivered times up to 1, 2, 4, 8, … ms, the last bucket everything slower.
+-- What was delivered when: one row for each committed step of a cursor, never one for each event.
+-- `position` is the moment of the commit; the step settled everything in (from_position,
+-- to_position]; `latency_ms_histogram` counts publish-to-delivered times up to 1, 2, 4, 8, … ms,
+-- the last bucket everything slower.
 create table receipt (
   tenant text not null,
   position bigint not null,
@@ -94,7 +97,8 @@ create table attempt (
   constraint outcome_is_known check (outcome in ('rejected', 'refused', 'unavailable'))
 ) partition by range (position);
 
--- Events that a target answered with 400, kept past the retention for their integration to retry or delete.
+-- Events that a target answered with 400, kept past the retention for their integration to retry or
+-- delete.
 create table rejected_event (
   tenant text not null,
   consumer text not null,
@@ -111,12 +115,13 @@ create table rejected_event (
   constraint rejected_once unique (tenant, consumer, event_position)
 );
 
--- One change of configuration: the next position, the log entry and the projection, in one call, so that the lane is
--- held for no round trip. Each returns the position of the change.
+-- One change of configuration: the next position, the log entry and the projection, in one call, so
+-- that the lane is held for no round trip. Each returns the position of the change.
 
 -- 'registered', or 'taken' (the id) or 'full' (max_count reached): then nothing is changed.
 create function register_integration(
-  tenant text, id text, document jsonb, actor text, reason text, starts_after bigint, max_count integer
+  tenant text, id text, document jsonb, actor text, reason text,
+  starts_after bigint, max_count integer
 ) returns text
 language plpgsql as $$
 #variable_conflict use_variable
@@ -146,8 +151,9 @@ begin
 end
 $$;
 
--- Starts or stops an integration. False: there is none, or it was so already, and nothing was changed.
--- A start forgets the attempts of before, so that the stream goes on with that very event at once.
+-- Starts or stops an integration. False: there is none, or it was so already, and nothing was
+-- changed. A start forgets the attempts of before, so that the stream goes on with that very event
+-- at once.
 create function set_integration_status(
   tenant text, id text, status text, action text, actor text, reason text
 ) returns boolean
@@ -196,8 +202,8 @@ begin
   insert into config_log (
     tenant, position, kind, id, version, action, status, actor, reason, document
   ) values (
-    tenant, change_position, 'integration', id, removed.version + 1, action, 'removed', actor, reason,
-    null
+    tenant, change_position, 'integration', id, removed.version + 1, action, 'removed', actor,
+    reason, null
   );
   delete from cursor c where c.tenant = tenant and c.consumer = id;
   delete from rejected_event r where r.tenant = tenant and r.consumer = id;

@@ -1,7 +1,7 @@
 // The operator's token: may do everything, for every tenant.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Authenticate, Identity } from '../http/authenticate.ts'
+import type { Authenticate, Identity } from '../http/identity.ts'
 
 const administrator: Identity = { actor: 'admin token', mayActFor: () => true }
 

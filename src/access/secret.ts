@@ -1,5 +1,6 @@
-// Secrets of integrations at rest: AES-256-GCM under one key of the operator's (MILLRACE_SECRET_KEY), or one that is made
-// at the first start and kept in the data directory. What is sealed for a tenant opens for that tenant only.
+// Secrets of integrations at rest: AES-256-GCM under one key of the operator's
+// (MILLRACE_SECRET_KEY), or one that is made at the first start and kept in the data directory.
+// What is sealed for a tenant opens for that tenant only.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 

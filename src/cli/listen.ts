@@ -1,4 +1,5 @@
-// millrace listen [port]: a receiver that prints what arrives and answers 200. For a first look; it stores nothing.
+// millrace listen [port]: a receiver that prints what arrives and answers 200. For a first look; it
+// stores nothing.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,6 +1,7 @@
-// The embedded PostgreSQL 18: its binaries come with npm, its data stays in MILLRACE_DATA_DIR, it listens on a unix
-// socket that only this user can open. It outlives a kill -9 of the service, on purpose: the next start takes it over,
-// and other processes of the same data directory go on. The last one that ends cleanly stops it.
+// The embedded PostgreSQL 18: its binaries come with npm, its data stays in MILLRACE_DATA_DIR, it
+// listens on a unix socket that only this user can open. It outlives a kill -9 of the service, on
+// purpose: the next start takes it over, and other processes of the same data directory go on. The
+// last one that ends cleanly stops it.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -17,8 +18,9 @@ const NOBODY = 65_534
 export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 
 /**
- * Starts the cluster in `dataDir` (made where it is missing) or takes over the one that runs there already.
- * Throws an Error with the last lines of the server's log where it does not come up within a minute.
+ * Starts the cluster in `dataDir` (made where it is missing) or takes over the one that runs there
+ * already. Throws an Error with the last lines of the server's log where it does not come up within
+ * a minute.
  */
 export async function startEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -51,7 +53,10 @@ function placeOf(dataDir: string): Place {
   }
 }
 
-/** The pid of the server that runs on this cluster, if one does. A pid file may be stale and its pid another's. */
+/**
+ * The pid of the server that runs on this cluster, if one does. A pid file may be stale and its pid
+ * another's.
+ */
 function runningPid({ cluster }: Place): number | undefined {
   const pidFile = path.join(cluster, 'postmaster.pid')
   if (!fs.existsSync(pidFile)) return undefined
@@ -87,7 +92,8 @@ function launch(place: Place): () => boolean {
     ...settings.flatMap((setting) => ['-c', setting]),
   ] as [string, ...string[]]
   const logFile = fs.openSync(log, 'a', 0o600)
-  // Detached: a Ctrl-C in the terminal must reach the service first, which stops the server when it has drained.
+  // Detached: a Ctrl-C in the terminal must reach the service first, which stops the server when it
+  // has drained.
   const server = spawn(command, args, { detached: true, stdio: ['ignore', logFile, logFile] })
   let hasEnded = false
   server.once('error', () => {
@@ -101,7 +107,10 @@ function launch(place: Place): () => boolean {
   return () => !hasEnded
 }
 
-/** Made beside its final place and renamed, so that a crash in the middle leaves no half cluster behind. */
+/**
+ * Made beside its final place and renamed, so that a crash in the middle leaves no half cluster
+ * behind.
+ */
 function initialise(cluster: string, drop: DropRoot): void {
   const draft = `${cluster}.new`
   fs.rmSync(draft, { recursive: true, force: true })
@@ -120,8 +129,9 @@ function initialise(cluster: string, drop: DropRoot): void {
 type DropRoot = { prefix: string[]; owner: boolean }
 
 /**
- * Postgres refuses to run as root. In a user namespace of its own it is not root and the files stay root's; where the
- * kernel forbids those (docker's default), it runs as nobody and the cluster is nobody's.
+ * Postgres refuses to run as root. In a user namespace of its own it is not root and the files stay
+ * root's; where the kernel forbids those (docker's default), it runs as nobody and the cluster is
+ * nobody's.
  */
 function dropRoot(): DropRoot {
   if (process.getuid?.() !== 0) return { prefix: [], owner: false }
@@ -137,7 +147,10 @@ function binary(name: string): string {
   return path.resolve(import.meta.dirname, directory, 'native/bin', name)
 }
 
-/** A connection that stays open as long as this process uses the cluster: it tells the others not to stop it. */
+/**
+ * A connection that stays open as long as this process uses the cluster: it tells the others not to
+ * stop it.
+ */
 async function connect(place: Place, isUp: () => boolean): Promise<pg.Client> {
   const deadline = Date.now() + START_TIMEOUT_MS
   for (;;) {

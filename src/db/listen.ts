@@ -1,5 +1,6 @@
-// LISTEN that never gives up, on a connection of its own. A notification is only speed: whoever listens must also be
-// right without it, so every reconnect tells its listeners that something may have been missed.
+// LISTEN that never gives up, on a connection of its own. A notification is only speed: whoever
+// listens must also be right without it, so every reconnect tells its listeners that something may
+// have been missed.
 
 import pgListen, { type Subscriber } from 'pg-listen'
 import type { Logger } from '../logger.ts'
@@ -18,7 +19,10 @@ export type Listener = {
   close(): Promise<void>
 }
 
-/** Listens on every channel; resolves when the first connection stands, rejects where it cannot be made. */
+/**
+ * Listens on every channel; resolves when the first connection stands, rejects where it cannot be
+ * made.
+ */
 export async function listen(url: string, logger: Logger): Promise<Listener> {
   const subscriber: Subscriber<Record<string, string>> = pgListen.default(
     {

@@ -1,6 +1,6 @@
-// Brings the schema up to date: sql/migrations in the order of their numbers, then graphile-worker's own. Forward only;
-// each file's checksum is kept, so that an edited migration is noticed. One advisory lock around it all: two processes
-// may start at once.
+// Brings the schema up to date: sql/migrations in the order of their numbers, then
+// graphile-worker's own. Forward only; each file's checksum is kept, so that an edited migration is
+// noticed. One advisory lock around it all: two processes may start at once.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -31,8 +31,9 @@ export function readMigrations(): MigrationFile[] {
 }
 
 /**
- * Migrates the database at `url`. Throws an Error with one sentence for an operator where the server cannot be reached,
- * is older than 15, is not UTF-8, or has a schema that is newer than this program.
+ * Migrates the database at `url`. Throws an Error with one sentence for an operator where the
+ * server cannot be reached, is older than 15, is not UTF-8, or has a schema that is newer than this
+ * program.
  */
 export async function migrate(url: string, logger: Logger): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'millrace migrate' })

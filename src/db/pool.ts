@@ -1,5 +1,6 @@
-// Connections. Two kinds: durable ones, for everything a client was promised, and relaxed ones for the progress of
-// delivery, where losing the last 200 ms of commits in a crash means a redelivery, which at-least-once allows.
+// Connections. Two kinds: durable ones, for everything a client was promised, and relaxed ones for
+// the progress of delivery, where losing the last 200 ms of commits in a crash means a redelivery,
+// which at-least-once allows.
 
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
@@ -26,8 +27,8 @@ export const typeParsers = {
 } as unknown as pg.CustomTypesConfig
 
 /**
- * Opens a pool on `url`, at most `max` connections. Statements end after 30 s and waits for locks after 5 s, so that
- * nothing hangs for ever. Nothing is connected before the first query.
+ * Opens a pool on `url`, at most `max` connections. Statements end after 30 s and waits for locks
+ * after 5 s, so that nothing hangs for ever. Nothing is connected before the first query.
  */
 export function openDatabase(
   url: string,
@@ -50,7 +51,8 @@ export function openDatabase(
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   })
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end
+  // the process.
   const onError = (error: Error) =>
     options.logger.warn({ reason: error.message }, 'connection lost')
   pool.on('error', onError)
@@ -63,9 +65,10 @@ export function openDatabase(
 }
 
 /**
- * Whether an error of node-postgres means that the statement may or may not have been committed, or was refused before
- * it began, so that an idempotent one may be sent again: lost connections, a server that shuts down or starts up,
- * deadlocks and serialisation failures (PostgreSQL manual, appendix A).
+ * Whether an error of node-postgres means that the statement may or may not have been committed, or
+ * was refused before it began, so that an idempotent one may be sent again: lost connections, a
+ * server that shuts down or starts up, deadlocks and serialisation failures (PostgreSQL manual,
+ * appendix A).
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false

@@ -1,4 +1,5 @@
-// Row types of the tables, as kysely sees them. Positions are JavaScript numbers: microseconds stay exact until 2255.
+// Row types of the tables, as kysely sees them. Positions are JavaScript numbers: microseconds stay
+// exact until 2255.
 
 import type { ColumnType, Generated } from 'kysely'
 

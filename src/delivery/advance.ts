@@ -1,12 +1,14 @@
-// Advancing one consumer: the heart of delivery. A run takes the lease of a cursor, reads pages of the log into a window,
-// sends what the window offers, and writes progress every 250 ms or 200 events. Why nothing is lost, by crash point:
-//   before the send:                  the event is above read_position or in `unresolved`, and is sent by the next run.
-//   after the send, before the step:  the same; the target sees it twice (at least once).
-//   after a 400, before it is kept:   the same; it is kept once, since its position is unique among rejected events.
-//   in the middle of a step:          a step is one statement.
-// A frozen process wakes up past its deadline: it sends nothing more, and its writes name an epoch that is not the
-// cursor's any more. A failure that is to be retried closes the line: what is in flight finishes, the cursor keeps the
-// count and the time, and the next run sends the oldest unsettled event alone before anything else.
+// Advancing one consumer: the heart of delivery. A run takes the lease of a cursor, reads pages of
+// the log into a window, sends what the window offers, and writes progress every 250 ms or 200
+// events. Why nothing is lost, by crash point:
+//   before the send: the event is above read_position or in `unresolved`; the next run sends it.
+//   after the send, before the step: the same; the target sees it twice (at least once).
+//   after a 400, before it is kept: the same; it is kept once, its position being unique there.
+//   in the middle of a step: a step is one statement.
+// A frozen process wakes up past its deadline: it sends nothing more, and its writes name an epoch
+// that is not the cursor's any more. A failure that is to be retried closes the line: what is in
+// flight finishes, the cursor keeps the count and the time, and the next run sends the oldest
+// unsettled event alone before anything else.
 
 import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
@@ -18,34 +20,31 @@ import { filterOf } from '../integration/integration.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
 import { type PageRow, readEvents, readPage } from '../log/read.ts'
-import type { Logger } from '../logger.ts'
 import { recordAttempt } from './attempt.ts'
-import { retryDelayMs } from './backoff.ts'
-import { type Leased, moveCursor, releaseCursor, type Step, takeLease } from './cursor.ts'
+import { createBell } from './bell.ts'
+import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
+import { type Closing, type LetGoServices, letGo, type RunResult } from './let-go.ts'
 import { createProgress } from './progress.ts'
 import { keepRejected } from './rejected.ts'
 import { createWindow } from './window.ts'
 
 const STEP_MS = 250
 const STEP_EVENTS = 200
-/** A run gives way to others after this long, and waits for new events this long, where others want its place. */
+/**
+ * A run gives way to others after this long, and waits for new events this long, where others want
+ * its place.
+ */
 const SLICE_MS = 5_000
 /** A run that waits for new events looks by itself this often, in case a notification was lost. */
 const LOOK_MS = 1_000
 /** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
 const SAFE_PART = 0.8
 
-export type RunServices = {
-  /** Progress and reads. */
-  db: Db
+export type RunServices = LetGoServices & {
   /** What must not be lost: rejected events. */
   durable: Db
   destinationOf(tenant: string, document: IntegrationDocument): Destination
-  /** Stops the integration, with a reason for people. */
-  stop(job: AdvanceJob, reason: string): Promise<void>
   leaseMs: number
-  retryBaseMs: number
-  logger: Logger
 }
 
 /** How others reach into a run. */
@@ -59,19 +58,9 @@ export type Run = {
 }
 
 /**
- * What became of a run: `busy` (not leased to us), `retry` (in `retryInMs`), or it let go for another reason and is to be
- * woken if it is behind.
- */
-export type RunResult = { kind: 'busy' | 'done' | 'lost' } | { kind: 'retry'; retryInMs: number }
-
-type Closing =
-  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' }
-  | { why: 'retry'; retryAfterMs: number | undefined }
-  | { why: 'stop'; reason: string }
-
-/**
- * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to close. `isCrowded` says
- * whether others wait for a place. `attach` is given the handle of the run while it holds the lease.
+ * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
+ * close. `isCrowded` says whether others wait for a place. `attach` is given the handle of the run
+ * while it holds the lease.
  */
 export async function advance(
   services: RunServices,
@@ -102,7 +91,8 @@ async function runLease(
   let closing: Closing | undefined
   let attempts = leased.attempts
   let readPosition = leased.readPosition
-  // Slow start: one in flight until the target has taken one, then twice as many each time. A dead target sees one event.
+  // Slow start: one in flight until the target has taken one, then twice as many each time. A dead
+  // target sees one event.
   let inFlightLimit = 1
   let deadline = asked + leaseMs * SAFE_PART
   let mayHaveMore = true
@@ -110,10 +100,13 @@ async function runLease(
   let stepping = false
   let lastStep = started
   let emptySince: number | undefined
-  /** Rejected events and records of attempts are written one after the other, and before the lease is let go. */
+  /**
+   * Rejected events and records of attempts are written one after the other, and before the lease
+   * is let go.
+   */
   let writes: Promise<unknown> = Promise.resolve()
   let abandoned = false
-  let ring = () => {}
+  const { ring, rungOrAfter } = createBell()
 
   attach({
     wake() {
@@ -131,9 +124,6 @@ async function runLease(
 
   window.push(await readEvents(db, tenant, leased.unresolved))
   for (;;) {
-    const rung = new Promise<void>((resolve) => {
-      ring = resolve
-    })
     read()
     send()
     step()
@@ -143,10 +133,12 @@ async function runLease(
     if (isOver()) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
     if (closing && window.inFlight === 0 && !reading && !stepping) break
-    await orAfter(rung, isEmpty ? LOOK_MS : STEP_MS)
+    await rungOrAfter(isEmpty ? LOOK_MS : STEP_MS)
     if (isEmpty) mayHaveMore = true
   }
-  return letGo(closing as Closing)
+  await writes
+  const oldest = window.unresolved()[0]
+  return letGo(services, lease, { closing: closing as Closing, attempts, oldest, stepOf })
 
   /** The first reason to close counts, but for the loss of the lease, which is above all. */
   function close(reason: Closing): void {
@@ -281,7 +273,7 @@ async function runLease(
     if (!isDue && !isRenewal && progress.count() < STEP_EVENTS) return
     stepping = true
     lastStep = now
-    moveCursor(db, lease, nextStep(), leaseMs)
+    moveCursor(db, lease, stepOf(attempts), leaseMs)
       .then((outcome) => {
         if (outcome === 'lost') close({ why: 'lost' })
         else deadline = now + leaseMs * SAFE_PART
@@ -293,39 +285,8 @@ async function runLease(
       })
   }
 
-  function nextStep(): Step {
-    return progress.step({ readPosition, unresolved: window.unresolved(), attempts })
+  function stepOf(attemptsSoFar: number): Step {
+    const unresolved = window.unresolved()
+    return progress.step({ readPosition, unresolved, attempts: attemptsSoFar })
   }
-
-  async function letGo(reason: Closing): Promise<RunResult> {
-    await writes
-    if (reason.why === 'lost') {
-      services.logger.warn({ ...lease }, 'lease lost')
-      return { kind: 'lost' }
-    }
-    let retryInMs: number | undefined
-    if (reason.why === 'retry') {
-      attempts++
-      const { retryAfterMs } = reason
-      const options = { baseMs: services.retryBaseMs, chance: Math.random(), retryAfterMs }
-      retryInMs = retryDelayMs(attempts, options)
-      if (retryInMs === undefined) {
-        const tries = `The event at position ${window.unresolved()[0]} failed ${attempts} times`
-        await services.stop(lease, `${tries}; no retries are left.`)
-      }
-    }
-    if (reason.why === 'stop') await services.stop(lease, reason.reason)
-    const outcome = await releaseCursor(db, lease, nextStep(), retryInMs)
-    if (outcome === 'lost') return { kind: 'lost' }
-    return retryInMs === undefined ? { kind: 'done' } : { kind: 'retry', retryInMs }
-  }
-}
-
-async function orAfter(rung: Promise<void>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([rung, timeout])
-  clearTimeout(timer)
 }

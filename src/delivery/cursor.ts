@@ -1,7 +1,8 @@
-// The cursor of a consumer and its lease. A lease is the mutual exclusion between workers: a job is only a hint that there
-// is something to do. Every write names the owner and the epoch it was given; a write that finds no row is a zombie's,
-// and the zombie stops. Progress is written with relaxed durability: a database crash may take back 200 ms of it, and
-// then events are sent again, which at-least-once allows.
+// The cursor of a consumer and its lease. A lease is the mutual exclusion between workers: a job is
+// only a hint that there is something to do. Every write names the owner and the epoch it was
+// given; a write that finds no row is a zombie's, and the zombie stops. Progress is written with
+// relaxed durability: a database crash may take back 200 ms of it, and then events are sent again,
+// which at-least-once allows.
 
 import { sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
@@ -10,7 +11,9 @@ import type { IntegrationDocument } from '../integration/integration.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
-/** What a worker gets with a lease: where the consumer stands, and its configuration at that moment. */
+/**
+ * What a worker gets with a lease: where the consumer stands, and its configuration at that moment.
+ */
 export type Leased = {
   lease: Lease
   readPosition: number
@@ -21,8 +24,8 @@ export type Leased = {
 }
 
 /**
- * Takes the lease of a cursor for `leaseMs`. Undefined where another worker holds it, its integration is stopped or
- * gone, or its retry is not due.
+ * Takes the lease of a cursor for `leaseMs`. Undefined where another worker holds it, its
+ * integration is stopped or gone, or its retry is not due.
  */
 export async function takeLease(
   db: Db,
@@ -34,7 +37,8 @@ export async function takeLease(
     update cursor
     set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)}
     from integration
-    where cursor.tenant = ${job.tenant} and cursor.consumer = ${job.consumer} and cursor.run = ${job.run}
+    where cursor.tenant = ${job.tenant} and cursor.consumer = ${job.consumer}
+      and cursor.run = ${job.run}
       and integration.tenant = cursor.tenant and integration.id = cursor.consumer
       and integration.status = 'running'
       and (cursor.lease_until is null or cursor.lease_until < clock_timestamp())

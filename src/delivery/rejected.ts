@@ -1,5 +1,5 @@
-// Rejected events: a target answered 400, so the event is kept for its integration to retry or delete, and the stream goes
-// on. At most 30 are kept for an integration (SPEC 3).
+// Rejected events: a target answered 400, so the event is kept for its integration to retry or
+// delete, and the stream goes on. At most 30 are kept for an integration (SPEC 3).
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -8,9 +8,9 @@ import type { LoggedEvent } from '../log/event.ts'
 import type { Lease } from './cursor.ts'
 
 /**
- * Keeps a rejected event. `last`: kept, and there is no room for another one. `no_room`: not kept. Keeping the same
- * event twice, as after a crash between this and the next step of the cursor, keeps it once. `lost`: the lease is
- * another worker's by now.
+ * Keeps a rejected event. `last`: kept, and there is no room for another one. `no_room`: not kept.
+ * Keeping the same event twice, as after a crash between this and the next step of the cursor,
+ * keeps it once. `lost`: the lease is another worker's by now.
  */
 export async function keepRejected(
   db: Db,
@@ -33,11 +33,13 @@ export async function keepRejected(
     ),
     kept as (
       insert into rejected_event (
-        tenant, consumer, event_position, name, entity_id, idempotency_key, payload, status, response
+        tenant, consumer, event_position, name, entity_id, idempotency_key, payload,
+        status, response
       )
       select
-        ${lease.tenant}, ${lease.consumer}, ${event.position}::bigint, ${event.name}, ${event.entityId},
-        ${event.idempotencyKey}, ${event.payload}::json, ${answer.status}::integer, ${answer.response}
+        ${lease.tenant}, ${lease.consumer}, ${event.position}::bigint, ${event.name},
+        ${event.entityId}, ${event.idempotencyKey}, ${event.payload}::json,
+        ${answer.status}::integer, ${answer.response}
       from state
       where held and not known and before < ${limits.rejectedEvents}
     )

@@ -1,6 +1,7 @@
-// From "there are new events" to a run. After the commit, never in it: NOTIFY takes a server-wide lock through the commit
-// (at 2 ms commits it cut 64 writers from 14,685 to 384 transactions/s). Wake-ups are coalesced: the first at once, the
-// next 20 ms later at the earliest. They are only speed: what is missed here the sweep finds.
+// From "there are new events" to a run. After the commit, never in it: NOTIFY takes a server-wide
+// lock through the commit (at 2 ms commits it cut 64 writers from 14,685 to 384 transactions/s).
+// Wake-ups are coalesced: the first at once, the next 20 ms later at the earliest. They are only
+// speed: what is missed here the sweep finds.
 
 import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
@@ -9,8 +10,9 @@ import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
 
-// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The job's key is that of
-// jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never doubled.
+// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The
+// job's key is that of jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never
+// doubled.
 const wake = (condition: string) => `
   with due as (
     select
@@ -68,7 +70,10 @@ export const wakeIfBehind = wake(`cursor.tenant = $1 and cursor.consumer = $2 an
 
 export type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
 
-/** Wakes consumers through the pool given, one statement at a time. Errors are logged: the sweep makes good for them. */
+/**
+ * Wakes consumers through the pool given, one statement at a time. Errors are logged: the sweep
+ * makes good for them.
+ */
 export function createWaker(pool: pg.Pool, logger: Logger): Waker {
   const tenants = new Set<string>()
   let busy = false

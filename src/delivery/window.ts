@@ -1,6 +1,6 @@
-// The sliding window of one consumer: events read from the log and not yet settled. At most one of an entity is in flight,
-// so an entity's events leave in the order of the log, and a slow answer holds back its own entity only. Pure: no time,
-// no database, no network.
+// The sliding window of one consumer: events read from the log and not yet settled. At most one of
+// an entity is in flight, so an entity's events leave in the order of the log, and a slow answer
+// holds back its own entity only. Pure: no time, no database, no network.
 
 import { entityOf, type LoggedEvent } from '../log/event.ts'
 
@@ -74,7 +74,9 @@ export function createWindow(): Window {
     },
   }
 
-  /** Keeps `ready` sorted, so that with one in flight at a time the whole stream leaves in order. */
+  /**
+   * Keeps `ready` sorted, so that with one in flight at a time the whole stream leaves in order.
+   */
   function insert(event: LoggedEvent): void {
     let low = 0
     let high = ready.length

@@ -1,12 +1,16 @@
-// Which addresses a callback URL may lead to. A tenant chooses the URL, so without this rule the service could be made to
-// call the metadata service of its cloud or a database beside it. Checked at registration, and again at connect time,
-// when the name is resolved for the connection itself: a name may resolve to something else by then.
+// Which addresses a callback URL may lead to. A tenant chooses the URL, so without this rule the
+// service could be made to call the metadata service of its cloud or a database beside it. Checked
+// at registration, and again at connect time, when the name is resolved for the connection itself:
+// a name may resolve to something else by then.
 
 import dns from 'node:dns'
 import net from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** Whether an address is on the public internet: not loopback, private, link-local, multicast, reserved or a tunnel. */
+/**
+ * Whether an address is on the public internet: not loopback, private, link-local, multicast,
+ * reserved or a tunnel.
+ */
 export function isPublicAddress(address: string): boolean {
   // process() turns an IPv4-mapped IPv6 address into the IPv4 address that it stands for.
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
@@ -17,7 +21,10 @@ export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
 }
 
-/** Why a URL's host may not be called, in words; undefined where it may, or where its name does not resolve yet. */
+/**
+ * Why a URL's host may not be called, in words; undefined where it may, or where its name does not
+ * resolve yet.
+ */
 export async function refusalOfHost(url: URL): Promise<string | undefined> {
   const host = hostOf(url)
   if (net.isIP(host)) return isPublicAddress(host) ? undefined : refusal(host, host)

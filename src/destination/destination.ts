@@ -1,7 +1,11 @@
-// The contract of every destination: send() one event and say what came of it. An answer of the target is a value, never
-// an exception; a destination sees no database and knows nothing of retries.
+// The contract of every destination: send() one event and say what came of it. An answer of the
+// target is a value, never an exception; a destination sees no database and knows nothing of
+// retries.
 
-/** An event on its way out. `publishedAt` is RFC 3339, `payload` the JSON text exactly as it was published. */
+/**
+ * An event on its way out. `publishedAt` is RFC 3339, `payload` the JSON text exactly as it was
+ * published.
+ */
 export type OutgoingEvent = {
   tenant: string
   position: number
@@ -13,8 +17,9 @@ export type OutgoingEvent = {
 }
 
 /**
- * delivered: acknowledged. rejected: the target will never take this event (400). refused: the target will take nothing
- * more (403, 410). unavailable: try again later. `reason` is for people; `response` is the start of the answer's body.
+ * delivered: acknowledged. rejected: the target will never take this event (400). refused: the
+ * target will take nothing more (403, 410). unavailable: try again later. `reason` is for people;
+ * `response` is the start of the answer's body.
  */
 export type Outcome =
   | { kind: 'delivered'; status: number }

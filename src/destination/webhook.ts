@@ -1,6 +1,7 @@
-// Webhooks: one POST an event over kept-alive connections, with the headers of Standard Webhooks. The payload's text goes
-// into the body untouched. What a status means is SPEC's: any 2xx acknowledges, 400 rejects, 403 and 410 refuse, anything
-// else (redirects included, which are not followed) is tried again.
+// Webhooks: one POST an event over kept-alive connections, with the headers of Standard Webhooks.
+// The payload's text goes into the body untouched. What a status means is SPEC's: any 2xx
+// acknowledges, 400 rejects, 403 and 410 refuse, anything else (redirects included, which are not
+// followed) is tried again.
 
 import net from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
@@ -20,8 +21,8 @@ export type WebhookOptions = {
 }
 
 /**
- * The connections of a process. Not bounded here: each integration's in-flight limit bounds its own, so that a slow
- * target takes nothing from another one of the same host.
+ * The connections of a process. Not bounded here: each integration's in-flight limit bounds its
+ * own, so that a slow target takes nothing from another one of the same host.
  */
 export function createAgent(options: { allowPrivateTargets: boolean }): Agent {
   const lookup = options.allowPrivateTargets ? {} : { lookup: publicLookup }
@@ -102,7 +103,10 @@ function judge(answer: Dispatcher.ResponseData, response: string): Outcome {
   }
 }
 
-/** Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined where it is neither. */
+/**
+ * Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined
+ * where it is neither.
+ */
 export function parseRetryAfter(
   header: string | string[] | undefined,
   now: number,
@@ -113,7 +117,9 @@ export function parseRetryAfter(
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
-/** The whole body, or undefined where it is longer than `limit`: then the connection is given up. */
+/**
+ * The whole body, or undefined where it is longer than `limit`: then the connection is given up.
+ */
 async function readBounded(
   body: Dispatcher.ResponseData['body'],
   limit: number,

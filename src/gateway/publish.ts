@@ -1,5 +1,5 @@
-// Turns a publish request into an event, or says everything that is wrong with it. The body is parsed to be checked and
-// for nothing else: what is stored and sent is the bytes.
+// Turns a publish request into an event, or says everything that is wrong with it. The body is
+// parsed to be checked and for nothing else: what is stored and sent is the bytes.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { limits } from '../config.ts'
@@ -13,8 +13,8 @@ const CORRELATION_TYPES = ['order_id', 'customer_id']
 const REQUIRED = ['team', 'service', 'entity-id', 'tenant', 'idempotency-key'] as const
 
 /**
- * The event of `POST /events/{name}`. Throws `invalid_request` with a detail for each fault of the name, the headers
- * and the body.
+ * The event of `POST /events/{name}`. Throws `invalid_request` with a detail for each fault of the
+ * name, the headers and the body.
  */
 export function eventOf(name: string, headers: IncomingHttpHeaders, body: Buffer): NewEvent {
   const faults: Fault[] = []

@@ -1,16 +1,20 @@
-// The HTTP application: routes as values become a koa router. Each request gets an id, an identity where its route asks
-// for one, and an error in the shape of its family.
+// The HTTP application: routes as values become a koa router. Each request gets an id, an identity
+// where its route asks for one, and an error in the shape of its family.
 
 import { randomUUID } from 'node:crypto'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { type Authenticate, identify } from './authenticate.ts'
+import { identify } from './authenticate.ts'
+import type { Authenticate } from './identity.ts'
 import { problemOf } from './problem.ts'
 import type { Family, RequestContext, Route } from './route.ts'
 
-/** Builds the application. `isDraining` tells whether connections are to be closed after their answer. */
+/**
+ * Builds the application. `isDraining` tells whether connections are to be closed after their
+ * answer.
+ */
 export function createApp(
   routes: Route[],
   options: { authenticate: Authenticate; isDraining: () => boolean; logger: Logger },
@@ -52,7 +56,10 @@ export function createApp(
   return app
 }
 
-/** No route answered: koa says 404, or its router 405 or 501 with the methods that the path has in `allow`. */
+/**
+ * No route answered: koa says 404, or its router 405 or 501 with the methods that the path has in
+ * `allow`.
+ */
 function refuseUnrouted(status: number): void {
   if (status === 404) throw new MillraceError('not_found', 'There is no such path.')
   if (status === 405 || status === 501) {

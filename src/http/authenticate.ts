@@ -1,18 +1,10 @@
-// Who calls, and whether it may: a bearer token (RFC 6750) becomes an identity, an identity is asked for a scope and a
-// tenant. Every route declares its scope (http/route.ts); there is no other place where access is decided.
+// Who calls, and whether it may: a bearer token (RFC 6750) becomes an identity, an identity is
+// asked for a scope and a tenant. Every route declares its scope (http/route.ts); there is no other
+// place where access is decided.
 
 import type { IncomingMessage } from 'node:http'
 import { MillraceError } from '../errors.ts'
-import type { Scope } from './route.ts'
-
-export type Identity = {
-  /** How the config log and the operator's log name the caller; never the token. */
-  actor: string
-  mayActFor(tenant: string, scope: Scope): boolean
-}
-
-/** The identity behind a token; undefined where nobody is. */
-export type Authenticate = (token: string) => Identity | undefined
+import type { Authenticate, Identity, Scope } from './identity.ts'
 
 const NO_TOKEN = 'A bearer token is needed: Authorization: Bearer <token>.'
 

@@ -4,10 +4,15 @@ import type { IncomingMessage } from 'node:http'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../json.ts'
 
-/** How much of a body that is too large is read and dropped, so that its sender can read the answer. */
+/**
+ * How much of a body that is too large is read and dropped, so that its sender can read the answer.
+ */
 const DRAIN_FACTOR = 16
 
-/** The body's bytes. Throws `payload_too_large` past `limit`, after reading what is left of it, within reason. */
+/**
+ * The body's bytes. Throws `payload_too_large` past `limit`, after reading what is left of it,
+ * within reason.
+ */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0

@@ -6,7 +6,10 @@ import type { Route } from './route.ts'
 
 const Health = Type.Object({ status: Type.Literal('ok') })
 
-/** `problem` says in words what keeps the service from its work; undefined where nothing does. It may reject. */
+/**
+ * `problem` says in words what keeps the service from its work; undefined where nothing does. It
+ * may reject.
+ */
 export function healthRoutes(problem: () => Promise<string | undefined>): Route[] {
   const common = { method: 'get', scope: 'public', family: 'configuration' } as const
   return [

@@ -1,5 +1,6 @@
-// The only place where an error becomes an answer. A client sees the message of a MillraceError; everything else is an
-// internal error whose cause goes to the operator's log, with the request id that the client was given.
+// The only place where an error becomes an answer. A client sees the message of a MillraceError;
+// everything else is an internal error whose cause goes to the operator's log, with the request id
+// that the client was given.
 
 import { Type } from 'typebox'
 import { type Fault, MillraceError } from '../errors.ts'

@@ -1,14 +1,14 @@
-// A route as a value: what the router serves, what the access rule asks, and what the OpenAPI document says come from the
-// same object, so that none can disagree with the others.
+// A route as a value: what the router serves, what the access rule asks, and what the OpenAPI
+// document says come from the same object, so that none can disagree with the others.
 
 import type { Context } from 'koa'
 import type { TSchema } from 'typebox'
-import type { Identity } from './authenticate.ts'
+import type { Identity, Scope } from './identity.ts'
 
-/** `public` needs no token; the others are what a token may be allowed. */
-export type Scope = 'public' | 'publish' | 'read' | 'configure' | 'admin'
-
-/** Which of the two families of the API a route belongs to: they differ in the shape of their errors. */
+/**
+ * Which of the two families of the API a route belongs to: they differ in the shape of their
+ * errors.
+ */
 export type Family = 'gateway' | 'configuration'
 
 export type RequestContext = Context & { state: { requestId: string; identity: Identity } }

@@ -1,12 +1,13 @@
-// Checks a value against a typebox schema and names what is wrong in words: the field by its path, and the rule.
+// Checks a value against a typebox schema and names what is wrong in words: the field by its path,
+// and the rule.
 
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { type Fault, fault, invalid } from '../errors.ts'
 
 /**
- * Compiles a schema into a check that returns the value typed, or throws `invalid_request` whose message and details
- * name every fault.
+ * Compiles a schema into a check that returns the value typed, or throws `invalid_request` whose
+ * message and details name every fault.
  */
 export function compile<Schema extends TSchema>(
   schema: Schema,

@@ -1,5 +1,6 @@
-// Changes of configuration. Each is one call that takes the next position of the log, changes the projection and writes
-// the config log (sql/migrations/0002_integration.sql): the three agree because they commit together.
+// Changes of configuration. Each is one call that takes the next position of the log, changes the
+// projection and writes the config log (sql/migrations/0002_integration.sql): the three agree
+// because they commit together.
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -10,8 +11,9 @@ import type { IntegrationDocument } from './integration.ts'
 export type Change = { actor: string; reason: string }
 
 /**
- * Registers an integration that runs at once. It receives the events after the position `startsAfter`, or after its own
- * registration where that is undefined. Nothing is changed where the id is taken or the tenant has its ten.
+ * Registers an integration that runs at once. It receives the events after the position
+ * `startsAfter`, or after its own registration where that is undefined. Nothing is changed where
+ * the id is taken or the tenant has its ten.
  */
 export async function registerIntegration(
   db: Db,
@@ -19,15 +21,19 @@ export async function registerIntegration(
   id: string,
   options: Change & { document: IntegrationDocument; startsAfter: number | undefined },
 ): Promise<'registered' | 'taken' | 'full'> {
+  const document = JSON.stringify(options.document)
   const { rows } = await sql<{ outcome: 'registered' | 'taken' | 'full' }>`
     select register_integration(
-      ${tenant}, ${id}, ${JSON.stringify(options.document)}::jsonb, ${options.actor}, ${options.reason},
-      ${options.startsAfter ?? null}, ${limits.integrationsPerTenant}
+      ${tenant}, ${id}, ${document}::jsonb,
+      ${options.actor}, ${options.reason}, ${options.startsAfter ?? null}, ${limits.integrationsPerTenant}
     ) as outcome`.execute(db)
   return rows[0]?.outcome as 'registered'
 }
 
-/** Starts an integration; what it has not delivered yet goes on from there. False where it runs already. */
+/**
+ * Starts an integration; what it has not delivered yet goes on from there. False where it runs
+ * already.
+ */
 export async function startIntegration(
   db: Db,
   tenant: string,
@@ -37,7 +43,10 @@ export async function startIntegration(
   return setStatus(db, tenant, id, 'running', 'integration_started', change)
 }
 
-/** Stops an integration. The worker that advances it lets go soon after. False where it was stopped already. */
+/**
+ * Stops an integration. The worker that advances it lets go soon after. False where it was stopped
+ * already.
+ */
 export async function stopIntegration(
   db: Db,
   tenant: string,

@@ -1,5 +1,5 @@
-// Finding integrations. The status that is shown turns `stopped` when no worker holds the cursor any more: from then on no
-// request leaves.
+// Finding integrations. The status that is shown turns `stopped` when no worker holds the cursor
+// any more: from then on no request leaves.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'

@@ -1,5 +1,6 @@
-// What an integration is: the document that a client registers, the rules it must pass, and what of it is shown. The
-// stored document is the registered one with its secrets sealed; no secret is ever shown (SPEC 3).
+// What an integration is: the document that a client registers, the rules it must pass, and what of
+// it is shown. The stored document is the registered one with its secrets sealed; no secret is ever
+// shown (SPEC 3).
 
 import { type Static, Type } from 'typebox'
 import type { SecretBox } from '../access/secret.ts'

@@ -1,4 +1,5 @@
-// /api/v1/org/integrations/eventstream: register, list, get, start, stop and delete integrations (SPEC 3).
+// /api/v1/org/integrations/eventstream: register, list, get, start, stop and delete integrations
+// (SPEC 3).
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Type } from 'typebox'
@@ -10,7 +11,8 @@ import { refusalOfHost } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { requireScope } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
-import type { Parameter, RequestContext, Route, Scope } from '../http/route.ts'
+import type { Scope } from '../http/identity.ts'
+import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { compile } from '../http/validate.ts'
 import { isTenant } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
@@ -257,7 +259,9 @@ function idOf(context: RequestContext): string {
   return context.params['integration_id'] as string
 }
 
-/** The tenant that a request is for. Throws where none is named, or the caller may not act for it. */
+/**
+ * The tenant that a request is for. Throws where none is named, or the caller may not act for it.
+ */
 function tenantOf(context: RequestContext, scope: Scope): string {
   const tenant = context.get('tenant') || context.get('x-twc-tenant')
   if (!isTenant(tenant)) {

@@ -15,8 +15,8 @@ export type NewEvent = {
 }
 
 /**
- * What came of an append: appended, a duplicate (same key, same payload: the first one's position), or refused since
- * the key was used with another payload.
+ * What came of an append: appended, a duplicate (same key, same payload: the first one's position),
+ * or refused since the key was used with another payload.
  */
 export type Appended = { outcome: 'appended' | 'duplicate' | 'key_reused'; position: number }
 

@@ -1,5 +1,5 @@
-// Partitions by UTC day, made a week ahead. There is no default partition: a clock far ahead finds none and fails closed,
-// instead of filling the future.
+// Partitions by UTC day, made a week ahead. There is no default partition: a clock far ahead finds
+// none and fails closed, instead of filling the future.
 
 import type pg from 'pg'
 import { limits } from '../config.ts'
@@ -10,8 +10,8 @@ const PARTITION_LOCK = 1296651860
 export const partitionDays = { event: 1, event_key: 10, receipt: 1, attempt: 1 } as const
 
 /**
- * Makes the partitions of today and of the week ahead where they are missing, and tells how many it made. Any number
- * of processes may call it at once.
+ * Makes the partitions of today and of the week ahead where they are missing, and tells how many it
+ * made. Any number of processes may call it at once.
  */
 export async function createPartitions(pool: pg.Pool): Promise<number> {
   const client = await pool.connect()
@@ -37,8 +37,9 @@ export async function createPartitions(pool: pg.Pool): Promise<number> {
   }
 }
 
-// Partitions begin at multiples of their length since 1970, so that every process cuts them alike. Yesterday's is made
-// too: at midnight, or with a clock that is behind, a batch may still belong to it.
+// Partitions begin at multiples of their length since 1970, so that every process cuts them alike.
+// Yesterday's is made too: at midnight, or with a clock that is behind, a batch may still belong to
+// it.
 const createStatement = `
   with first_days as (
     select distinct date '1970-01-01' + (day_number / $2::integer) * $2::integer as first_day
@@ -49,7 +50,10 @@ const createStatement = `
   )
   select from first_days where create_partition($1::text::regclass, first_day, $2::integer)`
 
-/** Whether today's and tomorrow's partitions of the log are there: without them nothing can be published. */
+/**
+ * Whether today's and tomorrow's partitions of the log are there: without them nothing can be
+ * published.
+ */
 export async function partitionsArePresent(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ present: boolean }>(`
     select bool_and(to_regclass('event_' || to_char(day, 'YYYYMMDD')) is not null) as present

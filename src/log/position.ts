@@ -1,5 +1,6 @@
-// A position is the microsecond since 1970 at which an event was published: a number that JavaScript holds exactly until
-// 2255. A range of dates is therefore a range of positions, and `published_at` is the position read as a time.
+// A position is the microsecond since 1970 at which an event was published: a number that
+// JavaScript holds exactly until 2255. A range of dates is therefore a range of positions, and
+// `published_at` is the position read as a time.
 
 const MICROSECONDS_PER_DAY = 86_400_000_000
 

@@ -1,6 +1,7 @@
-// Reading the log: a range scan by position in pages. Both bounds are in the statement, so that planning prunes to the one
-// or two daily partitions that hold them. The filter is applied in SQL, after the page is cut: a page is bounded by
-// what is scanned, not by what matches, so a filter that takes nothing cannot turn one read into a scan of the log.
+// Reading the log: a range scan by position in pages. Both bounds are in the statement, so that
+// planning prunes to the one or two daily partitions that hold them. The filter is applied in SQL,
+// after the page is cut: a page is bounded by what is scanned, not by what matches, so a filter
+// that takes nothing cannot turn one read into a scan of the log.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -11,7 +12,10 @@ export type PageRange = {
   tenant: string
   /** Exclusive. */
   after: number
-  /** Inclusive. Where the page may end at the latest: the newest position that can exist, or a replay's last. */
+  /**
+   * Inclusive. Where the page may end at the latest: the newest position that can exist, or a
+   * replay's last.
+   */
   through: number
   maxEvents: number
   /** The page ends with the event that passes this many bytes of payload. */
@@ -37,7 +41,8 @@ export function pageQuery(range: PageRange): RawBuilder<PageRow> {
         select position, name, entity_id, idempotency_key, payload, payload_bytes,
           ${takes(range.filter)} as takes
         from event
-        where tenant = ${range.tenant} and position > ${range.after} and position <= ${range.through}
+        where tenant = ${range.tenant}
+          and position > ${range.after} and position <= ${range.through}
         order by position
         limit ${range.maxEvents}
       ) as page
@@ -59,7 +64,9 @@ export async function readPage(db: Db, range: PageRange): Promise<PageRow[]> {
   return []
 }
 
-/** The events at these positions, in order. A position whose event is past the retention is missing. */
+/**
+ * The events at these positions, in order. A position whose event is past the retention is missing.
+ */
 export async function readEvents(
   db: Db,
   tenant: string,

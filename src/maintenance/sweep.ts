@@ -1,5 +1,5 @@
-// The sweep: what is behind and that nobody advances gets a job. This, and not the wake-ups, is why every event is
-// delivered: it needs no notification, no job row and no memory of any process.
+// The sweep: what is behind and that nobody advances gets a job. This, and not the wake-ups, is why
+// every event is delivered: it needs no notification, no job row and no memory of any process.
 
 import type pg from 'pg'
 import { wakeSleepers } from '../delivery/wake.ts'

@@ -1,0 +1,74 @@
+// The end of a run: the last step is written, the lease is given back, and what comes next is
+// decided: a retry at a time, a stop of the integration, or nothing.
+
+import type { AdvanceJob } from '../db/jobs.ts'
+import type { Db } from '../db/pool.ts'
+import type { Logger } from '../logger.ts'
+import { retryDelayMs } from './backoff.ts'
+import { type Lease, releaseCursor, type Step } from './cursor.ts'
+
+/**
+ * Why a run ends: told to (halted, draining), for the sake of others (gave_way), since it cannot be
+ * sure of its lease (expired) or has lost it, to try again later, or since the target takes nothing
+ * more.
+ */
+export type Closing =
+  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' }
+  | { why: 'retry'; retryAfterMs: number | undefined }
+  | { why: 'stop'; reason: string }
+
+/**
+ * What became of a run: `busy` (not leased to us), `retry` (in `retryInMs`), or it let go for
+ * another reason and is to be woken if it is behind.
+ */
+export type RunResult = { kind: 'busy' | 'done' | 'lost' } | { kind: 'retry'; retryInMs: number }
+
+export type LetGoServices = {
+  /** Progress and reads. */
+  db: Db
+  /** Stops the integration, with a reason for people. */
+  stop(job: AdvanceJob, reason: string): Promise<void>
+  retryBaseMs: number
+  logger: Logger
+}
+
+/**
+ * Ends a run. `attempts`: failures in a row before this run ended; `oldest`: the position of the
+ * oldest event that is not settled; `stepOf` makes the last step.
+ */
+export async function letGo(
+  services: LetGoServices,
+  lease: Lease,
+  end: {
+    closing: Closing
+    attempts: number
+    oldest: number | undefined
+    stepOf: (attempts: number) => Step
+  },
+): Promise<RunResult> {
+  const { closing } = end
+  if (closing.why === 'lost') {
+    services.logger.warn({ ...lease }, 'lease lost')
+    return { kind: 'lost' }
+  }
+  const attempts = closing.why === 'retry' ? end.attempts + 1 : end.attempts
+  const retryInMs = closing.why === 'retry' ? retryDelay(services, attempts, closing) : undefined
+  // Stopped before it is let go: a crash in between leaves a lease that ends by itself, never one
+  // try too many.
+  if (closing.why === 'stop') await services.stop(lease, closing.reason)
+  if (closing.why === 'retry' && retryInMs === undefined) {
+    const tries = `The event at position ${end.oldest} failed ${attempts} times`
+    await services.stop(lease, `${tries}; no retries are left.`)
+  }
+  const outcome = await releaseCursor(services.db, lease, end.stepOf(attempts), retryInMs)
+  if (outcome === 'lost') return { kind: 'lost' }
+  return retryInMs === undefined ? { kind: 'done' } : { kind: 'retry', retryInMs }
+}
+
+function retryDelay(
+  { retryBaseMs }: LetGoServices,
+  retry: number,
+  { retryAfterMs }: { retryAfterMs: number | undefined },
+): number | undefined {
+  return retryDelayMs(retry, { baseMs: retryBaseMs, chance: Math.random(), retryAfterMs })
+}

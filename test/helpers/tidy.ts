@@ -1,0 +1,132 @@
+// The rules of the house as pure functions over files (path → text). Each returns what breaks it,
+// in words.
+
+/**
+ * From left to right: a folder or file imports its own folder and what stands left of it. Those of
+ * one step never meet.
+ */
+const RANKS = [
+  ['config', 'errors', 'json', 'clock', 'logger', 'metrics', 'repeat'],
+  ['db', 'destination'],
+  ['http'],
+  ['access'],
+  ['log'],
+  ['gateway', 'integration'],
+  ['delivery', 'collector'],
+  ['notification', 'maintenance'],
+  ['console'],
+  ['server', 'worker'],
+  ['cli'],
+  ['main'],
+]
+const LONGEST_FILE = 300
+const LONGEST_LINE = 100
+
+export type Files = Map<string, string>
+
+/** "db" of src/db/pool.ts, "config" of src/config.ts. */
+function placeOf(file: string): string {
+  return (/^src\/([^/]+?)(\.ts)?(\/|$)/.exec(file)?.[1] ?? file).replace(/\.ts$/, '')
+}
+
+function rankOf(place: string): number {
+  return RANKS.findIndex((step) => step.includes(place))
+}
+
+/** Relative imports of a file, type imports included, as paths from the root. */
+export function importsOf(file: string, text: string): string[] {
+  const matches = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)
+  return [...matches].map(([, target]) => {
+    const base = new URL(target as string, `file:///${file}`)
+    return decodeURIComponent(base.pathname.slice(1))
+  })
+}
+
+export function importRule(files: Files): string[] {
+  const faults: string[] = []
+  for (const [file, text] of files) {
+    if (!file.startsWith('src/')) continue
+    const from = placeOf(file)
+    if (rankOf(from) === -1) faults.push(`${file}: ${from} has no rank`)
+    for (const target of importsOf(file, text)) {
+      const to = placeOf(target)
+      if (!files.has(target)) faults.push(`${file} imports ${target}, which is not there`)
+      const mayMeet = to === from || rankOf(to) < rankOf(from) || rankOf(from) === 0
+      if (!mayMeet || rankOf(to) > rankOf(from)) faults.push(`${file} may not import ${target}`)
+      const mayImportHttp =
+        /\/routes\.ts$/.test(file) || ['http', 'access', 'server'].includes(from)
+      if (to === 'http' && !mayImportHttp) faults.push(`${file} may not import http/`)
+    }
+  }
+  return faults
+}
+
+export function circles(files: Files): string[] {
+  const faults: string[] = []
+  const done = new Set<string>()
+  const visit = (file: string, trail: string[]) => {
+    if (trail.includes(file)) {
+      faults.push([...trail.slice(trail.indexOf(file)), file].join(' → '))
+      return
+    }
+    if (done.has(file)) return
+    for (const target of importsOf(file, files.get(file) ?? '')) visit(target, [...trail, file])
+    done.add(file)
+  }
+  for (const file of files.keys()) visit(file, [])
+  return faults
+}
+
+export function names(files: Files): string[] {
+  return [...files.keys()].filter((file) =>
+    /(^|\/)(index\.ts|utils?|lib|common)(\/|\.|$)/.test(file),
+  )
+}
+
+export function lengths(files: Files): string[] {
+  const faults: string[] = []
+  for (const [file, text] of files) {
+    const lines = text.split('\n')
+    if (lines.length > LONGEST_FILE + 1) faults.push(`${file} has ${lines.length} lines`)
+    lines.forEach((line, index) => {
+      // A string that is long cannot be broken, a comment can.
+      const isLong = line.length > LONGEST_LINE && !/['"`].{30,}['"`]/.test(line)
+      if (isLong) {
+        faults.push(`${file}:${index + 1} has ${line.length} columns`)
+      }
+    })
+  }
+  return faults
+}
+
+export function openings(files: Files): string[] {
+  return [...files]
+    .filter(([, text]) => !/^(#!.*\n)?(\/\/|--|\/\*) ?\S/.test(text))
+    .map(([file]) => `${file} does not open with a comment`)
+}
+
+export function leftovers(files: Files): string[] {
+  const faults: string[] = []
+  for (const [file, text] of files) {
+    if (file === 'test/helpers/tidy.ts') continue
+    if (/\b(TODO|FIXME|XXX|HACK)\b/.test(text)) faults.push(`${file} has a reminder`)
+    if (/\.(only|skip|todo)\(/.test(text)) faults.push(`${file} skips tests`)
+    if (/process\.env\b/.test(text) && file.startsWith('src/') && file !== 'src/config.ts') {
+      faults.push(`${file} reads the environment`)
+    }
+    const waits = /\bsleep\(|timers\/promises/.test(text)
+    if (waits && file.startsWith('test/') && file !== 'test/helpers/until.ts') {
+      faults.push(`${file} waits for a time: wait for a fact`)
+    }
+  }
+  return faults
+}
+
+/** Files of src/ that nobody imports. */
+export function deadFiles(files: Files): string[] {
+  const imported = new Set<string>()
+  for (const [file, text] of files) for (const target of importsOf(file, text)) imported.add(target)
+  return [...files.keys()].filter(
+    (file) => file.startsWith('src/') && file !== 'src/main.ts' && !imported.has(file),
+  )
+}

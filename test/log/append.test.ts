@@ -1,0 +1,128 @@
+// Appending: order, idempotency, what the table refuses, and a clock that is wrong.
+
+import { describe, expect, it } from 'vitest'
+import { appendEvents } from '../../src/log/append.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const append = (...events: ReturnType<typeof anEvent>[]) => appendEvents(database.pool, events)
+const count = async (where = 'true') =>
+  Number((await database.pool.query(`select count(*) from event where ${where}`)).rows[0].count)
+
+describe('append', () => {
+  it('gives growing positions that are the time, in the order of the batch', async () => {
+    const before = Date.now() * 1000
+    const results = await append(...Array.from({ length: 300 }, () => anEvent()))
+    const positions = results.map(({ position }) => position)
+    expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b))
+    expect(positions[0]).toBeGreaterThanOrEqual(before - 1000)
+    expect(positions.at(-1)).toBeLessThan(Date.now() * 1000 + 1000)
+  })
+
+  it('answers a known key with the first position, and appends nothing', async () => {
+    const event = anEvent()
+    const [first] = await append(event)
+    const [again] = await append(event)
+    expect(first?.outcome).toBe('appended')
+    expect(again).toEqual({ outcome: 'duplicate', position: first?.position })
+    expect(await count(`idempotency_key = '${event.idempotencyKey}'`)).toBe(1)
+  })
+
+  it('refuses a known key with another payload, to the byte', async () => {
+    const event = anEvent({ payload: Buffer.from('{"sum":25.080}') })
+    const [first] = await append(event)
+    const [again] = await append({ ...event, payload: Buffer.from('{"sum":25.08}') })
+    expect(again).toEqual({ outcome: 'key_reused', position: first?.position })
+  })
+
+  it('tells keys apart within one batch', async () => {
+    const event = anEvent()
+    const other = { ...event, payload: Buffer.from('{"other":1}') }
+    const results = await append(event, anEvent(), event, other)
+    expect(results.map(({ outcome }) => outcome)).toEqual([
+      'appended',
+      'appended',
+      'duplicate',
+      'key_reused',
+    ])
+    expect(results[2]?.position).toBe(results[0]?.position)
+    expect(await count(`idempotency_key = '${event.idempotencyKey}'`)).toBe(1)
+  })
+
+  it('has keys per tenant and per name', async () => {
+    const event = anEvent()
+    const results = await append(
+      event,
+      { ...event, tenant: 'another' },
+      { ...event, name: 'order.opened' },
+    )
+    expect(results.every(({ outcome }) => outcome === 'appended')).toBe(true)
+  })
+
+  it('stores the payload byte for byte', async () => {
+    const payload = Buffer.from('{"b":1,"a":25.080,"a":12345678901234567890,"u":"\\u0000😀"}')
+    const [appended] = await append(anEvent({ payload }))
+    const { rows } = await database.pool.query('select payload from event where position = $1', [
+      appended?.position,
+    ])
+    expect(rows[0].payload).toBe(payload.toString())
+  })
+
+  it.each([
+    [{ tenant: 'a.b' }, 'tenant_is_a_word'],
+    [{ name: 'order' }, 'name_is_entity_action'],
+    [{ entityId: '' }, 'entity_id_is_short_text'],
+    [{ idempotencyKey: 'a\nb' }, 'idempotency_key_is_short_text'],
+    [{ idempotencyKey: 'x'.repeat(256) }, 'idempotency_key_is_short_text'],
+    [{ team: '' }, 'team_is_short_text'],
+    [{ service: '' }, 'service_is_short_text'],
+    [{ correlationIds: '[]' }, 'correlation_ids_is_object'],
+    [{ payload: Buffer.from('[]') }, 'payload_is_object'],
+  ])('refuses %j by the rule %s', async (changes, constraint) => {
+    await expect(append(anEvent(changes))).rejects.toMatchObject({ constraint })
+  })
+
+  it('refuses to change what is there', async () => {
+    await append(anEvent())
+    for (const statement of ['update event set team = team', 'delete from event']) {
+      await expect(database.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
+    }
+  })
+
+  it('refuses a transaction that would look with an old snapshot', async () => {
+    const client = await database.pool.connect()
+    await client.query('begin isolation level repeatable read')
+    const call = `select * from publish_event('dodici', 'order.created', 'o', 'k', '{}')`
+    await expect(client.query(call)).rejects.toMatchObject({ code: 'MR002' })
+    await client.query('rollback')
+    client.release()
+  })
+})
+
+describe('a clock that is wrong', () => {
+  it('jumps back: positions still grow', async () => {
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await database.pool.query('select setval($1, $2)', ['lane_position', ahead])
+    const [appended] = await append(anEvent())
+    expect(appended?.position).toBe(ahead + 1)
+  })
+
+  it('is far ahead: nothing is stored, and the sequencer is not pushed into the future', async () => {
+    const before = (await database.pool.query('select last_value from lane_position')).rows[0]
+    await database.pool.query(`
+      create or replace function test_far_ahead() returns void language plpgsql as $$
+      begin
+        insert into event
+        select tenant, position_of(now() + interval '30 days'), name, entity_id, idempotency_key,
+          team, service, correlation_ids, payload_bytes, payload
+        from event limit 1;
+      end $$`)
+    await expect(database.pool.query('select test_far_ahead()')).rejects.toMatchObject({
+      code: '23514',
+      constraint: undefined,
+    })
+    const after = (await database.pool.query('select last_value from lane_position')).rows[0]
+    expect(after).toEqual(before)
+  })
+})

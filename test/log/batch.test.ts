@@ -1,0 +1,98 @@
+// The batcher on a real Postgres: group commit, bisection, a bounded queue, and an outcome that is not known.
+
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/config.ts'
+import { appendEvents } from '../../src/log/append.ts'
+import { createPublisher } from '../../src/log/batch.ts'
+import type { NewEvent } from '../../src/log/event.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+
+function publisher() {
+  const batches: number[] = []
+  const woken: string[] = []
+  const append = (events: NewEvent[]) => {
+    batches.push(events.length)
+    return appendEvents(database.pool, events)
+  }
+  const onAppended = (tenants: Set<string>) => woken.push(...tenants)
+  return { batches, woken, ...createPublisher({ append, onAppended }) }
+}
+
+const nested = (depth: number) => Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+
+describe('publish', () => {
+  it('puts what arrives together into few batches, and wakes each tenant', async () => {
+    const { publish, batches, woken } = publisher()
+    const events = Array.from({ length: 2_000 }, (_, i) => anEvent({ tenant: `t${i % 2}` }))
+    const results = await Promise.all(events.map(publish))
+    const positions = results.map(({ position }) => position)
+    expect(positions).toEqual([...positions].sort((a, b) => a - b))
+    expect(batches.length).toBeLessThanOrEqual(6)
+    expect(Math.max(...batches)).toBeLessThanOrEqual(limits.batchEvents)
+    expect(new Set(woken)).toEqual(new Set(['t0', 't1']))
+  })
+
+  it('cuts a batch by bytes', async () => {
+    const { publish, batches } = publisher()
+    const payload = Buffer.from(JSON.stringify({ big: 'x'.repeat(900_000) }))
+    await Promise.all(Array.from({ length: 6 }, () => publish(anEvent({ payload }))))
+    expect(Math.max(...batches)).toBeLessThanOrEqual(2)
+  })
+
+  it('lets one bad event fail alone', async () => {
+    const { publish } = publisher()
+    const events = Array.from({ length: 100 }, (_, i) =>
+      anEvent({ payload: i === 37 ? nested(100_000) : Buffer.from('{}') }),
+    )
+    const results = await Promise.allSettled(events.map(publish))
+    const failed = results.flatMap((result, i) => (result.status === 'rejected' ? [i] : []))
+    expect(failed).toEqual([37])
+    await expect(publish(events[37] as NewEvent)).rejects.toMatchObject({
+      status: 400,
+      details: [{ field: 'payload' }],
+    })
+  })
+
+  it('refuses what does not fit into the queue, and stores what did', async () => {
+    const { publish } = publisher()
+    const blocker = await database.pool.connect()
+    await blocker.query('begin')
+    await blocker.query('select next_position()')
+    const accepted = Array.from({ length: limits.queueEvents }, () => publish(anEvent()))
+    await until('the first batch waits for the lane', async () => {
+      const waiting = await database.pool.query(
+        `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`,
+      )
+      return waiting.rows.length > 0
+    })
+    const more = Array.from({ length: limits.batchEvents + 1 }, () => publish(anEvent()))
+    const settled = Promise.allSettled(more)
+    await blocker.query('rollback')
+    blocker.release()
+    const refused = (await settled).filter(({ status }) => status === 'rejected')
+    expect(refused.length).toBeGreaterThan(0)
+    for (const result of refused) {
+      expect(result).toMatchObject({ reason: { code: 'overloaded', retryAfterSeconds: 1 } })
+    }
+    await Promise.all(accepted)
+  })
+
+  it('tries again where the connection is lost, and appends once', async () => {
+    const { publish } = publisher()
+    const events = Array.from({ length: 400 }, () => anEvent({ tenant: 'cut' }))
+    const all = Promise.all(events.map(publish))
+    await database.pool.query(`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`)
+    const results = await all
+    expect(new Set(results.map(({ position }) => position)).size).toBe(400)
+    const { rows } = await database.pool.query(
+      `select count(*)::integer from event where tenant = 'cut'`,
+    )
+    expect(rows[0].count).toBe(400)
+  })
+})

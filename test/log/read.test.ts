@@ -1,0 +1,100 @@
+// Pages of the log: bounds, filters, bytes, days; and the plan of the very query.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { appendEvents } from '../../src/log/append.ts'
+import { pageQuery, readEvents, readPage } from '../../src/log/read.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const names = ['order.created', 'order.opened', 'invoice.created']
+let positions: number[] = []
+const whole = {
+  tenant: 'dodici',
+  after: 0,
+  through: Number.MAX_SAFE_INTEGER,
+  maxEvents: 500,
+  maxBytes: 1e9,
+  filter: null,
+}
+
+beforeAll(async () => {
+  const events = Array.from({ length: 90 }, (_, i) =>
+    anEvent({ name: names[i % 3] as string, payload: Buffer.from(`{"i":${i}}`) }),
+  )
+  const others = Array.from({ length: 400 }, () => anEvent({ tenant: 'another' }))
+  positions = (await appendEvents(database.pool, events)).map(({ position }) => position)
+  await appendEvents(database.pool, others)
+  whole.after = (positions[0] as number) - 1
+  whole.through = (positions.at(-1) as number) + 86_400_000_000
+})
+
+describe('readPage', () => {
+  it("gives a tenant's own events in order, page by page", async () => {
+    const first = await readPage(database.kysely, { ...whole, maxEvents: 50 })
+    const after = first.at(-1)?.position as number
+    const second = await readPage(database.kysely, { ...whole, after, maxEvents: 50 })
+    const seen = [...first, ...second].map(({ position }) => position)
+    expect(seen).toEqual(positions)
+    expect(first[7]).toMatchObject({ payload: '{"i":7}', entityId: 'order-1' })
+  })
+
+  it('has an exclusive start and an inclusive end', async () => {
+    const [a, b, c] = positions.slice(10, 13) as [number, number, number]
+    const rows = await readPage(database.kysely, { ...whole, after: a, through: c })
+    expect(rows.map(({ position }) => position)).toEqual([b, c])
+  })
+
+  it('takes what either list of a filter names, and shows the rest without payload', async () => {
+    const filter = { names: ['order.opened'], entities: ['invoice'] }
+    const rows = await readPage(database.kysely, { ...whole, filter })
+    expect(rows).toHaveLength(90)
+    for (const { name, payload } of rows) expect(payload === null).toBe(name === 'order.created')
+  })
+
+  it('cuts a page by bytes, but never before its first event', async () => {
+    const rows = await readPage(database.kysely, { ...whole, maxBytes: 21 })
+    expect(rows).toHaveLength(3)
+    expect(await readPage(database.kysely, { ...whole, maxBytes: 1 })).toHaveLength(1)
+  })
+
+  it('finds events that are days behind the position', async () => {
+    const after = whole.after - 20 * 86_400_000_000
+    expect(await readPage(database.kysely, { ...whole, after })).toHaveLength(90)
+  })
+
+  it('is empty past the end', async () => {
+    const after = positions.at(-1) as number
+    expect(await readPage(database.kysely, { ...whole, after })).toEqual([])
+  })
+})
+
+it('reads single events by position', async () => {
+  const wanted = [positions[3], positions[70], 17] as number[]
+  const events = await readEvents(database.kysely, 'dodici', wanted)
+  expect(events.map(({ position }) => position)).toEqual([positions[3], positions[70]])
+})
+
+describe('the plan of a page', () => {
+  beforeAll(async () => {
+    await database.pool.query(
+      `insert into event
+       select 'dodici', $1 + i, 'order.created', 'o', 'k' || i, 't', 's', '{}', 2, '{}'
+       from generate_series(1, 20000) as i`,
+      [whole.after + 1_000_000],
+    )
+    await database.pool.query('analyze event')
+  })
+
+  it('is a range of the primary key of the days that hold it, without a sort', async () => {
+    const range = { ...whole, through: whole.after + 86_400_000_000 }
+    const { sql, parameters } = pageQuery(range).compile(database.kysely)
+    const { rows } = await database.pool.query(`explain (costs off) ${sql}`, [...parameters])
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    const partitions = plan.match(/Scan using \w+ on event_\d+/g) ?? []
+    expect(partitions.length).toBeGreaterThan(0)
+    expect(partitions.length).toBeLessThanOrEqual(2)
+    expect(plan).not.toMatch(/\bSort\b|Seq Scan/)
+    expect(plan).toMatch(/Index Cond: .*tenant = 'dodici'.*"position" >/)
+  })
+})

@@ -1,0 +1,73 @@
+// The style as a test: the rules of helpers/tidy.ts hold for this repository, and each of them can
+// fail.
+
+import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import {
+  circles,
+  deadFiles,
+  type Files,
+  importRule,
+  leftovers,
+  lengths,
+  names,
+  openings,
+} from './helpers/tidy.ts'
+
+const root = path.resolve(import.meta.dirname, '..')
+const files: Files = new Map()
+for await (const file of glob('{src,scripts,test,sql}/**/*.{ts,mjs,sql}', { cwd: root })) {
+  files.set(file, readFileSync(path.join(root, file), 'utf8'))
+}
+
+describe('this repository', () => {
+  it('has files to look at', () => expect(files.size).toBeGreaterThan(50))
+  it('imports only from left to right', () => expect(importRule(files)).toEqual([]))
+  it('has no circles', () => expect(circles(files)).toEqual([]))
+  it('has no index.ts, no utils', () => expect(names(files)).toEqual([]))
+  it('has short files and lines', () => expect(lengths(files)).toEqual([]))
+  it('opens each file with a comment', () => expect(openings(files)).toEqual([]))
+  it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
+  it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
+})
+
+describe('each rule', () => {
+  const tree = (entries: Record<string, string>): Files => new Map(Object.entries(entries))
+
+  it('refuses an import against the flow', () => {
+    const log = "// x\nimport type { A } from '../delivery/a.ts'\n"
+    const wrong = tree({ 'src/log/b.ts': log, 'src/delivery/a.ts': '// x\n' })
+    expect(importRule(wrong)).toEqual(['src/log/b.ts may not import src/delivery/a.ts'])
+  })
+  it('refuses an import between folders of one step', () => {
+    const gateway = "// x\nimport { a } from '../integration/a.ts'\n"
+    const wrong = tree({ 'src/gateway/b.ts': gateway, 'src/integration/a.ts': '// x\n' })
+    expect(importRule(wrong)).toHaveLength(1)
+  })
+  it('refuses http/ outside of routes', () => {
+    const publish = "// x\nimport { a } from '../http/a.ts'\n"
+    const wrong = tree({ 'src/gateway/publish.ts': publish, 'src/http/a.ts': '// x\n' })
+    expect(importRule(wrong)).toEqual(['src/gateway/publish.ts may not import http/'])
+  })
+  it('finds two files that import each other, by type alone', () => {
+    const a = "// x\nimport type { B } from './b.ts'\n"
+    const b = "// x\nimport { a } from './a.ts'\n"
+    expect(circles(tree({ 'src/log/a.ts': a, 'src/log/b.ts': b }))).toEqual([
+      'src/log/a.ts → src/log/b.ts → src/log/a.ts',
+    ])
+  })
+  it('finds names, lengths, openings, leftovers and dead files', () => {
+    const wrong = tree({
+      'src/log/index.ts': '',
+      'src/db/long.ts': `// x\n${'\n'.repeat(400)}`,
+      'test/a.test.ts': `// x\nit.${'skip'}('a')`,
+    })
+    expect(names(wrong)).toEqual(['src/log/index.ts'])
+    expect(lengths(wrong)).toHaveLength(1)
+    expect(openings(wrong)).toEqual(['src/log/index.ts does not open with a comment'])
+    expect(leftovers(wrong)).toEqual(['test/a.test.ts skips tests'])
+    expect(deadFiles(wrong)).toHaveLength(2)
+  })
+})

@@ -1,0 +1,16 @@
+// How tests run: one Postgres for all, a database of its own for each file, files side by side.
+
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/helpers/postgres.ts'],
+    pool: 'forks',
+    maxWorkers: 3,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Real processes, sockets and databases: what a test leaves behind shows up here.
+    dangerouslyIgnoreUnhandledErrors: false,
+  },
+})
