@@ -76,7 +76,12 @@ async function run(
     const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
     const surroundings = { config, logger, url, adminToken, secretKey }
     for (const startPart of start) parts.push(await startPart(surroundings))
-    if (withWelcome) console.log(welcomeOf(config, parts))
+    const serving = parts.find((part) => part.url)
+    if (serving) console.log(`millrace ready ${serving.url}`)
+    else if (parts.length > 0) console.log('millrace working')
+    // The commands of the welcome call a receiver on this machine.
+    const isWelcome = withWelcome && config.MILLRACE_ALLOW_PRIVATE_TARGETS
+    if (isWelcome) console.log(welcomeOf(config, serving?.url as string))
     await signal
   } finally {
     await Promise.all(parts.map((part) => part.stop()))
@@ -84,23 +89,18 @@ async function run(
   }
 }
 
-async function work({ config, ...options }: Surroundings): Promise<Part> {
-  const worker = await startWorker(config, options)
-  console.log('millrace working')
-  return worker
+function work({ config, ...options }: Surroundings): Promise<Part> {
+  return startWorker(config, options)
 }
 
-async function serve({ config, ...options }: Surroundings): Promise<Part> {
-  const server = await startServer(config, options)
-  console.log(`millrace ready ${server.url}`)
-  return server
+function serve({ config, ...options }: Surroundings): Promise<Part> {
+  return startServer(config, options)
 }
 
-function welcomeOf(config: Config, parts: Part[]): string {
+function welcomeOf(config: Config, url: string): string {
   const here = process.cwd()
   const kept = path.relative(here, path.join(config.MILLRACE_DATA_DIR, 'admin-token'))
   const adminToken = config.MILLRACE_ADMIN_TOKEN ? '$MILLRACE_ADMIN_TOKEN' : `$(cat ${kept})`
-  const url = parts.find((part) => part.url)?.url as string
   return welcome({ url, adminToken, here })
 }
 

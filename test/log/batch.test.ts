@@ -1,4 +1,5 @@
-// The batcher on a real Postgres: group commit, bisection, a bounded queue, and an outcome that is not known.
+// The batcher on a real Postgres: group commit, bisection, a bounded queue, and an outcome that is
+// not known.
 
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/config.ts'

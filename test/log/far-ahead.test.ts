@@ -1,5 +1,6 @@
-// A clock far ahead finds no partition: publishing fails closed and recovers when the clock does. The clock is faked in
-// SQL, in a database of its own: clock_timestamp() is replaced for the function that reads it.
+// A clock far ahead finds no partition: publishing fails closed and recovers when the clock does.
+// The clock is faked in SQL, in a database of its own: clock_timestamp() is replaced for the
+// function that reads it.
 
 import { expect, it } from 'vitest'
 import { appendEvents } from '../../src/log/append.ts'

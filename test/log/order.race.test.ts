@@ -1,5 +1,5 @@
-// The guarantee that everything else stands on: a reader that asks for what lies behind its position never misses an event
-// that becomes visible later, whatever the writers do.
+// The guarantee that everything else stands on: a reader that asks for what lies behind its
+// position never misses an event that becomes visible later, whatever the writers do.
 
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'

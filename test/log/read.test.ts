@@ -79,7 +79,7 @@ describe('the plan of a page', () => {
   beforeAll(async () => {
     await database.pool.query(
       `insert into event
-       select 'dodici', $1 + i, 'order.created', 'o', 'k' || i, 't', 's', '{}', 2, '{}'
+       select 'dodici', $1::bigint + i, 'order.created', 'o', 'k' || i, 't', 's', '{}', 2, '{}'
        from generate_series(1, 20000) as i`,
       [whole.after + 1_000_000],
     )

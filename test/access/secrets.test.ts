@@ -1,0 +1,49 @@
+// Secrets at rest, secrets that are made once, and the admin token.
+
+import { mkdtempSync, readdirSync, statSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createAdminTokenCheck } from '../../src/access/admin-token.ts'
+import { keptSecret } from '../../src/access/kept-secret.ts'
+import { createSecretBox } from '../../src/access/secret.ts'
+
+const key = '1f'.repeat(32)
+
+describe('a secret box', () => {
+  it('opens what it sealed, for the same tenant only', () => {
+    const box = createSecretBox(key)
+    const sealed = box.seal('dodici', 'geheim-ü')
+    expect(sealed).not.toContain('geheim')
+    expect(box.seal('dodici', 'geheim-ü')).not.toBe(sealed)
+    expect(box.open('dodici', sealed)).toBe('geheim-ü')
+    expect(() => box.open('another', sealed)).toThrow()
+    expect(() => createSecretBox('2f'.repeat(32)).open('dodici', sealed)).toThrow()
+    expect(() => box.open('dodici', 'geheim')).toThrow('Not a sealed secret')
+  })
+  it('takes 32 bytes in hex or base64', () => {
+    expect(() => createSecretBox(Buffer.alloc(32).toString('base64'))).not.toThrow()
+    expect(() => createSecretBox('short')).toThrow('32 bytes')
+  })
+})
+
+describe('a kept secret', () => {
+  it('is made once, readable by its owner only', () => {
+    const directory = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'data')
+    const first = keptSecret(directory, 'admin-token')
+    expect(first).toMatch(/^[0-9a-f]{64}$/)
+    expect(keptSecret(directory, 'admin-token')).toBe(first)
+    expect(statSync(path.join(directory, 'admin-token')).mode & 0o777).toBe(0o600)
+    expect(readdirSync(directory)).toEqual(['admin-token'])
+  })
+})
+
+describe('the admin token', () => {
+  it('is recognised, and nothing else is', () => {
+    const check = createAdminTokenCheck('the-token')
+    expect(check('the-token')?.mayActFor('any', 'admin')).toBe(true)
+    for (const wrong of ['', 'the-toke', 'the-token2', 'THE-TOKEN']) {
+      expect(check(wrong)).toBeUndefined()
+    }
+  })
+})

@@ -1,0 +1,122 @@
+// The lease: one holder, an end, and writes of a former holder that change nothing.
+
+import { randomUUID } from 'node:crypto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import {
+  type Leased,
+  moveCursor,
+  releaseCursor,
+  type Step,
+  takeLease,
+} from '../../src/delivery/cursor.ts'
+import { keepRejected } from '../../src/delivery/rejected.ts'
+import {
+  registerIntegration,
+  removeIntegration,
+  stopIntegration,
+} from '../../src/integration/change.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { aLoggedEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const job = { tenant: 'dodici', consumer: 'erp', run: 0 }
+const who = { actor: 'test', reason: 'A test.' }
+const document = {
+  integration_type: 'permanent' as const,
+  callback_parameters: { callback_url: 'http://a.example' },
+}
+const step = (changes: Partial<Step> = {}): Step => ({
+  readPosition: 100,
+  unresolved: [7, 9],
+  attempts: 0,
+  version: 1,
+  fromPosition: 1,
+  toPosition: 6,
+  delivered: 5,
+  rejected: 0,
+  filtered: 0,
+  latencyHistogram: [5],
+  ...changes,
+})
+const take = (leaseMs = 60_000) => takeLease(database.kysely, job, randomUUID(), leaseMs)
+const cursor = async () => (await database.pool.query('select * from cursor')).rows[0]
+
+beforeEach(async () => {
+  await removeIntegration(database.kysely, 'dodici', 'erp', who)
+  const options = { ...who, document, startsAfter: undefined }
+  await registerIntegration(database.kysely, 'dodici', 'erp', options)
+})
+
+describe('a lease', () => {
+  it('has one holder, however many ask at once', async () => {
+    const leases = await Promise.all(Array.from({ length: 12 }, () => take()))
+    expect(leases.filter(Boolean)).toHaveLength(1)
+  })
+
+  it('is free again when it is given back, with where the cursor stands', async () => {
+    const first = (await take()) as Leased
+    expect(await releaseCursor(database.kysely, first.lease, step(), undefined)).toBe('running')
+    expect(await take()).toMatchObject({ readPosition: 100, unresolved: [7, 9], version: 1 })
+  })
+
+  it('passes to another when it has ended; the first writes nothing any more', async () => {
+    const first = (await take(0)) as Leased
+    const second = (await take()) as Leased
+    expect(second.lease.epoch).toBe(first.lease.epoch + 1)
+    const stale = step({ readPosition: 999, version: 77 })
+    expect(await moveCursor(database.kysely, first.lease, stale, 1_000)).toBe('lost')
+    expect(await releaseCursor(database.kysely, first.lease, stale, 5)).toBe('lost')
+    const answer = { status: 400, response: '' }
+    const kept = await keepRejected(database.kysely, first.lease, aLoggedEvent(), answer)
+    expect(kept).toBe('lost')
+    expect(await cursor()).toMatchObject({ owner: second.lease.owner, retry_at: null })
+    const written = await database.pool.query(`
+      select version from receipt where version = 77
+      union all
+      select 0 from rejected_event`)
+    expect(written.rows).toEqual([])
+  })
+
+  it('is refused until a retry is due', async () => {
+    const first = (await take()) as Leased
+    await releaseCursor(database.kysely, first.lease, step({ attempts: 3 }), 60_000)
+    expect(await take()).toBeUndefined()
+    await database.pool.query(`update cursor set retry_at = now() - interval '1 ms'`)
+    expect(await take()).toMatchObject({ attempts: 3 })
+  })
+
+  it('is refused to a stopped integration, and its holder is told of the stop', async () => {
+    const { lease } = (await take()) as Leased
+    await stopIntegration(database.kysely, 'dodici', 'erp', who)
+    expect(await moveCursor(database.kysely, lease, step(), 1_000)).toBe('stopped')
+    await releaseCursor(database.kysely, lease, step(), undefined)
+    expect(await take()).toBeUndefined()
+  })
+})
+
+describe('a step', () => {
+  it('leaves one receipt, and none where nothing was settled', async () => {
+    const { lease } = (await take()) as Leased
+    await moveCursor(database.kysely, lease, step({ version: 41 }), 1_000)
+    await moveCursor(database.kysely, lease, step({ version: 41, delivered: 0 }), 1_000)
+    const { rows } = await database.pool.query('select * from receipt where version = 41')
+    expect(rows).toMatchObject([{ from_position: 1, to_position: 6, delivered: 5 }])
+  })
+})
+
+describe('rejected events', () => {
+  const answer = { status: 400, response: 'no such product' }
+  it('are kept once each, thirty of them', async () => {
+    const { lease } = (await take()) as Leased
+    const keep = (position: number) =>
+      keepRejected(database.kysely, lease, aLoggedEvent({ position }), answer)
+    for (let position = 1; position <= 29; position++) expect(await keep(position)).toBe('kept')
+    expect(await keep(29)).toBe('kept')
+    expect(await keep(30)).toBe('last')
+    expect(await keep(31)).toBe('no_room')
+    expect(await keep(30)).toBe('last')
+    const { rows } = await database.pool.query(`
+      select count(*)::integer, min(response) as response from rejected_event`)
+    expect(rows[0]).toEqual({ count: 30, response: 'no such product' })
+  })
+})

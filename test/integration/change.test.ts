@@ -1,0 +1,79 @@
+// Changes of configuration: the log and the projection agree, and races have one winner.
+
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/config.ts'
+import {
+  registerIntegration,
+  removeIntegration,
+  startIntegration,
+  stopIntegration,
+} from '../../src/integration/change.ts'
+import { appendEvents } from '../../src/log/append.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const document = {
+  integration_type: 'permanent' as const,
+  callback_parameters: { callback_url: 'http://a.example' },
+}
+const who = { actor: 'ada', reason: 'A test.' }
+const register = (tenant: string, id: string) =>
+  registerIntegration(database.kysely, tenant, id, { ...who, document, startsAfter: undefined })
+const history = async (tenant: string) =>
+  (
+    await database.pool.query(
+      'select action, status, version, actor, document from config_log where tenant = $1 order by position',
+      [tenant],
+    )
+  ).rows
+
+describe('a change', () => {
+  it('writes the log and the projection together', async () => {
+    await register('whole', 'erp')
+    expect(await stopIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
+    expect(await stopIntegration(database.kysely, 'whole', 'erp', who)).toBe(false)
+    expect(await startIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
+    expect(await removeIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
+    expect(await removeIntegration(database.kysely, 'whole', 'erp', who)).toBe(false)
+    expect(await history('whole')).toMatchObject([
+      { action: 'integration_started', status: 'running', version: 1, document },
+      { action: 'integration_stopped', status: 'stopped', version: 2, actor: 'ada' },
+      { action: 'integration_started', status: 'running', version: 3 },
+      { action: 'integration_deleted', status: 'removed', version: 4, document: null },
+    ])
+    const { rows } = await database.pool.query(
+      `select from integration where tenant = 'whole' union all select from cursor where tenant = 'whole'`,
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('begins exactly at its own position: from now on', async () => {
+    const [before] = await appendEvents(database.pool, [anEvent()])
+    await register('dodici', 'now')
+    const [after] = await appendEvents(database.pool, [anEvent()])
+    const { rows } = await database.pool.query(`select read_position from cursor`)
+    expect(rows[0].read_position).toBeGreaterThan(before?.position as number)
+    expect(rows[0].read_position).toBeLessThan(after?.position as number)
+  })
+
+  it('lets one of many registrations of an id win', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => register('race', 'erp')))
+    expect(outcomes.filter((outcome) => outcome === 'registered')).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(7)
+  })
+
+  it('lets no race pass the limit', async () => {
+    const ids = Array.from({ length: 2 * limits.integrationsPerTenant }, (_, i) => `erp-${i}`)
+    const outcomes = await Promise.all(ids.map((id) => register('full', id)))
+    expect(outcomes.filter((outcome) => outcome === 'registered')).toHaveLength(10)
+    expect(outcomes.filter((outcome) => outcome === 'full')).toHaveLength(10)
+    expect(await history('full')).toHaveLength(10)
+  })
+
+  it('cannot be rewritten', async () => {
+    await register('kept', 'erp')
+    const statement = `delete from config_log where tenant = 'kept'`
+    await expect(database.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
+  })
+})

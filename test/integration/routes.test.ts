@@ -1,0 +1,164 @@
+// The configuration API on the running service.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useDatabase } from '../helpers/database.ts'
+import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
+
+const database = useDatabase()
+let service: Service
+let strict: Service
+beforeAll(async () => {
+  service = await startService('serve', { DATABASE_URL: database.url })
+  const environment = { DATABASE_URL: database.url, MILLRACE_ALLOW_PRIVATE_TARGETS: 'false' }
+  strict = await startService('serve', environment)
+})
+afterAll(() => Promise.all([service.kill('SIGTERM'), strict.kill('SIGTERM')]))
+
+const good = {
+  id: 'erp-1',
+  integration_type: 'permanent',
+  callback_parameters: { callback_url: 'https://erp.example.com/events' },
+}
+const post = (body: unknown, tenant = 'dodici', url = service.url) =>
+  call(url + EVENTSTREAM, { headers: { tenant }, body: JSON.stringify(body) })
+const on = (path: string, method = 'GET', tenant = 'dodici') =>
+  call(`${service.url}${EVENTSTREAM}${path}`, { method, headers: { tenant } })
+
+describe('the life of an integration', () => {
+  it('is register, get, list, stop, start, delete', async () => {
+    const filter_conditions = { event_filter: ['order.created'], entity_filter: ['return'] }
+    const shown = { ...good, filter_conditions, status: 'running' }
+    const callback_parameters = { ...good.callback_parameters, api_key: 'a-secret-key' }
+    const registered = await post({ ...good, filter_conditions, callback_parameters })
+    expect(registered).toMatchObject({ status: 201 })
+    expect(registered.body).toEqual(shown)
+    expect((await on('/erp-1')).body).toEqual(shown)
+    expect((await on('')).body).toEqual({ integrations: [shown] })
+
+    expect(await on('/erp-1/_stop', 'POST')).toMatchObject({ body: { status: 'stopped' } })
+    expect(await on('/erp-1/_stop', 'POST')).toMatchObject({ status: 200 })
+    expect((await on('/erp-1')).body).toEqual({ ...shown, status: 'stopped' })
+    expect(await on('/erp-1/_start', 'POST')).toMatchObject({ body: { status: 'running' } })
+    expect(await on('/erp-1/_start', 'POST')).toMatchObject({ status: 200 })
+
+    expect(await on('/erp-1', 'DELETE')).toMatchObject({ status: 200 })
+    for (const [path, method] of [
+      ['/erp-1', 'GET'],
+      ['/erp-1', 'DELETE'],
+      ['/erp-1/_start', 'POST'],
+      ['/erp-1/_stop', 'POST'],
+    ]) {
+      const reply = await on(path as string, method)
+      expect(reply).toMatchObject({ status: 404, body: { error_code: 'not_found' } })
+      expect(reply.headers['x-request-id']).toBe(reply.body['request_id'])
+    }
+    const { rows } = await database.pool.query(
+      `select action from config_log where id = 'erp-1' order by position`,
+    )
+    expect(rows.map(({ action }) => action)).toEqual([
+      'integration_started',
+      'integration_stopped',
+      'integration_started',
+      'integration_stopped',
+      'integration_deleted',
+    ])
+  })
+
+  it('keeps the secret sealed', async () => {
+    const { rows } = await database.pool.query('select document::text from config_log')
+    expect(rows.length).toBeGreaterThan(0)
+    expect(JSON.stringify(rows)).toContain('sealed:1:')
+    expect(JSON.stringify(rows)).not.toContain('a-secret-key')
+    expect(service.output()).not.toContain('a-secret-key')
+  })
+
+  it("does not show another tenant's", async () => {
+    await post({ ...good, id: 'private' }, 'owner')
+    expect((await on('', 'GET', 'stranger')).body).toEqual({ integrations: [] })
+    expect(await on('/private', 'GET', 'stranger')).toMatchObject({ status: 404 })
+    expect(await on('/private', 'DELETE', 'stranger')).toMatchObject({ status: 404 })
+    expect(await on('/private', 'GET', 'owner')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a registration that is refused', () => {
+  const url = (callback_url: unknown) => ({ callback_parameters: { callback_url } })
+  const filter = (filter_conditions: unknown) => ({ filter_conditions })
+  const cases: [Record<string, unknown>, string][] = [
+    [{ id: undefined }, 'id'],
+    [{ id: '' }, 'id'],
+    [{ id: 'ERP' }, 'id'],
+    [{ id: 'erp_1' }, 'id'],
+    [{ id: 'x'.repeat(51) }, 'id'],
+    [{ id: 7 }, 'id'],
+    [{ integration_type: undefined }, 'integration_type'],
+    [{ integration_type: 'forever' }, 'integration_type'],
+    [{ callback_parameters: undefined }, 'callback_parameters'],
+    [{ callback_parameters: {} }, 'callback_parameters.callback_url'],
+    [url('erp.example.com'), 'callback_parameters.callback_url'],
+    [url('ftp://erp.example.com'), 'callback_parameters.callback_url'],
+    [url('https://user:word@erp.example.com'), 'callback_parameters.callback_url'],
+    [{ callback_parameters: { callback_url: 'http://a.b', api_key: 'x'.repeat(1025) } }, 'api_key'],
+    [{ callback_parameters: { callback_url: 'http://a.b', api_key: 'a\r\nb: c' } }, 'api_key'],
+    [{ starts_at: 'yesterday' }, 'starts_at'],
+    [{ starts_at: new Date(Date.now() + 60_000).toISOString() }, 'starts_at'],
+    [{ starts_at: 17 }, 'starts_at'],
+    [filter('order.created'), 'filter_conditions'],
+    [filter({ event_filter: ['order'] }), 'filter_conditions.event_filter'],
+    [filter({ event_filter: [7] }), 'filter_conditions.event_filter'],
+    [filter({ entity_filter: ['order.created'] }), 'filter_conditions.entity_filter'],
+    [filter({ name_filter: [] }), 'filter_conditions.name_filter'],
+    [{ colour: 'blue' }, 'colour'],
+  ]
+  it.each(cases)('%j', async (changes, field) => {
+    const reply = await post({ ...good, ...changes }, 'refused')
+    expect(reply).toMatchObject({
+      status: 400,
+      body: {
+        error_code: 'invalid_request',
+        message: expect.stringContaining(field),
+        request_id: expect.any(String),
+      },
+    })
+  })
+
+  it.each(['', '{', '[]', '"x"'])('a body %j', async (body) => {
+    expect(await call(service.url + EVENTSTREAM, { body })).toMatchObject({ status: 400 })
+  })
+
+  it('stores nothing', async () => {
+    expect((await on('', 'GET', 'refused')).body).toEqual({ integrations: [] })
+  })
+
+  it('a taken id: 409; the eleventh: 400', async () => {
+    for (let i = 0; i < 10; i++) await post({ ...good, id: `erp-${i}` }, 'ten')
+    expect(await post({ ...good, id: 'erp-3' }, 'ten')).toMatchObject({
+      status: 409,
+      body: { error_code: 'conflict', message: expect.stringContaining('erp-3') },
+    })
+    expect(await post({ ...good, id: 'erp-10' }, 'ten')).toMatchObject({
+      status: 400,
+      body: { error_code: 'too_many_integrations' },
+    })
+  })
+
+  it.each(['http://localhost/', 'http://169.254.169.254/latest', 'http://[::1]/'])(
+    'a target that is not public: %s',
+    async (callback_url) => {
+      const body = { ...good, ...url(callback_url) }
+      expect(await post(body, 'private', strict.url)).toMatchObject({
+        status: 400,
+        body: { message: expect.stringMatching(/callback_url is refused: .* not a public/) },
+      })
+    },
+  )
+
+  it('no tenant: 400; no token: 401', async () => {
+    expect(await on('', 'GET', '')).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('tenant') },
+    })
+    const reply = await call(service.url + EVENTSTREAM, { token: null })
+    expect(reply).toMatchObject({ status: 401, body: { error_code: 'unauthorized' } })
+  })
+})

@@ -1,0 +1,47 @@
+// The main job at volume: 20,000 events of 500 entities from 32 publishers at once.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useDatabase } from '../helpers/database.ts'
+import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
+import { type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { publish, register, type Service, startService } from '../helpers/service.ts'
+
+const database = useDatabase()
+let service: Service
+let receiver: Receiver
+beforeAll(async () => {
+  receiver = await startReceiver()
+  service = await startService('start', { DATABASE_URL: database.url })
+})
+afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+
+it('delivers every event once, each entity in the order of publishing', async () => {
+  await register(service.url, 'erp', receiver.url)
+  const load = { events: 20_000, entities: 500, publishers: 32 }
+  const journal = await publishLoad(() => service.url, load)
+  expect(journal).toMatchObject({ repeated: 0 })
+  expect(journal.stored.size).toBe(20_000)
+  expect(new Set(journal.stored.values()).size).toBe(20_000)
+  expect(await everythingArrives(receiver, journal)).toBe(0)
+  expectOrderPerEntity(receiver, 500)
+}, 180_000)
+
+it('appends a key once, however many publishers race for it', async () => {
+  const before = (await database.pool.query('select count(*)::integer from event')).rows[0].count
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      let duplicates = 0
+      for (let i = 0; i < 2_000; i++) {
+        const reply = await publish(service.url, { key: `raced-${i}`, payload: `{"i":${i}}` })
+        expect(reply.status).toBe(201)
+        if (reply.body.duplicate) duplicates++
+      }
+      return duplicates
+    }),
+  )
+  expect(answers.reduce((sum, duplicates) => sum + duplicates)).toBe(14_000)
+  const after = (await database.pool.query('select count(*)::integer from event')).rows[0].count
+  expect(after - before).toBe(2_000)
+  const other = await publish(service.url, { key: 'raced-7', payload: '{"i":8}' })
+  expect(other.status).toBe(400)
+}, 120_000)
