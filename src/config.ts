@@ -10,7 +10,6 @@ import { Value } from 'typebox/value'
 const flag = (value: boolean) => Type.Boolean({ default: value })
 const whole = (value: number, minimum: number, maximum: number) =>
   Type.Integer({ default: value, minimum, maximum })
-const day = 86_400_000
 
 const Environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
@@ -40,6 +39,8 @@ const Environment = Type.Object({
   MILLRACE_WORKER_CONCURRENCY: whole(50, 1, 1_000),
   /** How long a frozen worker keeps its integrations from the others. */
   MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
+  /** How long events are kept, in days. */
+  MILLRACE_RETENTION_DAYS: whole(30, 1, 3_650),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
@@ -70,7 +71,6 @@ export const limits = {
   configurationBytes: 256 * 1024,
   partitionsAheadDays: 7,
   shutdownMs: 9_000,
-  millisecondsPerDay: day,
 } as const
 
 /**

@@ -11,8 +11,8 @@ import { advance, type Run, type RunServices } from './delivery/advance.ts'
 import { wakeIfBehind } from './delivery/wake.ts'
 import { createAgent, createWebhook } from './destination/webhook.ts'
 import { stopIntegration } from './integration/change.ts'
-import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
+import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
 import { repeat } from './repeat.ts'
 
@@ -50,7 +50,10 @@ export async function startWorker(
   })
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, () => sweep(relaxed.pool))
   listener.onReconnect(sweepOften.now)
-  const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
+  const retention = repeat('retention', HOUR_MS, logger, async () => {
+    const dropped = await retirePartitions(durable.pool, config.MILLRACE_RETENTION_DAYS)
+    if (dropped.length > 0) logger.info({ dropped }, 'partitions retired')
+  })
 
   const runner = await runJobs({
     pgPool: relaxed.pool,
@@ -71,12 +74,13 @@ export async function startWorker(
     },
   })
   sweepOften.now()
+  retention.now()
 
   return {
     async stop() {
       draining = true
       sweepOften.stop()
-      partitions.stop()
+      retention.stop()
       for (const run of runs.values()) run.close('draining')
       const hurry = setTimeout(() => {
         for (const run of runs.values()) run.abandon()

@@ -1,0 +1,91 @@
+// Retention: old days go, young ones stay, publishing goes on, and nothing goes that a running
+// integration has yet to read.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { registerIntegration, stopIntegration } from '../../src/integration/change.ts'
+import { appendEvents } from '../../src/log/append.ts'
+import { createPartitions } from '../../src/log/partitions.ts'
+import { retirePartitions } from '../../src/maintenance/retention.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const who = { actor: 'test', reason: 'A test.' }
+const document = {
+  integration_type: 'permanent' as const,
+  callback_parameters: { callback_url: 'http://a.example' },
+}
+
+/** Said once, so that midnight may pass during the test. */
+const today = `date '${new Date().toISOString().slice(0, 10)}'`
+
+/** Lays events into the log of 40 and of 20 days ago. */
+beforeAll(async () => {
+  for (const days of [40, 20]) {
+    await database.pool.query(`
+      select create_partition('event', ${today} - ${days}, 1);
+      insert into event
+      select 'dodici', position_of((${today} - ${days})::timestamp at time zone 'UTC') + i,
+        'order.created', 'o', 'k' || i, 't', 's', '{}', 2, '{}'
+      from generate_series(1, 50) as i`)
+  }
+})
+
+/** How many days old the events are that are there. */
+const ages = async () => {
+  const { rows } = await database.pool.query(`
+    select distinct greatest(0, ${today} - (time_of(position) at time zone 'UTC')::date) as age
+    from event order by age desc`)
+  return rows.map(({ age }) => age)
+}
+
+describe('retirePartitions', () => {
+  it('keeps what a running integration has yet to read', async () => {
+    const startsAfter = (Date.now() - 41 * 86_400_000) * 1000
+    const options = { ...who, document, startsAfter }
+    await registerIntegration(database.kysely, 'dodici', 'behind', options)
+    expect(await retirePartitions(database.pool, 30)).toEqual([])
+    expect(await ages()).toEqual([40, 20])
+  })
+
+  it('drops the days before the retention, while publishing goes on', async () => {
+    await stopIntegration(database.kysely, 'dodici', 'behind', who)
+    const publishing = Promise.all(
+      Array.from({ length: 20 }, () => appendEvents(database.pool, [anEvent()])),
+    )
+    const [first, second] = await Promise.all([
+      retirePartitions(database.pool, 30),
+      retirePartitions(database.pool, 30),
+    ])
+    await publishing
+    expect([...first, ...second]).toEqual([expect.stringMatching(/^event_\d{8}$/)])
+    expect(await ages()).toEqual([20, 0])
+  })
+
+  it('goes on where a detach was interrupted', async () => {
+    const name = (
+      await database.pool.query(`select 'event_' || to_char(${today} - 20, 'YYYYMMDD') as name`)
+    ).rows[0].name
+    await database.pool.query(
+      `update pg_inherits set inhdetachpending = true where inhrelid = $1::text::regclass`,
+      [name],
+    )
+    expect(await retirePartitions(database.pool, 10)).toEqual([name])
+    expect(await ages()).toEqual([0])
+  })
+})
+
+describe('createPartitions', () => {
+  it('makes what is missing, once, however many call it', async () => {
+    await database.pool.query(`
+      do $$ begin
+        execute format('drop table %I', 'event_' || to_char(now() at time zone 'UTC' + '3 days', 'YYYYMMDD'));
+      end $$`)
+    const made = await Promise.all([
+      createPartitions(database.pool),
+      createPartitions(database.pool),
+      createPartitions(database.pool),
+    ])
+    expect(made.filter((count) => count > 0)).toHaveLength(1)
+  })
+})
