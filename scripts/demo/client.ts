@@ -1,0 +1,74 @@
+// The service as its clients see it: publish events, configure integrations. Plain fetch, nothing
+// of the service's code.
+
+import type { RetailEvent } from './event.ts'
+
+const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
+
+export type PublishReply = {
+  status: number
+  position: number
+  duplicate: boolean
+  /** Of a refusal: the code of its first fault. */
+  code: string | undefined
+}
+
+export type Registration = {
+  id: string
+  integration_type: 'permanent'
+  starts_at?: string
+  filter_conditions?: { entity_filter: string[] }
+  callback_parameters: { callback_url: string; api_key: string }
+}
+
+export type Client = ReturnType<typeof createClient>
+
+/** A client of the service at `url` that acts for one tenant. */
+export function createClient(options: { url: string; token: string; tenant: string }) {
+  const identity = { authorization: `Bearer ${options.token}`, tenant: options.tenant }
+
+  return {
+    /** Publishes `payload`, JSON text, as the body of the event. */
+    async publish(event: RetailEvent, payload: string): Promise<PublishReply> {
+      const headers = {
+        team: event.team,
+        service: event.service,
+        'entity-id': event.entityId,
+        'idempotency-key': event.idempotencyKey,
+        'correlation-ids': JSON.stringify(event.correlationIds),
+      }
+      const { status, body } = await post(`/events/${event.name}`, payload, headers)
+      const { position, duplicate, details } = body as Partial<PublishReply> & {
+        details?: { code: string }[]
+      }
+      if (status === 201 && position !== undefined && duplicate !== undefined) {
+        return { status, position, duplicate, code: undefined }
+      }
+      return { status, position: 0, duplicate: false, code: details?.[0]?.code }
+    },
+    async register(registration: Registration): Promise<void> {
+      await change('', 201, JSON.stringify(registration))
+    },
+    /** Resolves with the status afterwards: `stopped` once no request leaves any more. */
+    stop: (id: string) => change(`/${id}/_stop`, 200),
+    start: (id: string) => change(`/${id}/_start`, 200),
+  }
+
+  async function change(path: string, expected: number, text = ''): Promise<string> {
+    const { status, body } = await post(EVENTSTREAM + path, text, {})
+    if (status === expected) return (body as { status: string }).status
+    throw new Error(`POST ${EVENTSTREAM}${path} was answered ${status}: ${JSON.stringify(body)}`)
+  }
+
+  async function post(path: string, body: string, headers: Record<string, string>) {
+    const answer = await fetch(options.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...identity, ...headers },
+      body,
+    }).catch((error: Error) => {
+      const { code, message } = error.cause as NodeJS.ErrnoException
+      throw new Error(`POST ${path} was not answered: ${code ?? message}.`, { cause: error })
+    })
+    return { status: answer.status, body: (await answer.json()) as unknown }
+  }
+}

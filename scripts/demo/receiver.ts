@@ -1,0 +1,94 @@
+// A receiver of webhooks, as an integrator would write one: it knows its sender by the bearer
+// token, answers 200, or 503 while it is down. It remembers what came and prints some of it. It
+// ends with the process.
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+
+export type Arrival = {
+  /** The same for an event in every retry and replay. */
+  webhookId: string
+  position: number
+  name: string
+  body: string
+  /** From publication, which the position is, to here. */
+  lateMs: number
+}
+
+export type Receiver = {
+  url: string
+  /** Answered with 200, in the order of arrival. */
+  taken: Arrival[]
+  /** Positions of `taken`. */
+  positions: Set<number>
+  /** Answered with 503. */
+  refused: Arrival[]
+  /** While true every request is answered with 503, and printed. */
+  isDown: boolean
+  /** Prints the next `count` that it takes, one of each name. */
+  showNext(count: number): void
+}
+
+/** Listens on loopback, on a free port. Whoever does not bring `apiKey` is answered with 401. */
+export async function startReceiver(options: {
+  apiKey: string
+  print: (line: string) => void
+}): Promise<Receiver> {
+  let toShow = 0
+  const shown = new Set<string>()
+  const receiver: Receiver = {
+    url: '',
+    taken: [],
+    positions: new Set(),
+    refused: [],
+    isDown: false,
+    showNext(count) {
+      toShow = count
+      shown.clear()
+    },
+  }
+  const server = http.createServer(async (request, response) => {
+    const body = await text(request).catch(() => undefined)
+    // The service broke off, since it was stopped.
+    if (body === undefined) return
+    if (request.headers.authorization !== `Bearer ${options.apiKey}`) {
+      response.writeHead(401).end()
+      return
+    }
+    const arrival = arrivalOf(request.headers, body)
+    if (receiver.isDown) {
+      receiver.refused.push(arrival)
+      response.writeHead(503).end('Down for maintenance.')
+      options.print(`✗ 503 ${describe(arrival)}`)
+      return
+    }
+    receiver.taken.push(arrival)
+    receiver.positions.add(arrival.position)
+    response.end()
+    if (shown.size === toShow || shown.has(arrival.name)) return
+    shown.add(arrival.name)
+    options.print(`→ 200 ${describe(arrival)}`)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
+  return receiver
+}
+
+function arrivalOf(headers: http.IncomingHttpHeaders, body: string): Arrival {
+  // Date.now() is whole milliseconds, too coarse for what is measured here.
+  const now = performance.timeOrigin + performance.now()
+  const position = Number(headers['millrace-position'])
+  const { name } = JSON.parse(body) as { name: string }
+  const webhookId = String(headers['webhook-id'])
+  return { webhookId, position, name, body, lateMs: now - position / 1000 }
+}
+
+/** Name, time since publication, webhook-id. */
+function describe({ name, lateMs, webhookId }: Arrival): string {
+  const late = lateMs < 1_000 ? `${lateMs.toFixed(1)} ms` : `${(lateMs / 1_000).toFixed(1)} s`
+  return `${name.padEnd(35)}  ${late.padStart(8)}  ${webhookId}`
+}
