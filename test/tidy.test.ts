@@ -33,6 +33,27 @@ describe('this repository', () => {
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
 
+describe('the licences of what this depends on', () => {
+  const allowed = /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|PostgreSQL|MIT OR Apache-2\.0)$/
+  /** Not ours to choose, and their terms ask nothing of who uses them unchanged. */
+  const exceptions: Record<string, string> = {
+    argparse: 'Python-2.0', // of js-yaml, of cosmiconfig, of graphile-worker
+    lightningcss: 'MPL-2.0', // of vite, of vitest: only for tests
+  }
+  it('are permissive', () => {
+    const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'))
+    const packages = Object.entries(lock.packages as Record<string, { license?: string }>)
+    const others = packages.filter(([place, { license = '' }]) => {
+      const name = place
+        .replace(/^.*node_modules\//, '')
+        .replace(/^lightningcss-.*/, 'lightningcss')
+      return place !== '' && !allowed.test(license) && exceptions[name] !== license
+    })
+    expect(packages.length).toBeGreaterThan(100)
+    expect(others).toEqual([])
+  })
+})
+
 describe('each rule', () => {
   const tree = (entries: Record<string, string>): Files => new Map(Object.entries(entries))
 
