@@ -5,7 +5,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { limits } from '../config.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject, parseJson } from '../json.ts'
-import { isEventName, isTenant, type NewEvent } from '../log/event.ts'
+import { isEventName, type NewEvent } from '../log/event.ts'
+import { isTenant } from '../tenant.ts'
 
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 

@@ -9,12 +9,10 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { refusalOfHost } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { requireScope } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
-import type { Scope } from '../http/identity.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { isTenant } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
 import {
   registerIntegration,
@@ -39,14 +37,6 @@ export type IntegrationServices = {
   onHalted(tenant: string, id: string): void
 }
 
-const tenantHeader: Parameter = {
-  in: 'header',
-  name: 'tenant',
-  description: 'The tenant, where the token is not bound to one. X-TWC-Tenant is the same.',
-  required: false,
-  schema: Type.String(),
-  example: 'dodici',
-}
 const idParameter: Parameter = {
   in: 'path',
   name: 'integration_id',
@@ -257,19 +247,4 @@ function noSuchIntegration(id: string): MillraceError {
 
 function idOf(context: RequestContext): string {
   return context.params['integration_id'] as string
-}
-
-/**
- * The tenant that a request is for. Throws where none is named, or the caller may not act for it.
- */
-function tenantOf(context: RequestContext, scope: Scope): string {
-  const tenant = context.get('tenant') || context.get('x-twc-tenant')
-  if (!isTenant(tenant)) {
-    const reason = tenant
-      ? 'must be 1 to 63 letters, digits, _ and -'
-      : 'is missing: name the tenant'
-    throw invalid([fault('tenant', 'required', reason)])
-  }
-  requireScope(context.state.identity, tenant, scope)
-  return tenant
 }

@@ -33,10 +33,8 @@ export type LoggedEvent = {
 export type EventFilter = { names: string[]; entities: string[] }
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
-const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 
 export const isEventName = (text: string): boolean => text.length <= 255 && NAME.test(text)
-export const isTenant = (text: string): boolean => TENANT.test(text)
 
 /** "order" of "order.created": what stands before the first dot. */
 export function entityOf(name: string): string {

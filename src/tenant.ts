@@ -1,0 +1,6 @@
+// The name of a tenant: it stands in keys, headers and identifiers, so it is one word.
+
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
+
+/** Whether a text can name a tenant: 1 to 63 letters, digits, _ and -. */
+export const isTenant = (text: string): boolean => TENANT.test(text)
