@@ -29,6 +29,19 @@ const Environment = Type.Object({
    * likewise.
    */
   MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
+  /** The secret of JWTs signed with HS256; also signs what /oauth2/token gives. */
+  MILLRACE_JWT_SECRET: Type.Optional(Type.String({ minLength: 32 })),
+  /** Where the public keys of JWTs are: RS256, ES256, EdDSA. */
+  MILLRACE_JWKS_URL: Type.Optional(Type.String({ pattern: '^https?://[^/\\s]\\S*$' })),
+  /** What a JWT must have as `iss` and `aud`; without them any will do. */
+  MILLRACE_JWT_ISSUER: Type.Optional(Type.String({ minLength: 1 })),
+  MILLRACE_JWT_AUDIENCE: Type.Optional(Type.String({ minLength: 1 })),
+  /** For the commands that call a service: where it is, and with what token. */
+  MILLRACE_URL: Type.String({
+    default: 'http://127.0.0.1:8080',
+    pattern: '^https?://[^/\\s]\\S*$',
+  }),
+  MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
   /** Lets callback URLs resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
@@ -40,7 +53,7 @@ const Environment = Type.Object({
   /** How long a frozen worker keeps its integrations from the others. */
   MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
   /** How long events are kept, in days. */
-  MILLRACE_RETENTION_DAYS: whole(30, 1, 3_650),
+  MILLRACE_RETENTION_DAYS: Type.Number({ default: 30, exclusiveMinimum: 0, maximum: 3_650 }),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
@@ -60,7 +73,9 @@ export const limits = {
   textLength: 255,
   integrationsPerTenant: 10,
   rejectedEvents: 30,
+  logEntries: 50,
   retries: 10,
+  replaysPerWorker: 4,
   /** What is read of a target's response, and what of it is kept in logs. */
   responseBytes: 64 * 1024,
   responseKept: 512,
@@ -68,9 +83,12 @@ export const limits = {
   windowEvents: 500,
   windowBytes: 16 * 1024 * 1024,
   maxInFlight: 16,
+  mostInFlight: 100,
   configurationBytes: 256 * 1024,
   partitionsAheadDays: 7,
-  shutdownMs: 9_000,
+  /** What is in flight has this long to finish, and the process this long to end. */
+  shutdownMs: 8_500,
+  exitMs: 9_800,
 } as const
 
 /**

@@ -11,8 +11,10 @@ const STATUSES = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  precondition_failed: 412,
   payload_too_large: 413,
   internal_error: 500,
+  bad_gateway: 502,
   overloaded: 503,
   unavailable: 503,
 } as const

@@ -4,11 +4,15 @@
 
 import path from 'node:path'
 import { keptSecret } from './access/kept-secret.ts'
+import { UsageError } from './cli/client.ts'
+import { keys } from './cli/keys.ts'
 import { listen } from './cli/listen.ts'
+import { listScripts, readCall, runCall } from './cli/sql.ts'
 import { welcome } from './cli/welcome.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, limits, readConfig } from './config.ts'
 import { startEmbeddedPostgres } from './db/embedded.ts'
 import { migrate } from './db/migrate.ts'
+import { isTransient } from './db/pool.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { startServer } from './server.ts'
 import { startWorker } from './worker.ts'
@@ -19,6 +23,8 @@ const HELP = `millrace <command>
   serve            answer HTTP
   work             deliver
   migrate          bring the schema up to date, and end
+  keys …           create, list and revoke API keys of a running service
+  sql [script] …   audits, replays and operations; without a script, the list of them
   listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
   help             this
 
@@ -38,6 +44,9 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   serve: () => run([serve]),
   work: () => run([work]),
   migrate: () => run([]),
+  keys: (args) =>
+    keys(args, readConfigOrFail(), { print: console.log, note: (line) => console.error(line) }),
+  sql,
   async listen([port = '9099']) {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
     const url = await listen(Number(port), (line) => console.log(line))
@@ -51,7 +60,9 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
 const [name = 'help', ...args] = process.argv.slice(2)
 const command = commands[name.replace(/^(--help|-h)$/, 'help')]
 if (!command) fail(2, `There is no command ${name}.\n\n${HELP}`)
-await command(args).catch((error: Error) => fail(1, error.message))
+await command(args).catch((error: Error) =>
+  fail(error instanceof UsageError ? 2 : 1, error.message),
+)
 
 /**
  * Prepares the database, starts the parts one after the other, and stops them all at SIGTERM or
@@ -66,6 +77,7 @@ async function run(
   const dataDir = config.MILLRACE_DATA_DIR
   // Asked for before anything is started, so that a signal in the middle ends it in order too.
   const signal = start.length > 0 ? nextSignal(logger) : undefined
+  surviveLostConnections(logger)
 
   const embedded = config.DATABASE_URL ? undefined : await startEmbeddedPostgres(dataDir)
   const parts: Part[] = []
@@ -84,7 +96,27 @@ async function run(
     if (isWelcome) console.log(welcomeOf(config, serving?.url as string))
     await signal
   } finally {
+    // What cannot end in time (a database that does not answer) is cut off: nothing is lost by it.
+    setTimeout(() => process.exit(1), limits.exitMs).unref()
     await Promise.all(parts.map((part) => part.stop()))
+    await embedded?.stop()
+  }
+  // A connection that is still trying must not keep the process alive.
+  process.exit(0)
+}
+
+/** Runs a script on DATABASE_URL, or on the embedded Postgres, which it starts where it must. */
+async function sql(args: string[]): Promise<void> {
+  if (args.length === 0) return console.log(listScripts())
+  const call = readCall(args)
+  const config = readConfigOrFail()
+  const embedded = config.DATABASE_URL
+    ? undefined
+    : await startEmbeddedPostgres(config.MILLRACE_DATA_DIR)
+  try {
+    const url = config.DATABASE_URL ?? (embedded?.url as string)
+    if (!(await runCall(url, call, (line) => console.log(line)))) process.exitCode = 1
+  } finally {
     await embedded?.stop()
   }
 }
@@ -110,6 +142,18 @@ function readConfigOrFail(): Config {
   } catch (error) {
     return fail(2, (error as Error).message)
   }
+}
+
+/**
+ * graphile-worker completes its jobs without anybody waiting: a connection that is lost just then
+ * would end the process. The sweep makes good for a job that was not completed. Everything else
+ * that nobody waits for is a bug, and ends it.
+ */
+function surviveLostConnections(logger: Logger): void {
+  process.on('unhandledRejection', (error) => {
+    if (!isTransient(error)) throw error
+    logger.warn({ reason: (error as Error).message }, 'a job was not completed')
+  })
 }
 
 /**

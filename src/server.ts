@@ -3,17 +3,21 @@
 import http from 'node:http'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAdminTokenCheck } from './access/admin-token.ts'
+import { createAccess } from './access/access.ts'
 import { createSecretBox } from './access/secret.ts'
 import { systemClock } from './clock.ts'
 import { type Config, limits } from './config.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { openDatabase } from './db/pool.ts'
+import { createDestinations } from './delivery/destinations.ts'
+import { deliveryRoutes } from './delivery/routes.ts'
 import { createWaker } from './delivery/wake.ts'
+import { createAgent } from './destination/webhook.ts'
 import { gatewayRoutes } from './gateway/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
 import { openApiRoute } from './http/openapi.ts'
+import type { Route } from './http/route.ts'
 import { integrationRoutes } from './integration/routes.ts'
 import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
@@ -28,7 +32,12 @@ const HOUR_MS = 3_600_000
  */
 const LINGER_MS = 1_000
 
-export type Server = { url: string; stop(): Promise<void> }
+export type Server = {
+  url: string
+  /** What it serves, for whoever checks the rules that hold for every route. */
+  routes: Route[]
+  stop(): Promise<void>
+}
 
 /**
  * Starts serving. `stop` answers what has come in, within limits.shutdownMs. Rejects where the port
@@ -46,18 +55,29 @@ export async function startServer(
     append: (events) => appendEvents(durable.pool, events),
     onAppended: (tenants) => tenants.forEach(waker.wake),
   })
+  const secrets = createSecretBox(options.secretKey)
+  const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
+  const services = { db: durable.kysely, clock: systemClock, ...options }
+  const access = createAccess(config, services)
   let draining = false
 
   const routes = [
     ...gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES),
     ...integrationRoutes({
       db: durable.kysely,
-      secrets: createSecretBox(options.secretKey),
+      secrets,
       clock: systemClock,
       allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      retentionDays: config.MILLRACE_RETENTION_DAYS,
       onStarted: waker.wake,
       onHalted: waker.halt,
     }),
+    ...deliveryRoutes({
+      db: durable.kysely,
+      clock: systemClock,
+      destinationOf: createDestinations(config, agent, secrets),
+    }),
+    ...access.routes,
     ...healthRoutes(async () => {
       if (draining) return 'The service is stopping.'
       const problem = await schemaProblem(durable.pool)
@@ -65,8 +85,9 @@ export async function startServer(
       return (await partitionsArePresent(durable.pool)) ? undefined : 'Partitions are missing.'
     }),
   ]
-  const app = createApp([...routes, openApiRoute(routes)], {
-    authenticate: createAdminTokenCheck(options.adminToken),
+  const served = [...routes, openApiRoute(routes)]
+  const app = createApp(served, {
+    authenticate: access.authenticate,
     isDraining: () => draining,
     logger,
   })
@@ -82,11 +103,12 @@ export async function startServer(
 
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    routes: served,
     async stop() {
       draining = true
       partitions.stop()
       await close(server)
-      await Promise.all([durable.close(), notifier.close()])
+      await Promise.all([durable.close(), notifier.close(), agent.destroy()])
     },
   }
 }

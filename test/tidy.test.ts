@@ -39,6 +39,7 @@ describe('the licences of what this depends on', () => {
   const exceptions: Record<string, string> = {
     argparse: 'Python-2.0', // of js-yaml, of cosmiconfig, of graphile-worker
     lightningcss: 'MPL-2.0', // of vite, of vitest: only for tests
+    'fast-sha256': 'Unlicense', // of standardwebhooks: only for tests
   }
   it('are permissive', () => {
     const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'))

@@ -47,7 +47,7 @@ export function createClient(options: { url: string; token: string; tenant: stri
       return { status, position: 0, duplicate: false, code: details?.[0]?.code }
     },
     async register(registration: Registration): Promise<void> {
-      await change('', 201, JSON.stringify(registration))
+      await change('', 200, JSON.stringify(registration))
     },
     /** Resolves with the status afterwards: `stopped` once no request leaves any more. */
     stop: (id: string) => change(`/${id}/_stop`, 200),

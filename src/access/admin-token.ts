@@ -1,12 +1,18 @@
 // The operator's token: may do everything, for every tenant.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Authenticate, Identity } from '../http/identity.ts'
+import { EVERY_TENANT, type Identity, identityOf } from '../http/identity.ts'
 
-const administrator: Identity = { actor: 'admin token', mayActFor: () => true }
+const administrator = identityOf('admin token', {
+  tenants: [EVERY_TENANT],
+  scopes: ['admin'],
+  teams: null,
+  services: null,
+  eventNames: null,
+})
 
 /** Recognises one token, in constant time: digests of equal length are compared, not the tokens. */
-export function createAdminTokenCheck(adminToken: string): Authenticate {
+export function createAdminTokenCheck(adminToken: string): (token: string) => Identity | undefined {
   const expected = digest(adminToken)
   return (token) => (timingSafeEqual(digest(token), expected) ? administrator : undefined)
 }

@@ -2,7 +2,7 @@
 // (MILLRACE_SECRET_KEY), or one that is made at the first start and kept in the data directory.
 // What is sealed for a tenant opens for that tenant only.
 
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 const PREFIX = 'sealed:1:'
 
@@ -15,10 +15,7 @@ export type SecretBox = {
 
 /** `key`: 32 bytes in hex or base64. Throws an Error for an operator where it is neither. */
 export function createSecretBox(key: string): SecretBox {
-  const bytes = /^[0-9a-f]{64}$/i.test(key) ? Buffer.from(key, 'hex') : Buffer.from(key, 'base64')
-  if (bytes.length !== 32) {
-    throw new Error('MILLRACE_SECRET_KEY must be 32 bytes in hex or base64: openssl rand -hex 32')
-  }
+  const bytes = bytesOfKey(key)
   return {
     seal(tenant, text) {
       const iv = randomBytes(12)
@@ -34,4 +31,15 @@ export function createSecretBox(key: string): SecretBox {
       return decipher.update(sealed.subarray(12, -16)).toString('utf8') + decipher.final('utf8')
     },
   }
+}
+
+/** A key for one purpose (HKDF, RFC 5869), so that no two things are done under the same key. */
+export function deriveKey(key: string, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', bytesOfKey(key), '', `millrace ${purpose}`, 32))
+}
+
+function bytesOfKey(key: string): Buffer {
+  const bytes = /^[0-9a-f]{64}$/i.test(key) ? Buffer.from(key, 'hex') : Buffer.from(key, 'base64')
+  if (bytes.length === 32) return bytes
+  throw new Error('MILLRACE_SECRET_KEY must be 32 bytes in hex or base64: openssl rand -hex 32')
 }

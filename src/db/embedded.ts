@@ -4,7 +4,7 @@
 // last one that ends cleanly stops it.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -13,7 +13,9 @@ import pg from 'pg'
 
 const PRESENCE = 'millrace presence'
 const START_TIMEOUT_MS = 60_000
+const PRESENCE_RETRY_MS = 1_000
 const NOBODY = 65_534
+const PROCESS_TOKEN = randomUUID()
 
 export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 
@@ -25,14 +27,45 @@ export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 export async function startEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const place = placeOf(dataDir)
-  const presence = await withLock(dataDir, async () => {
+  const first = await withLock(dataDir, () => {
     const isUp =
       runningPid(place) === undefined ? launch(place) : () => runningPid(place) !== undefined
-    return await connect(place, isUp)
+    return connect(place, isUp)
   })
+  const presence = keepPresence(place, first)
   return {
     url: place.url,
     stop: () => withLock(dataDir, () => leave(place, presence)),
+  }
+}
+
+type Presence = { pid(): number | undefined; end(): void }
+
+/**
+ * A connection that stays open as long as this process uses the cluster: it tells the others not to
+ * stop it. Where it is lost, by a restart of the server, it is made anew.
+ */
+function keepPresence(place: Place, first: pg.Client): Presence {
+  let client: pg.Client | undefined
+  let hasEnded = false
+  const keep = (connected: pg.Client) => {
+    client = connected
+    connected.once('end', () => {
+      client = undefined
+      if (!hasEnded) setTimeout(renew, PRESENCE_RETRY_MS).unref()
+    })
+  }
+  const renew = () => {
+    if (!hasEnded) connect(place, () => true, 0).then(keep, renewLater)
+  }
+  const renewLater = () => void setTimeout(renew, PRESENCE_RETRY_MS).unref()
+  keep(first)
+  return {
+    pid: () => (client as unknown as { processID: number } | undefined)?.processID,
+    end() {
+      hasEnded = true
+      client?.end().catch(() => {}) // the server may be gone already
+    },
   }
 }
 
@@ -151,12 +184,13 @@ function binary(name: string): string {
   return file
 }
 
-/**
- * A connection that stays open as long as this process uses the cluster: it tells the others not to
- * stop it.
- */
-async function connect(place: Place, isUp: () => boolean): Promise<pg.Client> {
-  const deadline = Date.now() + START_TIMEOUT_MS
+/** A connection, tried until the server answers, or ends, or `timeoutMs` are over. */
+async function connect(
+  place: Place,
+  isUp: () => boolean,
+  timeoutMs = START_TIMEOUT_MS,
+): Promise<pg.Client> {
+  const deadline = Date.now() + timeoutMs
   for (;;) {
     const client = new pg.Client({ connectionString: place.url, application_name: PRESENCE })
     client.on('error', () => {}) // a server that goes away is noticed by whoever queries next
@@ -173,40 +207,72 @@ async function connect(place: Place, isUp: () => boolean): Promise<pg.Client> {
   }
 }
 
-async function leave(place: Place, presence: pg.Client): Promise<void> {
-  const others = await presence
-    .query(
-      `select count(*)::integer as count from pg_stat_activity
-       where application_name = $1 and pid <> pg_backend_pid()`,
-      [PRESENCE],
-    )
-    .then(({ rows }) => rows[0].count as number)
-    .catch(() => 0)
-  await presence.end().catch(() => {})
+async function leave(place: Place, presence: Presence): Promise<void> {
+  presence.end()
   const pid = runningPid(place)
-  if (others > 0 || pid === undefined) return
+  if (pid === undefined || (await othersArePresent(place, presence.pid()))) return
   process.kill(pid, 'SIGINT') // a fast shutdown: it ends the sessions and writes a checkpoint
   while (isAlive(pid)) await sleep(10)
 }
 
-/** Runs `work` while no other process of this data directory starts or stops the server. */
+/**
+ * Asked on a connection of its own: ours may have been lost. No answer: better to leave it running.
+ */
+async function othersArePresent(place: Place, ownPid: number | undefined): Promise<boolean> {
+  const client = new pg.Client({ connectionString: place.url, query_timeout: 2_000 })
+  client.on('error', () => {}) // the query under way rejects with it
+  try {
+    await client.connect()
+    const { rows } = await client.query(
+      `select count(*)::integer as count from pg_stat_activity
+       where application_name = $1 and pid <> $2`,
+      [PRESENCE, ownPid ?? 0],
+    )
+    return rows[0].count > 0
+  } catch {
+    return true
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/**
+ * Runs `work` while no other process of this data directory starts or stops the server. The lock is
+ * a file that appears whole, by a link, and names its holder: pid and a token of the process, since
+ * a container gives the same pid again. Throws where it is not free within a minute.
+ */
 async function withLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   const file = path.join(dataDir, 'postgres.lock')
-  for (;;) {
-    try {
-      fs.writeFileSync(file, String(process.pid), { flag: 'wx' })
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const holder = Number(readIfThere(file))
-      if (holder && !isAlive(holder)) fs.rmSync(file, { force: true })
+  const draft = `${file}.${process.pid}.${randomUUID()}`
+  const deadline = Date.now() + START_TIMEOUT_MS
+  fs.writeFileSync(draft, `${process.pid} ${PROCESS_TOKEN}`)
+  try {
+    while (!tryLink(draft, file)) {
+      const holder = readIfThere(file)
+      const [pid, token] = holder.split(' ')
+      const isMine = Number(pid) === process.pid
+      const isStale = holder !== '' && (isMine ? token !== PROCESS_TOKEN : !isAlive(Number(pid)))
+      if (isStale) fs.rmSync(file, { force: true })
+      else if (Date.now() > deadline) throw new Error(`${file} is held by process ${pid}.`)
       else await sleep(50)
     }
+  } finally {
+    fs.rmSync(draft)
   }
   try {
     return await work()
   } finally {
     fs.rmSync(file, { force: true })
+  }
+}
+
+function tryLink(draft: string, file: string): boolean {
+  try {
+    fs.linkSync(draft, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
   }
 }
 

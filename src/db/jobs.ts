@@ -6,6 +6,8 @@ export type AdvanceJob = { tenant: string; consumer: string; run: number }
 export const tasks = {
   /** Delivers to one consumer until there is nothing more to send, or its time slice is over. */
   advance: 'advance',
+  /** The same for a replay, a cursor that has an end: with places of its own in each worker. */
+  replay: 'replay',
 } as const
 
 /** One waiting job per cursor for a wake-up and one for a retry: neither can replace the other. */

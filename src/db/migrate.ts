@@ -20,6 +20,9 @@ const quietLogger = new GraphileLogger(() => () => {})
 
 type MigrationFile = { name: string; text: string; checksum: string }
 
+/** The files do not change while the process lives. */
+let known: MigrationFile[] | undefined
+
 /** The migrations on disk, in order. */
 export function readMigrations(): MigrationFile[] {
   const names = readdirSync(directory).filter((name) => name.endsWith('.sql'))
@@ -55,12 +58,12 @@ export async function migrate(url: string, logger: Logger): Promise<void> {
 
 /** What stands between this database and this program, in words; undefined where nothing does. */
 export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
-  const files = readMigrations()
+  known ??= readMigrations()
   const exists = await client.query(`select to_regclass('migration_checksum') is not null as yes`)
   const applied = exists.rows[0].yes
     ? (await client.query('select name, checksum from migration_checksum')).rows
     : []
-  return compare(files, applied, { complete: true })
+  return compare(known, applied, { complete: true })
 }
 
 async function refuseUnfitServer(client: pg.Client): Promise<void> {

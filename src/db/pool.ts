@@ -46,6 +46,9 @@ export function openDatabase(
     application_name: 'millrace',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // The server's limits do not help where the network is silent.
+    query_timeout: 35_000,
     types: typeParsers,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)

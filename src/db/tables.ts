@@ -47,6 +47,7 @@ export type Tables = {
     run: Generated<number>
     read_position: number
     unresolved: Generated<number[]>
+    stop_position: number | null
     attempts: Generated<number>
     retry_at: Date | null
     owner: string | null
@@ -73,7 +74,7 @@ export type Tables = {
     run: number
     event_position: number
     attempt: number
-    outcome: 'rejected' | 'refused' | 'unavailable'
+    outcome: 'rejected' | 'refused' | 'unavailable' | 'delivered'
     status: number | null
     reason: string
     response: string | null
@@ -90,5 +91,21 @@ export type Tables = {
     status: number
     response: string
     rejected_at: Generated<Date>
+  }
+  api_key: {
+    id: string
+    name: string
+    secret_sha256: Buffer
+    /** ['*']: every tenant. */
+    tenants: string[]
+    scopes: string[]
+    teams: string[] | null
+    services: string[] | null
+    event_names: string[] | null
+    created_at: Generated<Date>
+    created_by: string
+    expires_at: Date | null
+    revoked_at: Date | null
+    revoked_by: string | null
   }
 }

@@ -13,21 +13,20 @@
 import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
 import type { AdvanceJob } from '../db/jobs.ts'
-import type { Db } from '../db/pool.ts'
 import type { Destination, Outcome } from '../destination/destination.ts'
-import type { IntegrationDocument } from '../integration/integration.ts'
-import { filterOf } from '../integration/integration.ts'
+import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
 import { type PageRow, readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
-import { type Closing, type LetGoServices, letGo, type RunResult } from './let-go.ts'
+import { type Closing, type LetGoServices, letGo, type RunResult, rankOf } from './let-go.ts'
 import { createProgress } from './progress.ts'
 import { keepRejected } from './rejected.ts'
 import { createWindow } from './window.ts'
 
+const DAY_MS = 86_400_000
 const STEP_MS = 250
 const STEP_EVENTS = 200
 /**
@@ -41,8 +40,6 @@ const LOOK_MS = 1_000
 const SAFE_PART = 0.8
 
 export type RunServices = LetGoServices & {
-  /** What must not be lost: rejected events. */
-  durable: Db
   destinationOf(tenant: string, document: IntegrationDocument): Destination
   leaseMs: number
 }
@@ -67,7 +64,7 @@ export async function advance(
   job: AdvanceJob,
   options: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
-  const asked = performance.now()
+  const asked = Date.now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
   if (!leased) return { kind: 'busy' }
   return runLease(services, leased, asked, options)
@@ -80,7 +77,8 @@ async function runLease(
   { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
-  const { lease } = leased
+  const { lease, stopPosition } = leased
+  const maxInFlight = leased.document.delivery?.max_in_flight ?? limits.maxInFlight
   const { tenant } = lease
   const filter = filterOf(leased.document)
   const destination = services.destinationOf(tenant, leased.document)
@@ -94,12 +92,13 @@ async function runLease(
   // Slow start: one in flight until the target has taken one, then twice as many each time. A dead
   // target sees one event.
   let inFlightLimit = 1
+  // By the wall clock, which goes on while a machine is suspended.
   let deadline = asked + leaseMs * SAFE_PART
   let mayHaveMore = true
   let reading = false
   let stepping = false
   let lastStep = started
-  let emptySince: number | undefined
+  let lastBusy = started
   /**
    * Rejected events and records of attempts are written one after the other, and before the lease
    * is let go.
@@ -122,15 +121,19 @@ async function runLease(
     },
   })
 
+  // Those that retention has removed meanwhile are missing; the integration's log tells of them.
   window.push(await readEvents(db, tenant, leased.unresolved))
   for (;;) {
     read()
     send()
     step()
     const isEmpty = window.size === 0 && !mayHaveMore && !reading
-    emptySince = isEmpty ? (emptySince ?? performance.now()) : undefined
+    if (window.size > 0) lastBusy = performance.now()
     if (isEmpty) inFlightLimit = 1
-    if (isOver()) close({ why: 'gave_way' })
+    if (isEmpty && stopPosition !== null && Date.now() * 1000 > stopPosition) {
+      close({ why: 'at_end' })
+    }
+    if (isOver(isEmpty)) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
     if (closing && window.inFlight === 0 && !reading && !stepping) break
     await rungOrAfter(isEmpty ? LOOK_MS : STEP_MS)
@@ -140,16 +143,16 @@ async function runLease(
   const oldest = window.unresolved()[0]
   return letGo(services, lease, { closing: closing as Closing, attempts, oldest, stepOf })
 
-  /** The first reason to close counts, but for the loss of the lease, which is above all. */
+  /** The first reason to close counts, but what says more about the stream is above it. */
   function close(reason: Closing): void {
-    if (!closing || reason.why === 'lost') closing = reason
+    if (!closing || rankOf(reason) > rankOf(closing)) closing = reason
     ring()
   }
 
-  function isOver(): boolean {
+  function isOver(isEmpty: boolean): boolean {
     const now = performance.now()
-    if (emptySince !== undefined && (isCrowded() || now - emptySince > SLICE_MS)) return true
-    return now - started > SLICE_MS && isCrowded()
+    if (isEmpty) return isCrowded() || now - lastBusy > SLICE_MS
+    return isCrowded() && now - started > SLICE_MS
   }
 
   function read(): void {
@@ -160,7 +163,7 @@ async function runLease(
     readPage(db, {
       tenant,
       after: readPosition,
-      through: (Date.now() + 86_400_000) * 1000,
+      through: Math.min(stopPosition ?? Number.MAX_SAFE_INTEGER, (Date.now() + DAY_MS) * 1000),
       maxEvents: limits.windowEvents - window.size,
       maxBytes: limits.windowBytes - window.bytes,
       filter,
@@ -186,7 +189,7 @@ async function runLease(
   function send(): void {
     while (!closing && window.inFlight < inFlightLimit) {
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
-      if (performance.now() > deadline) {
+      if (Date.now() > deadline) {
         close({ why: 'expired' })
         return
       }
@@ -228,7 +231,7 @@ async function runLease(
 
   function succeed(): void {
     attempts = 0
-    inFlightLimit = Math.min(inFlightLimit * 2, limits.maxInFlight)
+    inFlightLimit = Math.min(inFlightLimit * 2, maxInFlight)
   }
 
   /** The limit of kept events is exact since they are kept one after the other. */
@@ -261,7 +264,7 @@ async function runLease(
   /** The database failed us: let go, as far as it lets us; the sweep goes on. */
   function broken(error: Error): void {
     services.logger.warn({ ...lease, reason: error.message }, 'run broken off')
-    close({ why: 'gave_way' })
+    close({ why: 'broken' })
   }
 
   function step(): void {
@@ -273,10 +276,13 @@ async function runLease(
     if (!isDue && !isRenewal && progress.count() < STEP_EVENTS) return
     stepping = true
     lastStep = now
-    moveCursor(db, lease, stepOf(attempts), leaseMs)
+    const next = stepOf(attempts)
+    const asked = Date.now()
+    moveCursor(db, lease, next, leaseMs)
       .then((outcome) => {
+        progress.written(next)
         if (outcome === 'lost') close({ why: 'lost' })
-        else deadline = now + leaseMs * SAFE_PART
+        else deadline = asked + leaseMs * SAFE_PART
         if (outcome === 'stopped') close({ why: 'halted' })
       }, broken)
       .finally(() => {

@@ -5,7 +5,10 @@ import type { Db } from '../db/pool.ts'
 import type { Outcome } from '../destination/destination.ts'
 import type { Lease } from './cursor.ts'
 
-/** Records one failed attempt to deliver the event at `eventPosition`. `attempt` counts from 1. */
+/**
+ * Records one failed attempt to deliver the event at `eventPosition`. `attempt` counts from 1. A
+ * worker that has lost its lease records nothing: what it took for a failure may be its own sleep.
+ */
 export async function recordAttempt(
   db: Db,
   lease: Lease,
@@ -13,21 +16,15 @@ export async function recordAttempt(
   attempt: number,
   outcome: Exclude<Outcome, { kind: 'delivered' }>,
 ): Promise<void> {
-  // A NUL is legal in an answer and in no text of Postgres.
-  const response = outcome.response?.replaceAll('\0', '\ufffd') ?? null
-  await db
-    .insertInto('attempt')
-    .values({
-      tenant: lease.tenant,
-      position: sql<number>`position_of(clock_timestamp())`,
-      consumer: lease.consumer,
-      run: lease.run,
-      event_position: eventPosition,
-      attempt,
-      outcome: outcome.kind,
-      status: outcome.status ?? null,
-      reason: outcome.reason,
-      response,
-    })
-    .execute()
+  await sql`
+    insert into attempt (
+      tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
+    )
+    select
+      tenant, position_of(clock_timestamp()), consumer, run, ${eventPosition}::bigint,
+      ${attempt}::integer, ${outcome.kind}, ${outcome.status ?? null}::integer, ${outcome.reason},
+      ${outcome.response ?? null}::text
+    from cursor
+    where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
+      and owner = ${lease.owner} and epoch = ${lease.epoch}`.execute(db)
 }

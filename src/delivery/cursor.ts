@@ -18,6 +18,8 @@ export type Leased = {
   lease: Lease
   readPosition: number
   unresolved: number[]
+  /** The last position of a replay; null follows the log for ever. */
+  stopPosition: number | null
   attempts: number
   version: number
   document: IntegrationDocument
@@ -34,18 +36,24 @@ export async function takeLease(
   leaseMs: number,
 ): Promise<Leased | undefined> {
   const { rows } = await sql<Omit<Leased, 'lease'> & { epoch: number }>`
+    with running as (
+      -- Shared: a stop waits for this statement, or this one sees the stop.
+      select tenant, id, version, document
+      from integration
+      where tenant = ${job.tenant} and id = ${job.consumer} and status = 'running'
+      for share
+    )
     update cursor
     set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)}
-    from integration
-    where cursor.tenant = ${job.tenant} and cursor.consumer = ${job.consumer}
+    from running
+    where cursor.tenant = running.tenant and cursor.consumer = running.id
       and cursor.run = ${job.run}
-      and integration.tenant = cursor.tenant and integration.id = cursor.consumer
-      and integration.status = 'running'
       and (cursor.lease_until is null or cursor.lease_until < clock_timestamp())
       and (cursor.retry_at is null or cursor.retry_at <= clock_timestamp())
     returning
-      cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved, cursor.attempts,
-      integration.version, integration.document`.execute(db)
+      cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
+      cursor.stop_position as "stopPosition", cursor.attempts,
+      running.version, running.document`.execute(db)
   const [row] = rows
   if (!row) return undefined
   const { epoch, ...leased } = row
@@ -130,4 +138,14 @@ async function write(
 
 function leaseEnd(leaseMs: number) {
   return sql`clock_timestamp() + ${leaseMs}::double precision * interval '1 millisecond'`
+}
+
+/**
+ * Completes a replay that has come to its end, and says whether it did: then its cursor is gone,
+ * and so is a temporary integration from the list.
+ */
+export async function completeReplay(db: Db, job: AdvanceJob): Promise<boolean> {
+  const { rows } = await sql<{ completed: boolean }>`
+    select complete_replay(${job.tenant}, ${job.consumer}, ${job.run}) as completed`.execute(db)
+  return rows[0]?.completed ?? false
 }

@@ -5,17 +5,25 @@ import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
-import { type Lease, releaseCursor, type Step } from './cursor.ts'
+import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
+
+/** How long a cursor is left alone after a failure of ours. */
+const BROKEN_RETRY_MS = 1_000
 
 /**
  * Why a run ends: told to (halted, draining), for the sake of others (gave_way), since it cannot be
- * sure of its lease (expired) or has lost it, to try again later, or since the target takes nothing
- * more.
+ * sure of its lease (expired) or has lost it, since a replay is at its end, to try again later, or
+ * since the target takes nothing more.
  */
 export type Closing =
-  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' }
+  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' | 'at_end' | 'broken' }
   | { why: 'retry'; retryAfterMs: number | undefined }
   | { why: 'stop'; reason: string }
+
+/** What says more about the stream is above what says less: a loss, a stop, a retry, the others. */
+export function rankOf({ why }: Closing): number {
+  return ['retry', 'stop', 'lost'].indexOf(why)
+}
 
 /**
  * What became of a run: `busy` (not leased to us), `retry` (in `retryInMs`), or it let go for
@@ -26,6 +34,8 @@ export type RunResult = { kind: 'busy' | 'done' | 'lost' } | { kind: 'retry'; re
 export type LetGoServices = {
   /** Progress and reads. */
   db: Db
+  /** What must not be lost: rejected events, the end of a replay. */
+  durable: Db
   /** Stops the integration, with a reason for people. */
   stop(job: AdvanceJob, reason: string): Promise<void>
   retryBaseMs: number
@@ -51,17 +61,23 @@ export async function letGo(
     services.logger.warn({ ...lease }, 'lease lost')
     return { kind: 'lost' }
   }
-  const attempts = closing.why === 'retry' ? end.attempts + 1 : end.attempts
-  const retryInMs = closing.why === 'retry' ? retryDelay(services, attempts, closing) : undefined
+  let attempts = closing.why === 'retry' ? end.attempts + 1 : end.attempts
+  let retryInMs = closing.why === 'retry' ? retryDelay(services, attempts, closing) : undefined
+  // Our own failure is no attempt of the target's, but it must not become a hot loop.
+  if (closing.why === 'broken') retryInMs = BROKEN_RETRY_MS
   // Stopped before it is let go: a crash in between leaves a lease that ends by itself, never one
   // try too many.
   if (closing.why === 'stop') await services.stop(lease, closing.reason)
   if (closing.why === 'retry' && retryInMs === undefined) {
     const tries = `The event at position ${end.oldest} failed ${attempts} times`
     await services.stop(lease, `${tries}; no retries are left.`)
+    // A start in between begins anew, and so does every later one.
+    attempts = 0
   }
   const outcome = await releaseCursor(services.db, lease, end.stepOf(attempts), retryInMs)
   if (outcome === 'lost') return { kind: 'lost' }
+  // Not completed where an append was under way that may still belong to it: it is woken again.
+  if (closing.why === 'at_end') await completeReplay(services.durable, lease)
   return retryInMs === undefined ? { kind: 'done' } : { kind: 'retry', retryInMs }
 }
 

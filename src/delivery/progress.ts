@@ -11,14 +11,16 @@ export type Progress = {
   filtered(count: number): void
   /** Events settled since the last step. */
   count(): number
-  /** The step up to here; counting begins anew. */
+  /** The step up to here. */
   step(state: Pick<Step, 'readPosition' | 'unresolved' | 'attempts'>): Step
+  /** The step is written down: what it counted is not counted again. */
+  written(step: Step): void
 }
 
 /** Begins where the cursor stood when it was leased. */
 export function createProgress(leased: Leased): Progress {
   let settledThrough = lowWaterMark(leased.readPosition, leased.unresolved)
-  let counts = noCounts()
+  const counts = noCounts()
 
   return {
     delivered(event, nowMs) {
@@ -34,12 +36,20 @@ export function createProgress(leased: Leased): Progress {
     },
     count: () => counts.delivered + counts.rejected + counts.filtered,
     step(state) {
-      const fromPosition = settledThrough
       const toPosition = lowWaterMark(state.readPosition, state.unresolved)
-      const step = { ...state, ...counts, version: leased.version, fromPosition, toPosition }
-      settledThrough = toPosition
-      counts = noCounts()
-      return step
+      const { version } = leased
+      const latencyHistogram = [...counts.latencyHistogram]
+      const span = { fromPosition: settledThrough, toPosition }
+      return { ...state, ...counts, latencyHistogram, version, ...span }
+    },
+    written(step) {
+      settledThrough = step.toPosition
+      counts.delivered -= step.delivered
+      counts.rejected -= step.rejected
+      counts.filtered -= step.filtered
+      counts.latencyHistogram = counts.latencyHistogram.map(
+        (count, bucket) => count - (step.latencyHistogram[bucket] ?? 0),
+      )
     },
   }
 }
@@ -52,6 +62,11 @@ function lowWaterMark(readPosition: number, [oldest]: number[]): number {
 /** 0 for up to 1 ms, 1 for up to 2, 2 for up to 4, …; the last bucket is everything slower. */
 function latencyBucket(milliseconds: number): number {
   return Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log2(Math.max(1, milliseconds)))))
+}
+
+/** The longest time, in ms, that a bucket counts. */
+export function bucketLimitMs(bucket: number): number {
+  return 2 ** bucket
 }
 
 function noCounts() {

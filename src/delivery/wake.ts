@@ -17,6 +17,9 @@ const wake = (condition: string) => `
   with due as (
     select
       cursor.tenant, cursor.consumer, cursor.run,
+      case
+        when cursor.stop_position is null then '${tasks.advance}' else '${tasks.replay}'
+      end as task,
       coalesce(cursor.lease_until > clock_timestamp(), false) as is_advancing
     from cursor
     join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
@@ -34,7 +37,7 @@ const wake = (condition: string) => `
     select from graphile_worker.add_jobs((
       select coalesce(
         array_agg((
-          '${tasks.advance}',
+          task,
           json_build_object('tenant', tenant, 'consumer', consumer, 'run', run),
           null, null, null,
           format('wake:%s/%s/%s', tenant, consumer, run),
@@ -57,8 +60,11 @@ const IS_BEHIND = `(
   cursor.unresolved <> '{}'
   or exists (
     select from event
-    where event.tenant = cursor.tenant and event.position > cursor.read_position
+    where event.tenant = cursor.tenant
+      and event.position > cursor.read_position
+      and event.position <= coalesce(cursor.stop_position, ${Number.MAX_SAFE_INTEGER})
   )
+  or cursor.stop_position < position_of(clock_timestamp())
 )`
 
 /** Everything that is behind and that nobody advances: the sweep. */

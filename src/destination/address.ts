@@ -7,13 +7,18 @@ import dns from 'node:dns'
 import net from 'node:net'
 import ipaddr from 'ipaddr.js'
 
+/** A metadata service that lies among public addresses. */
+const AZURE_METADATA = '168.63.129.16'
+
 /**
  * Whether an address is on the public internet: not loopback, private, link-local, multicast,
  * reserved or a tunnel.
  */
 export function isPublicAddress(address: string): boolean {
   // process() turns an IPv4-mapped IPv6 address into the IPv4 address that it stands for.
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+  if (!ipaddr.isValid(address)) return false
+  const plain = ipaddr.process(address)
+  return plain.range() === 'unicast' && plain.toString() !== AZURE_METADATA
 }
 
 /** The host of a URL without the brackets of an IPv6 literal. */

@@ -3,14 +3,21 @@
 // acknowledges, 400 rejects, 403 and 410 refuse, anything else (redirects included, which are not
 // followed) is tried again.
 
+import type { KeyObject } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
 import { hostOf, isPublicAddress, publicLookup } from './address.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
+import { sign, signingKey } from './sign.ts'
 
 export type WebhookOptions = {
   url: string
   apiKey?: string | undefined
+  /** Sent along with every request. */
+  headers?: Record<string, string> | undefined
+  /** Secrets to sign with: the current one, and the one before while receivers may still use it. */
+  signingSecrets?: string[]
   /** From the first byte sent to the last byte read. */
   timeoutMs: number
   allowPrivateTargets: boolean
@@ -41,28 +48,37 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
   // A literal address is never looked up, so the agent's lookup cannot refuse it.
   const forbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
   const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
+  const fixed = { ...options.headers, ...authorization }
+  const keys = (options.signingSecrets ?? []).map(signingKey)
+  // Without its query, which may hold a token.
+  const shown = url.origin + url.pathname
   const target = { origin: url.origin, path: url.pathname + url.search, method: 'POST' as const }
 
   return {
     async send(event) {
-      if (forbidden) return { kind: 'unavailable', reason: `${host} is not a public address` }
+      const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
+      if (forbidden) {
+        return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
+      }
       try {
+        const body = bodyOf(event)
         const answer = await agent.request({
           ...target,
-          headers: { ...authorization, ...headersOf(event) },
-          body: bodyOf(event),
+          headers: { ...fixed, ...headersOf(event, body, keys) },
+          body,
           signal: AbortSignal.timeout(options.timeoutMs),
           headersTimeout: options.timeoutMs,
           bodyTimeout: options.timeoutMs,
         })
-        const body = await readBounded(answer.body, options.responseBytes)
-        if (body === undefined) {
-          const reason = `the response is larger than ${options.responseBytes} bytes`
+        const text = await readBounded(answer.body, options.responseBytes)
+        if (text === undefined) {
+          const reason = failed(`the response is larger than ${options.responseBytes} bytes`)
           return { kind: 'unavailable', status: answer.statusCode, reason }
         }
-        return judge(answer, body.toString('utf8').slice(0, options.responseKept))
+        const reason = failed(statusText(answer.statusCode))
+        return judge(answer, reason, readable(text).slice(0, options.responseKept))
       } catch (error) {
-        return { kind: 'unavailable', reason: describe(error, options.timeoutMs) }
+        return { kind: 'unavailable', reason: failed(describe(error, options.timeoutMs)) }
       }
     },
   }
@@ -73,23 +89,26 @@ export function bodyOf(event: OutgoingEvent): string {
   return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
 }
 
-function headersOf(event: OutgoingEvent): Record<string, string> {
-  return {
+function headersOf(event: OutgoingEvent, body: string, keys: KeyObject[]): Record<string, string> {
+  // The same for an event in every retry and replay.
+  const id = `msg_${event.tenant}_${event.position}`
+  const timestamp = String(Math.floor(Date.now() / 1000))
+  const headers: Record<string, string> = {
     'content-type': 'application/json',
     'user-agent': 'Millrace',
-    // The same for an event in every retry and replay.
-    'webhook-id': `msg_${event.tenant}_${event.position}`,
-    'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
     // Headers are bytes: the key leaves as the UTF-8 bytes in which it came.
     'idempotency-key': Buffer.from(event.idempotencyKey, 'utf8').toString('latin1'),
     'millrace-position': String(event.position),
   }
+  if (keys.length > 0) headers['webhook-signature'] = sign(keys, id, timestamp, body)
+  return headers
 }
 
-function judge(answer: Dispatcher.ResponseData, response: string): Outcome {
+function judge(answer: Dispatcher.ResponseData, reason: string, response: string): Outcome {
   const { statusCode: status, headers } = answer
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
-  const reason = `HTTP status code ${status}`
   if (status === 400) return { kind: 'rejected', status, reason, response }
   if (status === 403 || status === 410) return { kind: 'refused', status, reason, response }
   const honoured = status === 429 || status === 503
@@ -101,6 +120,17 @@ function judge(answer: Dispatcher.ResponseData, response: string): Outcome {
     response,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
+}
+
+/** An answer as text. A NUL is legal in an answer and in no text of Postgres. */
+function readable(body: Buffer): string {
+  return body.toString('utf8').replaceAll('\0', '\ufffd')
+}
+
+function statusText(status: number): string {
+  const words = STATUS_CODES[status]
+  const code = `HTTP status code ${status}`
+  return words ? `${words.toLowerCase()} (${code})` : code
 }
 
 /**

@@ -3,7 +3,7 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { fault, MillraceError } from '../errors.ts'
-import { requireScope } from '../http/authenticate.ts'
+import { requirePublishing } from '../http/authenticate.ts'
 import { readBody } from '../http/body.ts'
 import type { Parameter, Route } from '../http/route.ts'
 import type { Publisher } from '../log/batch.ts'
@@ -67,7 +67,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         201: { description: 'The event is stored.', schema: Published },
         400: { description: 'The request is at fault, or `idempotency_key_reused`; see details.' },
         401: { description: 'No token, or an unknown one.' },
-        403: { description: 'The token may not publish this.' },
+        403: { description: 'The token may not publish this; details name what is not allowed.' },
         413: { description: 'The payload is too large.' },
         500: { description: 'The event was not stored.' },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
@@ -75,7 +75,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       async handle(context) {
         const body = await readBody(context.req, maxEventBytes)
         const event = eventOf(context.params['event_name'] as string, context.req.headers, body)
-        requireScope(context.state.identity, event.tenant, 'publish')
+        requirePublishing(context.state.identity, event)
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw keyReused(position)
         context.status = 201

@@ -24,7 +24,8 @@ export function createApp(
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
       if (route.scope !== 'public') {
-        context.state.identity = identify(context.req, options.authenticate)
+        const caller = identify(context.req, route.scope, options.authenticate)
+        context.state.identity = caller instanceof Promise ? await caller : caller
       }
       await route.handle(context as unknown as RequestContext)
     })

@@ -4,21 +4,54 @@
 
 import type { IncomingMessage } from 'node:http'
 import { MillraceError } from '../errors.ts'
-import type { Authenticate, Identity, Scope } from './identity.ts'
+import {
+  type Authenticate,
+  type Identity,
+  type Publishing,
+  refusalsOf,
+  type Scope,
+} from './identity.ts'
 
 const NO_TOKEN = 'A bearer token is needed: Authorization: Bearer <token>.'
 
-/** Throws `unauthorized` where there is no token or an unknown one. */
-export function identify(request: IncomingMessage, authenticate: Authenticate): Identity {
+/**
+ * The caller, who has the scope for some tenant at least. Throws `unauthorized` where there is no
+ * token or an unknown one, `forbidden` where it lacks the scope. Gives a promise only where the
+ * token has to be looked up: publishing is hot.
+ */
+export function identify(
+  request: IncomingMessage,
+  scope: Scope,
+  authenticate: Authenticate,
+): Identity | Promise<Identity> {
   const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
   if (!token) throw new MillraceError('unauthorized', NO_TOKEN)
-  const identity = authenticate(token)
-  if (!identity) throw new MillraceError('unauthorized', 'The bearer token is not known.')
-  return identity
+  const found = authenticate(token)
+  return found instanceof Promise
+    ? found.then((identity) => admit(identity, scope))
+    : admit(found, scope)
+}
+
+function admit(identity: Identity | undefined, scope: Scope): Identity {
+  if (!identity) {
+    throw new MillraceError('unauthorized', 'The bearer token is not known, or not valid any more.')
+  }
+  if (identity.may(scope)) return identity
+  throw new MillraceError('forbidden', `This token does not have the scope ${scope}.`)
 }
 
 /** Throws `forbidden` where the caller may not do this for the tenant. */
 export function requireScope(identity: Identity, tenant: string, scope: Scope): void {
   if (identity.mayActFor(tenant, scope)) return
   throw new MillraceError('forbidden', `This token may not ${scope} for the tenant ${tenant}.`)
+}
+
+/**
+ * Throws `forbidden`, with a detail for each reason, where the caller may not publish this event.
+ */
+export function requirePublishing(identity: Identity, event: Publishing): void {
+  const details = refusalsOf(identity, event)
+  if (details.length === 0 && identity.may('publish')) return
+  const message = details.map((detail) => detail.message).join('; ') || 'The scope is missing'
+  throw new MillraceError('forbidden', `${message}.`, { details })
 }

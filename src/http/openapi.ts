@@ -48,14 +48,14 @@ export function openApiDocument(routes: Route[]): object {
 }
 
 function operationOf(route: Route): object {
-  const { operationId, summary, description, parameters, body, scope } = route
+  const { operationId, summary, description, parameters, body, bodyType, scope } = route
   return {
     operationId,
     summary,
     ...(description ? { description } : {}),
     ...(parameters ? { parameters } : {}),
-    ...(body ? { requestBody: { required: true, content: json(body) } } : {}),
-    security: scope === 'public' ? [] : [{ bearer: [] }],
+    ...(body ? { requestBody: { required: true, content: content(body, bodyType) } } : {}),
+    security: scope === 'public' ? [] : [{ bearer: [scope] }],
     responses: responsesOf(route),
   }
 }
@@ -64,12 +64,12 @@ function responsesOf({ family, responses }: Route): object {
   const entries = Object.entries(responses).map(([status, { description, schema }]) => {
     const isError = Number(status) >= 400
     const problem = { $ref: `#/components/schemas/${problems[family]}` } as unknown as TSchema
-    const content = isError ? problem : schema
-    return [status, { description, ...(content ? { content: json(content) } : {}) }]
+    const shown = schema ?? (isError ? problem : undefined)
+    return [status, { description, ...(shown ? { content: content(shown) } : {}) }]
   })
   return Object.fromEntries(entries)
 }
 
-function json(schema: TSchema): object {
-  return { 'application/json': { schema } }
+function content(schema: TSchema, type = 'application/json'): object {
+  return { [type]: { schema } }
 }

@@ -33,7 +33,12 @@ export type Route = {
   description?: string
   parameters?: Parameter[]
   body?: TSchema
-  /** What each status means, and the schema of its body where it is no error. */
+  /** Where the body is no JSON. */
+  bodyType?: string
+  /**
+   * What each status means, and the schema of its body: of an error only where it is not that of
+   * the family.
+   */
   responses: Record<number, { description: string; schema?: TSchema }>
   handle(context: RequestContext): Promise<void> | void
 }

@@ -1,28 +1,36 @@
-// Which tenant a request is for: the header names it.
+// Which tenant a request is for: the header names it, or the token is bound to one.
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
 import { isTenant } from '../tenant.ts'
 import { requireScope } from './authenticate.ts'
-import type { Scope } from './identity.ts'
+import { onlyTenantOf, type Scope } from './identity.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
 export const tenantHeader: Parameter = {
   in: 'header',
   name: 'tenant',
-  description: 'The tenant, where the token is not bound to one. X-TWC-Tenant is the same.',
+  description:
+    'The tenant; not needed where the token is bound to a single one. X-TWC-Tenant is the same.',
   required: false,
   schema: Type.String(),
   example: 'dodici',
 }
 
-/** The tenant of a request. Throws where none is named, or the caller may not act for it. */
+/**
+ * The tenant of a request. Throws `invalid_request` where none is named and the token does not say
+ * it, `forbidden` where the caller may not act for it.
+ */
 export function tenantOf(context: RequestContext, scope: Scope): string {
-  const tenant = context.get('tenant') || context.get('x-twc-tenant')
-  if (!isTenant(tenant)) {
-    const reason = tenant ? 'must be 1 to 63 letters, digits, _ and -' : 'is missing: name it'
-    throw invalid([fault('tenant', 'required', reason)])
-  }
+  const tenant = namedTenant(context) ?? onlyTenantOf(context.state.identity)
+  if (tenant === undefined) throw invalid([fault('tenant', 'required', 'is missing: name it')])
   requireScope(context.state.identity, tenant, scope)
   return tenant
+}
+
+/** The tenant that the header names, if it does. Throws `invalid_request` where it is no tenant. */
+export function namedTenant(context: RequestContext): string | undefined {
+  const tenant = context.get('tenant') || context.get('x-twc-tenant')
+  if (tenant === '' || isTenant(tenant)) return tenant || undefined
+  throw invalid([fault('tenant', 'invalid', 'must be 1 to 63 letters, digits, _ and -')])
 }

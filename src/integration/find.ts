@@ -13,6 +13,8 @@ export type FoundIntegration = {
   /** What is: running until the worker has let go. */
   status: 'running' | 'stopped'
   document: IntegrationDocument
+  /** When it was registered. */
+  createdPosition: number
 }
 
 /** One integration of a tenant; undefined where there is none. */
@@ -43,6 +45,7 @@ function integrationsQuery(db: Db, tenant: string) {
       'id',
       'version',
       'status as desired',
+      'created_position as createdPosition',
       sql<'running' | 'stopped'>`
         case when status = 'running' or ${held} then 'running' else 'stopped' end`.as('status'),
     ])

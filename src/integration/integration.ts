@@ -1,22 +1,20 @@
 // What an integration is: the document that a client registers, the rules it must pass, and what of
-// it is shown. The stored document is the registered one with its secrets sealed; no secret is ever
-// shown (SPEC 3).
+// it is shown. The stored document is the registered one with its secrets sealed (secrets.ts); no
+// secret is ever shown (SPEC 3).
 
 import { type Static, Type } from 'typebox'
-import type { SecretBox } from '../access/secret.ts'
+import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
 import { type EventFilter, isEventName } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
 
-const FILTER_LENGTH = 1_000
-
-const FilterList = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
-  maxItems: FILTER_LENGTH,
-})
+const closed = { additionalProperties: false }
+const FilterList = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 1_000 })
+const DateTime = (description: string) => Type.String({ format: 'date-time', description })
 
 export const WebhookParameters = Type.Object(
   {
-    callback_url: Type.String({ maxLength: 2_048, description: 'http or https.' }),
+    callback_url: Type.String({ maxLength: 2_048, format: 'uri', description: 'http or https.' }),
     api_key: Type.Optional(
       Type.String({
         maxLength: 1_024,
@@ -25,73 +23,156 @@ export const WebhookParameters = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 export const FilterConditions = Type.Object(
   { event_filter: Type.Optional(FilterList), entity_filter: Type.Optional(FilterList) },
   {
-    additionalProperties: false,
+    ...closed,
     description: 'An event passes that either list names. Without a filter everything passes.',
   },
+)
+
+const deliveryLimits = {
+  max_in_flight: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.mostInFlight,
+      default: limits.maxInFlight,
+      description: 'Events of different entities that are sent at once; 1 is strict order.',
+    }),
+  ),
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 300_000 })),
+}
+
+export const Delivery = Type.Object(
+  {
+    ...deliveryLimits,
+    headers: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
+        Type.String({ maxLength: 1_024, pattern: '^[\\x20-\\x7e]*$' }),
+        { maxProperties: 20, description: 'Sent along. Their values are never shown again.' },
+      ),
+    ),
+    signing_secret: Type.Optional(
+      Type.String({
+        pattern: '^whsec_[A-Za-z0-9+/=]{32,88}$',
+        description: 'whsec_ and 24 to 64 bytes in base64 (Standard Webhooks). Never shown again.',
+      }),
+    ),
+  },
+  closed,
 )
 
 export const NewIntegration = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9-]+$' }),
-    integration_type: Type.Enum(['permanent']),
-    starts_at: Type.Optional(
-      Type.String({
-        description:
-          'UTC time from which events are sent; not in the future. Without it: from now on.',
-      }),
-    ),
+    integration_type: Type.Enum(['permanent', 'temporary']),
+    starts_at: Type.Optional(DateTime('From when on events are sent; not in the future.')),
+    ends_at: Type.Optional(DateTime('Until when; of temporary integrations only.')),
     filter_conditions: Type.Optional(FilterConditions),
     callback_parameters: WebhookParameters,
+    delivery: Type.Optional(Delivery),
   },
-  { additionalProperties: false },
+  closed,
+)
+
+export const IntegrationUpdate = Type.Object(
+  {
+    callback_parameters: Type.Optional(WebhookParameters),
+    filter_conditions: Type.Optional(FilterConditions),
+    delivery: Type.Optional(Delivery),
+  },
+  closed,
 )
 
 export const Integration = Type.Object({
   id: Type.String(),
-  integration_type: Type.Enum(['permanent']),
+  integration_type: Type.Enum(['permanent', 'temporary']),
   status: Type.Enum(['running', 'stopped']),
-  starts_at: Type.Optional(Type.String({ format: 'date-time' })),
+  starts_at: Type.Optional(DateTime('As registered.')),
+  ends_at: Type.Optional(DateTime('As registered.')),
   filter_conditions: Type.Optional(FilterConditions),
   callback_parameters: Type.Object({ callback_url: Type.String({ format: 'uri' }) }),
+  delivery: Type.Optional(
+    Type.Object({
+      ...deliveryLimits,
+      headers: Type.Optional(Type.Array(Type.String(), { description: 'Their names.' })),
+      is_signed: Type.Optional(Type.Boolean()),
+    }),
+  ),
 })
 
 export type NewIntegration = Static<typeof NewIntegration>
+export type IntegrationUpdate = Static<typeof IntegrationUpdate>
 export type Integration = Static<typeof Integration>
 
-/** What is stored: a NewIntegration without its id, secrets sealed. */
-export type IntegrationDocument = Omit<NewIntegration, 'id'>
+/** What is stored: a NewIntegration without its id, its secrets sealed. */
+export type IntegrationDocument = Omit<NewIntegration, 'id'> & {
+  /** The signing secret before the last rotation, valid until a time (RFC 3339). */
+  previous_signing_secret?: { secret: string; valid_until: string }
+}
 
-/** What the schema cannot say of a registration at the time `now` (ms): dates, URL and names. */
+/** What the schema cannot say of a registration at the time `now` (ms). */
 export function faultsOf(integration: NewIntegration, now: number): Fault[] {
+  return [...faultsOfDates(integration, now), ...faultsOfParts(integration)]
+}
+
+/** What the schema cannot say of targets, filters and delivery settings. */
+export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
   const faults: Fault[] = []
-  const { starts_at, filter_conditions, callback_parameters } = integration
-  if (starts_at !== undefined) {
-    const position = positionOf(starts_at)
-    if (position === undefined) {
-      faults.push(fault('starts_at', 'invalid', 'must be a time like 2026-01-17T12:00:00.000Z'))
-    } else if (position > now * 1000) {
-      faults.push(fault('starts_at', 'in_the_future', 'must not be in the future'))
-    }
-  }
-  const urlFault = faultOfUrl(callback_parameters.callback_url)
+  const { callback_parameters, filter_conditions, delivery } = parts
+  const urlFault = callback_parameters && faultOfUrl(callback_parameters.callback_url)
   if (urlFault) faults.push(fault('callback_parameters.callback_url', 'invalid', urlFault))
   for (const name of filter_conditions?.event_filter ?? []) {
     if (isEventName(name)) continue
-    const field = 'filter_conditions.event_filter'
-    faults.push(fault(field, 'invalid', `has "${name}", which is no event name like order.created`))
+    const reason = `has ${JSON.stringify(name)}, which is no event name like order.created`
+    faults.push(fault('filter_conditions.event_filter', 'invalid', reason))
   }
   for (const name of filter_conditions?.entity_filter ?? []) {
     if (/^[A-Za-z0-9_-]+$/.test(name)) continue
-    const field = 'filter_conditions.entity_filter'
-    faults.push(fault(field, 'invalid', `has "${name}", which is no entity like order`))
+    const reason = `has ${JSON.stringify(name)}, which is no entity like order`
+    faults.push(fault('filter_conditions.entity_filter', 'invalid', reason))
+  }
+  for (const name of Object.keys(delivery?.headers ?? {})) {
+    if (!isReservedHeader(name)) continue
+    faults.push(fault(`delivery.headers.${name}`, 'reserved', 'is a header that millrace sets'))
   }
   return faults
+}
+
+function faultsOfDates(integration: NewIntegration, now: number): Fault[] {
+  const { integration_type, starts_at, ends_at } = integration
+  const faults: Fault[] = []
+  const start = readDate('starts_at', starts_at, faults)
+  const end = readDate('ends_at', ends_at, faults)
+  if (start !== undefined && start > now * 1000) {
+    faults.push(fault('starts_at', 'in_the_future', 'must not be in the future'))
+  }
+  if (start !== undefined && end !== undefined && end <= start) {
+    faults.push(fault('ends_at', 'before_start', 'must be after starts_at'))
+  }
+  if (integration_type === 'temporary') {
+    for (const [name, date] of [['starts_at', starts_at] as const, ['ends_at', ends_at] as const]) {
+      if (date === undefined) {
+        faults.push(fault(name, 'required', 'is required of a temporary integration'))
+      }
+    }
+  } else if (ends_at !== undefined) {
+    faults.push(fault('ends_at', 'not_allowed', 'is not allowed for a permanent integration'))
+  }
+  return faults
+}
+
+function readDate(field: string, text: string | undefined, faults: Fault[]): number | undefined {
+  if (text === undefined) return undefined
+  const position = positionOf(text)
+  if (position === undefined) {
+    faults.push(fault(field, 'invalid', 'must be a time like 2026-01-17T12:00:00.000Z'))
+  }
+  return position
 }
 
 function faultOfUrl(text: string): string | undefined {
@@ -102,26 +183,15 @@ function faultOfUrl(text: string): string | undefined {
   return undefined
 }
 
-/** The document to store. */
-export function sealDocument(
-  tenant: string,
-  { id: _, ...document }: NewIntegration,
-  secrets: SecretBox,
-): IntegrationDocument {
-  const { api_key, ...callback } = document.callback_parameters
-  const sealed = api_key ? { api_key: secrets.seal(tenant, api_key) } : {}
-  return { ...document, callback_parameters: { ...callback, ...sealed } }
-}
+const RESERVED_HEADERS = [
+  ...['host', 'connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade'],
+  ...['expect', 'authorization', 'idempotency-key', 'user-agent'],
+]
 
-/** What a client sees of an integration. */
-export function present(
-  id: string,
-  status: 'running' | 'stopped',
-  document: IntegrationDocument,
-): Integration {
-  const { callback_parameters, ...rest } = document
-  const { callback_url } = callback_parameters
-  return { id, status, ...rest, callback_parameters: { callback_url } }
+function isReservedHeader(name: string): boolean {
+  return (
+    RESERVED_HEADERS.includes(name.toLowerCase()) || /^(content-|webhook-|millrace-)/i.test(name)
+  )
 }
 
 /** The filter of a document in the log's terms; null takes everything. */

@@ -1,156 +1,177 @@
-// /api/v1/org/integrations/eventstream: register, list, get, start, stop and delete integrations
-// (SPEC 3).
+// /api/v1/org/integrations/eventstream: register, list, get, update, delete, start and stop
+// integrations (SPEC 3). What they delivered and what failed is in delivery/routes.ts.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Type } from 'typebox'
 import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
-import { refusalOfHost } from '../destination/address.ts'
-import { fault, invalid, MillraceError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { readJson } from '../http/body.ts'
-import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { positionOf } from '../log/position.ts'
+import { timeOf } from '../log/position.ts'
+import { changeIntegration, startIntegration } from './change.ts'
 import {
-  registerIntegration,
-  removeIntegration,
-  startIntegration,
-  stopIntegration,
-} from './change.ts'
+  commonErrors,
+  EVENTSTREAM,
+  IntegrationList,
+  idParameter,
+  ifMatch,
+  notFound,
+  Rotated,
+  Rotation,
+} from './describe.ts'
 import { type FoundIntegration, findIntegration, listIntegrations } from './find.ts'
-import { faultsOf, Integration, NewIntegration, present, sealDocument } from './integration.ts'
+import { faultsOfParts, Integration, IntegrationUpdate, NewIntegration } from './integration.ts'
+import {
+  changedMeanwhile,
+  etagOf,
+  noSuchIntegration,
+  refuseOtherTargets,
+  refusePrivateTarget,
+  refuseUpdate,
+} from './refuse.ts'
+import { register } from './register.ts'
+import { rotateSigningSecret } from './rotate.ts'
+import { present, updateDocument } from './secrets.ts'
+import { stopAndWait } from './stop.ts'
 
-const BASE = '/api/v1/org/integrations/eventstream'
-/** How long _stop waits for the worker to let go. */
-const STOP_WAIT_MS = 5_000
+const DAY_MS = 86_400_000
 
 export type IntegrationServices = {
   db: Db
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
+  retentionDays: number
   /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
   onStarted(tenant: string): void
   onHalted(tenant: string, id: string): void
 }
 
-const idParameter: Parameter = {
-  in: 'path',
-  name: 'integration_id',
-  description: 'Unique identifier of the integration.',
-  required: true,
-  schema: Type.String(),
-  example: 'erp-1',
-}
-const errors = {
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this for the tenant.' },
-  500: { description: 'Internal server error.' },
-}
-const notFound = { 404: { description: 'Integration with given ID was not found.' } }
-const IntegrationList = Type.Object({ integrations: Type.Array(Integration) })
-
-/** The routes of the configuration API. */
+/** The routes of the configuration API that change or show configuration. */
 export function integrationRoutes(services: IntegrationServices): Route[] {
-  const { db } = services
+  const { db, secrets, clock } = services
   const checkRegistration = compile(NewIntegration)
+  const checkUpdate = compile(IntegrationUpdate)
+  const checkRotation = compile(Rotation)
+  const family = 'configuration' as const
+  const one = { family, parameters: [tenantHeader, idParameter] }
+  const path = `${EVENTSTREAM}/:integration_id`
+  const shown = { 200: { description: 'The integration.', schema: Integration } }
+  const errors = { ...notFound, ...commonErrors }
 
   return [
     {
       method: 'get',
-      path: BASE,
+      path: EVENTSTREAM,
       scope: 'read',
       family: 'configuration',
       operationId: 'listIntegrations',
-      summary: 'List the integrations.',
+      summary: 'List integrations.',
       parameters: [tenantHeader],
-      responses: { 200: { description: 'All of them.', schema: IntegrationList }, ...errors },
+      responses: { 200: { description: 'All of them.', schema: IntegrationList }, ...commonErrors },
       async handle(context) {
-        const tenant = tenantOf(context, 'read')
-        const found = await listIntegrations(db, tenant)
+        const found = await listIntegrations(db, tenantOf(context, 'read'))
         context.body = { integrations: found.map(view) }
       },
     },
     {
       method: 'post',
-      path: BASE,
+      path: EVENTSTREAM,
       scope: 'configure',
       family: 'configuration',
       operationId: 'registerIntegration',
-      summary: 'Register a new integration; it runs at once.',
-      description: `At most ${limits.integrationsPerTenant} integrations a tenant.`,
+      summary: 'Register new integration',
+      description:
+        `It runs at once. At most ${limits.integrationsPerTenant} a tenant. A temporary one is a replay: it receives the ` +
+        'events from starts_at to ends_at, both included, completes by itself and leaves the list.',
       parameters: [tenantHeader],
       body: NewIntegration,
       responses: {
-        201: { description: 'The integration was registered.', schema: Integration },
+        ...commonErrors,
+        200: { description: 'The integration was registered.', schema: Integration },
         400: { description: 'Bad request, or the maximum number of integrations is reached.' },
         409: { description: 'Another integration has this id.' },
-        ...errors,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const body = await readJson(context.req, limits.configurationBytes)
+        refuseOtherTargets(body)
         const integration = checkRegistration(body)
-        const faults = faultsOf(integration, services.clock())
-        if (faults.length > 0) throw invalid(faults)
-        await refusePrivateTarget(integration.callback_parameters.callback_url)
-
-        const startsAt = integration.starts_at && positionOf(integration.starts_at)
-        const outcome = await registerIntegration(db, tenant, integration.id, {
-          document: sealDocument(tenant, integration, services.secrets),
-          // The event at exactly starts_at is sent too.
-          startsAfter: startsAt ? startsAt - 1 : undefined,
-          actor: context.state.identity.actor,
-          reason: 'Registered via API.',
-        })
-        if (outcome === 'taken') {
-          throw new MillraceError('conflict', `The id ${integration.id} is taken.`)
-        }
-        if (outcome === 'full') {
-          const message = `The tenant has ${limits.integrationsPerTenant} integrations, the most there can be.`
-          throw new MillraceError('too_many_integrations', message)
-        }
+        const change = changeBy(context, 'Registered via API.')
+        await register(services, tenant, integration, { ...change, oldestKept: oldestKept() })
         services.onStarted(tenant)
-        context.status = 201
-        context.body = view(await require(tenant, integration.id))
+        context.body = view(await find(tenant, integration.id))
       },
     },
     {
+      ...one,
       method: 'get',
-      path: `${BASE}/:integration_id`,
+      path,
       scope: 'read',
-      family: 'configuration',
       operationId: 'getIntegration',
-      summary: 'Get an integration.',
-      parameters: [tenantHeader, idParameter],
-      responses: {
-        200: { description: 'The integration.', schema: Integration },
-        ...notFound,
-        ...errors,
-      },
+      summary: 'Get integration details',
+      responses: { ...shown, ...errors },
       async handle(context) {
-        context.body = view(await require(tenantOf(context, 'read'), idOf(context)))
+        show(context, await find(tenantOf(context, 'read'), idOf(context)))
       },
     },
     {
-      method: 'delete',
-      path: `${BASE}/:integration_id`,
+      method: 'patch',
+      path,
       scope: 'configure',
       family: 'configuration',
-      operationId: 'deleteIntegration',
-      summary: 'Delete an integration. Its history stays in the config log.',
-      parameters: [tenantHeader, idParameter],
-      responses: { 200: { description: 'It was deleted.' }, ...notFound, ...errors },
+      operationId: 'updateIntegration',
+      summary: 'Update the integration',
+      description:
+        'Only a stopped, permanent integration is updated: its target, filter and delivery settings. What the body ' +
+        'does not name stays, secrets too; an empty api_key removes it.',
+      parameters: [tenantHeader, idParameter, ifMatch],
+      body: IntegrationUpdate,
+      responses: {
+        ...errors,
+        200: { description: 'The integration was updated.', schema: Integration },
+        400: { description: 'Bad request; also where it is running or temporary.' },
+        412: { description: 'The integration is another than If-Match names.' },
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const actor = context.state.identity.actor
+        const body = await readJson(context.req, limits.configurationBytes)
+        const found = await find(tenant, id)
+        refuseOtherTargets(body)
+        const update = checkUpdate(body)
+        const faults = faultsOfParts(update)
+        if (faults.length > 0) throw invalid(faults)
+        refuseUpdate(found, context.get('if-match'))
+        const callback = update.callback_parameters?.callback_url
+        if (callback) await checkTarget(callback)
+        const outcome = await changeIntegration(db, tenant, id, 'update', {
+          ...changeBy(context, 'Updated via API.'),
+          document: updateDocument(tenant, found.document, update, secrets),
+          ifVersion: found.version,
+        })
+        if (outcome !== 'changed') throw changedMeanwhile()
+        show(context, await find(tenant, id))
+      },
+    },
+    {
+      ...one,
+      method: 'delete',
+      path,
+      scope: 'configure',
+      operationId: 'deleteIntegration',
+      summary: 'Delete the integration. Its history stays in the config log.',
+      responses: { 200: { description: 'Integration was successfully deleted.' }, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const id = idOf(context)
         // Stopped first, so that nothing leaves after the answer where the worker lets go in time.
-        await stopAndWait(tenant, id, { actor, reason: 'Stopped to be deleted via API.' })
-        if (!(await removeIntegration(db, tenant, id, { actor, reason: 'Deleted via API.' }))) {
+        await stop(context, tenant, id, 'Stopped to be deleted via API.')
+        const change = changeBy(context, 'Deleted via API.')
+        if ((await changeIntegration(db, tenant, id, 'remove', change)) === 'absent') {
           throw noSuchIntegration(id)
         }
         context.status = 200
@@ -158,91 +179,110 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       },
     },
     {
+      ...one,
       method: 'post',
-      path: `${BASE}/:integration_id/_start`,
+      path: `${path}/_start`,
       scope: 'configure',
-      family: 'configuration',
       operationId: 'startIntegration',
-      summary: 'Start an integration; it goes on where it stopped.',
-      parameters: [tenantHeader, idParameter],
-      responses: {
-        200: { description: 'It runs.', schema: Integration },
-        ...notFound,
-        ...errors,
-      },
+      summary: 'Start the integration',
+      description: `It goes on where it stopped, or from now where that is more than ${services.retentionDays} days ago.`,
+      responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const actor = context.state.identity.actor
-        await startIntegration(db, tenant, id, { actor, reason: 'Started via API.' })
-        const started = await require(tenant, id)
+        const change = { ...changeBy(context, 'Started via API.'), oldestRestart: oldestKept() }
+        await startIntegration(db, tenant, id, change)
+        const started = await find(tenant, id)
         services.onStarted(tenant)
-        context.body = view(started)
+        show(context, started)
       },
     },
     {
+      ...one,
       method: 'post',
-      path: `${BASE}/:integration_id/_stop`,
+      path: `${path}/_stop`,
       scope: 'configure',
-      family: 'configuration',
       operationId: 'stopIntegration',
-      summary: 'Stop an integration.',
+      summary: 'Stop the integration',
       description:
         'No request leaves once the status is `stopped`. The answer waits for that for a few seconds; where a target takes ' +
         'longer over a request that is under way, it says `running` still: poll the integration.',
-      parameters: [tenantHeader, idParameter],
-      responses: {
-        200: { description: 'It was stopped.', schema: Integration },
-        ...notFound,
-        ...errors,
-      },
+      responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const actor = context.state.identity.actor
-        const change = { actor, reason: 'Stopped via API.' }
-        context.body = view(await stopAndWait(tenant, idOf(context), change))
+        show(context, await stop(context, tenant, idOf(context), 'Stopped via API.'))
+      },
+    },
+    {
+      ...one,
+      method: 'post',
+      path: `${path}/_rotate_signing_secret`,
+      scope: 'configure',
+      operationId: 'rotateSigningSecret',
+      summary: 'Make a new signing secret; the old one signs too for a while.',
+      body: Rotation,
+      responses: { 200: { description: 'Rotated.', schema: Rotated }, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const id = idOf(context)
+        const body = await readJson(context.req, limits.configurationBytes)
+        const { overlap_seconds = 86_400 } = checkRotation(body)
+        const found = await find(tenant, id)
+        const previous_valid_until = timeOf((clock() + overlap_seconds * 1000) * 1000)
+        const { secret, document } = rotateSigningSecret(
+          tenant,
+          found.document,
+          previous_valid_until,
+          secrets,
+        )
+        const outcome = await changeIntegration(db, tenant, id, 'rotate', {
+          ...changeBy(context, 'Signing secret rotated via API.'),
+          document,
+          ifVersion: found.version,
+        })
+        if (outcome !== 'changed') throw changedMeanwhile()
+        // A run that is under way lets go, and the next one signs with the new secret.
+        services.onHalted(tenant, id)
+        context.body = { signing_secret: secret, previous_valid_until }
       },
     },
   ]
 
-  async function require(tenant: string, id: string): Promise<FoundIntegration> {
+  async function checkTarget(callbackUrl: string): Promise<void> {
+    if (!services.allowPrivateTargets) await refusePrivateTarget(callbackUrl)
+  }
+
+  /** The position before which no event has to be kept any more. */
+  function oldestKept(): number {
+    return (clock() - services.retentionDays * DAY_MS) * 1000
+  }
+
+  async function find(tenant: string, id: string): Promise<FoundIntegration> {
     const found = await findIntegration(db, tenant, id)
     if (!found) throw noSuchIntegration(id)
     return found
   }
 
-  async function stopAndWait(
-    tenant: string,
-    id: string,
-    change: { actor: string; reason: string },
-  ) {
-    await stopIntegration(db, tenant, id, change)
-    services.onHalted(tenant, id)
-    const deadline = performance.now() + STOP_WAIT_MS
-    for (let delay = 5; ; delay = Math.min(delay * 2, 100)) {
-      const found = await require(tenant, id)
-      const startedAgain = found.desired === 'running'
-      if (found.status === 'stopped' || startedAgain || performance.now() > deadline) return found
-      await sleep(delay)
-    }
+  async function stop(context: RequestContext, tenant: string, id: string, reason: string) {
+    const { onHalted } = services
+    const options = { ...changeBy(context, reason), onHalted }
+    const found = await stopAndWait(db, tenant, id, options)
+    if (!found) throw noSuchIntegration(id)
+    return found
   }
+}
 
-  async function refusePrivateTarget(callbackUrl: string): Promise<void> {
-    if (services.allowPrivateTargets) return
-    const refusal = await refusalOfHost(new URL(callbackUrl))
-    if (!refusal) return
-    throw invalid([
-      fault('callback_parameters.callback_url', 'private_target', `is refused: ${refusal}`),
-    ])
-  }
+function show(context: RequestContext, found: FoundIntegration): void {
+  context.set('etag', etagOf(found))
+  context.body = view(found)
 }
 
 function view({ id, status, document }: FoundIntegration): Integration {
   return present(id, status, document)
 }
 
-function noSuchIntegration(id: string): MillraceError {
-  return new MillraceError('not_found', `There is no integration ${JSON.stringify(id)}.`)
+function changeBy(context: RequestContext, reason: string) {
+  return { actor: context.state.identity.actor, reason }
 }
 
 function idOf(context: RequestContext): string {

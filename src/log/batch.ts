@@ -82,7 +82,8 @@ export function createPublisher(options: {
       const tenants = new Set<string>()
       batch.forEach(({ event, resolve }, index) => {
         const appended = results[index] as Appended
-        if (appended.outcome === 'appended') tenants.add(event.tenant)
+        // A duplicate may be our own first try, whose answer was lost.
+        if (appended.outcome !== 'key_reused') tenants.add(event.tenant)
         resolve(appended)
       })
       if (tenants.size > 0) options.onAppended(tenants)

@@ -1,29 +1,42 @@
-// Retention drops whole partitions: a partition whose last day is older than the retention is
-// detached CONCURRENTLY, which blocks no publisher and no reader, and dropped. One that a running
-// integration has yet to read stays until it has.
+// Retention drops whole partitions: one whose last day is older than the retention is detached
+// CONCURRENTLY, which blocks no publisher and no reader, and dropped. A running integration that
+// has yet to read events of it is told in its log: a day before it loses them, and again when it
+// has.
 
 import type pg from 'pg'
 import { partitionDays } from '../log/partitions.ts'
 
 const RETENTION_LOCK = 1296651862
+const PATIENCE_MS = 300_000
 
 /**
- * Drops what is older than `retentionDays`. Returns the names of the tables that it dropped. Only
- * one process does it at a time; a detach that was interrupted is finished by the next run.
+ * Drops what is older than `retentionDays`, and warns of what will be a day later. Returns the
+ * names of the tables that it dropped. Only one process does it at a time; a detach that was
+ * interrupted is finished by the next run.
  */
 export async function retirePartitions(pool: pg.Pool, retentionDays: number): Promise<string[]> {
   const client = await pool.connect()
   try {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [RETENTION_LOCK])
     if (!rows[0].mine) return []
-    // A detach waits for every transaction that uses the table, however long that takes.
-    await client.query(`set statement_timeout = 0; set lock_timeout = 0`)
+    // A detach waits for every transaction that uses the table. What is not done in time is
+    // finished by the next run.
+    await client.query(`set statement_timeout = '${PATIENCE_MS}ms'; set lock_timeout = 0`)
+    const horizon = `(now() at time zone 'UTC')::date - ${Math.ceil(retentionDays)}`
+    await client.query(noteLosses(`${horizon} + 1`), ['events_expiring', 'will be removed'])
+    await client.query(noteLosses(horizon), ['events_expired', 'were removed'])
     const dropped: string[] = []
+    // What a crash between a detach and its drop has left behind.
+    for (const { orphan } of (await client.query(orphans)).rows) {
+      await client.query(`drop table ${orphan}`)
+      dropped.push(orphan)
+    }
     for (const [table, days] of Object.entries(partitionDays)) {
-      const old = await client.query(oldPartitions, [table, days, retentionDays])
+      const old = await client.query(oldPartitions(horizon), [table, days])
       for (const { partition, is_detaching } of old.rows) {
         const how = is_detaching ? 'finalize' : 'concurrently'
-        await client.query(`alter table ${table} detach partition ${partition} ${how}`)
+        const text = `alter table ${table} detach partition ${partition} ${how}`
+        await client.query({ text, query_timeout: PATIENCE_MS + 10_000 } as pg.QueryConfig)
         await client.query(`drop table ${partition}`)
         dropped.push(partition)
       }
@@ -35,9 +48,8 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
   }
 }
 
-// $1 table, $2 days of a partition, $3 retention in days. The first day of a partition is in its
-// name.
-const oldPartitions = `
+// $1 table, $2 days of a partition, whose first day is in its name.
+const oldPartitions = (horizon: string) => `
   with partition as (
     select
       inhrelid::regclass::text as partition,
@@ -48,17 +60,51 @@ const oldPartitions = `
   )
   select partition, is_detaching
   from partition
-  where end_day <= (now() at time zone 'UTC')::date - $3::integer
-    and not exists (
-      select from cursor
-      join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
-      where integration.status = 'running'
-        and cursor.read_position < position_of(end_day::timestamp at time zone 'UTC')
-        and exists (
-          select from event
-          where event.tenant = cursor.tenant
-            and event.position > cursor.read_position
-            and event.position < position_of(end_day::timestamp at time zone 'UTC')
-        )
-    )
+  where end_day <= ${horizon}
   order by partition`
+
+const orphans = `
+  select pg_class.oid::regclass::text as orphan
+  from pg_class
+  join pg_class as log on log.oid = 'event'::regclass and log.relnamespace = pg_class.relnamespace
+  where pg_class.relkind = 'r'
+    and not pg_class.relispartition
+    and pg_class.relname ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'`
+
+// $1 action, $2 what happens to the events. One note for each range that is lost: a range is told
+// by its last event, so that the hourly run does not tell it again.
+const noteLosses = (horizon: string) => `
+  with lost as (
+    select cursor.tenant, cursor.consumer, range.*
+    from cursor
+    join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+    cross join lateral (
+      select
+        count(*) as count,
+        min(event.position) as first_position,
+        max(event.position) as last_position
+      from event
+      where event.tenant = cursor.tenant
+        and event.position < position_of((${horizon})::timestamp at time zone 'UTC')
+        and event.position <= coalesce(cursor.stop_position, ${Number.MAX_SAFE_INTEGER})
+        and (event.position > cursor.read_position or event.position = any(cursor.unresolved))
+    ) as range
+    where integration.status = 'running' and range.count > 0
+  ),
+  told as (
+    select
+      tenant, consumer,
+      format('%s event(s) not yet sent, from %s (position %s) to %s (position %s), $2: they are '
+        'older than the retention.', count, time_of(first_position) at time zone 'UTC',
+        first_position, time_of(last_position) at time zone 'UTC', last_position) as reason,
+      last_position
+    from lost
+  )
+  select note_integration(tenant, consumer, $1, 'millrace', replace(reason, '$2', $2))
+  from told
+  where not exists (
+    select from config_log
+    where config_log.tenant = told.tenant and config_log.kind = 'integration'
+      and config_log.id = told.consumer and config_log.action = $1
+      and config_log.reason like '%(position ' || told.last_position || '), %'
+  )`

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createAdminTokenCheck } from '../../src/access/admin-token.ts'
 import { keptSecret } from '../../src/access/kept-secret.ts'
-import { createSecretBox } from '../../src/access/secret.ts'
+import { createSecretBox, deriveKey } from '../../src/access/secret.ts'
 
 const key = '1f'.repeat(32)
 
@@ -24,6 +24,16 @@ describe('a secret box', () => {
   it('takes 32 bytes in hex or base64', () => {
     expect(() => createSecretBox(Buffer.alloc(32).toString('base64'))).not.toThrow()
     expect(() => createSecretBox('short')).toThrow('32 bytes')
+  })
+})
+
+describe('a derived key', () => {
+  it('is another for each purpose, however the key is written', () => {
+    const derived = deriveKey(key, 'one')
+    expect(derived).toHaveLength(32)
+    expect(derived.toString('hex')).not.toBe(key)
+    expect(deriveKey(Buffer.from(key, 'hex').toString('base64'), 'one')).toEqual(derived)
+    expect(deriveKey(key, 'another')).not.toEqual(derived)
   })
 })
 

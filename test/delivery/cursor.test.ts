@@ -10,11 +10,7 @@ import {
   takeLease,
 } from '../../src/delivery/cursor.ts'
 import { keepRejected } from '../../src/delivery/rejected.ts'
-import {
-  registerIntegration,
-  removeIntegration,
-  stopIntegration,
-} from '../../src/integration/change.ts'
+import { changeIntegration, registerIntegration } from '../../src/integration/change.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
 
@@ -42,8 +38,8 @@ const take = (leaseMs = 60_000) => takeLease(database.kysely, job, randomUUID(),
 const cursor = async () => (await database.pool.query('select * from cursor')).rows[0]
 
 beforeEach(async () => {
-  await removeIntegration(database.kysely, 'dodici', 'erp', who)
-  const options = { ...who, document, startsAfter: undefined }
+  await changeIntegration(database.kysely, 'dodici', 'erp', 'remove', who)
+  const options = { ...who, document }
   await registerIntegration(database.kysely, 'dodici', 'erp', options)
 })
 
@@ -87,7 +83,7 @@ describe('a lease', () => {
 
   it('is refused to a stopped integration, and its holder is told of the stop', async () => {
     const { lease } = (await take()) as Leased
-    await stopIntegration(database.kysely, 'dodici', 'erp', who)
+    await changeIntegration(database.kysely, 'dodici', 'erp', 'stop', who)
     expect(await moveCursor(database.kysely, lease, step(), 1_000)).toBe('stopped')
     await releaseCursor(database.kysely, lease, step(), undefined)
     expect(await take()).toBeUndefined()

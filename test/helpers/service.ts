@@ -123,7 +123,7 @@ export function publish(
 
 export const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
-/** Registers a permanent webhook integration; throws where that is not answered with 201. */
+/** Registers a permanent webhook integration; throws where that is not answered with 200. */
 export async function register(
   url: string,
   id: string,
@@ -138,5 +138,5 @@ export async function register(
       ...more,
     }),
   })
-  if (reply.status !== 201) throw new Error(JSON.stringify(reply))
+  if (reply.status !== 200) throw new Error(JSON.stringify(reply))
 }

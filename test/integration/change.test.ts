@@ -3,10 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/config.ts'
 import {
+  changeIntegration,
   registerIntegration,
-  removeIntegration,
   startIntegration,
-  stopIntegration,
 } from '../../src/integration/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -19,7 +18,11 @@ const document = {
 }
 const who = { actor: 'ada', reason: 'A test.' }
 const register = (tenant: string, id: string) =>
-  registerIntegration(database.kysely, tenant, id, { ...who, document, startsAfter: undefined })
+  registerIntegration(database.kysely, tenant, id, { ...who, document })
+const command = (tenant: string, what: 'stop' | 'update' | 'remove') =>
+  changeIntegration(database.kysely, tenant, 'erp', what, who)
+const start = (tenant: string, oldestRestart: number) =>
+  startIntegration(database.kysely, tenant, 'erp', { ...who, oldestRestart })
 const history = async (tenant: string) =>
   (
     await database.pool.query(
@@ -31,11 +34,13 @@ const history = async (tenant: string) =>
 describe('a change', () => {
   it('writes the log and the projection together', async () => {
     await register('whole', 'erp')
-    expect(await stopIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
-    expect(await stopIntegration(database.kysely, 'whole', 'erp', who)).toBe(false)
-    expect(await startIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
-    expect(await removeIntegration(database.kysely, 'whole', 'erp', who)).toBe(true)
-    expect(await removeIntegration(database.kysely, 'whole', 'erp', who)).toBe(false)
+    expect(await command('whole', 'update')).toBe('refused')
+    expect(await command('whole', 'stop')).toBe('changed')
+    expect(await command('whole', 'stop')).toBe('unchanged')
+    expect(await start('whole', 0)).toBe('changed')
+    expect(await start('whole', 0)).toBe('unchanged')
+    expect(await command('whole', 'remove')).toBe('changed')
+    expect(await command('whole', 'remove')).toBe('absent')
     expect(await history('whole')).toMatchObject([
       { action: 'integration_started', status: 'running', version: 1, document },
       { action: 'integration_stopped', status: 'stopped', version: 2, actor: 'ada' },
@@ -55,6 +60,35 @@ describe('a change', () => {
     const { rows } = await database.pool.query(`select read_position from cursor`)
     expect(rows[0].read_position).toBeGreaterThan(before?.position as number)
     expect(rows[0].read_position).toBeLessThan(after?.position as number)
+  })
+
+  it('goes on where it stopped, or from now where that is too long ago', async () => {
+    const { tenant } = { tenant: 'pause' }
+    const read = async () =>
+      (await database.pool.query(`select read_position from cursor where tenant = 'pause'`)).rows[0]
+        .read_position
+    await register(tenant, 'erp')
+    const registered = await read()
+    await command(tenant, 'stop')
+    await start(tenant, registered)
+    expect(await read()).toBe(registered)
+    await command(tenant, 'stop')
+    await start(tenant, (Date.now() + 60_000) * 1000)
+    expect(await read()).toBeGreaterThan(registered)
+    const { rows } = await database.pool.query(
+      `select reason from config_log where tenant = 'pause' order by position desc limit 1`,
+    )
+    expect(rows[0].reason).toMatch(/too long ago: it goes on from now/)
+  })
+
+  it('decides anew where another change came first', async () => {
+    await register('busy', 'erp')
+    const commands = ['stop', 'stop', 'remove'] as const
+    const outcomes = await Promise.all(commands.map((what) => command('busy', what)))
+    expect(outcomes.filter((outcome) => outcome === 'changed').length).toBeGreaterThan(0)
+    expect(await command('busy', 'stop')).toBe('absent')
+    const versions = (await history('busy')).map(({ version }) => version)
+    expect(versions).toEqual(versions.map((_, i) => i + 1))
   })
 
   it('lets one of many registrations of an id win', async () => {

@@ -30,7 +30,7 @@ describe('the life of an integration', () => {
     const shown = { ...good, filter_conditions, status: 'running' }
     const callback_parameters = { ...good.callback_parameters, api_key: 'a-secret-key' }
     const registered = await post({ ...good, filter_conditions, callback_parameters })
-    expect(registered).toMatchObject({ status: 201 })
+    expect(registered).toMatchObject({ status: 200 })
     expect(registered.body).toEqual(shown)
     expect((await on('/erp-1')).body).toEqual(shown)
     expect((await on('')).body).toEqual({ integrations: [shown] })
@@ -83,6 +83,7 @@ describe('the life of an integration', () => {
 
 describe('a registration that is refused', () => {
   const url = (callback_url: unknown) => ({ callback_parameters: { callback_url } })
+  const past = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
   const filter = (filter_conditions: unknown) => ({ filter_conditions })
   const cases: [Record<string, unknown>, string][] = [
     [{ id: undefined }, 'id'],
@@ -109,6 +110,47 @@ describe('a registration that is refused', () => {
     [filter({ entity_filter: ['order.created'] }), 'filter_conditions.entity_filter'],
     [filter({ name_filter: [] }), 'filter_conditions.name_filter'],
     [{ colour: 'blue' }, 'colour'],
+    [{ id: null }, 'id'],
+    [{ id: 'erp 1' }, 'id'],
+    [{ id: 'ümlaut' }, 'id'],
+    [{ id: ['erp'] }, 'id'],
+    [{ integration_type: null }, 'integration_type'],
+    [{ integration_type: 'Permanent' }, 'integration_type'],
+    [{ callback_parameters: 'http://a.example' }, 'callback_parameters'],
+    [{ callback_parameters: [] }, 'callback_parameters'],
+    [url(''), 'callback_parameters.callback_url'],
+    [url(7), 'callback_parameters.callback_url'],
+    [url('/events'), 'callback_parameters.callback_url'],
+    [url('javascript:alert(1)'), 'callback_parameters.callback_url'],
+    [url('file:///etc/passwd'), 'callback_parameters.callback_url'],
+    [url(`http://a.example/${'x'.repeat(2_048)}`), 'callback_parameters.callback_url'],
+    [{ callback_parameters: { callback_url: 'http://a.b', api_key: 7 } }, 'api_key'],
+    [{ callback_parameters: { callback_url: 'http://a.b', token: 'x' } }, 'token'],
+    [{ s3_parameters: {} }, 's3_parameters'],
+    [{ callback_parameters: undefined, s3_parameters: { bucket: 'b' } }, 's3_parameters'],
+    [{ starts_at: '2026-02-30T00:00:00Z' }, 'starts_at'],
+    [{ starts_at: '2026-01-01' }, 'starts_at'],
+    [{ starts_at: '' }, 'starts_at'],
+    [{ ends_at: past(1) }, 'ends_at'],
+    [{ integration_type: 'temporary' }, 'starts_at is required'],
+    [{ integration_type: 'temporary', starts_at: past(2) }, 'ends_at is required'],
+    [{ integration_type: 'temporary', ends_at: past(1) }, 'starts_at is required'],
+    [{ integration_type: 'temporary', starts_at: past(1), ends_at: past(1) }, 'ends_at must be'],
+    [{ integration_type: 'temporary', starts_at: past(1), ends_at: past(2) }, 'ends_at must be'],
+    [{ integration_type: 'temporary', starts_at: past(-1), ends_at: past(-2) }, 'starts_at'],
+    [{ integration_type: 'temporary', starts_at: past(1), ends_at: 'never' }, 'ends_at'],
+    [filter(null), 'filter_conditions'],
+    [filter([]), 'filter_conditions'],
+    [filter({ event_filter: null }), 'filter_conditions.event_filter'],
+    [filter({ event_filter: [''] }), 'filter_conditions.event_filter'],
+    [filter({ event_filter: ['order.*'] }), 'filter_conditions.event_filter'],
+    [filter({ entity_filter: 'order' }), 'filter_conditions.entity_filter'],
+    [filter({ entity_filter: [''] }), 'filter_conditions.entity_filter'],
+    [filter({ entity_filter: Array(1_001).fill('order') }), 'filter_conditions.entity_filter'],
+    [{ delivery: 'fast' }, 'delivery'],
+    [{ delivery: { max_in_flight: '4' } }, 'delivery.max_in_flight'],
+    [{ delivery: { headers: { host: 'a' } } }, 'delivery.headers.host'],
+    [{ status: 'running' }, 'status'],
   ]
   it.each(cases)('%j', async (changes, field) => {
     const reply = await post({ ...good, ...changes }, 'refused')

@@ -2,7 +2,7 @@
 // integration has yet to read.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import { registerIntegration, stopIntegration } from '../../src/integration/change.ts'
+import { registerIntegration } from '../../src/integration/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { retirePartitions } from '../../src/maintenance/retention.ts'
@@ -40,16 +40,24 @@ const ages = async () => {
 }
 
 describe('retirePartitions', () => {
-  it('keeps what a running integration has yet to read', async () => {
+  const notes = async () => {
+    const { rows } = await database.pool.query(`
+      select action, reason from config_log where action like 'events_%' order by position`)
+    return rows
+  }
+
+  it('tells an integration what it will lose, a day ahead, once', async () => {
     const startsAfter = (Date.now() - 41 * 86_400_000) * 1000
     const options = { ...who, document, startsAfter }
     await registerIntegration(database.kysely, 'dodici', 'behind', options)
-    expect(await retirePartitions(database.pool, 30)).toEqual([])
+    for (let run = 0; run < 2; run++) expect(await retirePartitions(database.pool, 40)).toEqual([])
     expect(await ages()).toEqual([40, 20])
+    expect(await notes()).toEqual([
+      { action: 'events_expiring', reason: expect.stringMatching(/^50 event\(s\) not yet sent/) },
+    ])
   })
 
-  it('drops the days before the retention, while publishing goes on', async () => {
-    await stopIntegration(database.kysely, 'dodici', 'behind', who)
+  it('drops the days before the retention, tells what was lost, and blocks nobody', async () => {
     const publishing = Promise.all(
       Array.from({ length: 20 }, () => appendEvents(database.pool, [anEvent()])),
     )
@@ -60,6 +68,10 @@ describe('retirePartitions', () => {
     await publishing
     expect([...first, ...second]).toEqual([expect.stringMatching(/^event_\d{8}$/)])
     expect(await ages()).toEqual([20, 0])
+    expect((await notes()).at(-1)).toEqual({
+      action: 'events_expired',
+      reason: expect.stringMatching(/^50 event.* were removed: they are older than the retention/),
+    })
   })
 
   it('goes on where a detach was interrupted', async () => {

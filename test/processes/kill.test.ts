@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
-import { register, type Service, startService } from '../helpers/service.ts'
+import { type Answer, type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { publish, register, type Service, startService } from '../helpers/service.ts'
 import { until } from '../helpers/until.ts'
 
 const KILLS = 5
@@ -43,3 +43,35 @@ it('loses nothing that was acknowledged, and repeats little', async () => {
   const { rows } = await database.pool.query('select count(*)::integer from event')
   expect(rows[0].count).toBe(load.events)
 }, 240_000)
+
+it('keeps what is rejected once, wherever it is killed', async () => {
+  const rejected: Answer = (_, response) => response.writeHead(400).end()
+  const target = await startReceiver(rejected)
+  await register(service.url, 'rejecting', target.url)
+  const ids: number[] = []
+  for (let kill = 0; kill < 4; kill++) {
+    const before = target.received.length
+    const { body } = await publish(service.url, { key: `rejected-${kill}`, payload: '{}' })
+    ids.push(body.position)
+    // Before the answer, or right behind it: between the answer and what is kept of it.
+    let asked = () => {}
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    target.answer = (received, response) => {
+      if (kill % 2 === 1) rejected(received, response)
+      asked()
+    }
+    if (target.received.length === before) await isAsked
+    await service.kill('SIGKILL')
+    target.answer = rejected
+    service = await start()
+  }
+  const kept = () =>
+    database.pool.query(
+      `select event_position from rejected_event where consumer = 'rejecting' order by 1`,
+    )
+  await until('all are kept', async () => (await kept()).rows.length >= ids.length)
+  expect((await kept()).rows.map((row) => row.event_position)).toEqual(ids)
+  await target.close()
+}, 60_000)

@@ -1,0 +1,32 @@
+-- Question: who changed what, when and why, and what was it before and after?
+-- Reads only.
+-- tenant=dodici: the retailer
+-- integration=erp-1: whose changes; without it everybody's
+-- from=2026-11-20: changes from this time on (UTC)
+-- to=2026-11-21: and before this one
+
+\if :{?integration} \else \set integration '' \endif
+set time zone 'UTC';
+
+select
+  time_of(position) as changed_at, actor, kind, id, action, reason, version, status, before, after
+from (
+  select
+    position, actor, kind, id, action, reason, version, status,
+    lag(version) over (partition by kind, id order by position) as previous_version,
+    lag(masked) over (partition by kind, id order by position) as before,
+    masked as after
+  from (
+    select
+      *,
+      -- Secrets are sealed in the document: not even that is shown.
+      regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g')::jsonb as masked
+    from config_log
+    where tenant = :'tenant' and (id = :'integration' or :'integration' = '')
+  ) as entry
+) as change
+-- An entry that keeps the version changes nothing: a note.
+where version is distinct from previous_version
+  and position >= position_of(:'from'::timestamptz)
+  and position < position_of(:'to'::timestamptz)
+order by position;

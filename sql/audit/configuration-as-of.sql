@@ -1,0 +1,27 @@
+-- Question: how was everything configured at a moment?
+-- Reads only.
+-- tenant=dodici: the retailer
+-- at=2026-11-20T12:00Z: the moment (UTC); a change made at it is in
+
+set time zone 'UTC';
+
+select kind, id, status, version, changed_at, changed_by, reason, document
+from (
+  select distinct on (kind, id)
+    kind, id, status, version,
+    time_of(position) as changed_at,
+    actor as changed_by,
+    reason,
+    -- Secrets are sealed in the document: not even that is shown.
+    regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g')::jsonb as document
+  from (
+    select *, lag(version) over (partition by kind, id order by position) as previous_version
+    from config_log
+    where tenant = :'tenant' and position <= position_of(:'at'::timestamptz)
+  ) as entry
+  -- An entry that keeps the version changes nothing: a note.
+  where version is distinct from previous_version
+  order by kind, id, position desc
+) as newest
+where status <> 'removed'
+order by kind, id;

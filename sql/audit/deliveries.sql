@@ -1,0 +1,56 @@
+-- Question: who received what, when, under which configuration?
+-- Reads only.
+-- tenant=dodici: the retailer
+-- integration=erp-1: whose deliveries; without it everybody's
+-- from=2026-11-20: deliveries from this time on (UTC)
+-- to=2026-11-21: and before this one
+
+\if :{?integration} \else \set integration '' \endif
+set time zone 'UTC';
+
+-- The changes of configuration, each with the span in which a receipt that names its version lies:
+-- an id that was removed and registered anew counts from 1 again. An entry that keeps the version
+-- is a note and changes nothing.
+with configuration as (
+  select
+    id, version, position, actor, document,
+    coalesce(lead(position) over (partition by id, version order by position),
+      9223372036854775807) as valid_to
+  from (
+    select *, lag(version) over (partition by id order by position) as previous_version
+    from config_log
+    where tenant = :'tenant' and kind = 'integration'
+      and (id = :'integration' or :'integration' = '')
+  ) as entry
+  where version is distinct from previous_version
+)
+-- A row is a step of delivery: it settled what was left of the events after `events_after` up to
+-- `events_through`. The events themselves: audit/undelivered says which of them were not delivered.
+select
+  time_of(receipt.position) as settled_at,
+  receipt.consumer as integration,
+  case when receipt.run = 0 then 'live' else 'replay ' || receipt.run end as run,
+  receipt.delivered,
+  receipt.rejected,
+  receipt.filtered as filtered_out,
+  time_of(receipt.from_position) as events_after,
+  time_of(receipt.to_position) as events_through,
+  receipt.version,
+  time_of(configuration.position) as configured_at,
+  configuration.actor as configured_by,
+  coalesce(
+    configuration.document #>> '{callback_parameters,callback_url}',
+    's3://' || (configuration.document #>> '{s3_parameters,bucket}')
+  ) as target,
+  configuration.document -> 'filter_conditions' as filter
+from receipt
+left join configuration
+  on configuration.id = receipt.consumer
+  and configuration.version = receipt.version
+  and receipt.position >= configuration.position
+  and receipt.position < configuration.valid_to
+where receipt.tenant = :'tenant'
+  and (receipt.consumer = :'integration' or :'integration' = '')
+  and receipt.position >= position_of(:'from'::timestamptz)
+  and receipt.position < position_of(:'to'::timestamptz)
+order by receipt.position, receipt.consumer, receipt.run;

@@ -1,0 +1,28 @@
+-- Question: what happened to an order, in order?
+-- Reads only.
+-- tenant=dodici: the retailer
+-- order_id=order-1: the order, which events name in their correlation ids or are about
+-- since=2026-11-01: from when on to look (UTC); without it all that is kept
+
+\if :{?since} \else \set since '1970-01-01' \endif
+set time zone 'UTC';
+
+-- No index leads from an order to its events: the tenant's days since then are read through.
+select
+  time_of(position) as published_at,
+  name,
+  entity_id,
+  team,
+  service,
+  position,
+  correlation_ids,
+  payload
+from event
+where tenant = :'tenant'
+  and position >= position_of(:'since'::timestamptz)
+  and position < position_of('2200-01-01T00:00:00Z'::timestamptz)
+  and (
+    correlation_ids @> jsonb_build_object('order_id', :'order_id'::text)
+    or (entity_id = :'order_id' and split_part(name, '.', 1) = 'order')
+  )
+order by position;

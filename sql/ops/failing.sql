@@ -1,0 +1,74 @@
+-- Question: which integrations are failing or stopped, since when and why?
+-- Reads only.
+-- tenant=dodici: the retailer; without it all of them
+
+\if :{?tenant} \else \set tenant '' \endif
+set time zone 'UTC';
+
+select
+  integration.tenant,
+  integration.id as integration,
+  cursor.run,
+  case when integration.status = 'stopped' then 'stopped' else 'failing' end as state,
+  case
+    when integration.status = 'stopped' then time_of(stop.position)
+    else time_of(first_failure.position)
+  end as since,
+  case when integration.status = 'stopped' then stop.actor end as stopped_by,
+  case when integration.status = 'stopped' then stop.reason else last_failure.reason end as why,
+  cursor.attempts,
+  cursor.retry_at,
+  time_of(last_failure.position) as last_failed_at,
+  last_failure.event_position,
+  last_failure.outcome,
+  last_failure.status as http_status,
+  last_failure.response,
+  (
+    select count(*)
+    from rejected_event
+    where rejected_event.tenant = integration.tenant and rejected_event.consumer = integration.id
+  ) as rejected_events_kept
+from integration
+join cursor on cursor.tenant = integration.tenant and cursor.consumer = integration.id
+left join lateral (
+  select position, actor, reason
+  from config_log
+  where config_log.tenant = integration.tenant and config_log.kind = 'integration'
+    and config_log.id = integration.id and config_log.action = 'integration_stopped'
+  order by position desc
+  limit 1
+) as stop on true
+-- What was rejected and is kept does not hold up the stream, however it is sent again by hand.
+left join lateral (
+  select *
+  from attempt
+  where attempt.tenant = cursor.tenant and attempt.consumer = cursor.consumer
+    and attempt.run = cursor.run and attempt.outcome in ('unavailable', 'refused')
+    and not exists (
+      select from rejected_event
+      where rejected_event.tenant = attempt.tenant
+        and rejected_event.consumer = attempt.consumer
+        and rejected_event.event_position = attempt.event_position
+    )
+  order by attempt.position desc
+  limit 1
+) as last_failure on true
+-- The attempts in a row count from 1.
+left join lateral (
+  select attempt.position
+  from attempt
+  where attempt.tenant = cursor.tenant and attempt.consumer = cursor.consumer
+    and attempt.run = cursor.run and attempt.attempt = 1 and attempt.outcome = 'unavailable'
+    and attempt.position <= last_failure.position
+    and not exists (
+      select from rejected_event
+      where rejected_event.tenant = attempt.tenant
+        and rejected_event.consumer = attempt.consumer
+        and rejected_event.event_position = attempt.event_position
+    )
+  order by attempt.position desc
+  limit 1
+) as first_failure on true
+where (integration.tenant = :'tenant' or :'tenant' = '')
+  and (integration.status = 'stopped' or cursor.attempts > 0)
+order by since, integration.tenant, integration.id, cursor.run;

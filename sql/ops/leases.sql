@@ -1,0 +1,24 @@
+-- Question: which worker advances which integration, and until when?
+-- Reads only.
+-- tenant=dodici: the retailer; without it all of them
+
+\if :{?tenant} \else \set tenant '' \endif
+set time zone 'UTC';
+
+-- A lease that has ended with its owner still named is one whose worker died or froze: the next
+-- worker takes it, and whatever the first one still writes is refused.
+select
+  tenant,
+  consumer as integration,
+  run,
+  owner,
+  epoch,
+  lease_until,
+  round(extract(epoch from lease_until - clock_timestamp()), 1) as seconds_left,
+  case when lease_until > clock_timestamp() then 'held' else 'ended' end as state,
+  time_of(read_position) as has_read_up_to,
+  cardinality(unresolved) as unresolved
+from cursor
+where owner is not null
+  and (tenant = :'tenant' or :'tenant' = '')
+order by tenant, consumer, run;

@@ -1,0 +1,86 @@
+-- Question: can these days be sent to an integration once more?
+-- Writes a cursor, which the sweep finds within seconds, and a note into the config log.
+-- tenant=dodici: the retailer
+-- integration=erp-1: who receives them, under its filter and beside its live events
+-- from=2026-11-20: events published from this time on (UTC)
+-- to=2026-11-21: up to this one; an event at exactly this time is in
+
+set time zone 'UTC';
+
+with wanted as (
+  select
+    position_of(:'from'::timestamptz) as from_position,
+    position_of(:'to'::timestamptz) as to_position,
+    (
+      select position from event where tenant = :'tenant' order by position limit 1
+    ) as oldest_position
+),
+-- Locked, so that it is not removed in this very moment: its name may be used again.
+target as (
+  select status from integration
+  where tenant = :'tenant' and id = :'integration'
+  for key share
+),
+judged as (
+  select
+    wanted.*,
+    case
+      when target.status is null then 'There is no such integration.'
+      when target.status <> 'running' then 'The integration is stopped: start it first.'
+      when from_position >= to_position then 'The range ends before it begins.'
+    end as refused
+  from wanted
+  left join target on true
+),
+-- A number that no receipt has, so that a finished replay keeps its own.
+next_run as (
+  select 1 + greatest(
+    (
+      select max(run) from cursor
+      where tenant = :'tenant' and consumer = :'integration'
+    ),
+    (
+      select max(run) from receipt
+      where tenant = :'tenant' and consumer = :'integration' and run > 0
+    ),
+    (
+      select max(run) from attempt
+      where tenant = :'tenant' and consumer = :'integration' and run > 0
+    ),
+    0
+  ) as run
+),
+planned as (
+  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  select :'tenant', :'integration', next_run.run, from_position - 1, to_position
+  from judged
+  cross join next_run
+  where refused is null
+  returning run
+),
+noted as (
+  select
+    planned.run,
+    note_integration(:'tenant', :'integration', 'replay_started', format('sql:%s', session_user),
+      format('Replay %s of what was published from %s to %s.', planned.run,
+        time_of(from_position), time_of(to_position))) is not null as noted
+  from planned
+  cross join judged
+)
+select
+  noted.run,
+  (
+    select count(*)
+    from event
+    where tenant = :'tenant'
+      and position >= position_of(:'from'::timestamptz)
+      and position <= position_of(:'to'::timestamptz)
+  ) as events_in_the_log,
+  case
+    when oldest_position > from_position then
+      format('The oldest event that is kept was published at %s.', time_of(oldest_position))
+  end as hint,
+  noted.noted as is_noted,
+  refused
+from judged
+left join noted on true;

@@ -1,0 +1,45 @@
+// Access as one part: how a token is recognised, and the routes of keys and tokens. One cache of
+// keys stands behind them all, so that a key that is revoked here is refused here at once.
+
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import type { Authenticate } from '../http/identity.ts'
+import type { Route } from '../http/route.ts'
+import type { Logger } from '../logger.ts'
+import { createAdminTokenCheck } from './admin-token.ts'
+import { findKey } from './api-key.ts'
+import { createAuthenticate } from './authenticate.ts'
+import { createJwt } from './jwt.ts'
+import { createKeyCache } from './key-cache.ts'
+import { tokenRoute } from './oauth2.ts'
+import { keyRoutes } from './routes.ts'
+import { deriveKey } from './secret.ts'
+
+type Settings = Pick<
+  Config,
+  'MILLRACE_JWT_SECRET' | 'MILLRACE_JWKS_URL' | 'MILLRACE_JWT_ISSUER' | 'MILLRACE_JWT_AUDIENCE'
+>
+
+/** Without a shared secret, tokens of /oauth2/token are signed with a key of their own. */
+export function createAccess(
+  settings: Settings,
+  services: { db: Db; adminToken: string; secretKey: string; clock: Clock; logger: Logger },
+): { authenticate: Authenticate; routes: Route[] } {
+  const { db, clock, logger } = services
+  const shared = settings.MILLRACE_JWT_SECRET
+  const jwt = createJwt({
+    secret: shared ? Buffer.from(shared) : deriveKey(services.secretKey, 'oauth2 token'),
+    jwksUrl: settings.MILLRACE_JWKS_URL,
+    issuer: settings.MILLRACE_JWT_ISSUER,
+    audience: settings.MILLRACE_JWT_AUDIENCE,
+    clock,
+    logger,
+  })
+  const keys = createKeyCache((id) => findKey(db, id))
+  const adminToken = createAdminTokenCheck(services.adminToken)
+  return {
+    authenticate: createAuthenticate({ adminToken, keys, jwt, clock }),
+    routes: [...keyRoutes({ db, keys, clock }), tokenRoute({ keys, jwt, clock })],
+  }
+}

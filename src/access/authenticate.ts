@@ -1,0 +1,61 @@
+// A bearer token becomes an identity: the operator's token, an API key, or a JWT, in this order. A
+// key that was asked for in the last seconds is answered at once, without a promise.
+
+import type { Clock } from '../clock.ts'
+import { type Authenticate, type Identity, identityOf } from '../http/identity.ts'
+import {
+  type ApiKey,
+  identityOfKey,
+  isSecretOf,
+  type KeyToken,
+  parseToken,
+  statusOf,
+} from './api-key.ts'
+import type { Jwt } from './jwt.ts'
+import type { KeyCache } from './key-cache.ts'
+
+type Services = {
+  adminToken: (token: string) => Identity | undefined
+  keys: KeyCache
+  jwt: Jwt
+  clock: Clock
+}
+
+/** Puts the three kinds of token behind one question. */
+export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): Authenticate {
+  return (token) => {
+    const administrator = adminToken(token)
+    if (administrator) return administrator
+    const keyToken = parseToken(token)
+    if (keyToken) {
+      const key = findActiveKey(keys, keyToken, clock)
+      return key instanceof Promise
+        ? key.then((found) => found && identityOfKey(found))
+        : key && identityOfKey(key)
+    }
+    return token.split('.').length === 3 ? byJwt(token) : undefined
+  }
+
+  async function byJwt(token: string): Promise<Identity | undefined> {
+    const claims = await jwt.verify(token)
+    if (!claims) return undefined
+    const { subject, grant, keyId } = claims
+    if (keyId === undefined) return identityOf(`JWT ${subject}`, grant)
+    // A token that was given for a key ends with the key.
+    const key = await keys.find(keyId)
+    if (!key || statusOf(key, clock()) !== 'active') return undefined
+    return identityOfKey(key, grant)
+  }
+}
+
+/** The key of a token: known, neither expired nor revoked, and its secret right. */
+export function findActiveKey(
+  keys: KeyCache,
+  { id, secret }: KeyToken,
+  clock: Clock,
+): ApiKey | undefined | Promise<ApiKey | undefined> {
+  const check = (key: ApiKey | undefined) =>
+    key && isSecretOf(key, secret) && statusOf(key, clock()) === 'active' ? key : undefined
+  const found = keys.find(id)
+  return found instanceof Promise ? found.then(check) : check(found)
+}

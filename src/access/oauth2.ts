@@ -1,0 +1,174 @@
+// POST /oauth2/token: client credentials (RFC 6749, section 4.4). The client is an API key; the
+// answer is a JWT that allows what the key does, or less, for a quarter of an hour at most.
+
+import { Type } from 'typebox'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import { MillraceError } from '../errors.ts'
+import { readBody } from '../http/body.ts'
+import { SCOPES } from '../http/identity.ts'
+import type { RequestContext, Route } from '../http/route.ts'
+import { type ApiKey, grantOf, identityOfKey, type KeyToken, parseToken } from './api-key.ts'
+import { findActiveKey } from './authenticate.ts'
+import type { Jwt } from './jwt.ts'
+import type { KeyCache } from './key-cache.ts'
+
+const LIFETIME_SECONDS = 900
+const FORM = 'application/x-www-form-urlencoded'
+
+const TokenRequest = Type.Object({
+  grant_type: Type.Literal('client_credentials'),
+  scope: Type.Optional(
+    Type.String({ description: 'Fewer scopes than the key has, separated by spaces.' }),
+  ),
+  client_id: Type.Optional(Type.String({ description: "The key's id, where there is no Basic." })),
+  client_secret: Type.Optional(Type.String({ description: 'The whole key, `mr_…`.' })),
+})
+const TokenAnswer = Type.Object({
+  access_token: Type.String(),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({
+    description: `Seconds; ${LIFETIME_SECONDS}, or what the key has left.`,
+  }),
+  scope: Type.String(),
+})
+const TokenProblem = Type.Object({
+  error: Type.Enum([
+    'invalid_request',
+    'invalid_client',
+    'unsupported_grant_type',
+    'invalid_scope',
+  ]),
+  error_description: Type.String(),
+})
+
+/** An error of RFC 6749, section 5.2. */
+class Refusal {
+  readonly error: string
+  readonly description: string
+  constructor(error: string, description: string) {
+    this.error = error
+    this.description = description
+  }
+}
+
+/** The route of the token endpoint. */
+export function tokenRoute({
+  keys,
+  jwt,
+  clock,
+}: {
+  keys: KeyCache
+  jwt: Jwt
+  clock: Clock
+}): Route {
+  return {
+    method: 'post',
+    path: '/oauth2/token',
+    scope: 'public',
+    family: 'configuration',
+    operationId: 'issueToken',
+    summary: 'A short-lived token for the credentials of an API key (RFC 6749, section 4.4).',
+    description:
+      "The client id is the key's id, the client secret the whole key (`mr_…`): by HTTP Basic, or in the form. " +
+      'The token ends with the key: where that is revoked, within seconds.',
+    body: TokenRequest,
+    bodyType: FORM,
+    responses: {
+      200: { description: 'The token.', schema: TokenAnswer },
+      400: { description: 'The request, or its grant or scope, is refused.', schema: TokenProblem },
+      401: { description: 'The client is not known, or not valid any more.', schema: TokenProblem },
+      503: { description: 'The client cannot be looked up just now.' },
+    },
+    async handle(context) {
+      context.set({ 'cache-control': 'no-store', pragma: 'no-cache' })
+      const answer = await issue(context).catch(refusalOf)
+      if (!(answer instanceof Refusal)) {
+        context.body = answer
+        return
+      }
+      const { error, description } = answer
+      context.status = error === 'invalid_client' ? 401 : 400
+      if (context.status === 401) context.set('www-authenticate', 'Basic realm="millrace"')
+      context.body = { error, error_description: description }
+    },
+  }
+
+  async function issue(context: RequestContext): Promise<object | Refusal> {
+    if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
+    const body = await readBody(context.req, limits.configurationBytes)
+    const form = new URLSearchParams(body.toString('utf8'))
+    for (const name of new Set(form.keys())) {
+      if (form.getAll(name).length === 1) continue
+      return new Refusal('invalid_request', 'A parameter is given more than once.')
+    }
+    const grantType = form.get('grant_type')
+    if (!grantType) return new Refusal('invalid_request', 'grant_type is missing.')
+    if (grantType !== 'client_credentials') {
+      return new Refusal('unsupported_grant_type', 'grant_type must be client_credentials.')
+    }
+
+    const client = clientOf(context.get('authorization'), form)
+    if (client instanceof Refusal) return client
+    const key = await findActiveKey(keys, client, clock)
+    if (!key) return new Refusal('invalid_client', 'The client is not known.')
+    const scopes = scopesOf(key, form.get('scope'))
+    if (scopes instanceof Refusal) return scopes
+
+    const left = key.expires_at ? Math.floor((key.expires_at.getTime() - clock()) / 1000) : Infinity
+    const seconds = Math.min(LIFETIME_SECONDS, left)
+    const token = await jwt.sign(key.id, { ...grantOf(key), scopes }, seconds)
+    return {
+      access_token: token,
+      token_type: 'Bearer',
+      expires_in: seconds,
+      scope: scopes.join(' '),
+    }
+  }
+}
+
+/** The id and secret of the client, by Basic or by the form, not by both. */
+function clientOf(authorization: string, form: URLSearchParams): KeyToken | Refusal {
+  const basic = /^Basic +(\S+) *$/i.exec(authorization)?.[1]
+  let id = form.get('client_id') ?? ''
+  let secret = form.get('client_secret') ?? ''
+  if (basic !== undefined) {
+    if (secret) return new Refusal('invalid_request', 'The client authenticates in two ways.')
+    const [user = '', ...rest] = Buffer.from(basic, 'base64').toString('utf8').split(':')
+    if (id && id !== decode(user)) {
+      return new Refusal('invalid_request', 'client_id is another than that of HTTP Basic.')
+    }
+    id = decode(user)
+    secret = decode(rest.join(':'))
+  }
+  if (!id || !secret) {
+    return new Refusal('invalid_client', 'Client id and secret are needed, by HTTP Basic or form.')
+  }
+  // The whole key, or its last part alone.
+  const client = parseToken(secret) ?? parseToken(`mr_${id}_${secret}`)
+  if (client?.id === id) return client
+  return new Refusal('invalid_client', 'The client is not known.')
+}
+
+/** RFC 6749, section 2.3.1: id and secret are form-encoded before they go into Basic. */
+function decode(text: string): string {
+  return new URLSearchParams(`text=${text}`).get('text') ?? ''
+}
+
+/** The scopes that are asked for, all of which the key must have; all of its own where none is. */
+function scopesOf(key: ApiKey, asked: string | null): string[] | Refusal {
+  const wanted = new Set((asked ?? '').split(' ').filter(Boolean))
+  if (wanted.size === 0) return key.scopes
+  const { may } = identityOfKey(key)
+  const allowed = SCOPES.filter((scope) => wanted.has(scope) && may(scope))
+  if (allowed.length === wanted.size) return allowed
+  return new Refusal('invalid_scope', `The key may have: ${SCOPES.filter(may).join(' ')}.`)
+}
+
+/** What a body that cannot be read comes to; everything else is no refusal. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof MillraceError && error.status < 500) {
+    return new Refusal('invalid_request', error.message)
+  }
+  throw error
+}

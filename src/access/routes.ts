@@ -1,0 +1,239 @@
+// /api/v1/api-keys: create, list, get and revoke API keys. A caller sees and makes keys within its
+// own tenants, or within the one that the tenant header names.
+
+import { type Static, Type } from 'typebox'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
+import { requireScope } from '../http/authenticate.ts'
+import { readJson } from '../http/body.ts'
+import { EVERY_TENANT, type Identity, SCOPES } from '../http/identity.ts'
+import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import { namedTenant, tenantHeader } from '../http/tenant.ts'
+import { compile } from '../http/validate.ts'
+import { type ApiKey, createKey, findKey, listKeys, revokeKey, statusOf } from './api-key.ts'
+import { excessOf, manages, type Tenure } from './grant.ts'
+import { KEY_CACHE_MS, type KeyCache } from './key-cache.ts'
+
+const BASE = '/api/v1/api-keys'
+const LIST_LENGTH = 100
+
+const text = (pattern: string) =>
+  Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
+const texts = (pattern: string, description: string) =>
+  Type.Array(text(pattern), { minItems: 1, maxItems: LIST_LENGTH, description })
+const PLAIN = '^[^\\x00-\\x1f\\x7f-\\x9f]+$'
+
+const keyFields = {
+  name: text(PLAIN),
+  scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length }),
+  teams: Type.Optional(texts(PLAIN, 'The teams that it may publish for; without it any.')),
+  services: Type.Optional(texts(PLAIN, 'The services that it may publish for; without it any.')),
+  event_names: Type.Optional(
+    texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
+  ),
+  expires_at: Type.Optional(Type.String({ format: 'date-time' })),
+}
+const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
+const NewKey = Type.Object(
+  { ...keyFields, tenants: Type.Optional(Tenants) },
+  { additionalProperties: false, description: "What is left out is the caller's own." },
+)
+const shownFields = {
+  id: Type.String({ description: 'Public; also the client id of /oauth2/token.' }),
+  ...keyFields,
+  tenants: Tenants,
+  status: Type.Enum(['active', 'expired', 'revoked']),
+  created_at: Type.String({ format: 'date-time' }),
+  created_by: Type.String(),
+  revoked_at: Type.Optional(Type.String({ format: 'date-time' })),
+  revoked_by: Type.Optional(Type.String()),
+}
+const Key = Type.Object(shownFields)
+const CreatedKey = Type.Object({
+  ...shownFields,
+  token: Type.String({ description: 'The key. It is shown here and never again.' }),
+})
+type NewKey = Static<typeof NewKey>
+const KeyList = Type.Object({ api_keys: Type.Array(Key) })
+
+const idParameter: Parameter = {
+  in: 'path',
+  name: 'key_id',
+  description: 'The id of the key.',
+  required: true,
+  schema: Type.String(),
+  example: '0c9be2f17a35',
+}
+const errors = {
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this.' },
+  500: { description: 'Internal server error.' },
+}
+const notFound = { 404: { description: 'There is no such key within the tenants of the caller.' } }
+
+/** The routes of API keys. */
+export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): Route[] {
+  const { db, keys, clock } = services
+  const check = compile(NewKey)
+  const common = { scope: 'admin', family: 'configuration' } as const
+  const view = (key: ApiKey) => present(key, clock())
+
+  return [
+    {
+      ...common,
+      method: 'post',
+      path: BASE,
+      operationId: 'createApiKey',
+      summary: 'Create an API key. The answer shows it, and nothing else ever does.',
+      description:
+        'A key never allows more than the token that makes it, nor longer. `tenants` may be left out where the token ' +
+        'is bound to tenants, or the tenant header names one.',
+      parameters: [tenantHeader],
+      body: NewKey,
+      responses: {
+        201: { description: 'The key was created.', schema: CreatedKey },
+        400: { description: 'Bad request.' },
+        ...errors,
+      },
+      async handle(context) {
+        const { identity } = context.state
+        const tenants = tenantsOf(context)
+        const body = check(await readJson(context.req, limits.configurationBytes))
+        const faults = faultsOf(body, tenants, clock())
+        if (faults.length > 0) throw invalid(faults)
+        const wanted = tenureOf(check({ ...ownOf(identity, tenants), ...body }))
+        const excess = excessOf({ ...identity, tenants }, wanted)
+        if (excess.length > 0) throw forbidden(excess)
+
+        const { expiresAt, ...grant } = wanted
+        const { actor } = identity
+        const made = await createKey(db, { name: body.name, grant, expiresAt, actor })
+        context.status = 201
+        context.set('cache-control', 'no-store')
+        context.body = { ...view(made.key), token: made.token }
+      },
+    },
+    {
+      ...common,
+      method: 'get',
+      path: BASE,
+      operationId: 'listApiKeys',
+      summary: 'List the API keys, those that are not revoked first, the newest first.',
+      parameters: [tenantHeader],
+      responses: { 200: { description: 'At most 1,000.', schema: KeyList }, ...errors },
+      async handle(context) {
+        context.body = { api_keys: (await listKeys(db, tenantsOf(context))).map(view) }
+      },
+    },
+    {
+      ...common,
+      method: 'get',
+      path: `${BASE}/:key_id`,
+      operationId: 'getApiKey',
+      summary: 'Get an API key.',
+      parameters: [tenantHeader, idParameter],
+      responses: { 200: { description: 'The key.', schema: Key }, ...notFound, ...errors },
+      async handle(context) {
+        context.body = view(await require(context))
+      },
+    },
+    {
+      ...common,
+      method: 'delete',
+      path: `${BASE}/:key_id`,
+      operationId: 'revokeApiKey',
+      summary: 'Revoke an API key; it stays in the list, for the record.',
+      description:
+        'It is refused at once by the process that answers, and by every other ' +
+        `within ${KEY_CACHE_MS / 1000} seconds. So are the tokens of /oauth2/token that were given for it.`,
+      parameters: [tenantHeader, idParameter],
+      responses: { 200: { description: 'It is revoked.', schema: Key }, ...notFound, ...errors },
+      async handle(context) {
+        const { id } = await require(context)
+        await revokeKey(db, id, context.state.identity.actor)
+        keys.forget(id)
+        context.body = view(await require(context))
+      },
+    },
+  ]
+
+  async function require(context: RequestContext): Promise<ApiKey> {
+    const id = context.params['key_id'] as string
+    const key = await findKey(db, id)
+    if (key && manages(tenantsOf(context), key.tenants)) return key
+    throw new MillraceError('not_found', `There is no API key ${JSON.stringify(id)}.`)
+  }
+}
+
+/** The tenants whose keys the caller manages here: its own, or the one that the header names. */
+function tenantsOf(context: RequestContext): string[] {
+  const { identity } = context.state
+  const named = namedTenant(context)
+  if (named === undefined) return identity.tenants
+  requireScope(identity, named, 'admin')
+  return [named]
+}
+
+/** What a key has that its maker said nothing of: the maker's own. */
+function ownOf({ teams, services, eventNames, expiresAt }: Identity, tenants: string[]) {
+  return {
+    tenants,
+    ...(teams ? { teams } : {}),
+    ...(services ? { services } : {}),
+    ...(eventNames ? { event_names: eventNames } : {}),
+    ...(expiresAt ? { expires_at: expiresAt.toISOString() } : {}),
+  }
+}
+
+function tenureOf(body: NewKey): Tenure {
+  return {
+    tenants: [...new Set(body.tenants)],
+    scopes: [...new Set(body.scopes)],
+    teams: body.teams ?? null,
+    services: body.services ?? null,
+    eventNames: body.event_names ?? null,
+    expiresAt: body.expires_at ? new Date(body.expires_at) : null,
+  }
+}
+
+/** What the schema cannot say. */
+function faultsOf(body: NewKey, tenants: string[], now: number): Fault[] {
+  const faults: Fault[] = []
+  if (!body.tenants && tenants.includes(EVERY_TENANT)) {
+    faults.push(fault('tenants', 'required', 'is missing: name them, or * for every tenant'))
+  }
+  if (body.tenants?.includes(EVERY_TENANT) && body.tenants.length > 1) {
+    faults.push(fault('tenants', 'invalid', 'has * and others: * is every tenant'))
+  }
+  if (body.expires_at && Date.parse(body.expires_at) <= now) {
+    faults.push(fault('expires_at', 'in_the_past', 'must be in the future'))
+  }
+  return faults
+}
+
+function forbidden(details: Fault[]): MillraceError {
+  const message = details.map((detail) => detail.message).join('; ')
+  return new MillraceError('forbidden', `${message}.`, { details })
+}
+
+/** What a client sees of a key: neither the secret nor its hash. */
+function present(key: ApiKey, now: number): Static<typeof Key> {
+  const { id, name, tenants, scopes, teams, services, event_names } = key
+  return {
+    id,
+    name,
+    status: statusOf(key, now),
+    tenants,
+    scopes: scopes as Static<typeof Key>['scopes'],
+    ...(teams ? { teams } : {}),
+    ...(services ? { services } : {}),
+    ...(event_names ? { event_names } : {}),
+    created_at: key.created_at.toISOString(),
+    created_by: key.created_by,
+    ...(key.expires_at ? { expires_at: key.expires_at.toISOString() } : {}),
+    ...(key.revoked_at ? { revoked_at: key.revoked_at.toISOString() } : {}),
+    ...(key.revoked_by ? { revoked_by: key.revoked_by } : {}),
+  }
+}

@@ -1,0 +1,57 @@
+// The client of the commands that call a running service: MILLRACE_URL, and as token MILLRACE_TOKEN
+// or the admin token, which a service on this machine keeps in its data directory.
+
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Config } from '../config.ts'
+
+const TIMEOUT_MS = 30_000
+
+/** The command line is wrong; the message says how it is right. */
+export class UsageError extends Error {}
+
+/** Calls the service. Rejects with an Error for an operator where it does not answer with 2xx. */
+export type Client = (method: string, path: string, body?: object) => Promise<unknown>
+
+/** `tenant` goes into the header where it is given. */
+export function createClient(config: Config, { tenant }: { tenant?: string | undefined }): Client {
+  const token = tokenOf(config)
+  return async (method, where, body) => {
+    const url = config.MILLRACE_URL.replace(/\/+$/, '') + where
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(tenant ? { tenant } : {}) },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'manual',
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    }).catch((error: Error) => {
+      const reason = (error.cause as Error | undefined)?.message || error.message
+      throw new Error(`${url} does not answer: ${reason}`, { cause: error })
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${answer.status}: ${messageOf(text)}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+}
+
+function tokenOf(config: Config): string {
+  const given = config.MILLRACE_TOKEN ?? config.MILLRACE_ADMIN_TOKEN
+  if (given) return given
+  const file = path.join(config.MILLRACE_DATA_DIR, 'admin-token')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new Error(`There is no token: set MILLRACE_TOKEN (${file} cannot be read).`, {
+      cause: error,
+    })
+  }
+}
+
+/** What the service says is wrong, in the shape of either family. */
+function messageOf(text: string): string {
+  try {
+    return JSON.parse(text).message ?? text
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,125 @@
+// millrace sql [script] [name=value …] [--json]: runs a script of sql/audit, sql/replay or sql/ops
+// where there is no psql. A script that says it only reads runs where nothing can be written.
+
+import pg from 'pg'
+import { UsageError } from './client.ts'
+import { readScripts, type Script } from './script.ts'
+import { type Column, jsonLines, type Row, table } from './table.ts'
+
+/** A script and what it is run with. */
+export type Call = { script: Script; values: Map<string, string>; asJson: boolean }
+
+/** Every text as Postgres wrote it. */
+const AS_TEXT = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig
+
+/** What the command line asks for. Throws a UsageError that says all that is wrong with it. */
+export function readCall(args: string[]): Call {
+  const [name = '', ...rest] = args.filter((arg) => arg !== '--json')
+  const scripts = readScripts()
+  const script = scripts.find((candidate) => candidate.name === name.replace(/^sql\/|\.sql$/g, ''))
+  if (!script) throw new UsageError(`There is no script ${name}. ${didYouMean(name, scripts)}`)
+
+  const values = new Map<string, string>()
+  const faults: string[] = []
+  for (const arg of rest) {
+    const [, variable, value] = /^(\w+)=(.*)$/s.exec(arg) ?? []
+    if (variable === undefined || value === undefined) faults.push(`${arg} is not name=value`)
+    else if (values.has(variable)) faults.push(`${variable} is given twice`)
+    else if (!script.variables.some((known) => known.name === variable)) {
+      faults.push(`${script.name} has no variable ${variable}`)
+    } else values.set(variable, value)
+  }
+  for (const variable of script.variables) {
+    if (values.has(variable.name)) continue
+    if (variable.default === undefined) faults.push(`${variable.name} is missing`)
+    else values.set(variable.name, variable.default)
+  }
+  if (faults.length > 0) throw new UsageError(`${faults.join('; ')}.\n\n${explain(script)}`)
+  return { script, values, asJson: args.includes('--json') }
+}
+
+/** Every script with its question. */
+export function listScripts(): string {
+  const scripts = readScripts()
+  const width = Math.max(...scripts.map(({ name }) => name.length))
+  const lines = scripts.map(({ name, question }) => `  ${name.padEnd(width)}  ${question}`)
+  const how = 'millrace sql <script> name=value … [--json]'
+  return `${how}\n\n${lines.join('\n')}\n\nThe files are in sql/; psql runs them too.`
+}
+
+/** What a statement answered, in Postgres's own texts. */
+export type Answer = { columns: Column[]; rows: Row[] }
+
+/**
+ * Runs a script on the database at `url` and prints its rows. Returns whether it did what it was
+ * asked: a row whose column `refused` is filled says why not. Rejects with node-postgres' error.
+ */
+export async function runCall(
+  url: string,
+  call: Call,
+  print: (line: string) => void,
+): Promise<boolean> {
+  const answers = await answersOf(url, call)
+  for (const { columns, rows } of answers) {
+    for (const line of (call.asJson ? jsonLines : table)(columns, rows)) print(line)
+  }
+  return !answers.some(({ columns, rows }) => {
+    const column = columns.findIndex(({ name }) => name === 'refused')
+    return column !== -1 && rows.some((row) => row[column] !== null)
+  })
+}
+
+/** Runs a script and returns the answers of those of its statements that have one. */
+export async function answersOf(url: string, { script, values }: Call): Promise<Answer[]> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: `millrace sql ${script.name}`,
+    types: AS_TEXT,
+  })
+  client.on('error', () => {}) // the statement under way rejects with the same error
+  await client.connect()
+  try {
+    // No transaction around it all: one that writes holds the lane, and no client's round trip may.
+    const readsOnly = script.effect === 'Reads only.'
+    if (readsOnly) await client.query('set default_transaction_read_only = on')
+    const answers: Answer[] = []
+    for (const { text, names } of script.statements) {
+      const parameters = names.map((name) => values.get(name))
+      const { fields, rows } = await client.query<Row>({
+        ...{ text, values: parameters },
+        rowMode: 'array',
+      })
+      const columns = fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }))
+      if (columns.length > 0) answers.push({ columns, rows })
+    }
+    return answers
+  } finally {
+    await client.end()
+  }
+}
+
+function explain({ name, question, effect, variables }: Script): string {
+  const example = variables.map((variable) => `${variable.name}=${variable.example}`).join(' ')
+  const lines = variables.map((variable) => `  ${variable.name}: ${variable.meaning}`)
+  return [`${name}: ${question} ${effect}`, ...lines, `  millrace sql ${name} ${example}`].join(
+    '\n',
+  )
+}
+
+function didYouMean(name: string, scripts: Script[]): string {
+  const close = scripts.filter((script) => likeness(name, script.name) > 0.4)
+  const best = close.sort((a, b) => likeness(name, b.name) - likeness(name, a.name)).slice(0, 3)
+  if (best.length === 0)
+    return `There are:\n${scripts.map((script) => `  ${script.name}`).join('\n')}`
+  return `Did you mean ${best.map((script) => script.name).join(' or ')}?`
+}
+
+/** The share of letter pairs that two names have in common, their folders aside. */
+function likeness(given: string, known: string): number {
+  const pairs = (text: string) => {
+    const base = text.slice(text.lastIndexOf('/') + 1)
+    return new Set(Array.from(base.slice(1), (letter, i) => `${base[i]}${letter}`))
+  }
+  const [a, b] = [pairs(given), pairs(known)]
+  return (2 * [...a].filter((pair) => b.has(pair)).length) / (a.size + b.size || 1)
+}

@@ -1,0 +1,67 @@
+// Rows for people, as psql prints them, and for programs, as one JSON object a line. Values are
+// Postgres's own texts: nothing is rounded or parsed on the way.
+
+/** What a column is called, and the OID of its type. */
+export type Column = { name: string; type: number }
+export type Row = (string | null)[]
+
+const BOOLEAN = 16
+const NUMBERS = new Set([20, 21, 23, 26, 700, 701, 1700])
+const JSON_TYPES = new Set([114, 3802])
+const TIMESTAMPTZ = 1184
+
+/** The rows as an aligned table with a head and a count. */
+export function table(columns: Column[], rows: Row[]): string[] {
+  const cells = rows.map((row) => row.map((value) => printable(value ?? '')))
+  const widths = columns.map(({ name }, i) =>
+    Math.max(name.length, ...cells.map((row) => [...(row[i] as string)].length)),
+  )
+  const line = (row: string[], isHead: boolean) =>
+    row
+      .map((cell, i) => {
+        const padding = ' '.repeat((widths[i] as number) - [...cell].length)
+        const isRight = !isHead && NUMBERS.has(columns[i]?.type as number)
+        return isRight ? padding + cell : cell + padding
+      })
+      .join(' | ')
+      .trimEnd()
+  return [
+    line(
+      columns.map(({ name }) => name),
+      true,
+    ),
+    widths.map((width) => '-'.repeat(width)).join('-+-'),
+    ...cells.map((row) => line(row, false)),
+    rows.length === 1 ? '(1 row)' : `(${rows.length} rows)`,
+  ]
+}
+
+/** The rows as JSON lines. json stands as it is stored, a number keeps its spelling. */
+export function jsonLines(columns: Column[], rows: Row[]): string[] {
+  return rows.map((row) => {
+    const fields = columns.map(
+      ({ name, type }, i) => `${JSON.stringify(name)}:${jsonOf(row[i] ?? null, type)}`,
+    )
+    return `{${fields.join(',')}}`
+  })
+}
+
+function jsonOf(value: string | null, type: number): string {
+  if (value === null) return 'null'
+  if (type === BOOLEAN) return value === 't' ? 'true' : 'false'
+  if (NUMBERS.has(type) && /^-?[\d.]+$/.test(value)) return value
+  // A line break in JSON is white space: inside of a text it is written \n.
+  if (JSON_TYPES.has(type)) return value.replaceAll(/[\r\n]/g, ' ')
+  if (type === TIMESTAMPTZ) return JSON.stringify(value.replace(' ', 'T').replace(/\+00$/, 'Z'))
+  return JSON.stringify(value)
+}
+
+/** One line, and nothing that a terminal would obey: some texts are what a target answered. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, (character) =>
+    character === '\n'
+      ? ' '
+      : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
+  )
+}

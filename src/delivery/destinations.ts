@@ -1,0 +1,35 @@
+// From an integration's document to the destination that its events are sent to.
+
+import type { SecretBox } from '../access/secret.ts'
+import { type Config, limits } from '../config.ts'
+import type { Destination } from '../destination/destination.ts'
+import { createWebhook } from '../destination/webhook.ts'
+import type { IntegrationDocument } from '../integration/integration.ts'
+import { openDocument } from '../integration/secrets.ts'
+
+type Agent = Parameters<typeof createWebhook>[0]
+
+/** A function that makes destinations which share the connections of `agent`. */
+export function createDestinations(
+  config: Config,
+  agent: Agent,
+  secrets: SecretBox,
+): (tenant: string, document: IntegrationDocument) => Destination {
+  return (tenant, stored) => {
+    const document = openDocument(tenant, stored, secrets)
+    const { callback_parameters, delivery, previous_signing_secret: previous } = document
+    const { callback_url, api_key } = callback_parameters
+    const stillValid = previous && Date.parse(previous.valid_until) > Date.now()
+    const signingSecrets = [delivery?.signing_secret, stillValid ? previous.secret : undefined]
+    return createWebhook(agent, {
+      url: callback_url,
+      apiKey: api_key,
+      headers: delivery?.headers,
+      signingSecrets: signingSecrets.filter((secret) => secret !== undefined),
+      timeoutMs: delivery?.timeout_ms ?? config.MILLRACE_DELIVERY_TIMEOUT_MS,
+      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      responseBytes: limits.responseBytes,
+      responseKept: limits.responseKept,
+    })
+  }
+}

@@ -1,0 +1,53 @@
+// The log that an integrator reads: what was changed (config log) and what failed (attempts), the
+// newest first.
+
+import { sql } from 'kysely'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import { timeOf } from '../log/position.ts'
+
+export type LogEntry = { action: string; reason: string; created_at: string }
+
+/** The last 50 entries of an integration since it was registered; empty where there is none. */
+export async function readLogbook(db: Db, tenant: string, id: string): Promise<LogEntry[]> {
+  const { rows } = await sql<{ position: number; action: string; reason: string }>`
+    with registered as (
+      select created_position from integration where tenant = ${tenant} and id = ${id}
+    ),
+    changes as (
+      select position, action, reason
+      from config_log
+      where tenant = ${tenant} and kind = 'integration' and id = ${id}
+        and position >= (select created_position from registered)
+      order by position desc
+      limit ${limits.logEntries}
+    ),
+    attempts as (
+      select
+        position,
+        case
+          when outcome = 'delivered' then 'rejected_event_delivered'
+          when outcome = 'rejected' then 'event_rejected'
+          when outcome = 'refused' then 'event_refused'
+          when attempt > ${limits.retries} then 'retries_exhausted'
+          else 'retry_triggered'
+        end as action,
+        format('%s. Event at position %s, attempt %s.', reason, event_position, attempt)
+          || coalesce(' Response: ' || nullif(response, ''), '') as reason
+      from attempt
+      where tenant = ${tenant} and consumer = ${id}
+        and position >= (select created_position from registered)
+      order by position desc
+      limit ${limits.logEntries}
+    )
+    select * from changes
+    union all
+    select * from attempts
+    order by position desc
+    limit ${limits.logEntries}`.execute(db)
+  return rows.map(({ position, action, reason }) => ({
+    action,
+    reason,
+    created_at: timeOf(position),
+  }))
+}

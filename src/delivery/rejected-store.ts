@@ -1,0 +1,109 @@
+// What an integration does with its rejected events: look at them, delete them, send them again.
+
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { Destination, Outcome } from '../destination/destination.ts'
+import { timeOf } from '../log/position.ts'
+
+export type RejectedEvent = {
+  id: string
+  eventPosition: number
+  name: string
+  entityId: string
+  idempotencyKey: string
+  payload: string
+  status: number
+  response: string
+  rejectedAt: Date
+}
+
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/** The rejected events of an integration, newest first. */
+export async function listRejected(
+  db: Db,
+  tenant: string,
+  consumer: string,
+): Promise<RejectedEvent[]> {
+  return rejectedQuery(db, tenant, consumer).orderBy('rejected_at', 'desc').execute()
+}
+
+/** One of them; undefined where there is none. */
+export async function findRejected(
+  db: Db,
+  tenant: string,
+  consumer: string,
+  id: string,
+): Promise<RejectedEvent | undefined> {
+  if (!UUID.test(id)) return undefined
+  return rejectedQuery(db, tenant, consumer).where('id', '=', id).executeTakeFirst()
+}
+
+/** Deletes one, or all of them where `id` is undefined; tells how many. */
+export async function deleteRejected(
+  db: Db,
+  tenant: string,
+  consumer: string,
+  id: string | undefined,
+): Promise<number> {
+  if (id !== undefined && !UUID.test(id)) return 0
+  let query = db
+    .deleteFrom('rejected_event')
+    .where('tenant', '=', tenant)
+    .where('consumer', '=', consumer)
+  if (id !== undefined) query = query.where('id', '=', id)
+  const { numDeletedRows } = await query.executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/**
+ * Sends a rejected event again, and removes it where the target takes it. Either way the attempt is
+ * recorded, as attempt 0, which the stream's own never is. A crash between the send and the removal
+ * leaves it there: at least once.
+ */
+export async function retryRejected(
+  db: Db,
+  tenant: string,
+  consumer: string,
+  event: RejectedEvent,
+  destination: Destination,
+): Promise<Outcome> {
+  const { eventPosition: position, name, entityId, idempotencyKey, payload } = event
+  const outcome = await destination.send({
+    ...{ tenant, position, name, entityId, idempotencyKey, payload },
+    publishedAt: timeOf(position),
+  })
+  const taken = outcome.kind === 'delivered'
+  const reason = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
+  const response = taken ? null : (outcome.response ?? null)
+  await sql`
+    with removed as (
+      delete from rejected_event
+      where ${taken} and tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
+    )
+    insert into attempt (
+      tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
+    ) values (
+      ${tenant}, position_of(clock_timestamp()), ${consumer}, 0, ${position}::bigint, 0,
+      ${outcome.kind}, ${outcome.status ?? null}::integer, ${reason}, ${response}
+    )`.execute(db)
+  return outcome
+}
+
+function rejectedQuery(db: Db, tenant: string, consumer: string) {
+  return db
+    .selectFrom('rejected_event')
+    .where('tenant', '=', tenant)
+    .where('consumer', '=', consumer)
+    .select([
+      'id',
+      'event_position as eventPosition',
+      'name',
+      'entity_id as entityId',
+      'idempotency_key as idempotencyKey',
+      'payload',
+      'status',
+      'response',
+      'rejected_at as rejectedAt',
+    ])
+}

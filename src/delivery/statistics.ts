@@ -1,0 +1,129 @@
+// How an integration is doing: where it stands, how far behind, how fast, and, for a replay, how
+// far it has come. Counted from the cursor, the log behind it and the receipts of the last minutes.
+
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { FoundIntegration } from '../integration/find.ts'
+import { filterOf } from '../integration/integration.ts'
+import { positionOf, timeOf } from '../log/position.ts'
+import { takes } from '../log/read.ts'
+import { bucketLimitMs } from './progress.ts'
+
+/** Events that are counted at the most: beyond that the numbers are a lower bound. */
+const COUNTED_EVENTS = 1_000_000
+const RATE_SECONDS = 60
+const LATENCY_SECONDS = 3_600
+
+export type Statistics = {
+  status: 'running' | 'interrupted' | 'stopped'
+  lag_events: number
+  lag_seconds: number
+  events_per_second: number
+  last_delivery_at: string | null
+  failures_in_a_row: number
+  next_retry_at: string | null
+  latency_ms: { p50: number | null; p90: number | null; p99: number | null }
+  replay: { delivered: number; total: number; estimated_seconds_left: number | null } | null
+}
+
+type Row = {
+  attempts: number
+  retryAt: Date | null
+  pending: number
+  oldest: number | null
+  delivered: number
+  recent: number
+  lastDelivery: number | null
+  histogram: number[] | null
+}
+
+/** The statistics of an integration at the time `now` (ms). */
+export async function readStatistics(
+  db: Db,
+  tenant: string,
+  { id, status, document, createdPosition }: FoundIntegration,
+  now: number,
+): Promise<Statistics> {
+  const { rows } = await sql<Row>`
+    with place as (
+      select read_position, unresolved, stop_position, attempts, retry_at
+      from cursor
+      where tenant = ${tenant} and consumer = ${id} and run = 0
+    ),
+    behind as (
+      select event.position
+      from place
+      cross join lateral (
+        select position
+        from event
+        where tenant = ${tenant}
+          and position > read_position
+          and position <= coalesce(stop_position, ${Number.MAX_SAFE_INTEGER}::bigint)
+          and ${takes(filterOf(document))}
+        order by position
+        limit ${COUNTED_EVENTS}
+      ) as event
+    ),
+    receipts as (
+      select position, delivered, rejected, latency_ms_histogram
+      from receipt
+      where tenant = ${tenant} and consumer = ${id} and run = 0 and position >= ${createdPosition}
+    ),
+    latencies as (
+      select bucket, sum(count)::integer as count
+      from receipts
+      cross join unnest(latency_ms_histogram) with ordinality as histogram (count, bucket)
+      where position > ${(now - LATENCY_SECONDS * 1000) * 1000}
+      group by bucket
+    )
+    select
+      attempts,
+      retry_at as "retryAt",
+      (select count(*)::integer from behind) + cardinality(unresolved) as pending,
+      coalesce(unresolved[1], (select min(position) from behind)) as oldest,
+      (select coalesce(sum(delivered + rejected), 0)::integer from receipts) as delivered,
+      (
+        select coalesce(sum(delivered), 0)::integer
+        from receipts
+        where position > ${(now - RATE_SECONDS * 1000) * 1000}
+      ) as recent,
+      (select max(position) from receipts where delivered > 0) as "lastDelivery",
+      (select array_agg(count order by bucket) from latencies) as histogram
+    from place`.execute(db)
+  const row = rows[0] as Row
+  const lagMs = row.oldest === null ? 0 : Math.max(0, now - row.oldest / 1000)
+  // A young integration has not had a whole minute.
+  const ageSeconds = Math.max(1, now / 1000 - createdPosition / 1_000_000)
+  const rate = row.recent / Math.min(RATE_SECONDS, ageSeconds)
+  const quantile = (part: number) => quantileOf(row.histogram ?? [], part)
+  return {
+    status: status === 'running' && row.attempts > 0 ? 'interrupted' : status,
+    lag_events: row.pending,
+    lag_seconds: Math.round(lagMs) / 1000,
+    events_per_second: Math.round(rate * 10) / 10,
+    last_delivery_at: row.lastDelivery === null ? null : timeOf(row.lastDelivery),
+    failures_in_a_row: row.attempts,
+    next_retry_at: row.retryAt?.toISOString() ?? null,
+    latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
+    replay: document.ends_at === undefined ? null : replayOf(row, rate, document.ends_at, now),
+  }
+}
+
+function replayOf(row: Row, rate: number, endsAt: string, now: number) {
+  const { delivered, pending } = row
+  const secondsToEnd = Math.max(0, (positionOf(endsAt) as number) / 1_000_000 - now / 1000)
+  const atThisRate = pending === 0 ? 0 : rate === 0 ? null : Math.ceil(pending / rate)
+  const left = atThisRate === null ? null : Math.max(atThisRate, Math.ceil(secondsToEnd))
+  return { delivered, total: delivered + pending, estimated_seconds_left: left }
+}
+
+/** The upper end, in ms, of the bucket that holds the quantile; null where nothing was counted. */
+function quantileOf(histogram: number[], part: number): number | null {
+  const total = histogram.reduce((sum, count) => sum + count, 0)
+  let seen = 0
+  for (const [bucket, count] of histogram.entries()) {
+    seen += count
+    if (count > 0 && seen >= part * total) return bucketLimitMs(bucket)
+  }
+  return null
+}

@@ -1,0 +1,43 @@
+// What the OpenAPI document says of every operation on an integration.
+
+import { Type } from 'typebox'
+import { Integration } from './integration.ts'
+
+export const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
+
+export const idParameter = {
+  in: 'path',
+  name: 'integration_id',
+  description: 'Unique identifier of the integration.',
+  required: true,
+  schema: Type.String(),
+  example: 'erp-1',
+} as const
+
+export const commonErrors = {
+  400: { description: 'Bad request; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this for the tenant.' },
+  500: { description: 'Internal server error.' },
+}
+
+export const notFound = { 404: { description: 'Integration with given ID was not found.' } }
+
+export const IntegrationList = Type.Object({ integrations: Type.Array(Integration) })
+export const ifMatch = {
+  in: 'header',
+  name: 'if-match',
+  description: 'The ETag of the integration that the update is meant for.',
+  required: false,
+  schema: Type.String(),
+} as const
+export const Rotation = Type.Object(
+  {
+    overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800, default: 86_400 })),
+  },
+  { additionalProperties: false },
+)
+export const Rotated = Type.Object({
+  signing_secret: Type.String({ description: 'The new secret. Shown this once.' }),
+  previous_valid_until: Type.String({ format: 'date-time' }),
+})

@@ -1,0 +1,72 @@
+// Registering an integration: what is checked, and where it starts.
+
+import type { SecretBox } from '../access/secret.ts'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import { invalid, MillraceError } from '../errors.ts'
+import { positionOf, timeOf } from '../log/position.ts'
+import { type Change, noteIntegration, registerIntegration } from './change.ts'
+import { faultsOf, type NewIntegration } from './integration.ts'
+import { refusePrivateTarget } from './refuse.ts'
+import { sealDocument } from './secrets.ts'
+
+export type RegisterServices = {
+  db: Db
+  secrets: SecretBox
+  clock: Clock
+  allowPrivateTargets: boolean
+}
+
+/**
+ * Registers an integration; it runs from then on. Throws a MillraceError where it is at fault, its
+ * id is taken, or the tenant has its ten. A start before `oldestKept` (the retention's end, a
+ * position) begins at the oldest event that is kept, and people are told.
+ */
+export async function register(
+  { db, secrets, clock, allowPrivateTargets }: RegisterServices,
+  tenant: string,
+  integration: NewIntegration,
+  { oldestKept, ...change }: Change & { oldestKept: number },
+): Promise<void> {
+  const faults = faultsOf(integration, clock())
+  if (faults.length > 0) throw invalid(faults)
+  if (!allowPrivateTargets) await refusePrivateTarget(integration.callback_parameters.callback_url)
+
+  const { id, starts_at, ends_at } = integration
+  const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)
+  const outcome = await registerIntegration(db, tenant, id, {
+    document: sealDocument(tenant, integration, secrets),
+    // The event at exactly starts_at is sent too.
+    startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestKept) - 1,
+    stopPosition: ends_at === undefined ? undefined : positionOf(ends_at),
+    ...change,
+  })
+  if (outcome === 'taken') throw new MillraceError('conflict', `The id ${id} is taken.`)
+  if (outcome === 'full') {
+    const most = limits.integrationsPerTenant
+    const message = `The tenant has ${most} integrations, the most there can be.`
+    throw new MillraceError('too_many_integrations', message)
+  }
+  if (startsAt !== undefined && startsAt < oldestKept)
+    await noteLateStart(db, tenant, id, oldestKept)
+}
+
+async function noteLateStart(
+  db: Db,
+  tenant: string,
+  id: string,
+  oldestKept: number,
+): Promise<void> {
+  const { oldest } = await db
+    .selectFrom('event')
+    .where('tenant', '=', tenant)
+    .where('position', '>=', oldestKept)
+    .select((eb) => eb.fn.min<number | null>('position').as('oldest'))
+    .executeTakeFirstOrThrow()
+  const begins = oldest === null ? 'there is none yet' : `it is of ${timeOf(oldest)}`
+  await noteIntegration(db, tenant, id, 'started_at_oldest_event', {
+    actor: 'millrace',
+    reason: `starts_at is older than the retention. It starts at the oldest event kept: ${begins}.`,
+  })
+}

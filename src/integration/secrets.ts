@@ -1,0 +1,106 @@
+// The secrets of an integration's document: sealed when it is stored, opened where it is delivered,
+// left out where it is shown. The one place that knows which fields they are.
+
+import type { SecretBox } from '../access/secret.ts'
+import type {
+  Integration,
+  IntegrationDocument,
+  IntegrationUpdate,
+  NewIntegration,
+} from './integration.ts'
+
+/** The document of a registration, to store. */
+export function sealDocument(
+  tenant: string,
+  { id: _, ...document }: NewIntegration,
+  secrets: SecretBox,
+): IntegrationDocument {
+  return sealAll(tenant, document, secrets)
+}
+
+/** A document with its secrets in clear, to store. */
+export function sealAll(
+  tenant: string,
+  document: IntegrationDocument,
+  secrets: SecretBox,
+): IntegrationDocument {
+  return mapSecrets(document, (text) => secrets.seal(tenant, text))
+}
+
+/**
+ * A stored document with its secrets in clear. Throws where the key is another than sealed them.
+ */
+export function openDocument(
+  tenant: string,
+  document: IntegrationDocument,
+  secrets: SecretBox,
+): IntegrationDocument {
+  return mapSecrets(document, (text) => secrets.open(tenant, text))
+}
+
+/**
+ * A stored document with an update applied. What the update does not name stays; a secret that it
+ * does not name stays too (nobody can read it back to send it again), and an empty one is removed.
+ */
+export function updateDocument(
+  tenant: string,
+  stored: IntegrationDocument,
+  update: IntegrationUpdate,
+  secrets: SecretBox,
+): IntegrationDocument {
+  const old = openDocument(tenant, stored, secrets)
+  const callback_parameters = { ...old.callback_parameters, ...update.callback_parameters }
+  if (callback_parameters.api_key === '') delete callback_parameters.api_key
+  const delivery = { ...old.delivery, ...update.delivery }
+  const merged: IntegrationDocument = {
+    ...old,
+    callback_parameters,
+    ...(Object.keys(delivery).length > 0 ? { delivery } : {}),
+    ...(update.filter_conditions ? { filter_conditions: update.filter_conditions } : {}),
+  }
+  return sealAll(tenant, merged, secrets)
+}
+
+/** What a client sees of an integration. */
+export function present(
+  id: string,
+  status: 'running' | 'stopped',
+  document: IntegrationDocument,
+): Integration {
+  const { callback_parameters, delivery, previous_signing_secret: _, ...rest } = document
+  const { callback_url } = callback_parameters
+  const shown: Integration = { id, status, ...rest, callback_parameters: { callback_url } }
+  if (delivery) {
+    const { headers, signing_secret, ...others } = delivery
+    shown.delivery = others
+    if (headers) shown.delivery.headers = Object.keys(headers)
+    if (signing_secret) shown.delivery.is_signed = true
+  }
+  return shown
+}
+
+function mapSecrets(
+  document: IntegrationDocument,
+  map: (text: string) => string,
+): IntegrationDocument {
+  const { callback_parameters, delivery, previous_signing_secret, ...rest } = document
+  const { api_key, ...callback } = callback_parameters
+  const mapped: IntegrationDocument = {
+    ...rest,
+    callback_parameters: { ...callback, ...(api_key ? { api_key: map(api_key) } : {}) },
+  }
+  if (delivery) {
+    const { headers, signing_secret, ...others } = delivery
+    mapped.delivery = others
+    if (headers) {
+      const entries = Object.entries(headers).map(([name, value]) => [name, map(value)])
+      mapped.delivery.headers = Object.fromEntries(entries)
+    }
+    if (signing_secret) mapped.delivery.signing_secret = map(signing_secret)
+  }
+  if (previous_signing_secret) {
+    const { secret, valid_until } = previous_signing_secret
+    mapped.previous_signing_secret = { secret: map(secret), valid_until }
+  }
+  return mapped
+}

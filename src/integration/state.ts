@@ -1,0 +1,63 @@
+// The life of an integration as a table. `interrupted` is a running integration whose target fails
+// and is tried again; it is not written down as a status, it is what the cursor's attempts say.
+//
+//   absent --register--> running --interrupt--> interrupted --recover--> running
+//   running | interrupted --stop--> stopped --start--> running
+//   stopped --update--> stopped;  running | interrupted | stopped --rotate--> the same
+//   running --complete--> removed;  any --remove--> removed
+
+export type State = 'absent' | 'running' | 'interrupted' | 'stopped' | 'removed'
+export type Command =
+  | 'register'
+  | 'start'
+  | 'stop'
+  | 'update'
+  | 'rotate'
+  | 'interrupt'
+  | 'recover'
+  | 'complete'
+  | 'remove'
+
+/** What follows, and how the config log names it; `action` is missing where nothing is written. */
+export type Transition = { to: State; action?: string }
+
+const started = { to: 'running', action: 'integration_started' } as const
+const stopped = { to: 'stopped', action: 'integration_stopped' } as const
+const removed = { to: 'removed', action: 'integration_deleted' } as const
+const completed = { to: 'removed', action: 'integration_completed' } as const
+const rotated = (to: State) => ({ to, action: 'signing_secret_rotated' })
+
+const transitions: Record<State, Partial<Record<Command, Transition>>> = {
+  absent: { register: started },
+  running: {
+    start: { to: 'running' },
+    stop: stopped,
+    interrupt: { to: 'interrupted' },
+    recover: { to: 'running' },
+    rotate: rotated('running'),
+    complete: completed,
+    remove: removed,
+  },
+  interrupted: {
+    start: { to: 'interrupted' },
+    stop: stopped,
+    interrupt: { to: 'interrupted' },
+    recover: { to: 'running' },
+    rotate: rotated('interrupted'),
+    remove: removed,
+  },
+  stopped: {
+    start: started,
+    stop: { to: 'stopped' },
+    update: { to: 'stopped', action: 'integration_updated' },
+    rotate: rotated('stopped'),
+    remove: removed,
+  },
+  // A name that is free again.
+  removed: { register: started },
+}
+
+/** What a command does in a state; undefined where it is refused. */
+export function transition(state: State, command: Command): Transition | undefined {
+  return transitions[state][command]
+}

@@ -1,0 +1,78 @@
+// millrace keys, as a process against the service.
+
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Server } from '../../src/server.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
+import { startHere } from './callers.ts'
+
+const database = useDatabase()
+const program = path.resolve(import.meta.dirname, '../../src/main.ts')
+let service: Server
+beforeAll(async () => {
+  service = await startHere(database.url)
+})
+afterAll(() => service.stop())
+
+function millrace(
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  const env = { MILLRACE_URL: `${service.url}/`, MILLRACE_TOKEN: ADMIN_TOKEN, ...environment }
+  return new Promise((resolve) => {
+    const all = [program, 'keys', ...args]
+    execFile(process.execPath, all, { env: { PATH: '', ...env } }, (error, out, err) =>
+      resolve({ code: Number(error?.code ?? 0), out, err }),
+    )
+  })
+}
+
+describe('millrace keys', () => {
+  it('creates, lists and revokes', async () => {
+    const wish = ['--name', 'shop', '--tenant', 'dodici', '--scope', 'read', '--scope', 'publish']
+    const bounds = ['--team', 'a', '--service', 'b', '--event-name', 'order.*']
+    const created = await millrace(['create', ...wish, ...bounds])
+    expect(created).toMatchObject({ code: 0, err: expect.stringContaining('not shown again') })
+    const token = created.out.trim()
+    const [, id = ''] = token.split('_')
+    expect((await call(service.url + EVENTSTREAM, { token })).status).toBe(200)
+
+    const { out } = await millrace(['list', '--tenant', 'dodici'])
+    for (const part of [id, 'active', 'shop', 'read,publish', 'order.*'])
+      expect(out).toContain(part)
+    expect(out).not.toContain(token)
+    expect((await millrace(['list', '--tenant', 'other'])).out).toBe('')
+
+    expect(await millrace(['revoke', id])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('revoked'),
+    })
+    expect((await call(service.url + EVENTSTREAM, { token })).status).toBe(401)
+  })
+
+  it('says what is wrong: 2 for the command line, 1 for the service', async () => {
+    for (const wrong of [[], ['make'], ['create'], ['list', '--colour'], ['revoke']]) {
+      const { code, err } = await millrace(wrong)
+      expect([code, err]).toEqual([2, expect.stringContaining('millrace keys revoke <id>')])
+    }
+    const refused = ['create', '--name', 'x', '--scope', 'all', '--tenant', 'dodici']
+    expect(await millrace(refused)).toMatchObject({ code: 1, err: expect.stringContaining('400') })
+    expect(await millrace(['revoke', 'x'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('There is no API key'),
+    })
+    const nowhere = { MILLRACE_URL: 'http://127.0.0.1:1' }
+    expect(await millrace(['list'], nowhere)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('does not answer'),
+    })
+    const untold = { MILLRACE_TOKEN: '', MILLRACE_DATA_DIR: '/nowhere' }
+    expect(await millrace(['list'], untold)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('set MILLRACE_TOKEN'),
+    })
+    expect(await millrace(['list'], { MILLRACE_URL: 'shop' })).toMatchObject({ code: 2 })
+  })
+})

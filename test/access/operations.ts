@@ -1,0 +1,96 @@
+// Requests for the table of operations and tokens, made from the routes of a service: a route that
+// is added later is asked without a line here, as long as it describes its parameters.
+
+import { randomUUID } from 'node:crypto'
+import { request } from 'undici'
+import type { Route } from '../../src/http/route.ts'
+import type { TestDatabase } from '../helpers/database.ts'
+import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
+import { makeKey } from './callers.ts'
+
+/** Stands in all that the owner has, and in nothing that anybody sends. */
+export const MARKER = 'only-for-the-owner'
+export const OWNER = 'dodici'
+const REJECTED = '0197e000-0000-7000-8000-000000000001'
+
+export type Target = { integration_id: string; key_id: string; event_id: string }
+
+/** Gives the owner what the operations ask for, each with the marker. */
+export async function furnish(url: string, database: TestDatabase): Promise<Target> {
+  const integration = {
+    id: 'erp-1',
+    integration_type: 'permanent',
+    callback_parameters: { callback_url: `http://127.0.0.1:9/${MARKER}` },
+  }
+  const reply = await call(url + EVENTSTREAM, { body: JSON.stringify(integration) })
+  if (![200, 201, 409].includes(reply.status)) throw new Error(JSON.stringify(reply))
+  await database.pool.query(
+    `insert into rejected_event (
+       tenant, consumer, id, event_position, name, entity_id, idempotency_key, payload, status,
+       response
+     ) values ($1, 'erp-1', $2, 17, 'order.created', $3, 'key', $4, 400, $3)
+     on conflict do nothing`,
+    [OWNER, REJECTED, MARKER, JSON.stringify({ text: MARKER })],
+  )
+  const key = await makeKey(url, { name: MARKER, tenants: [OWNER] })
+  return { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED }
+}
+
+const bodies: Record<string, () => object> = {
+  registerIntegration: () => ({
+    id: `erp-${randomUUID()}`,
+    integration_type: 'permanent',
+    callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
+  }),
+  createApiKey: () => ({ name: 'made', scopes: ['read'] }),
+}
+
+export type Answer = { status: number; text: string }
+
+/** One request for a route; for the owner where `tenant` is not said to be another. */
+export async function ask(
+  url: string,
+  route: Route,
+  target: Target,
+  { token, tenant = OWNER }: { token: string | null; tenant?: string | null },
+): Promise<Answer> {
+  const { parameters = [], operationId } = route
+  const headers: Record<string, string> = {}
+  const query = new URLSearchParams()
+  const known: Record<string, string> = { event_name: 'order.created', ...target }
+  const fill = (name: string, example?: string) => known[name] ?? example ?? randomUUID()
+  for (const { in: place, name, required, example } of parameters) {
+    if (place === 'header' && required) headers[name] = example ?? 'x'
+    if (place === 'query' && required) query.set(name, fill(name, example))
+  }
+  delete headers['tenant']
+  if (headers['idempotency-key']) headers['idempotency-key'] = randomUUID()
+  const path = route.path.replace(/:(\w+)/g, (_, name) => {
+    return fill(name, parameters.find((parameter) => parameter.name === name)?.example)
+  })
+  const hasBody = route.method !== 'get' && route.body !== undefined
+  const answer = await request(`${url}${path}?${query}`, {
+    method: route.method.toUpperCase() as 'GET',
+    headers: {
+      ...headers,
+      ...(tenant === null ? {} : { tenant }),
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...(hasBody ? { body: JSON.stringify(bodies[operationId]?.() ?? {}) } : {}),
+  })
+  // A stream of events never ends: its first piece has to do.
+  const isStream = String(answer.headers['content-type']).startsWith('text/event-stream')
+  let text = ''
+  for await (const piece of answer.body) {
+    text += piece
+    if (isStream) break
+  }
+  return { status: answer.statusCode, text }
+}
+
+/** What the owner has, as the operator sees it. */
+export async function belongings(url: string): Promise<unknown[]> {
+  const paths = [EVENTSTREAM, '/api/v1/api-keys', `${EVENTSTREAM}/erp-1/rejected_events`]
+  const replies = await Promise.all(paths.map((path) => call(url + path, { token: ADMIN_TOKEN })))
+  return replies.map(({ status, body }) => [status, body])
+}

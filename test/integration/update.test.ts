@@ -1,0 +1,192 @@
+// Updates, delivery settings and signing secrets, on the running service.
+
+import { randomUUID } from 'node:crypto'
+import { Webhook } from 'standardwebhooks'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newSigningSecret } from '../../src/destination/sign.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { type Received, type Receiver, startReceiver } from '../helpers/receiver.ts'
+import {
+  call,
+  EVENTSTREAM,
+  publish,
+  register,
+  type Service,
+  startService,
+} from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+let service: Service
+let receiver: Receiver
+beforeAll(async () => {
+  receiver = await startReceiver()
+  service = await startService('start', { DATABASE_URL: database.url })
+})
+afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+
+const on = (id: string, action = '', method = 'GET') =>
+  call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method })
+const patch = (id: string, body: unknown, headers = {}) =>
+  call(`${service.url}${EVENTSTREAM}/${id}`, {
+    method: 'PATCH',
+    body: JSON.stringify(body),
+    headers,
+  })
+/** Publishes an event and gives what arrives of it. */
+async function deliver(): Promise<Received> {
+  const { body } = await publish(service.url, { key: randomUUID(), payload: '{"ü":1}' })
+  return until('it arrives', () => receiver.received.find((r) => r.position === body.position))
+}
+
+describe('an update', () => {
+  it('asks for a stop first, then changes targets and filters only', async () => {
+    const callback = { callback_url: receiver.url, api_key: 'first-key' }
+    await register(service.url, 'erp', '', { callback_parameters: callback })
+    const filter_conditions = { entity_filter: ['order'] }
+    expect(await patch('erp', { filter_conditions })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('stop the integration first') },
+    })
+    await on('erp', '/_stop', 'POST')
+    const updated = await patch('erp', { filter_conditions })
+    expect(updated).toMatchObject({ status: 200, body: { status: 'stopped', filter_conditions } })
+    await on('erp', '/_start', 'POST')
+    // The key, which nobody can read back, is still there.
+    expect((await deliver()).headers.authorization).toBe('Bearer first-key')
+    await on('erp', '/_stop', 'POST')
+    await patch('erp', { callback_parameters: { callback_url: `${receiver.url}x`, api_key: '' } })
+    await on('erp', '/_start', 'POST')
+    const received = await deliver()
+    expect(received.headers.authorization).toBeUndefined()
+    expect(received.url).toBe('/x')
+    await on('erp', '/_stop', 'POST')
+  })
+
+  const webhook = { callback_url: 'http://a.example' }
+  const s3_parameters = {
+    ...{ aws_access_key_id: 'a', aws_secret_access_key: 'b' },
+    ...{ aws_region: 'eu-west-1', bucket: 'c' },
+  }
+  it.each([
+    [{ id: 'other' }, 'id'],
+    [{ integration_type: 'temporary' }, 'integration_type'],
+    [{ starts_at: '2026-01-01T00:00:00Z' }, 'starts_at'],
+    [{ colour: 'blue' }, 'colour'],
+    [{ s3_parameters }, 's3_parameters'],
+    [{ s3_parameters, callback_parameters: webhook }, 's3_parameters'],
+    [{ callback_parameters: {} }, 'callback_parameters.callback_url'],
+    [{ callback_parameters: { callback_url: 'x' } }, 'callback_parameters.callback_url'],
+    [{ filter_conditions: { event_filter: ['order'] } }, 'filter_conditions.event_filter'],
+    [{ delivery: { max_in_flight: 0 } }, 'delivery.max_in_flight'],
+    [{ delivery: { max_in_flight: 101 } }, 'delivery.max_in_flight'],
+    [{ delivery: { timeout_ms: 99 } }, 'delivery.timeout_ms'],
+    [{ delivery: { signing_secret: 'secret' } }, 'delivery.signing_secret'],
+    [{ delivery: { headers: { 'webhook-id': 'x' } } }, 'delivery.headers.webhook-id'],
+    [{ delivery: { headers: { 'x-a': 'a\r\nb: c' } } }, 'delivery.headers'],
+    [{ delivery: { patience: 1 } }, 'delivery.patience'],
+  ])('refuses %j', async (body, field) => {
+    const before = (await on('erp')).body
+    expect(await patch('erp', body)).toMatchObject({
+      status: 400,
+      body: { error_code: 'invalid_request', message: expect.stringContaining(field) },
+    })
+    expect((await on('erp')).body).toEqual(before)
+  })
+
+  it('may name the version that it is meant for', async () => {
+    const { headers } = await on('erp')
+    const update = { filter_conditions: { entity_filter: ['return'] } }
+    expect(await patch('erp', update, { 'if-match': '"1"' })).toMatchObject({
+      status: 412,
+      body: { error_code: 'precondition_failed' },
+    })
+    const etag = String(headers['etag'])
+    expect(await patch('erp', update, { 'if-match': etag })).toMatchObject({ status: 200 })
+    expect((await on('erp')).headers['etag']).not.toBe(etag)
+  })
+})
+
+describe('delivery settings', () => {
+  const signing_secret = newSigningSecret()
+  const verify = (secret: string, { body, headers }: Received) =>
+    new Webhook(secret).verify(body.toString(), headers as Record<string, string>)
+
+  it('sign, send headers along, and are shown without their secrets', async () => {
+    const delivery = {
+      max_in_flight: 1,
+      timeout_ms: 5_000,
+      headers: { 'X-Shop': 'a-header-secret' },
+      signing_secret,
+    }
+    await register(service.url, 'signed', receiver.url, { delivery })
+    expect((await on('signed')).body['delivery']).toEqual({
+      max_in_flight: 1,
+      timeout_ms: 5_000,
+      headers: ['X-Shop'],
+      is_signed: true,
+    })
+    const received = await deliver()
+    expect(received.headers['x-shop']).toBe('a-header-secret')
+    expect(() => verify(signing_secret, received)).not.toThrow()
+    expect(() => verify(newSigningSecret(), received)).toThrow()
+    const { rows } = await database.pool.query('select document::text from config_log')
+    for (const secret of ['a-header-secret', signing_secret, 'first-key']) {
+      expect(JSON.stringify(rows)).not.toContain(secret)
+      expect(service.output()).not.toContain(secret)
+    }
+  })
+
+  it('rotate: for a while both secrets sign, then only the new one', async () => {
+    const rotate = (overlap_seconds: number) =>
+      call(`${service.url}${EVENTSTREAM}/signed/_rotate_signing_secret`, {
+        body: JSON.stringify({ overlap_seconds }),
+      })
+    const { status, body } = await rotate(3_600)
+    expect(status).toBe(200)
+    const second = String(body['signing_secret'])
+    const both = await until('the new secret signs', async () => {
+      const received = await deliver()
+      return String(received.headers['webhook-signature']).includes(' ') && received
+    })
+    expect(() => verify(signing_secret, both)).not.toThrow()
+    expect(() => verify(second, both)).not.toThrow()
+
+    const third = String((await rotate(0)).body['signing_secret'])
+    const one = await until('the newest secret signs alone', async () => {
+      const received = await deliver()
+      try {
+        verify(third, received)
+        return received
+      } catch {
+        return false
+      }
+    })
+    expect(() => verify(second, one)).toThrow()
+  })
+})
+
+describe('statistics', () => {
+  it('tell where an integration stands', async () => {
+    const stats = async () => (await on('signed', '/stats')).body
+    await deliver()
+    await until('nothing is behind', async () => (await stats())['lag_events'] === 0)
+    expect(await stats()).toMatchObject({
+      status: 'running',
+      lag_seconds: 0,
+      failures_in_a_row: 0,
+      next_retry_at: null,
+      replay: null,
+      last_delivery_at: expect.stringMatching(/Z$/),
+      latency_ms: { p50: expect.any(Number), p99: expect.any(Number) },
+    })
+    receiver.answer = (_, response) => response.writeHead(500).end()
+    await publish(service.url, { key: randomUUID(), payload: '{}' })
+    await until('it is interrupted', async () => (await stats())['status'] === 'interrupted')
+    const failing = await stats()
+    expect(failing['lag_events']).toBe(1)
+    expect(failing['failures_in_a_row']).toBeGreaterThan(0)
+    expect(failing['next_retry_at']).toEqual(expect.any(String))
+    expect((await on('signed')).body['status']).toBe('running')
+  })
+})

@@ -1,0 +1,130 @@
+// The database goes away under a running service, for seconds or for one connection: publishing and
+// delivery come back by themselves, and nothing that was acknowledged is lost.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useDatabase } from '../helpers/database.ts'
+import { everythingArrives, publishLoad } from '../helpers/load.ts'
+import { query } from '../helpers/postgres.ts'
+import { type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { call, publish, register, type Service, startService } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+
+const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
+const pidFile = path.join(dataDir, 'postgres/postmaster.pid')
+const postmaster = () => Number.parseInt(readFileSync(pidFile, 'utf8'), 10)
+const database = useDatabase()
+let service: Service
+let receiver: Receiver
+beforeAll(async () => {
+  receiver = await startReceiver()
+  service = await startService('start', { MILLRACE_DATA_DIR: dataDir })
+})
+afterAll(async () => {
+  expect(await service.kill('SIGTERM')).toBe(0)
+  await receiver.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const isReady = async () => (await call(`${service.url}/readyz`, { token: null })).status === 200
+const load = (prefix: string) =>
+  publishLoad(() => service.url, { events: 300, entities: 20, publishers: 8, prefix })
+
+/** Stops the embedded server the way `signal` does, waits until `down`, and starts it again. */
+async function restartPostgres(signal: NodeJS.Signals, down: () => Promise<unknown>) {
+  const pid = postmaster()
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+  process.kill(pid, signal)
+  await until('the server is gone', () => {
+    try {
+      return process.kill(pid, 0) && false
+    } catch {
+      return true
+    }
+  })
+  await down()
+  const root = ['--user', '--map-user=65534', '--map-group=65534', ...command]
+  const asRoot = process.getuid?.() === 0
+  const [file, ...args] = asRoot ? ['unshare', ...root] : (command as [string, ...string[]])
+  spawn(file as string, args, { detached: true, stdio: 'ignore' }).unref()
+}
+
+it.runIf(process.platform === 'linux')(
+  'survives restarts and crashes of the server',
+  async () => {
+    await register(service.url, 'erp', receiver.url)
+    const journal = await load('before')
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+      await restartPostgres(signal, async () => {
+        const reply = await publish(service.url, { key: `${signal}-down`, payload: '{}' })
+        expect(reply.status).toBe(503)
+        expect(await isReady()).toBe(false)
+      })
+      await until('it is ready again', isReady)
+      const more = await load(signal)
+      for (const [key, position] of more.stored) journal.stored.set(key, position)
+    }
+    const { rows } = await query(
+      `postgres://postgres@/postgres?host=${dataDir}/run`,
+      `select count(*)::integer from event`,
+    )
+    expect(rows[0].count).toBeGreaterThanOrEqual(journal.stored.size)
+    const arrived = () => new Set(receiver.received.map(({ position }) => position))
+    await until('everything has arrived', () =>
+      [...journal.stored.values()].every((position) => arrived().has(position)),
+    )
+    expect(service.process.exitCode).toBeNull()
+  },
+  120_000,
+)
+
+it('survives connections that are cut, and ends in time while the database is silent', async () => {
+  const target = new URL(database.url.replace(/^postgres:\/\/postgres@\//, 'postgres://x/'))
+  const host = target.searchParams.get('host')
+  const sockets = new Set<net.Socket>()
+  let isSilent = false
+  const proxy = net.createServer((client) => {
+    const server = host
+      ? net.connect(path.join(decodeURIComponent(host), '.s.PGSQL.5432'))
+      : net.connect(Number(target.port || 5432), target.hostname)
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk) => isSilent || to.write(chunk))
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const { port } = proxy.address() as net.AddressInfo
+  const name = target.pathname.slice(1)
+  const other = await startService('start', {
+    DATABASE_URL: `postgres://postgres@127.0.0.1:${port}/${name}`,
+    MILLRACE_SWEEP_MS: '100',
+    MILLRACE_LEASE_MS: '1000',
+  })
+  const own = await startReceiver()
+  await register(other.url, 'cut', own.url)
+  const publishing = publishLoad(() => other.url, { events: 2_000, entities: 50, publishers: 8 })
+  for (let cut = 1; cut <= 3; cut++) {
+    await until('some have arrived', () => own.received.length > cut * 300)
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  await everythingArrives(own, await publishing)
+  expect(other.process.exitCode).toBeNull()
+
+  isSilent = true
+  const began = performance.now()
+  await other.kill('SIGTERM')
+  expect(performance.now() - began).toBeLessThan(10_500)
+  for (const socket of sockets) socket.destroy()
+  proxy.close()
+  await own.close()
+}, 120_000)

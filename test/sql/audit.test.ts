@@ -1,0 +1,248 @@
+// The audits on the seeded days (seed.ts), asserted on what they must answer, to the microsecond.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readScripts } from '../../src/cli/script.ts'
+import { readCall, runCall } from '../../src/cli/sql.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { type Json, pick, rowsOf } from './rows.ts'
+import { at, positionAt, seed } from './seed.ts'
+
+const database = useDatabase()
+beforeAll(() => seed(database.pool))
+
+const DAY = ['tenant=dodici', 'from=2026-03-11', 'to=2026-03-12']
+const ask = (...args: string[]) => rowsOf(database.url, ...args)
+
+describe('audit/order-history', () => {
+  const history = (...more: string[]) =>
+    ask('audit/order-history', 'tenant=dodici', 'order_id=order-1', ...more)
+
+  it('has what is about the order and what names it, in order, and nothing else', async () => {
+    expect(pick(await history(), 'published_at', 'name', 'service', 'position')).toEqual([
+      [at('11T00:00:00'), 'order.created', 'shop', positionAt('11T00:00')],
+      [at('11T01:00:00'), 'order.shipped', 'shop', positionAt('11T01:00')],
+      [at('11T02:00:00'), 'invoice.created', 'shop', positionAt('11T02:00')],
+    ])
+  })
+  it('begins at exactly `since`', async () => {
+    expect(await history('since=2026-03-11T01:00:00Z')).toHaveLength(2)
+    expect(await history('since=2026-03-11T02:00:00.000001+01:00')).toHaveLength(1)
+  })
+  it('shows the payload to the byte', async () => {
+    const lines: string[] = []
+    const call = readCall(['audit/order-history', 'tenant=another', 'order_id=order-1', '--json'])
+    await runCall(database.url, call, (line) => lines.push(line))
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toContain('"payload":{"amount": 25.080}}')
+  })
+  it('reads the days since then through the primary key', async () => {
+    await database.pool.query(`
+      insert into event
+      select 'bulk', position_of('2026-03-12T06:00:00Z') + i, 'order.created', 'o', 'k' || i, 't',
+        's', '{}', 2, '{}'
+      from generate_series(1, 20000) as i;
+      analyze event`)
+    const args = ['tenant=dodici', 'order_id=order-1', 'since=2026-03-12']
+    const { script, values } = readCall(['audit/order-history', ...args])
+    const { text, names } = script.statements.at(-1) as { text: string; names: string[] }
+    const { rows } = await database.pool.query(
+      `explain (costs off) ${text}`,
+      names.map((name) => values.get(name)),
+    )
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    expect(plan).toMatch(/Index Scan using event_20260312_pkey/)
+    expect(plan).toMatch(/Index Cond: .*tenant = 'dodici'.*position" >= '?\d+.*position" < /)
+    expect(plan).not.toMatch(/event_2026031[01]|Subplans Removed/)
+  })
+})
+
+describe('audit/deliveries', () => {
+  it('shows each step with the configuration that was in force', async () => {
+    const rows = await ask('audit/deliveries', ...DAY, 'integration=erp')
+    const columns = ['settled_at', 'delivered', 'rejected', 'filtered_out', 'version']
+    expect(pick(rows, ...columns, 'configured_at', 'configured_by')).toEqual([
+      [at('11T00:00:01'), 2, 0, 0, 1, at('10T00:00:00'), 'anna'],
+      [at('11T03:00:01'), 1, 0, 2, 4, at('11T00:50:00'), 'anna'],
+      [at('11T04:00:01'), 0, 1, 0, 4, at('11T00:50:00'), 'anna'],
+      [at('11T05:00:01'), 0, 1, 0, 4, at('11T00:50:00'), 'anna'],
+      [at('11T07:00:01'), 1, 0, 0, 4, at('11T00:50:00'), 'anna'],
+    ])
+    expect(rows[0]).toMatchObject({
+      run: 'live',
+      target: 'http://erp/?"sealed:x"',
+      filter: { event_filter: ['order.created', 'order.shipped'] },
+      events_after: at('10T00:00:00'),
+      events_through: at('11T00:00:00'),
+    })
+  })
+  it('shows everybody, and replays as such', async () => {
+    expect(await ask('audit/deliveries', ...DAY)).toHaveLength(7)
+    const next = ['tenant=dodici', 'from=2026-03-12', 'to=2026-03-13']
+    const rows = await ask('audit/deliveries', ...next)
+    expect(pick(rows, 'integration', 'run')).toEqual([['erp', 'replay 7']])
+  })
+})
+
+describe('audit/undelivered and audit/proof-of-delivery', () => {
+  const hours = (rows: Json[]) =>
+    rows.map(({ published_at, state }) => `${String(published_at).slice(11, 13)} ${state}`)
+  const undelivered = (id: string) => ask('audit/undelivered', ...DAY, `integration=${id}`)
+  async function proof(id: string) {
+    const [row] = await ask('audit/proof-of-delivery', ...DAY, `integration=${id}`)
+    const { verdict, ...counts } = row as Json
+    return { verdict, counts: Object.values(counts) }
+  }
+
+  it('tells apart what a failing integration has not received', async () => {
+    const rows = await undelivered('erp')
+    expect(hours(rows)).toEqual([
+      '01 filtered out',
+      '02 filtered out',
+      '04 rejected and kept',
+      '05 rejected, not kept any more',
+      '06 being retried',
+      '08 behind a failing event',
+      '09 filtered out',
+      '10 behind a failing event',
+    ])
+    const failing =
+      `2 failures in a row, the last at 2026-03-11 06:00:03+00 of the event at ` +
+      `${positionAt('11T06:00')}: connection refused. Next try: 2026-03-11 06:00:06+00.`
+    expect(rows.map(({ why }) => why)).toMatchObject({
+      0: 'The filter of version 4 does not take it.',
+      2: 'Answered 400 at 2026-03-11 04:00:01+00: No such shop',
+      4: failing,
+      5: failing,
+    })
+    // published, outside, filtered, passed, delivered, rejected, pending, given up
+    expect(await proof('erp')).toEqual({
+      counts: [11, 0, 3, 8, 3, 2, 3, 0],
+      verdict: 'Not proved: of 8 events 3 were delivered; audit/undelivered says why.',
+    })
+  })
+
+  it.each([
+    [
+      'old',
+      ['before its start', 3, 'removed before it was sent', 1, 'after its removal', 6],
+      [11, 9, 0, 2, 1, 0, 0, 1],
+    ],
+    ['late', ['stopped', 11], [11, 0, 0, 11, 0, 0, 11, 0]],
+    ['temp', ['before its start', 1, 'after its end', 7], [11, 8, 0, 3, 3, 0, 0, 0]],
+    [
+      'fresh',
+      ['before its start', 6, 'being sent', 1, 'not read yet', 4],
+      [11, 6, 0, 5, 0, 0, 5, 0],
+    ],
+    ['jumped', ['passed over', 5, 'not read yet', 6], [11, 0, 0, 11, 0, 0, 6, 5]],
+    ['nobody', ['never registered', 11], [11, 11, 0, 0, 0, 0, 0, 0]],
+  ])('knows of %s', async (id, states, counts) => {
+    const rows = await undelivered(id)
+    const seen = new Map<unknown, number>()
+    for (const { state } of rows) seen.set(state, (seen.get(state) ?? 0) + 1)
+    expect([...seen].flat()).toEqual(states)
+    for (const { why } of rows) expect(why).toMatch(/\.$|: .+$/)
+    expect((await proof(id)).counts).toEqual(counts)
+  })
+
+  it('says in words who was stopped and removed, by whom and why', async () => {
+    const [first] = await undelivered('late')
+    expect(first?.['why']).toBe('Stopped at 2026-03-11 00:59:00+00 by millrace: Gone.')
+    const last = (await undelivered('old')).at(-1)
+    expect(last?.['why']).toBe('Removed at 2026-03-11 04:30:00+00 by ben: Not needed.')
+  })
+
+  it('proves a period, and nothing that it cannot know', async () => {
+    const verdict = async (from: string, to: string) => {
+      const period = ['tenant=dodici', `from=${from}`, `to=${to}`]
+      return (await ask('audit/proof-of-delivery', ...period, 'integration=erp'))[0]?.['verdict']
+    }
+    expect((await proof('temp')).verdict).toBe(
+      'Proved: all 3 events that pass its filter were delivered; 8 lie outside its time.',
+    )
+    expect(await verdict('2026-03-10', '2026-03-11T04:00Z')).toMatch(/^Proved: all 3 events/)
+    expect(await verdict('2026-03-10', '2026-03-11T04:00:00.000001Z')).toMatch(/^Not proved: of 4/)
+    expect(await verdict('2026-03-09', '2026-03-11')).toMatch(/before 2026-03-10 are past the ret/)
+    expect(await verdict('2026-03-12', '2026-03-11')).toMatch(/the period is empty/)
+    expect(await verdict('2026-03-12T05:00Z', '2026-03-12T06:00Z')).toMatch(/^Nothing was publ/)
+    expect((await proof('nobody')).verdict).toBe('Not proved: there never was such an integration.')
+  })
+
+  it('counts what was sent again by hand, or by a replay, as delivered', async () => {
+    await database.pool.query(
+      `insert into attempt values
+         ('dodici', $1, 'erp', 0, $2, 1, 'delivered', 200, 'Sent again and taken', null)`,
+      [positionAt('11T11:00'), positionAt('11T05:00')],
+    )
+    await database.pool.query(
+      `insert into receipt values ('dodici', $1, 'erp', 8, 4, $2, $3, 1, 0, 0, '{}')`,
+      [positionAt('11T11:00'), positionAt('11T03:30'), positionAt('11T04:00')],
+    )
+    const rows = await undelivered('erp')
+    await database.pool.query(`
+      delete from attempt where outcome = 'delivered';
+      delete from receipt where run = 8`)
+    expect(hours(rows).some((row) => row.includes('rejected'))).toBe(false)
+    expect(rows).toHaveLength(6)
+  })
+
+  it('is one text in both files', () => {
+    const shared = readScripts()
+      .filter(({ name }) => /undelivered|proof/.test(name))
+      .map(
+        ({ statements }) =>
+          /with configuration[\s\S]*?\n\)(?=,?\n(select|counted))/.exec(
+            statements.at(-1)?.text as string,
+          )?.[0],
+      )
+    expect(shared[0]?.length).toBeGreaterThan(4_000)
+    expect(shared[0]).toBe(shared[1])
+  })
+})
+
+describe('audit/configuration-as-of', () => {
+  const asOf = (moment: string) => ask('audit/configuration-as-of', 'tenant=dodici', `at=${moment}`)
+
+  it('is what it was at that very microsecond', async () => {
+    const before = await asOf('2026-03-11T00:29:59.999999Z')
+    const after = await asOf('2026-03-11T00:30:00Z')
+    expect(pick(before, 'id', 'status', 'version')).toEqual([
+      ['erp', 'running', 1],
+      ['jumped', 'running', 1],
+      ['late', 'running', 1],
+    ])
+    expect(pick(after, 'id', 'status', 'version')[0]).toEqual(['erp', 'stopped', 2])
+    expect(pick(await asOf('2026-03-09T12:00Z'), 'id')).toEqual([])
+  })
+  it('shows the last change, not a note, and no secret', async () => {
+    const [erp] = await asOf('2026-03-11T00:56Z')
+    expect(erp).toMatchObject({ changed_at: at('11T00:50:00'), reason: 'Started.', version: 4 })
+    expect(erp?.['document']).toEqual({
+      integration_type: 'permanent',
+      callback_parameters: { api_key: '***', callback_url: 'http://erp/?"sealed:x"' },
+      delivery: { headers: { 'x-key': '***' }, signing_secret: '***' },
+      filter_conditions: { event_filter: ['order.created'] },
+    })
+  })
+})
+
+describe('audit/changes', () => {
+  it('shows who, when, before and after, and no secret', async () => {
+    const rows = await ask('audit/changes', ...DAY, 'integration=erp')
+    expect(pick(rows, 'changed_at', 'actor', 'action', 'version', 'status')).toEqual([
+      [at('11T00:30:00'), 'ben', 'integration_stopped', 2, 'stopped'],
+      [at('11T00:40:00'), 'anna', 'integration_updated', 3, 'stopped'],
+      [at('11T00:50:00'), 'anna', 'integration_started', 4, 'running'],
+    ])
+    expect(rows[1]).toMatchObject({
+      before: { filter_conditions: { event_filter: ['order.created', 'order.shipped'] } },
+      after: { filter_conditions: { event_filter: ['order.created'] } },
+    })
+    expect(JSON.stringify(rows)).not.toContain('sealed:1')
+  })
+  it('has nothing before a registration and nothing after a removal', async () => {
+    const rows = await ask('audit/changes', ...DAY, 'integration=old')
+    expect(rows).toMatchObject([{ before: null }, { after: null }])
+    expect(await ask('audit/changes', ...DAY)).toHaveLength(10)
+  })
+})
