@@ -1,0 +1,117 @@
+// Everything that is secret is used once, with failures and at the most talkative log level; then the
+// whole database and all output are searched for it.
+
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { newSigningSecret } from '../../src/destination/sign.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { startReceiver, status } from '../helpers/receiver.ts'
+import { ADMIN_TOKEN, call, EVENTSTREAM, publish, startService } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`
+
+/** Every row of every table, as text. */
+async function dump(): Promise<string> {
+  const { rows } = await database.pool.query(`
+    select format('select to_jsonb(t)::text as row from %I.%I as t', schemaname, tablename) as query
+    from pg_tables
+    where schemaname in ('public', 'graphile_worker')`)
+  const texts: string[] = []
+  for (const { query } of rows) {
+    for (const { row } of (await database.pool.query(query)).rows) texts.push(row)
+  }
+  return texts.join('\n')
+}
+
+it('no secret is in clear in the database or in any output', async () => {
+  const secrets = {
+    apiKey: secret('api-key'),
+    newApiKey: secret('new-api-key'),
+    header: secret('header'),
+    signing: newSigningSecret(),
+    jwtSecret: secret('jwt-secret'),
+    secretKey: randomBytes(32).toString('hex'),
+    admin: ADMIN_TOKEN,
+  }
+  const receiver = await startReceiver(status(400, {}, 'no'))
+  const service = await startService('start', {
+    DATABASE_URL: database.url,
+    MILLRACE_LOG_LEVEL: 'debug',
+    MILLRACE_JWT_SECRET: secrets.jwtSecret,
+    MILLRACE_SECRET_KEY: secrets.secretKey,
+    MILLRACE_RETRY_BASE_MS: '1',
+  })
+  const on = (action: string, method: string, body?: unknown) =>
+    call(`${service.url}${EVENTSTREAM}/erp${action}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  const integration = {
+    id: 'erp',
+    integration_type: 'permanent',
+    callback_parameters: { callback_url: receiver.url, api_key: secrets.apiKey },
+    delivery: { headers: { 'x-key': secrets.header }, signing_secret: secrets.signing },
+  }
+  const answers: string[] = []
+  const remember = async (reply: Promise<{ body: unknown }>) => {
+    answers.push(JSON.stringify((await reply).body))
+  }
+  await remember(call(service.url + EVENTSTREAM, { body: JSON.stringify(integration) }))
+  // A fault beside a secret: the message must not quote it.
+  const faulty = { ...integration, id: 'ERP' }
+  await remember(call(service.url + EVENTSTREAM, { body: JSON.stringify(faulty) }))
+
+  const created = await call(`${service.url}/api/v1/api-keys`, {
+    body: JSON.stringify({ name: 'k', tenants: ['dodici'], scopes: ['configure'] }),
+  })
+  expect(created.status).toBe(201)
+  const key = String(created.body['token'])
+  const form = `grant_type=client_credentials&client_id=${key.split('_')[1]}&client_secret=${key}`
+  const granted = await call(`${service.url}/oauth2/token`, {
+    token: null,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form,
+  })
+  expect(granted.status).toBe(200)
+  const jwt = String(granted.body['access_token'])
+  const claims = { tenant: 'dodici', scope: 'read', exp: Math.floor(Date.now() / 1000) + 60 }
+  const head = Buffer.from('{"alg":"HS256"}').toString('base64url')
+  const text = `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
+  const ownJwt = `${text}.${createHmac('sha256', secrets.jwtSecret).update(text).digest('base64url')}`
+  for (const token of [key, jwt, ownJwt]) {
+    const reply = call(service.url + EVENTSTREAM, { token })
+    expect((await reply).status).toBe(200)
+    await remember(reply)
+  }
+  for (const token of [`${key}x`, `${ownJwt}x`]) {
+    expect((await call(service.url + EVENTSTREAM, { token })).status).toBe(401)
+  }
+
+  await publish(service.url, { key: randomUUID(), payload: '{}' })
+  await until('one is rejected', async () => {
+    const { body } = await on('/rejected_events', 'GET')
+    return (body['rejected_events'] as unknown[]).length > 0
+  })
+  receiver.answer = (_, response) => response.socket?.resetAndDestroy()
+  await publish(service.url, { key: randomUUID(), payload: '{}' })
+  await until('it is stopped', async () => (await on('', 'GET')).body['status'] === 'stopped')
+  const callback_parameters = { callback_url: receiver.url, api_key: secrets.newApiKey }
+  await remember(on('', 'PATCH', { callback_parameters }))
+  const rotated = await on('/_rotate_signing_secret', 'POST', {})
+  for (const path of ['', '/logs', '/stats', '/rejected_events']) await remember(on(path, 'GET'))
+  await remember(on('/_start', 'POST'))
+  await service.kill('SIGTERM')
+  await receiver.close()
+
+  const all = { ...secrets, key, jwt, ownJwt, rotated: String(rotated.body['signing_secret']) }
+  const places = { database: await dump(), output: service.output(), answers: answers.join('\n') }
+  expect(places.database).toContain('sealed:1:')
+  expect(places.output).toContain('attempt failed')
+  for (const [place, text] of Object.entries(places)) {
+    for (const [name, value] of Object.entries(all)) {
+      expect(text.includes(value), `${name} in the ${place}`).toBe(false)
+    }
+  }
+}, 60_000)
