@@ -105,6 +105,7 @@ as $$
 #variable_conflict use_column
 declare
   first_free bigint;
+  key_hashes bytea[];
   known_positions bigint[];
   known_payloads text[];
 begin
@@ -117,37 +118,45 @@ begin
   first_free := next_position();
 
   select
+    array_agg(incoming.key_hash order by incoming.ordinal),
     array_agg(known.position order by incoming.ordinal),
     array_agg(known.payload order by incoming.ordinal)
-  into known_positions, known_payloads
-  from unnest(tenants, names, idempotency_keys) with ordinality
-    as incoming (tenant, name, idempotency_key, ordinal)
+  into key_hashes, known_positions, known_payloads
+  from (
+    select batch.tenant, event_key_hash(batch.name, batch.idempotency_key) as key_hash, batch.ordinal
+    from unnest(tenants, names, idempotency_keys) with ordinality
+      as batch (tenant, name, idempotency_key, ordinal)
+    offset 0 -- hashed once, here
+  ) as incoming
   left join lateral (
-    select event.position, event.payload::text as payload
+    select latest.position, original.payload
     from (
       select event_key.position
       from event_key
-      where event_key.tenant = incoming.tenant
-        and event_key.key_hash = event_key_hash(incoming.name, incoming.idempotency_key)
+      where event_key.tenant = incoming.tenant and event_key.key_hash = incoming.key_hash
       order by event_key.position desc
       limit 1
     ) as latest
     -- A key that outlived its event (key partitions are longer) is past the retention and free
-    -- again.
-    join event on event.tenant = incoming.tenant and event.position = latest.position
+    -- again. The limit keeps this a probe of the primary key: as a plain join, the plan that is made
+    -- on an empty table reads the tenant's whole log to find one row.
+    cross join lateral (
+      select event.payload::text as payload
+      from event
+      where event.tenant = incoming.tenant and event.position = latest.position
+      limit 1
+    ) as original
   ) as known on true;
 
   return query
   with incoming as (
-    select
-      batch.*,
-      event_key_hash(batch.name, batch.idempotency_key) as key_hash
+    select *
     from unnest(
       tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-      known_positions, known_payloads
+      key_hashes, known_positions, known_payloads
     ) with ordinality as batch (
       tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
-      known_position, known_payload, ordinal
+      key_hash, known_position, known_payload, ordinal
     )
   ),
   -- The same key twice in one batch: the first one is the event, the others are its duplicates.

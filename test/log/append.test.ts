@@ -1,6 +1,8 @@
 // Appending: order, idempotency, what the table refuses, and a clock that is wrong.
 
+import pg from 'pg'
 import { describe, expect, it } from 'vitest'
+import { typeParsers } from '../../src/db/pool.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
@@ -58,6 +60,30 @@ describe('append', () => {
       { ...event, name: 'order.opened' },
     )
     expect(results.every(({ outcome }) => outcome === 'appended')).toBe(true)
+  })
+
+  it('finds a known key by probing, however many events the tenant has', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, types: typeParsers })
+    // Rows of the log that index scans have fetched, as the one connection of the pool counts them.
+    const fetched = async () => {
+      await pool.query('select pg_stat_force_next_flush()')
+      const { rows } = await pool.query(`
+        select sum(idx_tup_fetch) as rows from pg_stat_user_tables where relname like 'event\\_2%'`)
+      return Number(rows[0].rows)
+    }
+    const events = Array.from({ length: 500 }, (_, i) => anEvent({ idempotencyKey: `probe-${i}` }))
+    for (let batch = 0; batch < 6; batch++) {
+      const fresh = events.map((event) => ({ ...event, name: `probe.n${batch}` }))
+      await appendEvents(pool, fresh)
+    }
+    const before = await fetched()
+    const known = events.slice(0, 20).map((event) => ({ ...event, name: 'probe.n0' }))
+    const results = await appendEvents(pool, known)
+    expect(results.every(({ outcome }) => outcome === 'duplicate')).toBe(true)
+    const rows = (await fetched()) - before
+    expect(rows).toBeGreaterThan(0)
+    expect(rows).toBeLessThanOrEqual(20)
+    await pool.end()
   })
 
   it('stores the payload byte for byte', async () => {
