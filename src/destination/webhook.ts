@@ -60,13 +60,17 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
       if (forbidden) {
         return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
       }
+      // Not AbortSignal.timeout: its timers live on after the answer, a hundred thousand of them in a
+      // replay, and every collection of garbage looks at each.
+      const patience = new AbortController()
+      const timer = setTimeout(() => patience.abort(new TimeOut()), options.timeoutMs)
       try {
         const body = bodyOf(event)
         const answer = await agent.request({
           ...target,
           headers: { ...fixed, ...headersOf(event, body, keys) },
           body,
-          signal: AbortSignal.timeout(options.timeoutMs),
+          signal: patience.signal,
           headersTimeout: options.timeoutMs,
           bodyTimeout: options.timeoutMs,
         })
@@ -79,10 +83,14 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
         return judge(answer, reason, readable(text).slice(0, options.responseKept))
       } catch (error) {
         return { kind: 'unavailable', reason: failed(describe(error, options.timeoutMs)) }
+      } finally {
+        clearTimeout(timer)
       }
     },
   }
 }
+
+class TimeOut extends Error {}
 
 /** The body of a webhook: the payload stands in it byte for byte as it was published. */
 export function bodyOf(event: OutgoingEvent): string {
@@ -166,7 +174,7 @@ async function readBounded(
 
 function describe(error: unknown, timeoutMs: number): string {
   const { name, code, message } = error as NodeJS.ErrnoException
-  if (name === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT') {
+  if (error instanceof TimeOut || code === 'UND_ERR_HEADERS_TIMEOUT') {
     return `no complete answer within ${timeoutMs} ms`
   }
   return message || code || name
