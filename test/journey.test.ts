@@ -155,10 +155,20 @@ describe('a target that fails', () => {
     await control('/_start')
     await until('it is stopped again', async () => (await statusOf()) === 'stopped')
     expect(await kept()).toBe(30)
+
+    const { body } = await control('/rejected_events', 'GET')
+    const [newest] = body['rejected_events'] as { id: string }[]
+    await control(`/rejected_events/${newest?.id}`, 'DELETE')
+    await control('/_start')
+    await until('there was room for one more', async () => (await kept()) === 30)
+    await until('it is stopped for the third time', async () => (await statusOf()) === 'stopped')
+
     receiver.answer = ok
     receiver.received.length = 0
+    const next = await send('{"i":31}')
+    await control('/rejected_events', 'DELETE')
     await control('/_start')
-    await until('the one that found no room arrives', () => receiver.received.length > 0)
+    await arrival(next)
     expect(receiver.received).toHaveLength(1)
   })
 })

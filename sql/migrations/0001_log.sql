@@ -123,7 +123,10 @@ begin
     array_agg(known.payload order by incoming.ordinal)
   into key_hashes, known_positions, known_payloads
   from (
-    select batch.tenant, event_key_hash(batch.name, batch.idempotency_key) as key_hash, batch.ordinal
+    select
+      batch.tenant,
+      batch.ordinal,
+      event_key_hash(batch.name, batch.idempotency_key) as key_hash
     from unnest(tenants, names, idempotency_keys) with ordinality
       as batch (tenant, name, idempotency_key, ordinal)
     offset 0 -- hashed once, here
@@ -138,8 +141,8 @@ begin
       limit 1
     ) as latest
     -- A key that outlived its event (key partitions are longer) is past the retention and free
-    -- again. The limit keeps this a probe of the primary key: as a plain join, the plan that is made
-    -- on an empty table reads the tenant's whole log to find one row.
+    -- again. The limit keeps this a probe of the primary key: as a plain join, the plan that is
+    -- made on an empty table reads the tenant's whole log to find one row.
     cross join lateral (
       select event.payload::text as payload
       from event

@@ -60,8 +60,8 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
       if (forbidden) {
         return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
       }
-      // Not AbortSignal.timeout: its timers live on after the answer, a hundred thousand of them in a
-      // replay, and every collection of garbage looks at each.
+      // Not AbortSignal.timeout: its timers live on after the answer, a hundred thousand of them in
+      // a replay, and every collection of garbage looks at each.
       const patience = new AbortController()
       const timer = setTimeout(() => patience.abort(new TimeOut()), options.timeoutMs)
       try {

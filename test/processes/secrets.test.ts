@@ -1,5 +1,5 @@
-// Everything that is secret is used once, with failures and at the most talkative log level; then the
-// whole database and all output are searched for it.
+// Everything that is secret is used once, with failures and at the most talkative log level; then
+// the whole database and all output are searched for it.
 
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
