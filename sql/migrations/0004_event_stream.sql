@@ -11,9 +11,8 @@ alter table attempt add constraint outcome_is_known
 -- The newest failures of an integration are what its log shows.
 create index attempt_by_time on attempt (tenant, consumer, position);
 
-drop function register_integration(text, text, jsonb, text, text, bigint, integer);
-drop function set_integration_status(text, text, text, text, text, text);
-drop function remove_integration(text, text, text, text, text);
+-- Changes of configuration. Each takes the next position, writes the log and the projection in one
+-- call, so that they agree and the lane is held for no round trip.
 
 -- 'registered', or 'taken' (the id) or 'full' (max_count reached): then nothing is changed.
 -- The integration receives the events in (starts_after, stop_position]; null: from its own

@@ -26,13 +26,12 @@ export default async function setUp(project: TestProject) {
   const serverUrl = given ?? (embedded?.url as string)
   const template = `millrace_template_${process.pid}`
 
-  await query(serverUrl, `create database ${template}`)
-  const url = databaseUrl(serverUrl, template)
-  await migrate(url, createLogger('silent'))
-  const pool = new pg.Pool({ connectionString: url })
-  await createPartitions(pool)
-  await pool.end()
-
+  try {
+    await makeTemplate(serverUrl, template)
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
   project.provide('serverUrl', serverUrl)
   project.provide('template', template)
   return async () => {
@@ -40,6 +39,15 @@ export default async function setUp(project: TestProject) {
     await embedded?.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
+}
+
+async function makeTemplate(serverUrl: string, template: string): Promise<void> {
+  await query(serverUrl, `create database ${template}`)
+  const url = databaseUrl(serverUrl, template)
+  await migrate(url, createLogger('silent'))
+  const pool = new pg.Pool({ connectionString: url })
+  await createPartitions(pool)
+  await pool.end()
 }
 
 /** The URL of another database on the same server. */

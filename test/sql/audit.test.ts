@@ -1,7 +1,6 @@
 // The audits on the seeded days (seed.ts), asserted on what they must answer, to the microsecond.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import { readScripts } from '../../src/cli/script.ts'
 import { readCall, runCall } from '../../src/cli/sql.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { type Json, pick, rowsOf } from './rows.ts'
@@ -184,19 +183,6 @@ describe('audit/undelivered and audit/proof-of-delivery', () => {
       delete from receipt where run = 8`)
     expect(hours(rows).some((row) => row.includes('rejected'))).toBe(false)
     expect(rows).toHaveLength(6)
-  })
-
-  it('is one text in both files', () => {
-    const shared = readScripts()
-      .filter(({ name }) => /undelivered|proof/.test(name))
-      .map(
-        ({ statements }) =>
-          /with configuration[\s\S]*?\n\)(?=,?\n(select|counted))/.exec(
-            statements.at(-1)?.text as string,
-          )?.[0],
-      )
-    expect(shared[0]?.length).toBeGreaterThan(4_000)
-    expect(shared[0]).toBe(shared[1])
   })
 })
 
