@@ -21,6 +21,7 @@ import { type PageRow, readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
+import { createDeadline, type Moment, now } from './deadline.ts'
 import { type Closing, type LetGoServices, letGo, type RunResult, rankOf } from './let-go.ts'
 import { createProgress } from './progress.ts'
 import { keepRejected } from './rejected.ts'
@@ -64,7 +65,7 @@ export async function advance(
   job: AdvanceJob,
   options: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
-  const asked = Date.now()
+  const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
   if (!leased) return { kind: 'busy' }
   return runLease(services, leased, asked, options)
@@ -73,7 +74,7 @@ export async function advance(
 async function runLease(
   services: RunServices,
   leased: Leased,
-  asked: number,
+  asked: Moment,
   { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
@@ -92,8 +93,7 @@ async function runLease(
   // Slow start: one in flight until the target has taken one, then twice as many each time. A dead
   // target sees one event.
   let inFlightLimit = 1
-  // By the wall clock, which goes on while a machine is suspended.
-  let deadline = asked + leaseMs * SAFE_PART
+  const deadline = createDeadline(asked, leaseMs * SAFE_PART)
   let mayHaveMore = true
   let reading = false
   let stepping = false
@@ -150,9 +150,9 @@ async function runLease(
   }
 
   function isOver(isEmpty: boolean): boolean {
-    const now = performance.now()
-    if (isEmpty) return isCrowded() || now - lastBusy > SLICE_MS
-    return isCrowded() && now - started > SLICE_MS
+    const time = performance.now()
+    if (isEmpty) return isCrowded() || time - lastBusy > SLICE_MS
+    return isCrowded() && time - started > SLICE_MS
   }
 
   function read(): void {
@@ -186,13 +186,10 @@ async function runLease(
     send()
   }
 
-  function send(): void {
+  function send() {
     while (!closing && window.inFlight < inFlightLimit) {
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
-      if (Date.now() > deadline) {
-        close({ why: 'expired' })
-        return
-      }
+      if (deadline.isOver()) return close({ why: 'expired' })
       const event = window.next()
       if (!event) return
       const outgoing = { ...event, tenant, publishedAt: timeOf(event.position) }
@@ -270,19 +267,19 @@ async function runLease(
   function step(): void {
     // Goes on while what is in flight finishes: the lease must not end before that.
     if (stepping || closing?.why === 'lost') return
-    const now = performance.now()
-    const isDue = progress.count() > 0 && now - lastStep >= STEP_MS
-    const isRenewal = now - lastStep >= leaseMs / 4
+    const time = performance.now()
+    const isDue = progress.count() > 0 && time - lastStep >= STEP_MS
+    const isRenewal = time - lastStep >= leaseMs / 4
     if (!isDue && !isRenewal && progress.count() < STEP_EVENTS) return
     stepping = true
-    lastStep = now
+    lastStep = time
     const next = stepOf(attempts)
-    const asked = Date.now()
+    const asked = now()
     moveCursor(db, lease, next, leaseMs)
       .then((outcome) => {
         progress.written(next)
         if (outcome === 'lost') close({ why: 'lost' })
-        else deadline = asked + leaseMs * SAFE_PART
+        else deadline.extend(asked)
         if (outcome === 'stopped') close({ why: 'halted' })
       }, broken)
       .finally(() => {
