@@ -4,6 +4,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { registerIntegration } from '../../src/integration/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
+import { createPublisher } from '../../src/log/batch.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { retirePartitions } from '../../src/maintenance/retention.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -58,9 +59,11 @@ describe('retirePartitions', () => {
   })
 
   it('drops the days before the retention, tells what was lost, and blocks nobody', async () => {
-    const publishing = Promise.all(
-      Array.from({ length: 20 }, () => appendEvents(database.pool, [anEvent()])),
-    )
+    const publisher = createPublisher({
+      append: (events) => appendEvents(database.pool, events),
+      onAppended: () => {},
+    })
+    const publishing = Promise.all(Array.from({ length: 20 }, () => publisher.publish(anEvent())))
     const [first, second] = await Promise.all([
       retirePartitions(database.pool, 30),
       retirePartitions(database.pool, 30),
