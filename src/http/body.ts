@@ -16,10 +16,15 @@ const DRAIN_FACTOR = 16
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size <= limit) chunks.push(chunk)
-    if (size > limit * DRAIN_FACTOR) break
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size <= limit) chunks.push(chunk)
+      if (size > limit * DRAIN_FACTOR) break
+    }
+  } catch (error) {
+    // The client has gone: nobody reads the answer, and it is no fault of ours to log.
+    throw invalid([fault('body', 'incomplete', 'ended before its end')], error)
   }
   if (size <= limit) return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
   const details = [fault('body', 'too_large', `is larger than ${limit} bytes`)]

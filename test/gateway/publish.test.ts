@@ -2,6 +2,7 @@
 // stored by it.
 
 import { randomUUID } from 'node:crypto'
+import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useDatabase } from '../helpers/database.ts'
 import { call, publish, type Service, startService } from '../helpers/service.ts'
@@ -140,6 +141,21 @@ describe('a bad request', () => {
     } as RequestInit)
     expect(chunked.status).toBe(413)
     expect(await stored()).toBe(before)
+  })
+
+  it('breaks off in the middle: nothing is stored, and nothing is logged as a fault', async () => {
+    const before = await stored()
+    const { port, hostname } = new URL(service.url)
+    const socket = net.connect(Number(port), hostname)
+    const head = ['POST /events/order.created HTTP/1.1', 'host: a', 'content-length: 1000']
+    const token = 'authorization: Bearer an-admin-token-for-tests'
+    await new Promise<void>((resolve) => {
+      socket.write([...head, token, '', '{"half":'].join('\r\n'), () => resolve())
+    })
+    socket.destroy()
+    expect((await publish(service.url, { key: randomUUID(), payload: '{}' })).status).toBe(201)
+    expect(await stored()).toBe(before + 1)
+    expect(service.output()).not.toMatch(/"level":50/)
   })
 
   it('is nested deeper than Postgres can follow', async () => {
