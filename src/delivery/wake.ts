@@ -54,7 +54,7 @@ const wake = (condition: string) => `
     (select count(*)::integer from queued) as queued`
 
 /** $1: tenants that have new events. */
-export const wakeTenants = wake('cursor.tenant = any($1::text[])')
+const wakeTenants = wake('cursor.tenant = any($1::text[])')
 
 const IS_BEHIND = `(
   cursor.unresolved <> '{}'

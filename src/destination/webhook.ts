@@ -93,7 +93,7 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
 class TimeOut extends Error {}
 
 /** The body of a webhook: the payload stands in it byte for byte as it was published. */
-export function bodyOf(event: OutgoingEvent): string {
+function bodyOf(event: OutgoingEvent): string {
   return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
 }
 

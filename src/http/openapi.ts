@@ -24,7 +24,7 @@ export function openApiRoute(routes: Route[]): Route {
 }
 
 /** The document as a value. */
-export function openApiDocument(routes: Route[]): object {
+function openApiDocument(routes: Route[]): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}')

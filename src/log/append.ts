@@ -10,7 +10,7 @@ import type pg from 'pg'
 import { binaryTextArray } from '../db/binary-array.ts'
 import type { Appended, NewEvent } from './event.ts'
 
-export const appendStatement = {
+const appendStatement = {
   name: 'append_events',
   text: `select outcome, position from append_events(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]
