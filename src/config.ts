@@ -54,6 +54,8 @@ const Environment = Type.Object({
   MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
   /** How long events are kept, in days. */
   MILLRACE_RETENTION_DAYS: Type.Number({ default: 30, exclusiveMinimum: 0, maximum: 3_650 }),
+  /** Events a second that the replays of a worker send, all together: live events must not wait. */
+  MILLRACE_REPLAY_RATE: whole(2_500, 1, 1_000_000),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',

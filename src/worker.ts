@@ -9,6 +9,7 @@ import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
 import { advance, type Run, type RunServices } from './delivery/advance.ts'
 import { createDestinations } from './delivery/destinations.ts'
+import { createPace } from './delivery/pace.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createAgent } from './destination/webhook.ts'
 import { changeIntegration } from './integration/change.ts'
@@ -148,6 +149,7 @@ function runServices(
       // Its other runs, if it has any, on whatever worker.
       waker.halt(job.tenant, job.consumer)
     },
+    replayPace: createPace(config.MILLRACE_REPLAY_RATE),
     leaseMs: config.MILLRACE_LEASE_MS,
     retryBaseMs: config.MILLRACE_RETRY_BASE_MS,
     logger: parts.logger,

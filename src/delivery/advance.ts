@@ -23,6 +23,7 @@ import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Moment, now } from './deadline.ts'
 import { type Closing, type LetGoServices, letGo, type RunResult, rankOf } from './let-go.ts'
+import { type Pace, paced } from './pace.ts'
 import { createProgress } from './progress.ts'
 import { keepRejected } from './rejected.ts'
 import { createWindow } from './window.ts'
@@ -42,6 +43,8 @@ const SAFE_PART = 0.8
 
 export type RunServices = LetGoServices & {
   destinationOf(tenant: string, document: IntegrationDocument): Destination
+  /** Of all replays together. */
+  replayPace: Pace
   leaseMs: number
 }
 
@@ -105,6 +108,7 @@ async function runLease(
    */
   let writes: Promise<unknown> = Promise.resolve()
   let abandoned = false
+  const mayGo = stopPosition === null ? () => true : paced(services.replayPace, send)
   const { ring, rungOrAfter } = createBell()
 
   attach({
@@ -190,8 +194,8 @@ async function runLease(
     while (!closing && window.inFlight < inFlightLimit) {
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
       if (deadline.isOver()) return close({ why: 'expired' })
-      const event = window.next()
-      if (!event) return
+      if (!window.hasNext || !mayGo()) return
+      const event = window.next() as LoggedEvent
       const outgoing = { ...event, tenant, publishedAt: timeOf(event.position) }
       destination
         .send(outgoing)

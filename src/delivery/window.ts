@@ -15,6 +15,8 @@ export type Window = {
   giveBack(event: LoggedEvent): void
   /** Positions that are not settled, oldest first, in flight or not. */
   unresolved(): number[]
+  /** Whether next() has one to offer. */
+  readonly hasNext: boolean
   readonly size: number
   readonly bytes: number
   readonly inFlight: number
@@ -63,6 +65,9 @@ export function createWindow(): Window {
       insert(event)
     },
     unresolved: () => [...unsettled.keys()],
+    get hasNext() {
+      return ready.length > 0
+    },
     get size() {
       return unsettled.size
     },

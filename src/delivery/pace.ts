@@ -1,0 +1,44 @@
+// The pace of replays: so many events a second, evenly, for all replays of a worker together. A
+// replay at full speed fills the cores, and live events then wait for it: their p99 doubled
+// (measured).
+
+export type Pace = {
+  /** 0: send one now, it is counted. Otherwise how many ms to wait before asking again. */
+  take(): number
+}
+
+/** What may be sent at once after a pause, in seconds of the rate. */
+const BURST_SECONDS = 0.002
+
+/** `clock` gives milliseconds. */
+export function createPace(eventsPerSecond: number, clock = () => performance.now()): Pace {
+  const most = Math.max(1, eventsPerSecond * BURST_SECONDS)
+  let left = most
+  let filledAt = clock()
+  return {
+    take() {
+      const now = clock()
+      left = Math.min(most, left + ((now - filledAt) / 1000) * eventsPerSecond)
+      filledAt = now
+      if (left < 1) return Math.ceil(((1 - left) / eventsPerSecond) * 1000)
+      left--
+      return 0
+    },
+  }
+}
+
+/** Asks the pace before each send; where it says no, `resume` is called once, when it is time. */
+export function paced(pace: Pace, resume: () => void): () => boolean {
+  let isWaiting = false
+  return () => {
+    const wait = pace.take()
+    if (wait > 0 && !isWaiting) {
+      isWaiting = true
+      setTimeout(() => {
+        isWaiting = false
+        resume()
+      }, wait)
+    }
+    return wait === 0
+  }
+}
