@@ -33,6 +33,9 @@ export type Outcome =
       retryAfterMs?: number
     }
 
+/** What is not delivered. */
+export type Failure = Exclude<Outcome, { kind: 'delivered' }>
+
 export type Destination = {
   /** Sends one event. Never rejects. */
   send(event: OutgoingEvent): Promise<Outcome>

@@ -16,7 +16,7 @@ export function signingKey(secret: string): KeyObject {
 }
 
 /** The value of webhook-signature: a signature for each key, separated by spaces. */
-export function sign(keys: KeyObject[], id: string, timestamp: string, body: string): string {
+export function sign(keys: KeyObject[], id: string, timestamp: string, body: Buffer): string {
   return keys
     .map((key) => {
       const hmac = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body)

@@ -6,10 +6,14 @@
 import type { KeyObject } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent } from 'undici'
 import { hostOf, isPublicAddress, publicLookup } from './address.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
+import { type Answer, post, TimeOut } from './post.ts'
 import { sign, signingKey } from './sign.ts'
+
+const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
+const BEYOND_ASCII = /[\u0080-\uffff]/
 
 export type WebhookOptions = {
   url: string
@@ -48,75 +52,72 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
   // A literal address is never looked up, so the agent's lookup cannot refuse it.
   const forbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
   const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
-  const fixed = { ...options.headers, ...authorization }
+  const fixed = Object.entries({ ...options.headers, ...authorization, ...FIXED_HEADERS }).flat()
   const keys = (options.signingSecrets ?? []).map(signingKey)
   // Without its query, which may hold a token.
   const shown = url.origin + url.pathname
-  const target = { origin: url.origin, path: url.pathname + url.search, method: 'POST' as const }
+  const target = { origin: url.origin, path: url.pathname + url.search }
+  const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
 
   return {
     async send(event) {
-      const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
       if (forbidden) {
         return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
       }
-      // Not AbortSignal.timeout: its timers live on after the answer, a hundred thousand of them in
-      // a replay, and every collection of garbage looks at each.
-      const patience = new AbortController()
-      const timer = setTimeout(() => patience.abort(new TimeOut()), options.timeoutMs)
       try {
         const body = bodyOf(event)
-        const answer = await agent.request({
-          ...target,
-          headers: { ...fixed, ...headersOf(event, body, keys) },
-          body,
-          signal: patience.signal,
-          headersTimeout: options.timeoutMs,
-          bodyTimeout: options.timeoutMs,
-        })
-        const text = await readBounded(answer.body, options.responseBytes)
-        if (text === undefined) {
-          const reason = failed(`the response is larger than ${options.responseBytes} bytes`)
-          return { kind: 'unavailable', status: answer.statusCode, reason }
-        }
-        const reason = failed(statusText(answer.statusCode))
-        return judge(answer, reason, readable(text).slice(0, options.responseKept))
+        const headers = [...fixed, ...headersOf(event, body, keys)]
+        const answer = await post(agent, { ...target, headers, body }, options)
+        return judge(answer, options, failed)
       } catch (error) {
         return { kind: 'unavailable', reason: failed(describe(error, options.timeoutMs)) }
-      } finally {
-        clearTimeout(timer)
       }
     },
   }
 }
 
-class TimeOut extends Error {}
-
 /** The body of a webhook: the payload stands in it byte for byte as it was published. */
-function bodyOf(event: OutgoingEvent): string {
-  return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
+function bodyOf(event: OutgoingEvent): Buffer {
+  return Buffer.from(
+    `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`,
+  )
 }
 
-function headersOf(event: OutgoingEvent, body: string, keys: KeyObject[]): Record<string, string> {
+function headersOf(event: OutgoingEvent, body: Buffer, keys: KeyObject[]): string[] {
   // The same for an event in every retry and replay.
   const id = `msg_${event.tenant}_${event.position}`
   const timestamp = String(Math.floor(Date.now() / 1000))
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': 'Millrace',
-    'webhook-id': id,
-    'webhook-timestamp': timestamp,
-    // Headers are bytes: the key leaves as the UTF-8 bytes in which it came.
-    'idempotency-key': Buffer.from(event.idempotencyKey, 'utf8').toString('latin1'),
-    'millrace-position': String(event.position),
-  }
-  if (keys.length > 0) headers['webhook-signature'] = sign(keys, id, timestamp, body)
+  const headers = [
+    'webhook-id',
+    id,
+    'webhook-timestamp',
+    timestamp,
+    'idempotency-key',
+    inBytes(event.idempotencyKey),
+    'millrace-position',
+    String(event.position),
+  ]
+  if (keys.length > 0) headers.push('webhook-signature', sign(keys, id, timestamp, body))
   return headers
 }
 
-function judge(answer: Dispatcher.ResponseData, reason: string, response: string): Outcome {
-  const { statusCode: status, headers } = answer
+/** Headers are bytes: a text leaves as the UTF-8 bytes in which it came. */
+function inBytes(text: string): string {
+  return BEYOND_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text
+}
+
+function judge(
+  { status, headers, body }: Answer,
+  { responseBytes, responseKept }: WebhookOptions,
+  failed: (reason: string) => string,
+): Outcome {
+  if (body === undefined) {
+    const reason = failed(`the response is larger than ${responseBytes} bytes`)
+    return { kind: 'unavailable', status, reason }
+  }
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
+  const reason = failed(statusText(status))
+  const response = readable(body).slice(0, responseKept)
   if (status === 400) return { kind: 'rejected', status, reason, response }
   if (status === 403 || status === 410) return { kind: 'refused', status, reason, response }
   const honoured = status === 429 || status === 503
@@ -155,27 +156,8 @@ export function parseRetryAfter(
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
-/**
- * The whole body, or undefined where it is longer than `limit`: then the connection is given up.
- */
-async function readBounded(
-  body: Dispatcher.ResponseData['body'],
-  limit: number,
-): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > limit) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
 function describe(error: unknown, timeoutMs: number): string {
   const { name, code, message } = error as NodeJS.ErrnoException
-  if (error instanceof TimeOut || code === 'UND_ERR_HEADERS_TIMEOUT') {
-    return `no complete answer within ${timeoutMs} ms`
-  }
+  if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
   return message || code || name
 }
