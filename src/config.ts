@@ -83,7 +83,10 @@ export const limits = {
   responseKept: 512,
   /** Events read from the log and not yet settled, per integration. */
   windowEvents: 500,
-  windowBytes: 16 * 1024 * 1024,
+  windowBytes: 4 * 1024 * 1024,
+  /** What one statement reads of the log, and what is held of it until the window has room. */
+  pageEvents: 500,
+  pageBytes: 4 * 1024 * 1024,
   maxInFlight: 16,
   mostInFlight: 100,
   configurationBytes: 256 * 1024,

@@ -3,13 +3,15 @@
 
 import { createSecretBox } from './access/secret.ts'
 import { type Config, limits } from './config.ts'
-import { type AdvanceJob, jobKey, tasks } from './db/jobs.ts'
+import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
 import { channels, listen } from './db/listen.ts'
 import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
-import { advance, type Run, type RunServices } from './delivery/advance.ts'
+import { advance } from './delivery/advance.ts'
 import { createDestinations } from './delivery/destinations.ts'
+import { createInFlightLimits } from './delivery/in-flight.ts'
 import { createPace } from './delivery/pace.ts'
+import type { Run, RunServices } from './delivery/run.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createAgent } from './destination/webhook.ts'
 import { changeIntegration } from './integration/change.ts'
@@ -103,7 +105,7 @@ export async function startWorker(
     task: keyof typeof tasks,
     isCrowded: () => boolean,
   ): Promise<void> {
-    const key = `${job.tenant}/${job.consumer}/${job.run}`
+    const key = consumerKey(job)
     if (draining) return
     let mine: Run | undefined
     try {
@@ -149,6 +151,7 @@ function runServices(
       // Its other runs, if it has any, on whatever worker.
       waker.halt(job.tenant, job.consumer)
     },
+    inFlightOf: createInFlightLimits(),
     replayPace: createPace(config.MILLRACE_REPLAY_RATE),
     leaseMs: config.MILLRACE_LEASE_MS,
     retryBaseMs: config.MILLRACE_RETRY_BASE_MS,

@@ -12,5 +12,10 @@ export const tasks = {
 
 /** One waiting job per cursor for a wake-up and one for a retry: neither can replace the other. */
 export function jobKey(purpose: 'wake' | 'retry', job: AdvanceJob): string {
-  return `${purpose}:${job.tenant}/${job.consumer}/${job.run}`
+  return `${purpose}:${consumerKey(job)}`
+}
+
+/** What names a cursor in the tables of a process. */
+export function consumerKey({ tenant, consumer, run }: AdvanceJob): string {
+  return `${tenant}/${consumer}/${run}`
 }

@@ -12,25 +12,29 @@
 
 import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
-import type { AdvanceJob } from '../db/jobs.ts'
-import type { Destination, Outcome } from '../destination/destination.ts'
-import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
+import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
+import type { Failure } from '../destination/destination.ts'
+import { filterOf } from '../integration/integration.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
-import { type PageRow, readEvents, readPage } from '../log/read.ts'
+import { readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Moment, now } from './deadline.ts'
-import { type Closing, type LetGoServices, letGo, type RunResult, rankOf } from './let-go.ts'
-import { type Pace, paced } from './pace.ts'
+import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { paced } from './pace.ts'
 import { createProgress } from './progress.ts'
+import { createReader } from './reader.ts'
 import { keepRejected } from './rejected.ts'
+import type { Run, RunServices } from './run.ts'
 import { createWindow } from './window.ts'
 
 const DAY_MS = 86_400_000
 const STEP_MS = 250
 const STEP_EVENTS = 200
+/** A window that has something to offer is filled up with at least this many at once. */
+const FILL_EVENTS = 50
 /**
  * A run gives way to others after this long, and waits for new events this long, where others want
  * its place.
@@ -40,23 +44,6 @@ const SLICE_MS = 5_000
 const LOOK_MS = 1_000
 /** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
 const SAFE_PART = 0.8
-
-export type RunServices = LetGoServices & {
-  destinationOf(tenant: string, document: IntegrationDocument): Destination
-  /** Of all replays together. */
-  replayPace: Pace
-  leaseMs: number
-}
-
-/** How others reach into a run. */
-export type Run = {
-  /** New events may be there. */
-  wake(): void
-  /** Send nothing more and let go. */
-  close(why: 'halted' | 'draining'): void
-  /** The same, without waiting for what is in flight: those events are sent again. */
-  abandon(): void
-}
 
 /**
  * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
@@ -93,12 +80,8 @@ async function runLease(
   let closing: Closing | undefined
   let attempts = leased.attempts
   let readPosition = leased.readPosition
-  // Slow start: one in flight until the target has taken one, then twice as many each time. A dead
-  // target sees one event.
-  let inFlightLimit = 1
+  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlight)
   const deadline = createDeadline(asked, leaseMs * SAFE_PART)
-  let mayHaveMore = true
-  let reading = false
   let stepping = false
   let lastStep = started
   let lastBusy = started
@@ -110,10 +93,27 @@ async function runLease(
   let abandoned = false
   const mayGo = stopPosition === null ? () => true : paced(services.replayPace, send)
   const { ring, rungOrAfter } = createBell()
+  const reader = createReader({
+    after: readPosition,
+    read: (after) =>
+      readPage(db, {
+        tenant,
+        after,
+        through: Math.min(stopPosition ?? Number.MAX_SAFE_INTEGER, (Date.now() + DAY_MS) * 1000),
+        maxEvents: limits.pageEvents,
+        maxBytes: limits.pageBytes,
+        filter,
+      }),
+    onPage() {
+      send()
+      if (window.size === 0) ring()
+    },
+    onError: broken,
+  })
 
   attach({
     wake() {
-      mayHaveMore = true
+      reader.look()
       ring()
     },
     close(why) {
@@ -128,20 +128,19 @@ async function runLease(
   // Those that retention has removed meanwhile are missing; the integration's log tells of them.
   window.push(await readEvents(db, tenant, leased.unresolved))
   for (;;) {
-    read()
     send()
     step()
-    const isEmpty = window.size === 0 && !mayHaveMore && !reading
+    const isEmpty = window.size === 0 && reader.isEmpty
     if (window.size > 0) lastBusy = performance.now()
-    if (isEmpty) inFlightLimit = 1
+    if (isEmpty) inFlight.rest()
     if (isEmpty && stopPosition !== null && Date.now() * 1000 > stopPosition) {
       close({ why: 'at_end' })
     }
     if (isOver(isEmpty)) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
-    if (closing && window.inFlight === 0 && !reading && !stepping) break
+    if (closing && window.inFlight === 0 && !reader.isReading && !stepping) break
     await rungOrAfter(isEmpty ? LOOK_MS : STEP_MS)
-    if (isEmpty) mayHaveMore = true
+    if (isEmpty) reader.look()
   }
   await writes
   const oldest = window.unresolved()[0]
@@ -150,6 +149,7 @@ async function runLease(
   /** The first reason to close counts, but what says more about the stream is above it. */
   function close(reason: Closing): void {
     if (!closing || rankOf(reason) > rankOf(closing)) closing = reason
+    reader.close()
     ring()
   }
 
@@ -159,66 +159,51 @@ async function runLease(
     return isCrowded() && time - started > SLICE_MS
   }
 
-  function read(): void {
-    const hasRoom = window.size <= limits.windowEvents / 2 && window.bytes < limits.windowBytes
-    if (closing || reading || !mayHaveMore || !hasRoom) return
-    reading = true
-    mayHaveMore = false
-    readPage(db, {
-      tenant,
-      after: readPosition,
-      through: Math.min(stopPosition ?? Number.MAX_SAFE_INTEGER, (Date.now() + DAY_MS) * 1000),
-      maxEvents: limits.windowEvents - window.size,
-      maxBytes: limits.windowBytes - window.bytes,
-      filter,
-    })
-      .then(take, (error: Error) => broken(error))
-      .finally(() => {
-        reading = false
-        ring()
-      })
-  }
-
-  function take(rows: PageRow[]): void {
+  /** Moves what was read into the window, as far as it has room. */
+  function fill(): void {
+    const room = limits.windowEvents - window.size
+    if (window.bytes >= limits.windowBytes || (window.hasNext && room < FILL_EVENTS)) return
+    const rows = reader.take(room)
     const last = rows.at(-1)
     if (!last) return
     const taken = rows.filter((row): row is LoggedEvent => row.payload !== null)
     window.push(taken)
     readPosition = last.position
     progress.filtered(rows.length - taken.length)
-    mayHaveMore = true
-    send()
   }
 
   function send() {
-    while (!closing && window.inFlight < inFlightLimit) {
+    if (!closing) fill()
+    while (!closing && window.inFlight < inFlight.current) {
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
       if (deadline.isOver()) return close({ why: 'expired' })
       if (!window.hasNext || !mayGo()) return
-      const event = window.next() as LoggedEvent
-      const outgoing = { ...event, tenant, publishedAt: timeOf(event.position) }
-      destination
-        .send(outgoing)
-        .then((outcome) => conclude(event, outcome))
-        .catch((error: Error) => {
-          window.giveBack(event)
-          broken(error)
-        })
-        .finally(() => {
-          send()
-          if (closing || progress.count() >= STEP_EVENTS || window.size === 0) ring()
-        })
+      void deliver(window.next() as LoggedEvent)
     }
   }
 
-  /** The only place that decides what an outcome means for the stream. */
-  async function conclude(event: LoggedEvent, outcome: Outcome): Promise<void> {
-    if (outcome.kind !== 'delivered') record(event, outcome)
-    switch (outcome.kind) {
-      case 'delivered':
+  async function deliver(event: LoggedEvent): Promise<void> {
+    const sent = performance.now()
+    try {
+      const publishedAt = timeOf(event.position)
+      const outcome = await destination.send({ ...event, tenant, publishedAt })
+      if (outcome.kind === 'delivered') {
         window.settle(event)
         progress.delivered(event, Date.now())
-        return succeed()
+        succeed(performance.now() - sent)
+      } else await conclude(event, outcome)
+    } catch (error) {
+      window.giveBack(event)
+      broken(error as Error)
+    }
+    send()
+    if (closing || progress.count() >= STEP_EVENTS || window.size === 0) ring()
+  }
+
+  /** The only place that decides what a failure means for the stream. */
+  async function conclude(event: LoggedEvent, outcome: Failure): Promise<void> {
+    record(event, outcome)
+    switch (outcome.kind) {
       case 'rejected':
         return reject(event, outcome)
       case 'refused':
@@ -226,13 +211,14 @@ async function runLease(
         return close({ why: 'stop', reason: `The target refused an event: ${outcome.reason}.` })
       case 'unavailable':
         window.giveBack(event)
+        if (outcome.status === 429) inFlight.throttled()
         return close({ why: 'retry', retryAfterMs: outcome.retryAfterMs })
     }
   }
 
-  function succeed(): void {
+  function succeed(latencyMs: number): void {
     attempts = 0
-    inFlightLimit = Math.min(inFlightLimit * 2, maxInFlight)
+    inFlight.taken(latencyMs)
   }
 
   /** The limit of kept events is exact since they are kept one after the other. */
@@ -244,7 +230,7 @@ async function runLease(
     else {
       window.settle(event)
       progress.rejected()
-      succeed()
+      attempts = 0
     }
     if (outcome === 'lost') close({ why: 'lost' })
     if (outcome === 'last' || outcome === 'no_room') {
@@ -253,7 +239,7 @@ async function runLease(
     }
   }
 
-  function record(event: LoggedEvent, outcome: Exclude<Outcome, { kind: 'delivered' }>): void {
+  function record(event: LoggedEvent, outcome: Failure): void {
     const { response: _, ...told } = outcome
     services.logger.info({ ...lease, position: event.position, ...told }, 'attempt failed')
     const attempt = attempts + 1

@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { Outcome } from '../destination/destination.ts'
+import type { Failure } from '../destination/destination.ts'
 import type { Lease } from './cursor.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function recordAttempt(
   lease: Lease,
   eventPosition: number,
   attempt: number,
-  outcome: Exclude<Outcome, { kind: 'delivered' }>,
+  outcome: Failure,
 ): Promise<void> {
   await sql`
     insert into attempt (

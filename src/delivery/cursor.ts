@@ -110,7 +110,7 @@ async function write(
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
     with moved as (
       update cursor
-      set read_position = ${step.readPosition}, unresolved = ${step.unresolved}::bigint[],
+      set read_position = ${step.readPosition}, unresolved = ${`{${step.unresolved}}`}::bigint[],
         attempts = ${step.attempts}, ${hold}
       from integration
       where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}

@@ -22,12 +22,14 @@ export type Window = {
   readonly inFlight: number
 }
 
+/** An entity's events, oldest first; the first one is ready or in flight. */
+type Lane = { key: string; events: LoggedEvent[] }
+
 export function createWindow(): Window {
   // A Map keeps the order of insertion, which is the order of the log.
-  const unsettled = new Map<number, LoggedEvent>()
-  /** By entity, oldest first; the head is ready or in flight. */
-  const lanes = new Map<string, LoggedEvent[]>()
-  /** Heads of lanes that are not in flight, oldest first. */
+  const unsettled = new Map<number, Lane>()
+  const lanes = new Map<string, Lane>()
+  /** The first events of lanes that have none in flight, oldest first. */
   const ready: LoggedEvent[] = []
   let bytes = 0
   let inFlight = 0
@@ -35,14 +37,16 @@ export function createWindow(): Window {
   return {
     push(events) {
       for (const event of events) {
-        unsettled.set(event.position, event)
-        bytes += event.payload.length
-        const lane = lanes.get(laneOf(event))
-        if (lane) lane.push(event)
+        const key = laneOf(event)
+        let lane = lanes.get(key)
+        if (lane) lane.events.push(event)
         else {
-          lanes.set(laneOf(event), [event])
+          lane = { key, events: [event] }
+          lanes.set(key, lane)
           ready.push(event)
         }
+        unsettled.set(event.position, lane)
+        bytes += event.payload.length
       }
     },
     next() {
@@ -52,13 +56,13 @@ export function createWindow(): Window {
     },
     settle(event) {
       inFlight--
+      const lane = unsettled.get(event.position) as Lane
       unsettled.delete(event.position)
       bytes -= event.payload.length
-      const lane = lanes.get(laneOf(event)) as LoggedEvent[]
-      lane.shift()
-      const [head] = lane
-      if (head) insert(head)
-      else lanes.delete(laneOf(event))
+      lane.events.shift()
+      const [first] = lane.events
+      if (first) insert(first)
+      else lanes.delete(lane.key)
     },
     giveBack(event) {
       inFlight--

@@ -26,6 +26,9 @@ export type PageRange = {
 /** A row of a page. `payload` is null where the filter does not take the event. */
 export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
 
+/** `isLast`: when it was read, the range had nothing beyond it. */
+export type Page = { rows: PageRow[]; isLast: boolean }
+
 /** One page of a range of at most two days: what readPage runs, and what the plan test explains. */
 export function pageQuery(range: PageRange): RawBuilder<PageRow> {
   return sql<PageRow>`
@@ -53,9 +56,9 @@ export function pageQuery(range: PageRange): RawBuilder<PageRow> {
 }
 
 /** The next events of a range in order; empty when there is none. */
-export async function readPage(db: Db, range: PageRange): Promise<PageRow[]> {
-  const rows = await readDays(db, range)
-  if (rows.length > 0 || range.through <= endOfDays(range.after)) return rows
+export async function readPage(db: Db, range: PageRange): Promise<Page> {
+  const page = await readDays(db, range)
+  if (page.rows.length > 0 || page.isLast) return page
   // Nothing for two days: find where it goes on, instead of asking day by day.
   const next = await db
     .selectFrom('event')
@@ -66,14 +69,20 @@ export async function readPage(db: Db, range: PageRange): Promise<PageRow[]> {
     .orderBy('position')
     .limit(1)
     .executeTakeFirst()
-  return next ? readDays(db, { ...range, after: next.position - 1 }) : []
+  return next ? readDays(db, { ...range, after: next.position - 1 }) : { rows: [], isLast: true }
 }
 
-async function readDays(db: Db, range: PageRange): Promise<PageRow[]> {
-  if (range.through <= range.after) return []
+async function readDays(db: Db, range: PageRange): Promise<Page> {
+  if (range.through <= range.after) return { rows: [], isLast: true }
   const through = Math.min(range.through, endOfDays(range.after))
   const { rows } = await pageQuery({ ...range, through }).execute(db)
-  return rows
+  return { rows, isLast: through === range.through && !isCut(rows, range) }
+}
+
+/** Whether a page may have been cut at one of its limits. A character is at most three bytes. */
+function isCut(rows: PageRow[], { maxEvents, maxBytes }: PageRange): boolean {
+  if (rows.length === maxEvents) return true
+  return rows.reduce((sum, { payload }) => sum + (payload?.length ?? 0) * 3, 0) >= maxBytes
 }
 
 /** The last position of the two days that a page reads at the most. */

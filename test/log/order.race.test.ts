@@ -36,7 +36,7 @@ function createReader(tenant: string) {
     async read() {
       const through = (Date.now() + 86_400_000) * 1000
       const range = { tenant, after, through, maxEvents: 500, maxBytes: 1e9, filter: null }
-      const rows = await readPage(database.kysely, range)
+      const { rows } = await readPage(database.kysely, range)
       for (const row of rows) {
         seen.push(row.idempotencyKey)
         after = row.position

@@ -31,9 +31,9 @@ beforeAll(async () => {
 
 describe('readPage', () => {
   it("gives a tenant's own events in order, page by page", async () => {
-    const first = await readPage(database.kysely, { ...whole, maxEvents: 50 })
+    const { rows: first } = await readPage(database.kysely, { ...whole, maxEvents: 50 })
     const after = first.at(-1)?.position as number
-    const second = await readPage(database.kysely, { ...whole, after, maxEvents: 50 })
+    const { rows: second } = await readPage(database.kysely, { ...whole, after, maxEvents: 50 })
     const seen = [...first, ...second].map(({ position }) => position)
     expect(seen).toEqual(positions)
     expect(first[7]).toMatchObject({ payload: '{"i":7}', entityId: 'order-1' })
@@ -41,31 +41,42 @@ describe('readPage', () => {
 
   it('has an exclusive start and an inclusive end', async () => {
     const [a, b, c] = positions.slice(10, 13) as [number, number, number]
-    const rows = await readPage(database.kysely, { ...whole, after: a, through: c })
+    const { rows } = await readPage(database.kysely, { ...whole, after: a, through: c })
     expect(rows.map(({ position }) => position)).toEqual([b, c])
   })
 
   it('takes what either list of a filter names, and shows the rest without payload', async () => {
     const filter = { names: ['order.opened'], entities: ['invoice'] }
-    const rows = await readPage(database.kysely, { ...whole, filter })
+    const { rows } = await readPage(database.kysely, { ...whole, filter })
     expect(rows).toHaveLength(90)
     for (const { name, payload } of rows) expect(payload === null).toBe(name === 'order.created')
   })
 
   it('cuts a page by bytes, but never before its first event', async () => {
-    const rows = await readPage(database.kysely, { ...whole, maxBytes: 21 })
+    const { rows } = await readPage(database.kysely, { ...whole, maxBytes: 21 })
     expect(rows).toHaveLength(3)
-    expect(await readPage(database.kysely, { ...whole, maxBytes: 1 })).toHaveLength(1)
+    const smallest = await readPage(database.kysely, { ...whole, maxBytes: 1 })
+    expect(smallest.rows).toHaveLength(1)
   })
 
   it('finds events that are days behind the position', async () => {
     const after = whole.after - 20 * 86_400_000_000
-    expect(await readPage(database.kysely, { ...whole, after })).toHaveLength(90)
+    expect((await readPage(database.kysely, { ...whole, after })).rows).toHaveLength(90)
   })
 
   it('is empty past the end', async () => {
     const after = positions.at(-1) as number
-    expect(await readPage(database.kysely, { ...whole, after })).toEqual([])
+    expect(await readPage(database.kysely, { ...whole, after })).toEqual({ rows: [], isLast: true })
+  })
+
+  it('tells whether it was cut', async () => {
+    const isLast = async (changes: object) =>
+      (await readPage(database.kysely, { ...whole, ...changes })).isLast
+    expect(await isLast({})).toBe(true)
+    expect(await isLast({ maxEvents: 50 })).toBe(false)
+    expect(await isLast({ maxBytes: 21 })).toBe(false)
+    // Days that it did not look at may hold more.
+    expect(await isLast({ through: whole.after + 20 * 86_400_000_000 })).toBe(false)
   })
 })
 
