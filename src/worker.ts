@@ -12,6 +12,7 @@ import { createDestinations } from './delivery/destinations.ts'
 import { createInFlightLimits } from './delivery/in-flight.ts'
 import { createPace } from './delivery/pace.ts'
 import type { Run, RunServices } from './delivery/run.ts'
+import { createSharedRead } from './delivery/shared-read.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createAgent } from './destination/webhook.ts'
 import { changeIntegration } from './integration/change.ts'
@@ -151,6 +152,7 @@ function runServices(
       // Its other runs, if it has any, on whatever worker.
       waker.halt(job.tenant, job.consumer)
     },
+    readLive: createSharedRead(parts.relaxed.kysely),
     inFlightOf: createInFlightLimits(),
     replayPace: createPace(config.MILLRACE_REPLAY_RATE),
     leaseMs: config.MILLRACE_LEASE_MS,

@@ -95,15 +95,13 @@ async function runLease(
   const { ring, rungOrAfter } = createBell()
   const reader = createReader({
     after: readPosition,
-    read: (after) =>
-      readPage(db, {
-        tenant,
-        after,
-        through: Math.min(stopPosition ?? Number.MAX_SAFE_INTEGER, (Date.now() + DAY_MS) * 1000),
-        maxEvents: limits.pageEvents,
-        maxBytes: limits.pageBytes,
-        filter,
-      }),
+    read(after) {
+      const newest = (Date.now() + DAY_MS) * 1000
+      const page = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
+      const range = { tenant, after, filter, ...page }
+      if (stopPosition === null) return services.readLive({ ...range, through: newest })
+      return readPage(db, { ...range, through: Math.min(stopPosition, newest) })
+    },
     onPage() {
       send()
       if (window.size === 0) ring()

@@ -69,7 +69,7 @@ export function createReader(options: {
   function keep({ rows, isLast }: Page): void {
     const last = rows.at(-1)
     if (last) after = last.position
-    held = held.length === 0 ? rows : held.concat(rows)
+    held = held.concat(rows)
     for (const row of rows) heldBytes += row.payload?.length ?? 0
     if (!isLast) mayHaveMore = true
   }

@@ -5,9 +5,12 @@ import type { IntegrationDocument } from '../integration/integration.ts'
 import type { InFlightLimit } from './in-flight.ts'
 import type { LetGoServices } from './let-go.ts'
 import type { Pace } from './pace.ts'
+import type { ReadPage } from './shared-read.ts'
 
 export type RunServices = LetGoServices & {
   destinationOf(tenant: string, document: IntegrationDocument): Destination
+  /** Pages of runs that follow the log, shared where they are the same. */
+  readLive: ReadPage
   /** Of all replays together. */
   replayPace: Pace
   /** The in-flight limit of a consumer, by its key, of at most so many. */

@@ -26,8 +26,8 @@ export type PageRange = {
 /** A row of a page. `payload` is null where the filter does not take the event. */
 export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
 
-/** `isLast`: when it was read, the range had nothing beyond it. */
-export type Page = { rows: PageRow[]; isLast: boolean }
+/** Several consumers may hold the same one. `isLast`: when it was read, the range had no more. */
+export type Page = { readonly rows: readonly PageRow[]; isLast: boolean }
 
 /** One page of a range of at most two days: what readPage runs, and what the plan test explains. */
 export function pageQuery(range: PageRange): RawBuilder<PageRow> {
@@ -80,7 +80,7 @@ async function readDays(db: Db, range: PageRange): Promise<Page> {
 }
 
 /** Whether a page may have been cut at one of its limits. A character is at most three bytes. */
-function isCut(rows: PageRow[], { maxEvents, maxBytes }: PageRange): boolean {
+function isCut(rows: readonly PageRow[], { maxEvents, maxBytes }: PageRange): boolean {
   if (rows.length === maxEvents) return true
   return rows.reduce((sum, { payload }) => sum + (payload?.length ?? 0) * 3, 0) >= maxBytes
 }

@@ -19,9 +19,15 @@ export type Journal = {
  */
 export async function publishLoad(
   urlOf: () => string,
-  options: { events: number; entities: number; publishers: number; prefix?: string },
+  options: {
+    events: number
+    entities: number
+    publishers: number
+    prefix?: string
+    tenant?: string
+  },
 ): Promise<Journal> {
-  const { events, entities, publishers, prefix = 'key' } = options
+  const { events, entities, publishers, prefix = 'key', tenant = 'dodici' } = options
   const journal: Journal = { stored: new Map(), repeated: 0 }
   const loops = Array.from({ length: publishers }, async (_, publisher) => {
     for (let i = publisher; i < events; i += publishers) {
@@ -29,7 +35,9 @@ export async function publishLoad(
       const entityId = `entity-${i % entities}`
       const payload = `{"i":${i},"text":"${'x'.repeat(200)}"}`
       const { body } = await until(`an answer for ${key}`, async () => {
-        const reply = await publish(urlOf(), { key, entityId, payload }).catch(() => undefined)
+        const reply = await publish(urlOf(), { key, entityId, payload, tenant }).catch(
+          () => undefined,
+        )
         if (reply?.status === 201) return reply
         journal.repeated++
         return undefined

@@ -129,8 +129,10 @@ export async function register(
   id: string,
   callbackUrl: string,
   more: Record<string, unknown> = {},
+  tenant = 'dodici',
 ): Promise<void> {
   const reply = await call(url + EVENTSTREAM, {
+    headers: { tenant },
     body: JSON.stringify({
       id,
       integration_type: 'permanent',

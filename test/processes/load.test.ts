@@ -26,6 +26,21 @@ it('delivers every event once, each entity in the order of publishing', async ()
   expectOrderPerEntity(receiver, 500)
 }, 180_000)
 
+it('delivers every event to each of ten integrations that read the log together', async () => {
+  const receivers = await Promise.all(Array.from({ length: 10 }, () => startReceiver()))
+  const tenant = 'many'
+  for (const [index, { url }] of receivers.entries()) {
+    await register(service.url, `target-${index}`, url, {}, tenant)
+  }
+  const load = { events: 1_000, entities: 50, publishers: 8, prefix: 'many', tenant }
+  const journal = await publishLoad(() => service.url, load)
+  for (const each of receivers) {
+    expect(await everythingArrives(each, journal)).toBe(0)
+    expectOrderPerEntity(each, 50)
+  }
+  await Promise.all(receivers.map((each) => each.close()))
+}, 120_000)
+
 it('appends a key once, however many publishers race for it', async () => {
   const before = (await database.pool.query('select count(*)::integer from event')).rows[0].count
   const answers = await Promise.all(
