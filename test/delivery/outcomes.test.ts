@@ -107,6 +107,38 @@ describe('an answer of', () => {
   })
 })
 
+it('sends less at once to a target that says 429, and loses nothing', async () => {
+  const tenant = 'throttled'
+  let open = 0
+  const refused = { count: 0 }
+  const receiver = await startReceiver((_, response) => {
+    open++
+    const isTooMuch = open > 6
+    if (isTooMuch) refused.count++
+    setTimeout(() => {
+      open--
+      response.writeHead(isTooMuch ? 429 : 200).end()
+    }, 10)
+  })
+  const starts_at = new Date(Date.now() - 60_000).toISOString()
+  for (let i = 0; i < 400; i++) {
+    await publish(service.url, { key: `k${i}`, entityId: `e${i}`, payload: '{}', tenant })
+  }
+  await register(service.url, 'erp', receiver.url, { starts_at }, tenant)
+  const distinct = () => new Set(receiver.received.map(({ position }) => position)).size
+  await until('all have been sent', () => distinct() === 400)
+  await until('all are settled', async () => {
+    const { rows } = await database.pool.query(
+      `select sum(delivered)::integer as delivered from receipt where tenant = $1`,
+      [tenant],
+    )
+    return rows[0].delivered === 400
+  })
+  // Each start anew doubles to 16 and is refused ten at once where nothing is learnt: 250 and more.
+  expect(refused.count).toBeLessThan(80)
+  await receiver.close()
+})
+
 describe('no good answer:', () => {
   const endless: Answer = (_, response) => {
     const write = () => {
