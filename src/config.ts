@@ -48,8 +48,8 @@ const Environment = Type.Object({
   /** The first retry's delay; it doubles ten times. */
   MILLRACE_RETRY_BASE_MS: whole(1_200, 1, 60_000),
   MILLRACE_DELIVERY_TIMEOUT_MS: whole(30_000, 10, 300_000),
-  /** Integrations that one worker advances at once. */
-  MILLRACE_WORKER_CONCURRENCY: whole(50, 1, 1_000),
+  /** Integrations that one worker advances at once; one that waits costs next to nothing. */
+  MILLRACE_WORKER_CONCURRENCY: whole(1_000, 1, 5_000),
   /** How long a frozen worker keeps its integrations from the others. */
   MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
   /** How long events are kept, in days. */
@@ -87,6 +87,9 @@ export const limits = {
   /** What one statement reads of the log, and what is held of it until the window has room. */
   pageEvents: 500,
   pageBytes: 4 * 1024 * 1024,
+  /** The pages of all runs of a worker together, as far as the smallest page lets them. */
+  pagesBytes: 128 * 1024 * 1024,
+  smallestPageBytes: 128 * 1024,
   maxInFlight: 16,
   mostInFlight: 100,
   configurationBytes: 256 * 1024,

@@ -38,9 +38,12 @@ export async function startWorker(
   const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, logger })
   const durable = openDatabase(url, { durability: 'durable', max: 5, logger })
   const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
-  const services = runServices(config, { relaxed, durable, agent, ...options })
-
   const runs = new Map<string, Run>()
+  const pageBytes = () => {
+    const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
+    return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, runs.size))))
+  }
+  const services = runServices(config, { relaxed, durable, agent, pageBytes, ...options })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }
   let draining = false
 
@@ -136,6 +139,7 @@ function runServices(
     relaxed: Database
     durable: Database
     agent: ReturnType<typeof createAgent>
+    pageBytes: () => number
     secretKey: string
     logger: Logger
   },
@@ -152,6 +156,7 @@ function runServices(
       // Its other runs, if it has any, on whatever worker.
       waker.halt(job.tenant, job.consumer)
     },
+    pageBytes: parts.pageBytes,
     readLive: createSharedRead(parts.relaxed.kysely),
     inFlightOf: createInFlightLimits(),
     replayPace: createPace(config.MILLRACE_REPLAY_RATE),

@@ -40,8 +40,10 @@ const FILL_EVENTS = 50
  * its place.
  */
 const SLICE_MS = 5_000
-/** A run that waits for new events looks by itself this often, in case a notification was lost. */
-const LOOK_MS = 1_000
+/** A run that waits for new events looks at the clock this often; at the log when it is told to. */
+const TICK_MS = 1_000
+/** The part of a lease after which it is renewed. */
+const RENEW_PART = 0.4
 /** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
 const SAFE_PART = 0.8
 
@@ -97,7 +99,7 @@ async function runLease(
     after: readPosition,
     read(after) {
       const newest = (Date.now() + DAY_MS) * 1000
-      const page = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
+      const page = { maxEvents: limits.pageEvents, maxBytes: services.pageBytes() }
       const range = { tenant, after, filter, ...page }
       if (stopPosition === null) return services.readLive({ ...range, through: newest })
       return readPage(db, { ...range, through: Math.min(stopPosition, newest) })
@@ -137,8 +139,7 @@ async function runLease(
     if (isOver(isEmpty)) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
     if (closing && window.inFlight === 0 && !reader.isReading && !stepping) break
-    await rungOrAfter(isEmpty ? LOOK_MS : STEP_MS)
-    if (isEmpty) reader.look()
+    await rungOrAfter(isEmpty ? TICK_MS : STEP_MS)
   }
   await writes
   const oldest = window.unresolved()[0]
@@ -146,7 +147,9 @@ async function runLease(
 
   /** The first reason to close counts, but what says more about the stream is above it. */
   function close(reason: Closing): void {
-    if (!closing || rankOf(reason) > rankOf(closing)) closing = reason
+    // Rings once: the loop closes again at every turn, and must not go round for its own sake.
+    if (closing && rankOf(reason) <= rankOf(closing)) return
+    closing = reason
     reader.close()
     ring()
   }
@@ -257,7 +260,7 @@ async function runLease(
     if (stepping || closing?.why === 'lost') return
     const time = performance.now()
     const isDue = progress.count() > 0 && time - lastStep >= STEP_MS
-    const isRenewal = time - lastStep >= leaseMs / 4
+    const isRenewal = time - lastStep >= leaseMs * RENEW_PART
     if (!isDue && !isRenewal && progress.count() < STEP_EVENTS) return
     stepping = true
     lastStep = time

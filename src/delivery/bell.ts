@@ -1,4 +1,6 @@
-// Waiting for something to happen: a ring while nobody waits is kept for the next wait.
+// Waiting for something to happen: a ring while nobody waits is kept for the next wait. Whoever
+// waits lets the event loop go round once at least, so that a loop which rings for itself delays
+// others and never locks them out.
 
 export type Bell = {
   ring(): void
@@ -16,7 +18,8 @@ export function createBell(): Bell {
       wakeUp?.()
     },
     async rungOrAfter(milliseconds) {
-      if (!hasRung) {
+      if (hasRung) await new Promise((resolve) => setImmediate(resolve))
+      else {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, milliseconds)
           wakeUp = () => {

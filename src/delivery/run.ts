@@ -9,6 +9,8 @@ import type { ReadPage } from './shared-read.ts'
 
 export type RunServices = LetGoServices & {
   destinationOf(tenant: string, document: IntegrationDocument): Destination
+  /** How large a page may be at the moment, so that all runs together stay within bounds. */
+  pageBytes(): number
   /** Pages of runs that follow the log, shared where they are the same. */
   readLive: ReadPage
   /** Of all replays together. */

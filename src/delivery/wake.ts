@@ -67,9 +67,8 @@ const IS_BEHIND = `(
   or cursor.stop_position < position_of(clock_timestamp())
 )`
 
-/** Everything that is behind and that nobody advances: the sweep. */
-export const wakeSleepers = wake(`
-  (cursor.lease_until is null or cursor.lease_until < clock_timestamp()) and ${IS_BEHIND}`)
+/** Everything that is behind, advanced or not: the sweep. */
+export const wakeAllBehind = wake(IS_BEHIND)
 
 /** $1 tenant, $2 consumer: one consumer, if it is behind: what a run asks after it has let go. */
 export const wakeIfBehind = wake(`cursor.tenant = $1 and cursor.consumer = $2 and ${IS_BEHIND}`)

@@ -44,7 +44,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #responseBytes: number
   readonly #resolve: (answer: Answer) => void
   readonly #reject: (error: Error) => void
-  /** Not AbortSignal.timeout: its timers live on after the answer, as many as a replay has events. */
+  /** Not AbortSignal.timeout: its timers live on after the answer, one for each event. */
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false

@@ -1,8 +1,10 @@
-// The sweep: what is behind and that nobody advances gets a job. This, and not the wake-ups, is why
-// every event is delivered: it needs no notification, no job row and no memory of any process.
+// The sweep: what is behind gets a job, or is told where somebody advances it. This, and not the
+// wake-ups, is why every event is delivered: it needs no notification that came, no job row and no
+// memory of any process. A run that no notification reaches lets go after its slice, and is then
+// found here too.
 
 import type pg from 'pg'
-import { wakeSleepers } from '../delivery/wake.ts'
+import { wakeAllBehind } from '../delivery/wake.ts'
 
 const SWEEP_LOCK = 1296651861
 
@@ -14,7 +16,7 @@ export async function sweep(pool: pg.Pool): Promise<number> {
     const { rows } = await client.query('select pg_try_advisory_xact_lock($1) as mine', [
       SWEEP_LOCK,
     ])
-    const result = rows[0].mine ? await client.query(wakeSleepers) : undefined
+    const result = rows[0].mine ? await client.query(wakeAllBehind) : undefined
     await client.query('commit')
     return result?.rows[0].queued ?? 0
   } catch (error) {

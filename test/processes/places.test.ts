@@ -1,0 +1,38 @@
+// More integrations than a worker has places: each gets its turn, also while one has much to send.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useDatabase } from '../helpers/database.ts'
+import { type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { call, publish, register, type Service, startService } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+let service: Service
+let slow: Receiver
+let quick: Receiver
+beforeAll(async () => {
+  slow = await startReceiver((_, response) => setTimeout(() => response.end(), 100))
+  quick = await startReceiver()
+  service = await startService('start', {
+    DATABASE_URL: database.url,
+    MILLRACE_WORKER_CONCURRENCY: '1',
+  })
+})
+afterAll(() => Promise.all([service.kill('SIGTERM'), slow.close(), quick.close()]))
+
+it('gives way with events in flight, and goes on later', async () => {
+  for (let i = 0; i < 90; i++) {
+    await publish(service.url, { key: `k${i}`, entityId: `e${i}`, payload: '{}', tenant: 'slow' })
+  }
+  const starts_at = new Date(Date.now() - 60_000).toISOString()
+  const delivery = { max_in_flight: 1 }
+  await register(service.url, 'erp', slow.url, { starts_at, delivery }, 'slow')
+  await until('the only place is taken', () => slow.received.length > 0)
+  await register(service.url, 'erp', quick.url, {}, 'quick')
+  await publish(service.url, { key: 'k', payload: '{}', tenant: 'quick' })
+  await until('the other one had its turn', () => quick.received.length === 1)
+  expect(slow.received.length).toBeLessThan(90)
+  await until('the first one goes on', () => slow.received.length === 90)
+  expect(await call(`${service.url}/readyz`)).toMatchObject({ status: 200 })
+  expect(new Set(slow.received.map(({ position }) => position)).size).toBe(90)
+})
