@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check format
+.PHONY: help install run demo test check bench bench-smoke format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,12 @@ test: install ## Everything, on a real Postgres; ends with "N passed, N failed"
 
 check: install ## Types, lint and the rules of the house, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts
+
+bench: install ## What it can do, beside ceilings and rivals of the same run; about four minutes
+	@export $(WITH); exec node scripts/bench/run.ts
+
+bench-smoke: install ## The same in seconds, to see that it still works; the figures mean nothing
+	@export $(WITH); exec node scripts/bench/run.ts --smoke
 
 format: install ## Formats the code
 	@node_modules/.bin/biome check --write

@@ -1,0 +1,37 @@
+// The ceiling of delivery, in a process of its own: a loop that posts prepared requests, with no
+// database, no order and no signature.
+
+import { newEvents, positionNow, webhookOf } from './events.ts'
+import { createPost } from './post.ts'
+import { serveCalls } from './remote.ts'
+
+const PREPARED = 5_000
+
+export type BareLoad = { target: string; concurrency: number }
+
+const position = positionNow()
+const requests = newEvents(PREPARED, { entities: PREPARED }).map((event, i) =>
+  webhookOf(event, position + i),
+)
+let loops: Promise<unknown> | undefined
+let stopping = false
+
+serveCalls({
+  ping: () => {},
+  start({ target, concurrency }: BareLoad) {
+    const post = createPost(target, concurrency)
+    let next = 0
+    stopping = false
+    const loop = async () => {
+      while (!stopping) {
+        const { headers, body } = requests[next++ % PREPARED] as (typeof requests)[number]
+        await post(headers, body)
+      }
+    }
+    loops = Promise.all(Array.from({ length: concurrency }, loop))
+  },
+  async stop() {
+    stopping = true
+    await loops
+  },
+})

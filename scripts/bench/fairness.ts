@@ -1,0 +1,196 @@
+// A thousand integrations of two hundred tenants on one worker: what the others feel of one that is
+// flooded and of ten whose targets are dead.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { request } from 'undici'
+import { fill } from './events.ts'
+import { median, quantile } from './measure.ts'
+import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { expectWhole, type Receiver, rateOf, startReceiver } from './receiver.ts'
+import { compare, type Line, type Scenario } from './scenario.ts'
+import { createSteady, type Steady } from './steady.ts'
+import { ask } from './stored.ts'
+
+const TENANTS = 200
+const INTEGRATIONS = 1_000
+const DEAD = 10
+const FLOODED = 'flooded'
+/** Published by the tenants one after the other; each event goes to its tenant's integrations. */
+const RATE = 80
+const ENTITIES = 20
+const TIMEOUT_MS = 30_000
+/** The troubles have begun, and their first wave is over. */
+const SETTLE_MS = 500
+/** What arrives for the flooded one while it works through its backlog. */
+const TRICKLE = { events: 100, everyMs: 250 }
+
+const sizes = {
+  full: { tenants: TENANTS, integrations: INTEGRATIONS, backlog: 40_000, rounds: 3, ms: 2_500 },
+  smoke: { tenants: 20, integrations: 100, backlog: 500, rounds: 1, ms: 300 },
+}
+
+type Cast = { normal: Receiver; troubled: Receiver; service: Launched; steady: Steady }
+
+export const fairness: Scenario = {
+  name: 'fairness',
+  async run(stage, size) {
+    const { backlog, rounds, ms } = sizes[size]
+    const database = await stage.database('fairness')
+    const [service, worker, normal, troubled] = await Promise.all([
+      launch('serve', database.url),
+      launch('work', database.url),
+      startReceiver({ keepLatencies: true, startsAnywhere: true }),
+      startReceiver(),
+    ])
+    const steady = createSteady(service.url, { entities: ENTITIES })
+    const cast: Cast = { normal, troubled, service, steady }
+    try {
+      const registered = await registerAll(database.url, cast, sizes[size])
+      const memoryAtRest = await worker.memoryMiB()
+      const round = () => measured(cast, registered, ms)
+      await command(cast, 'stop', registered.troubles)
+      await round() // everybody's connections; the compiler
+      const without: number[] = []
+      const withTrouble: number[] = []
+      const floodRates: number[] = []
+      let flood = 0
+      const floodMore = async (count: number) => {
+        await fill(database.url, count, { entities: ENTITIES, tenant: FLOODED, from: flood })
+        flood += count
+      }
+      for (let turn = 0; turn < rounds; turn++) {
+        without.push(await round())
+        await floodMore(backlog - (flood - (await troubled.count(`/${FLOODED}`))))
+        await command(cast, 'start', registered.troubles)
+        await sleep(SETTLE_MS)
+        const before = await troubled.sample(`/${FLOODED}`)
+        const [p99] = await Promise.all([round(), trickle(floodMore, ms)])
+        floodRates.push(rateOf(before, await troubled.sample(`/${FLOODED}`)))
+        withTrouble.push(p99)
+        await command(cast, 'stop', registered.troubles)
+      }
+      await command(cast, 'start', [{ tenant: FLOODED, id: FLOODED }])
+      await troubled.reached(flood, TIMEOUT_MS, `/${FLOODED}`)
+      await expectWhole(troubled, { path: `/${FLOODED}`, count: flood })
+      const peak = await worker.peakMemoryMiB()
+      return [
+        {
+          ...compare(
+            'publish to delivered, p99 beside a flood and ten dead targets',
+            withTrouble,
+            { what: 'the same without those', runs: without },
+            '≤ 1.5',
+          ),
+          unit: 'ms',
+        },
+        {
+          what: 'delivery to the flooded one meanwhile',
+          figure: median(floodRates),
+          unit: 'events/s',
+          runs: floodRates,
+        },
+        memoryLine(`memory of work, ${registered.count} integrations, at rest`, memoryAtRest),
+        memoryLine('memory of work, peak of the flood', peak),
+      ]
+    } finally {
+      await steady.stop()
+      await Promise.all([service.stop(), worker.stop(), normal.stop(), troubled.stop()])
+      await database.drop()
+    }
+  },
+}
+
+type Registered = {
+  count: number
+  /** Tenants with normal integrations, and how many each has. */
+  normal: Map<string, number>
+  /** The flooded integration and the dead ones. */
+  troubles: { tenant: string; id: string }[]
+}
+
+/** In one statement: over the API a thousand would take as long as the scenario. */
+async function registerAll(
+  url: string,
+  { normal, troubled }: Cast,
+  { tenants, integrations }: { tenants: number; integrations: number },
+): Promise<Registered> {
+  const registered: Registered = { count: integrations, normal: new Map(), troubles: [] }
+  const rows: { tenant: string; id: string; url: string }[] = []
+  const add = (tenant: string, id: string, callbackUrl: string) => {
+    rows.push({ tenant, id, url: callbackUrl })
+  }
+  add(FLOODED, FLOODED, `${troubled.url}/${FLOODED}`)
+  registered.troubles.push({ tenant: FLOODED, id: FLOODED })
+  for (let i = 0; rows.length < integrations; i++) {
+    const tenant = `tenant-${i % (tenants - 1)}`
+    if (i < DEAD) {
+      add(tenant, 'dead', `${troubled.url}/dead/${i}`)
+      registered.troubles.push({ tenant, id: 'dead' })
+    } else {
+      add(tenant, `normal-${i}`, `${normal.url}/${i}`)
+      registered.normal.set(tenant, (registered.normal.get(tenant) ?? 0) + 1)
+    }
+  }
+  await ask(
+    url,
+    `select register_integration(
+      tenant, id,
+      jsonb_build_object(
+        'integration_type', 'permanent',
+        'callback_parameters', jsonb_build_object('callback_url', url)
+      ),
+      'bench', 'A thousand at once.', null, null, 10
+    )
+    from unnest($1::text[], $2::text[], $3::text[]) as given (tenant, id, url)`,
+    [rows.map(({ tenant }) => tenant), rows.map(({ id }) => id), rows.map((row) => row.url)],
+  )
+  return registered
+}
+
+/** The p99 of the normal integrations over one round, every one of whose events must arrive. */
+async function measured(
+  { normal, steady }: Cast,
+  registered: Registered,
+  ms: number,
+): Promise<number> {
+  await normal.reset()
+  const tenants = [...registered.normal.keys()]
+  const published = await steady.flow({ rate: RATE, ms, tenants })
+  let expected = 0
+  for (let i = 0; i < published; i++) {
+    expected += registered.normal.get(tenants[i % tenants.length] as string) as number
+  }
+  await normal.reached(expected, TIMEOUT_MS)
+  const { latenciesMs } = await expectWhole(normal, { count: expected })
+  return quantile(latenciesMs, 0.99)
+}
+
+/** The flooded tenant goes on publishing, once in a while a batch. */
+async function trickle(floodMore: (count: number) => Promise<void>, ms: number): Promise<void> {
+  for (const end = performance.now() + ms; performance.now() < end; ) {
+    await floodMore(TRICKLE.events)
+    await sleep(TRICKLE.everyMs)
+  }
+}
+
+async function command(
+  { service }: Cast,
+  verb: 'start' | 'stop',
+  troubles: Registered['troubles'],
+): Promise<void> {
+  await Promise.all(
+    troubles.map(async ({ tenant, id }) => {
+      const path = `/api/v1/org/integrations/eventstream/${id}/_${verb}`
+      const { statusCode, body } = await request(service.url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, tenant },
+      })
+      const text = await body.text()
+      if (statusCode !== 200) throw new Error(`${id} did not ${verb}: ${statusCode} ${text}`)
+    }),
+  )
+}
+
+function memoryLine(what: string, figure: number): Line {
+  return { what, figure, unit: 'MiB', runs: [figure] }
+}

@@ -1,0 +1,36 @@
+// What the figures were measured on and with: they mean nothing without it.
+
+import os from 'node:os'
+import { redisVersion } from './redis.ts'
+import type { Size } from './scenario.ts'
+
+export type Machine = {
+  date: string
+  size: Size
+  processor: string
+  cores: number
+  memoryGiB: number
+  system: string
+  node: string
+  postgres: string
+  redis: string
+  settings: string
+}
+
+/** The machine, the versions and the settings of this run. */
+export function describeMachine(known: { postgres: string; size: Size }): Machine {
+  return {
+    date: new Date().toISOString(),
+    size: known.size,
+    processor: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.versions.node,
+    postgres: `${known.postgres}, embedded`,
+    redis: redisVersion() ?? 'none on the PATH: BullMQ left out',
+    settings:
+      'PostgreSQL: its defaults (fsync and synchronous_commit on); Redis: appendfsync everysec; ' +
+      'events of 1.5 KB; publishers, receivers and all that is compared on the same machine',
+  }
+}

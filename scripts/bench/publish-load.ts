@@ -1,0 +1,126 @@
+// Publishers, in a process of their own: N kept-alive connections, each with one request under way
+// and an entity of its own, so that the order in which an entity is published is known. Closed loop
+// (the next request when the answer is there) or at a rate (open loop: a request that finds every
+// connection busy waits, and its wait counts).
+
+import { Client } from 'undici'
+import { newEvent, publishHeaders } from './events.ts'
+import { quantile } from './measure.ts'
+import { serveCalls } from './remote.ts'
+
+export type Load = {
+  url: string
+  token: string
+  connections: number
+  /** Measured for so long, after `warmMs` that do not count. */
+  ms: number
+  warmMs: number
+  /** Requests a second; without it as many as are answered. */
+  rate?: number
+}
+
+export type LoadResult = {
+  /** Requests a second that were answered with 201 in the time measured. */
+  perSecond: number
+  p50: number
+  p99: number
+  /** How many this URL has answered with 201, ever. */
+  published: number
+}
+
+const TICK_MS = 1
+
+/** By URL: the next sequence number of each connection's entity, also in later loads. */
+const sequencesOf = new Map<string, number[]>()
+
+serveCalls({ ping: () => {}, run })
+
+async function run(load: Load): Promise<LoadResult> {
+  const begin = performance.now() + load.warmMs
+  const end = begin + load.ms
+  const latencies: number[] = []
+  const failures: string[] = []
+  const sequences = sequencesOf.get(load.url) ?? new Array<number>(load.connections).fill(0)
+  sequencesOf.set(load.url, sequences)
+  /** When each request was due that has not been sent, and who has nothing to do. */
+  const due: number[] = []
+  const idle: (() => void)[] = []
+
+  const clients = sequences.map(() => new Client(load.url))
+  const loops = clients.map((client, entity) => publishInTurn(client, entity))
+  await Promise.all([...loops, load.rate === undefined ? undefined : pace(load.rate)])
+  await Promise.all(clients.map((client) => client.close()))
+  const [failure] = failures
+  if (failure) throw new Error(`${failures.length} requests failed. The first one: ${failure}`)
+  return {
+    perSecond: (latencies.length * 1000) / load.ms,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    published: sequences.reduce((sum, count) => sum + count, 0),
+  }
+
+  /** Callbacks, not promises: the generator shares the cores with what is measured. */
+  function publishInTurn(client: Client, entity: number): Promise<void> {
+    return new Promise((resolve) => {
+      let since = 0
+      let status = 0
+      let problem = ''
+      const handler = {
+        onRequestStart() {},
+        onResponseStart(_: unknown, statusCode: number) {
+          status = statusCode
+        },
+        onResponseData(_: unknown, chunk: Buffer) {
+          if (status !== 201) problem += chunk
+        },
+        onResponseEnd: () => conclude(),
+        onResponseError(_: unknown, error: Error) {
+          problem = error.message
+          conclude()
+        },
+      }
+      next()
+
+      function next(): void {
+        const now = performance.now()
+        if (now >= end) resolve()
+        else if (load.rate === undefined) send(now)
+        else if (due.length > 0) send(due.shift() as number)
+        else idle.push(next)
+      }
+
+      function send(moment: number): void {
+        since = moment
+        status = 0
+        const i = (sequences[entity] as number) * load.connections + entity
+        const event = newEvent(i, { entities: load.connections })
+        const headers = publishHeaders(event, load.token)
+        const path = `/events/${event.name}`
+        client.dispatch({ method: 'POST', path, headers, body: event.payload }, handler)
+      }
+
+      function conclude(): void {
+        const now = performance.now()
+        if (status === 201) sequences[entity] = (sequences[entity] as number) + 1
+        else failures.push(`${status} ${problem}`)
+        if (since >= begin && now <= end) latencies.push(now - since)
+        if (failures.length > 0) resolve()
+        else next()
+      }
+    })
+  }
+
+  async function pace(rate: number): Promise<void> {
+    const started = performance.now()
+    for (let made = 0; performance.now() < end && failures.length === 0; ) {
+      const now = performance.now()
+      for (; made < ((now - started) / 1000) * rate; made++) {
+        // Late by up to a tick is the timer's doing, and not a wait for the service.
+        due.push(Math.max(started + (made / rate) * 1000, now - TICK_MS))
+      }
+      for (let count = Math.min(idle.length, due.length); count > 0; count--) idle.shift()?.()
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+    }
+    for (const wake of idle.splice(0)) wake()
+  }
+}

@@ -1,0 +1,163 @@
+// The process behind receiver.ts, as cheap as an HTTP server in Node can be: what it costs it takes
+// from those that are measured on the same machine. The key of an event says what it is:
+// "<entity>:<sequence within the entity>", sequences from 0.
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ReceiverOptions, Report, Sample } from './receiver.ts'
+import { serveCalls } from './remote.ts'
+
+type Stream = Report & {
+  /** By entity, the sequence that is to come next. */
+  next: Map<number, number>
+  /** Keys that came before their turn. */
+  ahead: Set<string>
+}
+
+const now = () => performance.timeOrigin + performance.now()
+const newStream = (): Stream => ({
+  count: 0,
+  distinct: 0,
+  repeated: 0,
+  reordered: 0,
+  latenciesMs: [],
+  firstMs: Number.NaN,
+  lastMs: Number.NaN,
+  next: new Map(),
+  ahead: new Set(),
+})
+
+let streams = new Map<string, Stream>()
+let total = 0
+let options: ReceiverOptions = {}
+let answers = 0
+let waiting: { isOver: () => boolean; resolve: () => void }[] = []
+
+const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  request.resume()
+  request.once('end', () => {
+    const path = request.url ?? ''
+    if (path.startsWith('/dead')) return response.writeHead(503).end()
+    arrived(streamOf(path), request.headers)
+    const delay = nextLatency()
+    if (delay === 0) response.end()
+    else setTimeout(() => response.end(), delay)
+  })
+})
+
+serveCalls({
+  ping: () => {},
+  async start(given: ReceiverOptions): Promise<string> {
+    options = given
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  },
+  set(changes: ReceiverOptions) {
+    options = { ...options, ...changes }
+  },
+  reset() {
+    streams = new Map()
+    total = 0
+    answers = 0
+  },
+  sample(path?: string): Sample {
+    const { count, lastMs } = reportOf(path)
+    return { count, lastMs, atMs: now() }
+  },
+  report: reportOf,
+  reached({ count, timeoutMs, path }: { count: number; timeoutMs: number; path?: string }) {
+    const isOver = () => countOf(path) >= count
+    if (isOver()) return
+    return new Promise<void>((resolve, reject) => {
+      const waiter = { isOver, resolve }
+      const timer = setTimeout(() => {
+        waiting = waiting.filter((other) => other !== waiter)
+        reject(new Error(`${countOf(path)} of ${count} events arrived in ${timeoutMs} ms.`))
+      }, timeoutMs)
+      waiter.resolve = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      waiting.push(waiter)
+    })
+  },
+})
+
+function streamOf(path: string): Stream {
+  let stream = streams.get(path)
+  if (!stream) {
+    stream = newStream()
+    streams.set(path, stream)
+  }
+  return stream
+}
+
+function reportOf(path?: string): Report {
+  return summed(path === undefined ? [...streams.values()] : [streamOf(path)])
+}
+
+function countOf(path?: string): number {
+  return path === undefined ? total : (streams.get(path)?.count ?? 0)
+}
+
+function nextLatency(): number {
+  const { latencyMs = 0, slowPart = 0, slowMs = 0 } = options
+  answers++
+  return slowPart > 0 && answers % Math.round(1 / slowPart) === 0 ? slowMs : latencyMs
+}
+
+function arrived(stream: Stream, headers: http.IncomingHttpHeaders): void {
+  const at = now()
+  if (stream.count === 0) stream.firstMs = at
+  stream.lastMs = at
+  stream.count++
+  total++
+  note(stream, headers['idempotency-key'] as string)
+  const position = headers['millrace-position']
+  if (options.keepLatencies && position !== undefined) {
+    stream.latenciesMs.push(at - Number(position) / 1000)
+  }
+  if (waiting.length > 0) wakeWaiting()
+}
+
+function note(stream: Stream, key: string): void {
+  const colon = key.indexOf(':')
+  const entity = Number(key.slice(0, colon))
+  const sequence = Number(key.slice(colon + 1))
+  let next = stream.next.get(entity) ?? (options.startsAnywhere ? sequence : 0)
+  if (sequence < next || (sequence > next && stream.ahead.has(key))) {
+    stream.repeated++
+    return
+  }
+  stream.distinct++
+  if (sequence > next) {
+    stream.reordered++
+    stream.ahead.add(key)
+  } else {
+    next++
+    while (stream.ahead.size > 0 && stream.ahead.delete(`${entity}:${next}`)) next++
+  }
+  stream.next.set(entity, next)
+}
+
+function wakeWaiting(): void {
+  const over = waiting.filter(({ isOver }) => isOver())
+  if (over.length === 0) return
+  waiting = waiting.filter((waiter) => !over.includes(waiter))
+  for (const { resolve } of over) resolve()
+}
+
+function summed(parts: Stream[]): Report {
+  const sum = (read: (stream: Stream) => number) =>
+    parts.reduce((total, stream) => total + read(stream), 0)
+  const times = parts.filter(({ count }) => count > 0)
+  return {
+    count: sum(({ count }) => count),
+    distinct: sum(({ distinct }) => distinct),
+    repeated: sum(({ repeated }) => repeated),
+    reordered: sum(({ reordered }) => reordered),
+    latenciesMs: parts.flatMap(({ latenciesMs }) => latenciesMs),
+    firstMs: Math.min(...times.map(({ firstMs }) => firstMs)),
+    lastMs: Math.max(...times.map(({ lastMs }) => lastMs)),
+  }
+}

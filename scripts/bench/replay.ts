@@ -1,0 +1,151 @@
+// Half a million events sent again by date while others are published: how fast the replay is, and
+// what those who follow live feel of it.
+
+import { request } from 'undici'
+import { payloadOf, register, TENANT } from './events.ts'
+import { quantile } from './measure.ts'
+import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
+import { compare, type Scenario } from './scenario.ts'
+import { createSteady, type Steady } from './steady.ts'
+import { ask } from './stored.ts'
+
+const RATE = 200
+const ENTITIES = 1_000
+const LIVE_ENTITIES = 100
+const LIVE = '/live'
+const HOUR_MS = 3_600_000
+/** How far the log goes back, and where the replay ends. */
+const OLDEST_MS = 48 * HOUR_MS
+const NEWEST_MS = HOUR_MS
+const TIMEOUT_MS = 30_000
+
+const sizes = {
+  full: { events: 500_000, rounds: 3, ms: 2_500 },
+  smoke: { events: 5_000, rounds: 1, ms: 300 },
+}
+
+type Cast = { service: Launched; receiver: Receiver; steady: Steady }
+
+export const replay: Scenario = {
+  name: 'replay',
+  async run(stage, size) {
+    const { events, rounds, ms } = sizes[size]
+    const database = await stage.database('replay')
+    const now = Date.now()
+    const range = { from: now - OLDEST_MS, to: now - NEWEST_MS }
+    await fillPast(database.url, events, range)
+    const [service, worker, receiver] = await Promise.all([
+      launch('serve', database.url),
+      launch('work', database.url),
+      startReceiver({ keepLatencies: true }),
+    ])
+    const steady = createSteady(service.url, { entities: LIVE_ENTITIES, firstEntity: ENTITIES })
+    const cast: Cast = { service, receiver, steady }
+    try {
+      await register(service.url, ADMIN_TOKEN, 'live', receiver.url + LIVE)
+      await live(cast, ms / 2)
+      const without: number[] = []
+      const withReplay: number[] = []
+      const rates: number[] = []
+      for (let round = 0; round < rounds; round++) {
+        without.push(await live(cast, ms))
+        const { p99, rate } = await replayMeanwhile(cast, range, `replay-${round}`, ms)
+        withReplay.push(p99)
+        rates.push(rate)
+      }
+      await expectWhole(receiver, { path: LIVE, count: steady.published() })
+      const peak = await worker.peakMemoryMiB()
+      return [
+        compare(
+          `replay of ${events.toLocaleString('en')} events by date`,
+          rates,
+          { what: 'live meanwhile', runs: [RATE] },
+          '≥ 5',
+        ),
+        {
+          ...compare(
+            `publish to delivered, ${RATE} events/s, p99 beside the replay`,
+            withReplay,
+            { what: 'the same without a replay', runs: without },
+            '≤ 1.5',
+          ),
+          unit: 'ms',
+        },
+        { what: 'memory of work, peak of the replay', figure: peak, unit: 'MiB', runs: [peak] },
+      ]
+    } finally {
+      await steady.stop()
+      await Promise.all([service.stop(), worker.stop(), receiver.stop()])
+      await database.drop()
+    }
+  },
+}
+
+/** The p99 of events that are published at the steady rate; each of them arrives. */
+async function live({ receiver, steady }: Cast, ms: number): Promise<number> {
+  const before = steady.published()
+  await steady.flow({ rate: RATE, ms })
+  await receiver.reached(steady.published(), TIMEOUT_MS, LIVE)
+  const { latenciesMs } = await receiver.report(LIVE)
+  return quantile(latenciesMs.slice(before), 0.99)
+}
+
+type Range = { from: number; to: number }
+
+/** The same while a temporary integration, made for it and removed again, replays the range. */
+async function replayMeanwhile(
+  cast: Cast,
+  range: Range,
+  id: string,
+  ms: number,
+): Promise<{ p99: number; rate: number }> {
+  const { service, receiver } = cast
+  const path = `/${id}`
+  await register(service.url, ADMIN_TOKEN, id, receiver.url + path, {
+    integration_type: 'temporary',
+    starts_at: new Date(range.from).toISOString(),
+    ends_at: new Date(range.to).toISOString(),
+  })
+  await receiver.reached(1, TIMEOUT_MS, path)
+  const begin = await receiver.sample(path)
+  const p99 = await live(cast, ms)
+  const end = await receiver.sample(path)
+  const { statusCode, body } = await request(
+    `${service.url}/api/v1/org/integrations/eventstream/${id}`,
+    { method: 'DELETE', headers: { authorization: `Bearer ${ADMIN_TOKEN}`, tenant: TENANT } },
+  )
+  if (statusCode >= 300) throw new Error(`${id} was not removed: ${await body.text()}`)
+  await body.dump()
+  // Cut off in the middle: what has arrived is the beginning of the range, without a gap.
+  await expectWhole(receiver, { path })
+  return { p99, rate: ((end.count - begin.count) * 1000) / (end.atMs - begin.atMs) }
+}
+
+/** Events as if they had been published evenly in the range; two connections fill a half each. */
+async function fillPast(url: string, events: number, range: Range): Promise<void> {
+  await ask(
+    url,
+    `select create_partition('event', day::date, 1)
+    from generate_series(to_timestamp($1 / 1000.0), now(), interval '1 day') as day`,
+    [range.from],
+  )
+  const stepUs = ((range.to - range.from) * 1000) / events
+  const half = Math.ceil(events / 2)
+  const text = `
+    insert into event (
+      tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+      payload_bytes, payload
+    )
+    select
+      $1, $2::bigint + (i * $3::float8)::bigint, 'order.created', 'order-' || i % ${ENTITIES},
+      i % ${ENTITIES} || ':' || i / ${ENTITIES}, 'team-orders', 'shop', '{}',
+      octet_length($4), $4::json
+    from generate_series($5::integer, $6::integer) as i`
+  const payload = payloadOf(0).toString()
+  const first = range.from * 1000
+  await Promise.all([
+    ask(url, text, [TENANT, first, stepUs, payload, 0, half - 1]),
+    ask(url, text, [TENANT, first, stepUs, payload, half, events - 1]),
+  ])
+}

@@ -1,0 +1,48 @@
+// What a scenario of the benchmark is and what it reports. A figure counts only beside another one
+// measured in the same run: machines are shared and noisy, ratios are not.
+
+import { median } from './measure.ts'
+import type { Stage } from './stage.ts'
+
+/** One line of the table: what was measured, and what it is compared with. */
+export type Line = {
+  /** "delivery, 5 ms, 64 in flight" */
+  what: string
+  figure: number
+  unit: 'events/s' | 'ms' | 'µs/event' | 'MiB'
+  /** A ceiling or a rival, measured in the same run. `ratio` is figure / against.figure. */
+  against?: { what: string; figure: number; ratio: number }
+  /** What the ratio, or the figure where there is none, is meant to be: "≥ 0.85". */
+  goal?: string
+  /** The medians' runs, for the JSON. */
+  runs: number[]
+}
+
+/** How much work a scenario does: the whole of it, or just enough to see that it still works. */
+export type Size = 'full' | 'smoke'
+
+export type Scenario = {
+  /** The word that names it on the command line. */
+  name: string
+  /** Measures, and throws where an event was lost or an entity's order was broken. */
+  run(stage: Stage, size: Size): Promise<Line[]>
+}
+
+/** A line of the figures' medians, and of their ratio. */
+export function compare(
+  what: string,
+  runs: number[],
+  against: { what: string; runs: number[] },
+  goal?: string,
+): Line {
+  const figure = median(runs)
+  const other = median(against.runs)
+  return {
+    what,
+    figure,
+    unit: 'events/s',
+    against: { what: against.what, figure: other, ratio: figure / other },
+    ...(goal === undefined ? {} : { goal }),
+    runs,
+  }
+}

@@ -1,0 +1,81 @@
+// Where the benchmark plays: an embedded PostgreSQL of its own in a temporary directory, and fresh,
+// migrated databases in it. All of it is gone afterwards, whatever happens.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { createPartitions } from '../../src/log/partitions.ts'
+import { createLogger } from '../../src/logger.ts'
+import { guardDirectory } from './guard.ts'
+
+const TEMPLATE = 'bench_template'
+
+export type BenchDatabase = { url: string; drop(): Promise<void> }
+
+export type Stage = {
+  /** For files of the scenarios; removed at the end. */
+  directory: string
+  /** The server's version, as it says itself. */
+  postgresVersion: string
+  /**
+   * A database of its own, migrated, with partitions. `commitDelayUs` makes each commit take that
+   * much longer, as on a slower disk.
+   */
+  database(name: string, options?: { commitDelayUs?: number }): Promise<BenchDatabase>
+  close(): Promise<void>
+}
+
+/** Starts the PostgreSQL and prepares the template of the databases. */
+export async function openStage(): Promise<Stage> {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-bench-'))
+  guardDirectory(directory)
+  const server = await startEmbeddedPostgres(directory)
+  await query(server.url, `create database ${TEMPLATE}`)
+  const templateUrl = databaseUrl(server.url, TEMPLATE)
+  await migrate(templateUrl, createLogger('silent'))
+  const pool = new pg.Pool({ connectionString: templateUrl })
+  await createPartitions(pool)
+  const { rows } = await pool.query<{ server_version: string }>('show server_version')
+  await pool.end()
+
+  return {
+    directory,
+    postgresVersion: rows[0]?.server_version ?? 'unknown',
+    async database(name, { commitDelayUs } = {}) {
+      const unique = `${name.replace(/\W/g, '_')}_${randomBytes(4).toString('hex')}`
+      await query(server.url, `create database ${unique} template ${TEMPLATE}`)
+      if (commitDelayUs !== undefined) {
+        await query(server.url, `alter database ${unique} set commit_delay = ${commitDelayUs}`)
+        await query(server.url, `alter database ${unique} set commit_siblings = 0`)
+      }
+      return {
+        url: databaseUrl(server.url, unique),
+        drop: () => query(server.url, `drop database ${unique} with (force)`),
+      }
+    },
+    async close() {
+      await server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The URL of another database on the same server. */
+function databaseUrl(serverUrl: string, name: string): string {
+  return serverUrl.replace(/\/[^/?]*(\?|$)/, `/${name}$1`)
+}
+
+/** One statement on a connection of its own. */
+async function query(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,71 @@
+// Publishing at an even pace, well below what the service can do: the load under which latencies
+// are measured.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent } from 'undici'
+import { type EventOptions, newEvent, publishHeaders, TENANT } from './events.ts'
+import { ADMIN_TOKEN } from './process.ts'
+
+/** A publisher that goes on numbering where it left off. */
+export type Steady = {
+  /** One event. Resolves when it is answered with 201; throws where it is answered otherwise. */
+  publish(tenant?: string): Promise<void>
+  /** So many events a second for so long, by turns of the tenants. Resolves when all are stored. */
+  flow(options: { rate: number; ms: number; tenants?: string[] }): Promise<number>
+  /** Of one tenant, so far. */
+  published(tenant?: string): number
+  stop(): Promise<void>
+}
+
+/**
+ * The entities are those of each tenant. Events of an entity wait for each other: so their order
+ * is known.
+ */
+export function createSteady(url: string, options: EventOptions): Steady {
+  const { entities, tenant: only = TENANT } = options
+  const agent = new Agent({ connections: 128, keepAliveTimeout: 60_000 })
+  const counts = new Map<string, number>()
+  const newest = new Map<string, Promise<void>>()
+
+  return {
+    publish: (tenant = only) => publish(tenant),
+    async flow({ rate, ms, tenants = [only] }) {
+      const started = performance.now()
+      const stored: Promise<void>[] = []
+      while (performance.now() - started < ms) {
+        const wanted = ((performance.now() - started) / 1000) * rate
+        while (stored.length < wanted) {
+          stored.push(publish(tenants[stored.length % tenants.length] as string))
+        }
+        await sleep(1)
+      }
+      await Promise.all(stored)
+      return stored.length
+    },
+    published: (tenant = only) => counts.get(tenant) ?? 0,
+    stop: () => agent.close(),
+  }
+
+  function publish(tenant: string): Promise<void> {
+    const i = counts.get(tenant) ?? 0
+    counts.set(tenant, i + 1)
+    const entity = `${tenant}/${i % entities}`
+    const before = newest.get(entity)
+    const stored = before ? before.then(() => send(tenant, i)) : send(tenant, i)
+    newest.set(entity, stored)
+    return stored
+  }
+
+  async function send(tenant: string, i: number): Promise<void> {
+    const event = newEvent(i, { ...options, tenant })
+    const { statusCode, body } = await agent.request({
+      origin: url,
+      path: `/events/${event.name}`,
+      method: 'POST',
+      headers: publishHeaders(event, ADMIN_TOKEN),
+      body: event.payload,
+    })
+    const text = await body.text()
+    if (statusCode !== 201) throw new Error(`An event was not stored: ${statusCode} ${text}`)
+  }
+}

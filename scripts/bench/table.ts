@@ -1,0 +1,75 @@
+// The table of a run, as text: a line for each figure, with what it is compared with.
+
+import type { Machine } from './machine.ts'
+import type { Line } from './scenario.ts'
+
+export type Measured = { name: string; seconds: number; lines: Line[]; failure?: string }
+
+const COLUMNS = ['', 'figure', '', 'compared with', 'its figure', 'ratio', 'goal', '']
+const TO_THE_RIGHT = [1, 4, 5]
+
+/** The machine, then a block for each scenario. */
+export function renderTable(machine: Machine, scenarios: Measured[]): string {
+  const { date, size, processor, cores, memoryGiB, system, node, postgres, redis } = machine
+  const head = [
+    `Millrace benchmark, ${date.slice(0, 16).replace('T', ' ')} UTC${size === 'smoke' ? ', smoke: the figures mean nothing' : ''}`,
+    `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`,
+    `Node ${node}, PostgreSQL ${postgres}, Redis ${redis}`,
+    machine.settings,
+  ]
+  const rows = [COLUMNS, ...scenarios.flatMap(({ lines }) => lines.map(rowOf))]
+  const failures = scenarios.flatMap(({ name, failure }) =>
+    failure === undefined ? [] : [`${name} failed: ${failure}`],
+  )
+  return [...head, '', ...align(rows), ...(failures.length > 0 ? ['', ...failures] : [])].join('\n')
+}
+
+function rowOf({ what, figure, unit, against, goal }: Line): string[] {
+  const met = goal === undefined ? undefined : isMet(goal, against?.ratio ?? figure)
+  return [
+    what,
+    readable(figure),
+    unit,
+    against?.what ?? '',
+    against ? readable(against.figure) : '',
+    against ? readableRatio(against.ratio) : '',
+    goal ?? '',
+    met === undefined ? '' : met ? '✓' : '✗',
+  ]
+}
+
+/** Whether a value is what a goal like "≥ 0.85" or "≤ 20 ms" says. */
+export function isMet(goal: string, value: number): boolean {
+  const [, sign, bound] = /^(≥|≤|<|>)\s*([\d.]+)/.exec(goal) ?? []
+  if (sign === undefined) throw new Error(`${goal} is no goal like "≥ 0.85".`)
+  const limit = Number(bound)
+  if (sign === '≥') return value >= limit
+  if (sign === '≤') return value <= limit
+  return sign === '<' ? value < limit : value > limit
+}
+
+function readableRatio(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(2) : '–'
+}
+
+/** Three digits say all that such a figure can say. */
+function readable(figure: number): string {
+  if (!Number.isFinite(figure)) return '–'
+  if (Math.abs(figure) >= 100) return Math.round(figure).toLocaleString('en')
+  return figure.toPrecision(3)
+}
+
+function align(rows: string[][]): string[] {
+  const widths = COLUMNS.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] as number
+        return TO_THE_RIGHT.includes(column) ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
