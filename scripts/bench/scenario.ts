@@ -11,7 +11,7 @@ export type Line = {
   figure: number
   unit: 'events/s' | 'ms' | 'µs/event' | 'MiB'
   /** A ceiling or a rival, measured in the same run. `ratio` is figure / against.figure. */
-  against?: { what: string; figure: number; ratio: number }
+  against?: { what: string; figure: number; ratio: number; runs?: number[] }
   /** What the ratio, or the figure where there is none, is meant to be: "≥ 0.85". */
   goal?: string
   /** The medians' runs, for the JSON. */
@@ -41,7 +41,7 @@ export function compare(
     what,
     figure,
     unit: 'events/s',
-    against: { what: against.what, figure: other, ratio: figure / other },
+    against: { what: against.what, figure: other, ratio: figure / other, runs: against.runs },
     ...(goal === undefined ? {} : { goal }),
     runs,
   }
