@@ -18,7 +18,8 @@ export function createFindings(): Findings {
     broke(check, what) {
       const count = (counts.get(check) ?? 0) + 1
       counts.set(check, count)
-      if (count <= TOLD_OF_EACH) told.push(`${check}: ${what}`)
+      if (count > TOLD_OF_EACH) return
+      told.push(`${new Date().toISOString()} ${check}: ${what}`)
     },
     counts: () => counts,
     told: () => told,

@@ -14,9 +14,14 @@ export type HarmLog = {
   crashes(): number[]
   /** An event of this serial arrived for the first time at the watched target `watched`. */
   arrived(serial: number, watched: number): void
-  /** ms that delivery took to recover from each harm that no other one followed too soon. */
-  recoveries(): Map<HarmKind, number[]>
+  /** How long delivery took to recover, by kind. */
+  recoveries(): Map<HarmKind, RecoveryTime[]>
+  /** What was done when, in words, one a line. */
+  told(): string
 }
+
+/** In ms. Alone: no other harm was under way or came before delivery had recovered. */
+export type RecoveryTime = { ms: number; isAlone: boolean }
 
 /**
  * After these an event that a target has taken may be sent again: progress was lost, or its writer.
@@ -62,7 +67,7 @@ type Recovery = {
 /** `newestSerial` is the serial that the next event gets; `watched`: how many targets there are. */
 export function createHarmLog(newestSerial: () => number, watched: number): HarmLog {
   const entries: Entry[] = []
-  const recovered = new Map<HarmKind, number[]>()
+  const recovered = new Map<HarmKind, RecoveryTime[]>()
   let open: Recovery[] = []
 
   const watch = (kind: HarmKind) => {
@@ -100,13 +105,19 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
       for (const recovery of open) {
         if (serial < recovery.serial) continue
         recovery.missing.delete(target)
-        if (recovery.missing.size > 0 || !recovery.isAlone) continue
+        if (recovery.missing.size > 0) continue
         const times = recovered.get(recovery.kind) ?? []
-        times.push(Date.now() - recovery.from)
+        times.push({ ms: Date.now() - recovery.from, isAlone: recovery.isAlone })
         recovered.set(recovery.kind, times)
       }
       open = open.filter(({ missing }) => missing.size > 0)
     },
     recoveries: () => recovered,
+    told: () => entries.map(tell).join('\n'),
   }
+}
+
+function tell({ kind, from, until }: Entry): string {
+  const end = until === Number.MAX_SAFE_INTEGER ? 'for good' : `for ${until - from} ms`
+  return `${new Date(from).toISOString()} ${kind} ${end}`
 }

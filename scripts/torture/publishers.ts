@@ -64,7 +64,8 @@ function createPublisher(
       if (roll === 0) return refuse()
       if (roll === 1 && last !== undefined) return reuse(last)
       if (roll === 2 && last !== undefined) return repeat(last)
-      const entity = firstEntity + chance.whole(0, ENTITIES_EACH - 1)
+      // Some entities are busy, so that several of their events wait at once.
+      const entity = firstEntity + (chance.happens(0.4) ? 0 : chance.whole(0, ENTITIES_EACH - 1))
       const serial = journal.begin(entity, nameOfRoll(chance.whole(0, 99)))
       last = serial
       if (roll === 3) await Promise.all([publish(serial, 0), publish(serial, 1)])

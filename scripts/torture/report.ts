@@ -90,15 +90,19 @@ export function report(outcome: Outcome): string {
 }
 
 function recoveries(harmLog: HarmLog): string[] {
-  const head = ['harm', 'times', 'measured', 'median', 'worst']
+  const head = ['recovery from', 'times', 'median', 'worst', 'alone', 'worst']
   const recovered = harmLog.recoveries()
-  const rows = KINDS.map((kind) => {
-    const times = (recovered.get(kind) ?? []).sort((a, b) => a - b)
-    const middle = times[Math.floor(times.length / 2)]
-    return [kind, harmLog.count(kind), times.length, seconds(middle), seconds(times.at(-1))]
+  const rows = KINDS.filter((kind) => recovered.has(kind)).map((kind) => {
+    const all = recovered.get(kind) ?? []
+    const times = all.map(({ ms }) => ms).sort((a, b) => a - b)
+    const alone = all.filter(({ isAlone }) => isAlone).map(({ ms }) => ms)
+    const median = times[Math.floor(times.length / 2)]
+    const worstAlone = alone.length === 0 ? undefined : Math.max(...alone)
+    const worst = seconds(times.at(-1))
+    return [kind, times.length, seconds(median), worst, alone.length, seconds(worstAlone)]
   })
   return [head, ...rows].map(([kind, ...values]) =>
-    [String(kind).padEnd(26), ...values.map((value) => String(value).padStart(9))].join(''),
+    [String(kind).padEnd(22), ...values.map((value) => String(value).padStart(9))].join(''),
   )
 }
 

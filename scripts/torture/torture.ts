@@ -1,6 +1,6 @@
 // One run: the service is started, loaded and harmed; then it is left alone, drains, and is judged.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -146,6 +146,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await database.stop()
   process.off('exit', stopAtExit)
   if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })
+  else writeFileSync(path.join(logs, 'harm.log'), harmLog.told())
   return {
     ...{ seed, seconds, events, lost, strays, drainedIn, journal, findings, harmLog, sampler },
     ledgers: [...integrations, ...replays].map(({ ledger }) => ledger),
