@@ -20,7 +20,7 @@ const perMinute = {
   'kill serve': { times: 5, lastsMs: [0, 0] },
   'kill both workers': { times: 1, lastsMs: [0, 0] },
   // Some shorter than the lease, some longer.
-  'freeze work': { times: 3, lastsMs: [300, 5_000] },
+  'freeze work': { times: 5, lastsMs: [300, 6_000] },
   'freeze serve': { times: 2, lastsMs: [300, 4_000] },
   'freeze a backend': { times: 2, lastsMs: [100, 1_200] },
   'crash the database': { times: 3, lastsMs: [0, 500] },

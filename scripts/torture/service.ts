@@ -8,12 +8,14 @@ import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'
 import type { DatabaseServer } from './server.ts'
 
+export const LEASE_MS = 2_000
+
 const SETTINGS = {
   PORT: '0',
   MILLRACE_ADMIN_TOKEN: TOKEN,
   MILLRACE_SECRET_KEY: '00'.repeat(32),
   MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
-  MILLRACE_LEASE_MS: '2000',
+  MILLRACE_LEASE_MS: String(LEASE_MS),
   MILLRACE_SWEEP_MS: '500',
   MILLRACE_RETRY_BASE_MS: '50',
   MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
