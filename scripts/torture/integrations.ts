@@ -147,10 +147,17 @@ export async function startReplay(
   return { ledger, target, from: fromMs * 1000, through: untilMs * 1000 }
 }
 
-/** Where the limit of rejected events has stopped an integration: makes room and starts it. */
-export async function relieve({ client }: IntegrationServices, id: string): Promise<void> {
+/**
+ * Where the limit of rejected events has stopped an integration: makes room, or does not, and starts
+ * it. Without room the next rejection stops it again, and nothing may be lost by it.
+ */
+export async function relieve(
+  { client, chance }: IntegrationServices,
+  { id, character }: Integration,
+): Promise<void> {
   const { body } = await client.configure('GET', `/${id}`)
   if (body['status'] !== 'stopped') return
-  await client.configure('POST', `/${id}/rejected_events/_retry`)
+  const makesRoom = character === 'picky' && chance.happens(0.7)
+  if (makesRoom) await client.configure('POST', `/${id}/rejected_events/_retry`)
   await client.configure('POST', `/${id}/_start`)
 }

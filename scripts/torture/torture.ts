@@ -102,7 +102,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     const picky = integrations.filter(({ character }) => character === 'picky')
     while (Date.now() < deadline) {
       await sleep(RELIEVE_MS)
-      for (const { id } of picky) await relieve(services, id)
+      for (const each of picky) await relieve(services, each)
     }
   })()
 
@@ -121,7 +121,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const hasDrained = await drain(options.drainMs)
   const drainedIn = Date.now() - drainStarted
   // What the last kill left must be over, so that a lease that is left at the end is a finding.
-  await sleep(drainStarted + LEASE_MS - Date.now())
+  await sleep(Math.max(0, drainStarted + LEASE_MS - Date.now()))
   if (!hasDrained) findings.broke('not drained', `within ${options.drainMs / 1000} s`)
   await checkOldDays(workers)
   await midnights.stop()
@@ -159,7 +159,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
 
   async function drain(patienceMs: number): Promise<boolean> {
     return until(async () => {
-      for (const { id } of integrations) await relieve(services, id)
+      for (const each of integrations) await relieve(services, each)
       return (await behind(session)) === 0
     }, patienceMs)
   }

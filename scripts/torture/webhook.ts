@@ -27,8 +27,11 @@ const MOODS: Record<Character, Phase[]> = {
   picky: [{ mood: 'well', lastsMs: [60_000, 60_000] }],
 }
 
-/** Of the events that a picky target gets, one in so many is rejected when it comes first. */
-const REJECTED_ONE_IN = 31
+/**
+ * A picky target rejects events in blocks, by their serial, when they come first: so several are
+ * rejected at once, and the limit is met by more than one.
+ */
+const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
 
 export const webhook: Destination = {
   name: 'webhook',
@@ -51,7 +54,7 @@ export const webhook: Destination = {
 
     function answer(serial: number, response: http.ServerResponse): void {
       const isFirst = !ledger.isPassed(serial)
-      if (character === 'picky' && isFirst && serial % REJECTED_ONE_IN === 0 && !isHealed) {
+      if (character === 'picky' && isFirst && isRejected(serial) && !isHealed) {
         ledger.pass(serial, 'rejected')
         response.writeHead(400).end('{"error":"not this one"}')
         return
