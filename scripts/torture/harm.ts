@@ -16,6 +16,8 @@ import type { Wire } from './proxy.ts'
 import type { Harm, HarmKind } from './schedule.ts'
 import { createSession, type DatabaseServer, type Session } from './server.ts'
 
+const STOPS_IN_A_ROW = 3
+
 export type Victims = {
   database: DatabaseServer
   session: Session
@@ -167,9 +169,12 @@ export function createHarmer(victims: Victims): Harmer {
     const among = integrations.filter(
       ({ mayStop, character }) => mayStop && (!isUpdate || character === 'steady'),
     )
-    return one(harm, among, (integration) =>
-      stopAndStart(victims.services, integration, { pauseMs: harm.lastsMs, isUpdate }),
-    )
+    return one(harm, among, async (integration) => {
+      for (let times = 0; times < (isUpdate ? 1 : STOPS_IN_A_ROW); times++) {
+        if (times > 0) await lasting(harm.lastsMs)
+        await stopAndStart(victims.services, integration, { pauseMs: harm.lastsMs, isUpdate })
+      }
+    })
   }
 }
 

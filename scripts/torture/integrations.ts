@@ -34,15 +34,15 @@ const PLANS: Plan[] = [
   {
     id: 'toggled',
     character: 'steady',
-    filter: { event_filter: ['order.created'] },
+    filter: { event_filter: ['order.created', 'order.opened'] },
     mayStop: true,
   },
 ]
 
 /** What `toggled` is updated to and fro between; each takes all that the first one takes. */
 const FILTERS: Filter[] = [
-  { event_filter: ['order.created'] },
-  { event_filter: ['order.created'], entity_filter: ['customer'] },
+  { event_filter: ['order.created', 'order.opened'] },
+  { event_filter: ['order.created', 'order.opened'], entity_filter: ['customer'] },
 ]
 
 export type Integration = Plan & { id: string; ledger: Ledger; target: Target; version: number }

@@ -20,8 +20,20 @@ export const plants: Plant[] = [
       {
         file: ADVANCE,
         find: 'const unresolved = window.unresolved()\n    return progress.step',
-        put: `const unresolved = window.unresolved().slice(window.inFlight)
+        put: `const unresolved = window.unresolved().filter((position) => !sending.has(position))
     return progress.step`,
+      },
+      {
+        file: ADVANCE,
+        find: 'void deliver(window.next() as LoggedEvent)',
+        put: `const event = window.next() as LoggedEvent
+      sending.add(event.position)
+      void deliver(event).finally(() => sending.delete(event.position))`,
+      },
+      {
+        file: ADVANCE,
+        find: '  const progress = createProgress(leased)\n',
+        put: '  const progress = createProgress(leased)\n  const sending = new Set<number>()\n',
       },
     ],
   },
@@ -30,9 +42,10 @@ export const plants: Plant[] = [
     harm: 'What was read and not yet sent is lost with its worker.',
     changes: [
       {
-        file: CURSOR,
-        find: `unresolved = \${step.unresolved}::bigint[]`,
-        put: `unresolved = \${step.unresolved.slice(0, 0)}::bigint[]`,
+        file: ADVANCE,
+        find: 'const unresolved = window.unresolved()\n    return progress.step',
+        put: `const unresolved: number[] = []
+    return progress.step`,
       },
     ],
   },
@@ -138,9 +151,9 @@ export const plants: Plant[] = [
     changes: [
       {
         file: ADVANCE,
-        find: 'const isEmpty = window.size === 0 && !mayHaveMore && !reading',
+        find: 'const isEmpty = window.size === 0 && reader.isEmpty',
         put: `const isPast = stopPosition !== null && Date.now() * 1000 > stopPosition
-    const isEmpty = (window.size === 0 && !mayHaveMore && !reading) || isPast`,
+    const isEmpty = (window.size === 0 && reader.isEmpty) || isPast`,
       },
       {
         file: 'sql/migrations/0004_event_stream.sql',

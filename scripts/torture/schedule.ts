@@ -27,11 +27,11 @@ const perMinute = {
   'cut connections': { times: 3, lastsMs: [0, 0] },
   'stall connections': { times: 3, lastsMs: [300, 4_000] },
   'terminate backends': { times: 2, lastsMs: [0, 0] },
-  'make deaf': { times: 2, lastsMs: [2_000, 8_000] },
+  'make deaf': { times: 3, lastsMs: [2_000, 8_000] },
   'old snapshot': { times: 1, lastsMs: [3_000, 8_000] },
   'old day': { times: 1, lastsMs: [0, 0] },
   'restart work': { times: 1, lastsMs: [0, 0] },
-  'stop and start': { times: 5, lastsMs: [50, 1_500] },
+  'stop and start': { times: 6, lastsMs: [50, 600] },
   'stop, update and start': { times: 2, lastsMs: [50, 500] },
   replay: { times: 3, lastsMs: [500, 4_000] },
 } as const
