@@ -175,8 +175,8 @@ export async function checkProjections({ session, findings }: Evidence): Promise
 }
 
 /**
- * No lease is left when every worker has ended in order. One that is over is none: a worker that was
- * killed leaves it until somebody has a reason to take it.
+ * No lease is left when every worker has ended in order. One that is over is none: a worker that
+ * was killed leaves it until somebody has a reason to take it.
  */
 export async function checkLeases({ session, findings }: Evidence): Promise<void> {
   const rows = await insist<{ consumer: string; run: number }>(
@@ -186,7 +186,7 @@ export async function checkLeases({ session, findings }: Evidence): Promise<void
   for (const { consumer, run } of rows) findings.broke('lease left', `${consumer}/${run}`)
 }
 
-/** The columns of `rebuilt` and `live` must agree, so a question that fails is a mistake of ours. */
+/** The server is up when this is asked: no answer is a mistake of ours, not a finding. */
 async function insist<Row extends Record<string, unknown>>(
   session: Session,
   text: string,

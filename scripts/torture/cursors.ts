@@ -1,8 +1,9 @@
-// Cursors, sampled all the time. What counts as going back: the low-water mark of a (consumer, run),
-// up to which everything is settled, is smaller than it was seen before. That is allowed in one
-// case: the database crashed in between. Progress is written with relaxed durability, of which a
-// crash takes back at most three rounds of the WAL writer, 600 ms (PostgreSQL manual, "Asynchronous
-// Commit"); so the mark may fall to where it was a second before the crash, and not further.
+// Cursors, sampled all the time. What counts as going back: the low-water mark of a (consumer,
+// run), up to which everything is settled, is smaller than it was seen before. That is allowed in
+// one case: the database crashed in between. Progress is written with relaxed durability, of which
+// a crash takes back at most three rounds of the WAL writer, 600 ms (PostgreSQL manual,
+// "Asynchronous Commit"); so the mark may fall to where it was a second before the crash, and not
+// further.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from './findings.ts'

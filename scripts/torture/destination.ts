@@ -1,5 +1,6 @@
-// The seam for kinds of destinations: a module for each (destinations.ts lists them), that starts a faulty target, says how an
-// integration is registered to send there, and checks what the ledger cannot.
+// The seam for kinds of destinations: a module for each (destinations.ts lists them), that starts a
+// faulty target, says how an integration is registered to send there, and checks what the ledger
+// cannot.
 
 import type { Chance } from '../demo/chance.ts'
 import type { Findings } from './findings.ts'

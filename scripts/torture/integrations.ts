@@ -148,8 +148,8 @@ export async function startReplay(
 }
 
 /**
- * Where the limit of rejected events has stopped an integration: makes room, or does not, and starts
- * it. Without room the next rejection stops it again, and nothing may be lost by it.
+ * Where the limit of rejected events has stopped an integration: makes room, or does not, and
+ * starts it. Without room the next rejection stops it again, and nothing may be lost by it.
  */
 export async function relieve(
   { client, chance }: IntegrationServices,
