@@ -8,7 +8,11 @@ export type HarmLog = {
   began(kind: HarmKind): () => void
   count(kind: HarmKind): number
   /** The first harm between two times that can make a worker send again; undefined: none. */
-  causeBetween(from: number, until: number): HarmKind | undefined
+  causeBetween(from: number, until: number): Cause | undefined
+  /** Nothing of this run was given a core between two times: leases and timeouts may have ended. */
+  starved(from: number, until: number): void
+  /** ms of that, in total. */
+  starvedMs(): number
   /** Whether a worker was frozen at some time between two. */
   wasFrozen(from: number, until: number): boolean
   crashes(): number[]
@@ -20,13 +24,17 @@ export type HarmLog = {
   told(): string
 }
 
+/** What made a worker send again: harm, or a machine that had no time for it. */
+export type Cause = HarmKind | 'starved'
+
 /** In ms. Alone: no other harm was under way or came before delivery had recovered. */
 export type RecoveryTime = { ms: number; isAlone: boolean }
 
 /**
  * After these an event that a target has taken may be sent again: progress was lost, or its writer.
  */
-const CAUSES: Partial<Record<HarmKind, true>> = {
+const CAUSES: Partial<Record<Cause, true>> = {
+  starved: true,
   'kill work': true,
   'kill both workers': true,
   'freeze work': true,
@@ -52,10 +60,13 @@ const HARMLESS: Partial<Record<HarmKind, true>> = {
   'old snapshot': true,
 }
 
+/** The processes of the service get their share a little later than this one. */
+const STARVED_SLACK_MS = 2_000
+
 /** A request that left before a kill may be read here a little later. */
 const SLACK_MS = 500
 
-type Entry = { kind: HarmKind; from: number; until: number }
+type Entry = { kind: Cause; from: number; until: number }
 type Recovery = {
   kind: HarmKind
   from: number
@@ -67,6 +78,7 @@ type Recovery = {
 /** `newestSerial` is the serial that the next event gets; `watched`: how many targets there are. */
 export function createHarmLog(newestSerial: () => number, watched: number): HarmLog {
   const entries: Entry[] = []
+  let starvedMs = 0
   const recovered = new Map<HarmKind, RecoveryTime[]>()
   let open: Recovery[] = []
 
@@ -94,6 +106,11 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
         (entry) =>
           CAUSES[entry.kind] && entry.from <= until && entry.until + SLACK_MS >= from - SLACK_MS,
       )?.kind,
+    starved(from, until) {
+      entries.push({ kind: 'starved', from, until: until + STARVED_SLACK_MS })
+      starvedMs += until - from
+    },
+    starvedMs: () => starvedMs,
     wasFrozen: (from, until) =>
       entries.some(
         (entry) => entry.kind === 'freeze work' && entry.from <= until && entry.until >= from,

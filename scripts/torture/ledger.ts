@@ -123,7 +123,10 @@ export function createLedger(
     const cause = rejected.has(serial)
       ? 'sent again by hand'
       : harmLog.causeBetween(arrivedAt.get(serial), at)
-    if (!cause) findings.broke('duplicate without a cause', `${id} received event ${serial} again`)
+    if (!cause) {
+      const after = `${at - arrivedAt.get(serial)} ms after it was taken`
+      findings.broke('duplicate without a cause', `${id} received event ${serial} again ${after}`)
+    }
     const told = cause ?? 'none'
     counts.duplicates.set(told, (counts.duplicates.get(told) ?? 0) + 1)
   }

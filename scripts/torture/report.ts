@@ -84,6 +84,7 @@ export function report(outcome: Outcome): string {
     ['lost', outcome.lost + (findings.counts().get('lost from the log') ?? 0)],
     ['reordered', sum(({ counts }) => counts.reordered)],
     ['drained in', seconds(outcome.drainedIn)],
+    ['starved of a core for', seconds(harmLog.starvedMs())],
   ]
   const lines = rows.map(([what, value]) => `${what.padEnd(38)}${String(value).padStart(12)}`)
   return [...lines, '', ...recoveries(harmLog), '', ...verdict(outcome)].join('\n')

@@ -18,7 +18,7 @@ import { sampleCursors } from './cursors.ts'
 import { destinations } from './destinations.ts'
 import { createFindings } from './findings.ts'
 import { createHarmer } from './harm.ts'
-import { createHarmLog } from './harm-log.ts'
+import { createHarmLog, type HarmLog } from './harm-log.ts'
 import { type Integration, relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
 import { cutToday, oldDays } from './partitions.ts'
@@ -43,6 +43,7 @@ export type TortureOptions = {
 
 const PUBLISHERS = 48
 const RELIEVE_MS = 500
+const STARVED_MS = 500
 
 /** Runs it once. Where something broke, its directory with all logs is kept, and named. */
 export async function torture(options: TortureOptions): Promise<Outcome> {
@@ -79,6 +80,8 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const integrations = await startIntegrations(destinations, services)
   const sampler = sampleCursors(sampling, { findings, harmLog })
   const all = integrations[0] as Integration
+
+  const watching = watchForStarvation(harmLog)
 
   say(`seed ${seed}, ${seconds} s of harm in ${directory}`)
   const started = Date.now()
@@ -125,6 +128,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   if (!hasDrained) findings.broke('not drained', `within ${options.drainMs / 1000} s`)
   await checkOldDays(workers)
   await midnights.stop()
+  clearInterval(watching)
   await sampler.stop()
   isOver = true
   for (const process of [...workers, ...servers]) {
@@ -158,9 +162,12 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
 
   async function drain(patienceMs: number): Promise<boolean> {
+    // A start wakes every integration of the tenant: those that run must get there without one.
+    const drained = await until(async () => (await behind(session, ['running'])) === 0, patienceMs)
+    if (!drained) return false
     return until(async () => {
       for (const each of integrations) await relieve(services, each)
-      return (await behind(session)) === 0
+      return (await behind(session, ['running', 'stopped'])) === 0
     }, patienceMs)
   }
 
@@ -177,15 +184,30 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
 }
 
+/** A timer that comes late tells that the machine had no time for us. */
+function watchForStarvation(harmLog: HarmLog): NodeJS.Timeout {
+  let last = Date.now()
+  return setInterval(() => {
+    const now = Date.now()
+    if (now - last > STARVED_MS) harmLog.starved(last, now)
+    last = now
+  }, STARVED_MS / 5)
+}
+
 /** Cursors that have something before them, and replays that are not completed. */
-async function behind(session: Session): Promise<number | undefined> {
-  const rows = await session.ask<{ count: number }>(`
-    select count(*)::integer as count
-    from cursor
-    where unresolved <> '{}' or stop_position is not null or exists (
-      select from event
-      where event.tenant = cursor.tenant and event.position > cursor.read_position
-    )`)
+async function behind(session: Session, status: string[]): Promise<number | undefined> {
+  const rows = await session.ask<{ count: number }>(
+    `select count(*)::integer as count
+     from cursor
+     join integration on integration.id = cursor.consumer and integration.tenant = cursor.tenant
+     where status = any($1) and (
+       unresolved <> '{}' or stop_position is not null or exists (
+         select from event
+         where event.tenant = cursor.tenant and event.position > cursor.read_position
+       )
+     )`,
+    [status],
+  )
   return rows?.[0]?.count
 }
 
