@@ -71,6 +71,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
   process.on('exit', stopAtExit)
   let isOver = false
+  let hasPublished = false
   const client = createClient(servers, () => isOver)
   const journal = createJournal(findings)
   const harmLog = createHarmLog(() => journal.size, watchedCount(destinations))
@@ -98,7 +99,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
       seed: seed + 2,
       count: PUBLISHERS,
       perSecond: options.perSecond,
-      isOver: () => Date.now() > deadline,
+      isOver: () => hasPublished,
     },
   )
   const relieving = (async () => {
@@ -112,11 +113,13 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await Promise.all([sleep(seconds * 1_000), relieving])
   harmer.end()
   await harming
-  await publishing
-  // The last word is harm's: with nobody publishing any more, nothing but the sweep wakes anybody.
+  // The last word is harm's. While the leases of the dead last, publishers wake nobody, and then
+  // nobody publishes any more: what is behind only the sweep can find.
   const lastKill = harmLog.began('kill both workers')
   for (const worker of workers) worker.kill()
   lastKill()
+  hasPublished = true
+  await publishing
   const publishedFor = Date.now() - started
   say(`${journal.stored} events in ${Math.round(publishedFor / 1000)} s; draining`)
   for (const { target } of [...integrations, ...harmer.replays]) target.heal()
