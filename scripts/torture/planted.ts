@@ -10,6 +10,7 @@ export type Plant = {
 
 const ADVANCE = 'src/delivery/advance.ts'
 const CURSOR = 'src/delivery/cursor.ts'
+const APPEND_SQL = 'sql/migrations/0006_append.sql'
 const LOG_SQL = 'sql/migrations/0001_log.sql'
 
 export const plants: Plant[] = [
@@ -104,11 +105,11 @@ export const plants: Plant[] = [
     name: 'keys are looked up before the lock is held',
     harm: 'Two tries of one publisher at two processes are two events.',
     changes: [
-      { file: LOG_SQL, find: '  first_free := next_position();\n', put: '' },
+      { file: APPEND_SQL, find: '  first_free := next_position();\n', put: '' },
       {
-        file: LOG_SQL,
-        find: '  return query\n  with incoming as (',
-        put: '  first_free := next_position();\n\n  return query\n  with incoming as (',
+        file: APPEND_SQL,
+        find: '  insert into event (',
+        put: '  first_free := next_position();\n\n  insert into event (',
       },
     ],
   },
