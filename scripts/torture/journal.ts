@@ -3,6 +3,7 @@
 
 import { createColumn } from './column.ts'
 import type { Findings } from './findings.ts'
+import { createSilence, type Silence } from './silence.ts'
 
 export type Journal = {
   /** Notes that an event is about to be published, and returns its serial. */
@@ -21,6 +22,8 @@ export type Journal = {
   answered(serial: number, position: number): void
   /** An event was seen at this position: it has one, whoever says so. */
   seenAt(serial: number, position: number): void
+  /** Of answers with 201. */
+  silence: Silence
   counts: {
     /** Requests without an answer, or with 500 or 503, that were sent again. */
     repeated: number
@@ -55,7 +58,9 @@ export function createJournal(findings: Findings): Journal {
     nameOf: (serial) => names.get(serial),
     isStored: (serial) => stored.get(serial) === 1,
     positionOf: (serial) => positions.get(serial),
+    silence: createSilence(),
     answered(serial, position) {
+      journal.silence.broken()
       journal.seenAt(serial, position)
       if (stored.get(serial) === 0) storedCount++
       stored.set(serial, 1)

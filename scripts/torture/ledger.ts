@@ -7,6 +7,7 @@ import { type Filter, laneOf, NAMES, takes } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
+import { createSilence, type Silence } from './silence.ts'
 
 const SEEN = 1
 const PASSED = 2
@@ -29,6 +30,8 @@ export type Ledger = {
   useFilter(filter: Filter | undefined): void
   /** Whether it must have received an event of this name: every filter that it had takes it. */
   mustTake(name: number): boolean
+  /** Of first deliveries. */
+  silence: Silence
   counts: {
     arrivals: number
     first: number
@@ -57,11 +60,13 @@ export function createLedger(
   const strays: { stoppedAt: number; at: number }[] = []
   const filters = [filter]
   let stoppedAt: number | undefined
+  const silence = createSilence()
   const counts = { arrivals: 0, first: 0, retries: 0, reordered: 0, duplicates: new Map() }
 
   return {
     id,
     counts,
+    silence,
     arrive(serial, position) {
       const at = Date.now()
       const before = state.get(serial)
@@ -103,6 +108,7 @@ export function createLedger(
 
   function first(serial: number, position: number): void {
     counts.first++
+    silence.broken()
     const lane = laneOfSerial(serial)
     const waiting = open.get(lane)
     if (waiting !== 0 || position < newest.get(lane)) {

@@ -8,6 +8,8 @@ import type { Session } from './server.ts'
 /** The tables and the days of their partitions (src/log/partitions.ts). */
 const TABLES = { event: 1, event_key: 10, receipt: 1, attempt: 1 }
 const DAY_MS = 86_400_000
+/** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */
+const AHEAD = 5
 
 export type Midnights = {
   /** How many have passed. */
@@ -31,11 +33,11 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
     }
     cuts.push(from + everyMs)
   }
-  await next()
+  const isAhead = () => (cuts.at(-1 - AHEAD) ?? Number.MAX_SAFE_INTEGER) > Date.now()
+  for (let made = 0; made < AHEAD; made++) await next()
   const loop = (async () => {
-    // Always one ahead.
     while (!isOver) {
-      if ((cuts.at(-2) as number) < Date.now()) await next()
+      if (!isAhead()) await next()
       await sleep(100)
     }
   })()

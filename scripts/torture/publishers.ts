@@ -19,7 +19,7 @@ export type PublisherServices = {
 }
 
 const ENTITIES_EACH = 25
-const MOST_BACKLOG = 5_000
+const MOST_BACKLOG = 2_000
 const REPEAT_MS = [20, 120] as const
 const PACE_MS = 10
 

@@ -5,6 +5,7 @@ import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { HarmKind } from './schedule.ts'
+import type { Silence } from './silence.ts'
 
 export type Outcome = {
   seed: number
@@ -83,10 +84,12 @@ export function report(outcome: Outcome): string {
     ['left on a socket by a frozen worker', outcome.strays],
     ['lost', outcome.lost + (findings.counts().get('lost from the log') ?? 0)],
     ['reordered', sum(({ counts }) => counts.reordered)],
+    ['longest silence of publishing', silence(journal.silence)],
+    ['longest silence of delivery', silence((ledgers[0] as Ledger).silence)],
     ['drained in', seconds(outcome.drainedIn)],
     ['starved of a core for', seconds(harmLog.starvedMs())],
   ]
-  const lines = rows.map(([what, value]) => `${what.padEnd(38)}${String(value).padStart(12)}`)
+  const lines = rows.map(([what, value]) => `${what.padEnd(38)}${String(value).padStart(20)}`)
   return [...lines, '', ...recoveries(harmLog), '', ...verdict(outcome)].join('\n')
 }
 
@@ -105,6 +108,11 @@ function recoveries(harmLog: HarmLog): string[] {
   return [head, ...rows].map(([kind, ...values]) =>
     [String(kind).padEnd(22), ...values.map((value) => String(value).padStart(9))].join(''),
   )
+}
+
+function silence({ longest }: Silence): string {
+  const { ms, since } = longest()
+  return `${seconds(ms)} at ${new Date(since).toISOString().slice(11, 19)}`
 }
 
 function seconds(ms: number | undefined): string {
