@@ -12,6 +12,8 @@ import { createSilence, type Silence } from './silence.ts'
 const SEEN = 1
 const PASSED = 2
 const TAKEN = 4
+/** The newest attempt was passed: an event that was taken once may be failed when it comes again. */
+const LAST_PASSED = 8
 
 export type Ledger = {
   id: string
@@ -77,15 +79,15 @@ export function createLedger(
       if (!filters.some((candidate) => takes(candidate, NAMES[name] as string))) {
         findings.broke('sent past the filter', `${id} received ${NAMES[name]} (event ${serial})`)
       }
-      if (before & PASSED) repeat(serial, at)
+      if (before & LAST_PASSED) repeat(serial, at)
       else if (before & SEEN) counts.retries++
       else first(serial, position)
-      state.set(serial, before | SEEN)
+      state.set(serial, (before | SEEN) & ~LAST_PASSED)
       arrivedAt.set(serial, at)
       return (before & SEEN) > 0
     },
     pass(serial, outcome) {
-      const bits = outcome === 'taken' ? PASSED | TAKEN : PASSED
+      const bits = LAST_PASSED | PASSED | (outcome === 'taken' ? TAKEN : 0)
       if (outcome === 'rejected') rejected.add(serial)
       state.set(serial, state.get(serial) | bits)
       const lane = laneOfSerial(serial)
