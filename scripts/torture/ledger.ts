@@ -12,7 +12,7 @@ import { createSilence, type Silence } from './silence.ts'
 const SEEN = 1
 const PASSED = 2
 const TAKEN = 4
-/** The newest attempt was passed: an event that was taken once may be failed when it comes again. */
+/** The newest attempt was passed: what was taken once may be failed when it comes again. */
 const LAST_PASSED = 8
 
 export type Ledger = {
