@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench bench-smoke format
+.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,15 @@ demo: install ## A tour on believable retail data; ends by itself
 
 test: install ## Everything, on a real Postgres; ends with "N passed, N failed"
 	@export $(WITH); exec node scripts/test.ts
+
+torture: install ## Kills, freezes and crashes under load, then counts; SECONDS=60 SEED=1
+	@export $(WITH); exec env SECONDS='$(or $(SECONDS),60)' SEED='$(or $(SEED),1)' node scripts/torture/run.ts
+
+torture-plants: install ## Does the torture catch bugs that are planted? A table, in a quarter of an hour
+	@export $(WITH); exec node scripts/torture/plants.ts
+
+torture-day: install ## Two million events, a midnight every minute: what must stay flat, stays flat
+	@export $(WITH); exec node scripts/torture/day.ts
 
 check: install ## Types, lint and the rules of the house, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts

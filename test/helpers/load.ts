@@ -25,10 +25,12 @@ export async function publishLoad(
     publishers: number
     prefix?: string
     tenant?: string
+    /** Filled while it publishes, for whoever looks before it is over. */
+    stored?: Map<string, number>
   },
 ): Promise<Journal> {
   const { events, entities, publishers, prefix = 'key', tenant = 'dodici' } = options
-  const journal: Journal = { stored: new Map(), repeated: 0 }
+  const journal: Journal = { stored: options.stored ?? new Map(), repeated: 0 }
   const loops = Array.from({ length: publishers }, async (_, publisher) => {
     for (let i = publisher; i < events; i += publishers) {
       const key = `${prefix}-${i}`

@@ -1,0 +1,198 @@
+// What must hold when harm has ended and everything has drained.
+
+import { keyOf, NAMES, payloadOf, serialOf } from './event.ts'
+import type { Findings } from './findings.ts'
+import type { HarmLog } from './harm-log.ts'
+import type { Integration, Replay } from './integrations.ts'
+import type { Journal } from './journal.ts'
+import type { Session } from './server.ts'
+
+const PAGE = 20_000
+/** Longer than a lease: how long before a stop a freeze may have begun that let it through. */
+const LEASE_SLACK_MS = 5_000
+
+export type Evidence = {
+  session: Session
+  journal: Journal
+  findings: Findings
+  harmLog: HarmLog
+  integrations: Integration[]
+  replays: Replay[]
+}
+
+type LogRow = {
+  position: number
+  name: string
+  entity_id: string
+  idempotency_key: string
+  payload: string
+}
+
+/** Every event that was answered with 201 is in the log once, and nothing else is. */
+export async function checkLog({ session, journal, findings }: Evidence): Promise<number> {
+  const found = new Uint8Array(journal.size)
+  const newest = new Map<string, number>()
+  let events = 0
+  for (let after = 0; ; ) {
+    const rows = await insist<LogRow>(
+      session,
+      `select position, name, entity_id, idempotency_key, payload from event
+       where tenant = 'torture' and position > $1 order by position limit ${PAGE}`,
+      [after],
+    )
+    for (const row of rows) look(row)
+    events += rows.length
+    after = rows.at(-1)?.position ?? after
+    if (rows.length < PAGE) break
+  }
+  for (let serial = 0; serial < journal.size; serial++) {
+    if (journal.isStored(serial) && !found[serial]) {
+      findings.broke('lost from the log', `event ${serial} at ${journal.positionOf(serial)}`)
+    }
+  }
+  return events
+
+  function look(row: LogRow): void {
+    const serial = serialOf(row.idempotency_key)
+    if (serial === undefined || serial >= journal.size || !journal.isStored(serial)) {
+      findings.broke('stored but refused', `${row.idempotency_key} at ${row.position}`)
+      return
+    }
+    if (found[serial]) findings.broke('twice in the log', `event ${serial}, at ${row.position}`)
+    found[serial] = 1
+    journal.seenAt(serial, row.position)
+    const isWhole =
+      row.name === NAMES[journal.nameOf(serial)] &&
+      row.entity_id === `e${journal.entityOf(serial)}` &&
+      row.idempotency_key === keyOf(serial) &&
+      row.payload === payloadOf(serial)
+    if (!isWhole) findings.broke('altered in the log', JSON.stringify(row))
+    // A publisher waits for each answer, so its serials are in the order of publishing.
+    if (serial < (newest.get(row.entity_id) ?? -1)) {
+      findings.broke('log out of order', `${row.entity_id}: event ${serial} at ${row.position}`)
+    }
+    newest.set(row.entity_id, serial)
+  }
+}
+
+/** Every event reached every integration that takes it, or stands in its rejected events. */
+export async function checkDeliveries(evidence: Evidence): Promise<number> {
+  const { session, journal, findings, integrations, replays } = evidence
+  const kept = new Set(
+    (
+      await insist<{ consumer: string; event_position: number }>(
+        session,
+        `select consumer, event_position from rejected_event where tenant = 'torture'`,
+      )
+    ).map(({ consumer, event_position }) => `${consumer}/${event_position}`),
+  )
+  let lost = 0
+  const miss = (id: string, serial: number, how: string) => {
+    lost++
+    findings.broke('lost', `${id} ${how} event ${serial} at ${journal.positionOf(serial)}`)
+  }
+  for (let serial = 0; serial < journal.size; serial++) {
+    if (!journal.isStored(serial)) continue
+    const position = journal.positionOf(serial)
+    for (const { id, ledger } of integrations) {
+      if (!ledger.mustTake(journal.nameOf(serial))) continue
+      if (!ledger.isPassed(serial)) miss(id, serial, 'never received')
+      else if (!ledger.isTaken(serial) && !kept.has(`${id}/${position}`)) {
+        miss(id, serial, 'rejected, and does not keep,')
+      }
+    }
+    for (const { ledger, from, through } of replays) {
+      const isMeant = position >= from && position <= through
+      if (isMeant && !ledger.isPassed(serial)) miss(ledger.id, serial, 'never received')
+      if (!isMeant && ledger.isPassed(serial)) {
+        findings.broke('sent past the end', `${ledger.id} received event ${serial}`)
+      }
+    }
+  }
+  return lost
+}
+
+/**
+ * Nothing was sent after `stopped` was answered and before somebody started it again. What a frozen
+ * worker had handed to a socket before may still come: it is counted, and returned.
+ */
+export async function checkStops(evidence: Evidence): Promise<number> {
+  const { session, findings, harmLog, integrations } = evidence
+  let strays = 0
+  for (const { id, ledger } of integrations) {
+    const starts = await insist<{ at: number }>(
+      session,
+      `select position / 1000 as at from config_log
+       where tenant = 'torture' and id = $1 and action = 'integration_started'`,
+      [id],
+    )
+    for (const { stoppedAt, at } of ledger.afterStop()) {
+      // A start that was given twice, by a request whose first try was only late.
+      if (starts.some((start) => start.at >= stoppedAt - 1 && start.at <= at)) continue
+      if (harmLog.wasFrozen(stoppedAt - LEASE_SLACK_MS, at)) strays++
+      else findings.broke('sent after stop', `${id}, ${at - stoppedAt} ms after the answer`)
+    }
+  }
+  return strays
+}
+
+/** The integrations rebuilt from the config log equal the table. */
+export async function checkProjections({ session, findings }: Evidence): Promise<void> {
+  const rows = await insist<{ id: string; difference: string }>(
+    session,
+    `with entry as (
+      select *, lag(version) over (partition by tenant, id order by position) as version_before
+      from config_log
+      where kind = 'integration'
+    ),
+    -- An entry that keeps the version is a note and changes nothing.
+    change as (select * from entry where version is distinct from version_before),
+    newest as (
+      select distinct on (tenant, id) tenant, id, version, status, document,
+        position as changed_position
+      from change
+      order by tenant, id, position desc
+    ),
+    rebuilt as (
+      select newest.*, (
+        select max(position) from change
+        where change.tenant = newest.tenant and change.id = newest.id and change.version = 1
+      ) as created_position
+      from newest
+      where status <> 'removed'
+    ),
+    live as (
+      select tenant, id, version, status, document, changed_position, created_position
+      from integration
+    )
+    select id, 'only live' as difference from (table live except table rebuilt) as a
+    union all
+    select id, 'only rebuilt' from (table rebuilt except table live) as b`,
+  )
+  for (const { id, difference } of rows) {
+    findings.broke('projection differs', `${id} is ${difference}`)
+  }
+}
+
+/**
+ * No lease is left when every worker has ended in order. One that is over is none: a worker that
+ * was killed leaves it until somebody has a reason to take it.
+ */
+export async function checkLeases({ session, findings }: Evidence): Promise<void> {
+  const rows = await insist<{ consumer: string; run: number }>(
+    session,
+    'select consumer, run from cursor where lease_until > clock_timestamp()',
+  )
+  for (const { consumer, run } of rows) findings.broke('lease left', `${consumer}/${run}`)
+}
+
+/** The server is up when this is asked: no answer is a mistake of ours, not a finding. */
+async function insist<Row extends Record<string, unknown>>(
+  session: Session,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  const rows = await session.ask<Row>(text, values)
+  if (!rows) throw new Error(`The database did not answer: ${text.slice(0, 80)}`)
+  return rows
+}

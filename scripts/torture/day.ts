@@ -1,0 +1,218 @@
+// `make torture-day`: 24 days in small. Two million events, and a midnight every minute of a faked
+// clock: partitions are made and dropped, receipts and jobs come and go. What must stay flat is the
+// memory of each process and the size of every table but the log itself. EVENTS and TURN_SECONDS
+// make it shorter. Exit status 1 where something grows.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, request } from 'undici'
+import { createSession, startDatabase } from './server.ts'
+
+const { EVENTS = '2000000', TURN_SECONDS = '60' } = process.env
+const events = Number(EVENTS)
+const turnMs = Number(TURN_SECONDS) * 1_000
+const DAY_MS = 86_400_000
+const TOKEN = 'day-admin-token'
+const TENANT = 'day'
+const PUBLISHERS = 64
+const ENTITIES = 5_000
+const MOST_BACKLOG = 10_000
+/** What may be between the middle third of a run and its last third. */
+const GROWTH = 1.25
+const GROWTH_BYTES = 16 * 1024 * 1024
+/** The faked clock begins half a turn before midnight. */
+const startMs = Date.now()
+const offsetMs = DAY_MS - (startMs % DAY_MS) - turnMs / 2
+
+type Sample = { turn: number; published: number; delivered: number; sizes: Map<string, number> }
+
+const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-day-'))
+const database = await startDatabase(directory)
+const session = createSession(database.url)
+await fakeClockOfDatabase()
+const receiver = await startReceiver()
+const processes = [await start('serve'), await start('work')]
+const stopAtExit = () => {
+  for (const { child } of processes) child.kill('SIGKILL')
+}
+process.on('exit', stopAtExit)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+const url = processes[0]?.url as string
+const agent = new Agent({ connections: PUBLISHERS })
+await post('/api/v1/org/integrations/eventstream', {
+  id: 'erp',
+  integration_type: 'permanent',
+  callback_parameters: { callback_url: receiver.url },
+})
+
+let begun = 0
+let published = 0
+const samples: Sample[] = []
+const sampling = sampleEveryTurn()
+await Promise.all(Array.from({ length: PUBLISHERS }, publish))
+while (receiver.distinct() < events) await sleep(100)
+await sampling
+for (const { child } of processes) child.kill('SIGTERM')
+await session.close()
+await database.stop()
+process.off('exit', stopAtExit)
+rmSync(directory, { recursive: true, force: true })
+process.exit(report() ? 0 : 1)
+
+/**
+ * Shadows now() and clock_timestamp() for everything that does not say pg_catalog, which is all of
+ * millrace: the schema comes before pg_catalog in the search path.
+ */
+async function fakeClockOfDatabase(): Promise<void> {
+  const shift = (clock: string) => `
+    select pg_catalog.${clock}() + interval '1 millisecond' * (${offsetMs} + ${DAY_MS - turnMs} *
+      floor((extract(epoch from pg_catalog.${clock}()) * 1000 - ${startMs}) / ${turnMs}))`
+  for (const text of [
+    'create schema faked',
+    `create function faked.now() returns timestamptz language sql stable as $$${shift('now')}$$`,
+    `create function faked.clock_timestamp() returns timestamptz language sql volatile
+     as $$${shift('clock_timestamp')}$$`,
+    'alter database postgres set search_path = public, faked, pg_catalog',
+  ]) {
+    await session.ask(text)
+  }
+}
+
+function start(command: 'serve' | 'work') {
+  const child = spawn(
+    process.execPath,
+    [path.join(import.meta.dirname, '../../src/main.ts'), command],
+    {
+      env: {
+        ...process.env,
+        NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'faked-clock.ts')}`,
+        FAKED_START_MS: String(startMs),
+        FAKED_OFFSET_MS: String(offsetMs),
+        FAKED_TURN_MS: String(turnMs),
+        DATABASE_URL: database.url,
+        PORT: '0',
+        MILLRACE_DATA_DIR: directory,
+        MILLRACE_ADMIN_TOKEN: TOKEN,
+        MILLRACE_SECRET_KEY: '00'.repeat(32),
+        MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+        MILLRACE_RETENTION_DAYS: '2',
+        MILLRACE_LOG_LEVEL: 'error',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  return new Promise<{ name: string; child: typeof child; url: string | undefined }>((resolve) => {
+    createInterface(child.stdout).on('line', (line) => {
+      const ready = /^millrace (?:ready (\S+)|working)$/.exec(line)
+      if (ready) resolve({ name: command, child, url: ready[1] })
+    })
+  })
+}
+
+/** A receiver that takes everything and counts what is new. */
+async function startReceiver() {
+  const seen = new Uint8Array(events)
+  let distinct = 0
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, (incoming, response) => {
+    const serial = Number(incoming.headers['idempotency-key'])
+    if (seen[serial] === 0) distinct++
+    seen[serial] = 1
+    incoming.resume()
+    incoming.on('end', () => response.end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}/`, distinct: () => distinct }
+}
+
+async function post(where: string, body: unknown, headers: Record<string, string> = {}) {
+  const answer = await request(url + where, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKEN}`, tenant: TENANT, ...headers },
+    body: JSON.stringify(body),
+  })
+  await answer.body.dump()
+  return answer.statusCode
+}
+
+async function publish(): Promise<void> {
+  while (begun < events) {
+    while (published - receiver.distinct() > MOST_BACKLOG) await sleep(20)
+    const serial = begun++
+    if (serial >= events) return
+    const headers = {
+      team: 'team-day',
+      service: 'day',
+      'entity-id': `e${serial % ENTITIES}`,
+      'idempotency-key': String(serial),
+    }
+    while ((await post('/events/order.created', { serial }, headers)) !== 201) await sleep(50)
+    published++
+  }
+}
+
+async function sampleEveryTurn(): Promise<void> {
+  for (let turn = 1; receiver.distinct() < events; turn++) {
+    while (Date.now() < startMs + turn * turnMs && receiver.distinct() < events) await sleep(100)
+    const sizes = await tableSizes()
+    for (const { name, child } of processes) sizes.set(`memory of ${name}`, memoryOf(child.pid))
+    const sample = { turn, published, delivered: receiver.distinct(), sizes }
+    samples.push(sample)
+    const shown = [...sizes].map(([name, bytes]) => `${name} ${megabytes(bytes)}`)
+    console.log(`day ${turn}: ${published} published, ${sample.delivered} delivered`)
+    console.log(`  ${shown.join(', ')}`)
+  }
+}
+
+/** Bytes of each table with its partitions and indexes. */
+async function tableSizes(): Promise<Map<string, number>> {
+  const rows = await session.ask<{ name: string; bytes: number; parts: number }>(`
+    select
+      regexp_replace(relname, '_[0-9]{8}$', '') as name,
+      sum(pg_total_relation_size(oid))::bigint as bytes
+    from pg_class
+    where relkind = 'r' and relnamespace::regnamespace::text in ('public', 'graphile_worker')
+    group by 1
+    having sum(pg_total_relation_size(oid)) > 100000
+    order by 1`)
+  return new Map((rows ?? []).map(({ name, bytes }) => [name, bytes]))
+}
+
+function memoryOf(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
+}
+
+/** What is compared is the largest of the middle third of the run and of the last one. */
+function report(): boolean {
+  const third = Math.floor(samples.length / 3)
+  const most = (part: Sample[], name: string) =>
+    Math.max(0, ...part.map(({ sizes }) => sizes.get(name) ?? 0))
+  let isFlat = true
+  const names = new Set(samples.flatMap(({ sizes }) => [...sizes.keys()]))
+  console.log(`\n${''.padEnd(24)}${'middle third'.padStart(14)}${'last third'.padStart(14)}`)
+  for (const name of names) {
+    const middle = most(samples.slice(third, 2 * third), name)
+    const last = most(samples.slice(2 * third), name)
+    const isLog = name === 'event' || name === 'event_key'
+    const grows = !isLog && third > 0 && last > middle * GROWTH && last > middle + GROWTH_BYTES
+    if (grows) isFlat = false
+    const told = isLog ? 'the log' : grows ? 'GROWS' : 'flat'
+    console.log(
+      `${name.padEnd(24)}${megabytes(middle).padStart(14)}${megabytes(last).padStart(14)}  ${told}`,
+    )
+  }
+  console.log(`${published} events, ${receiver.distinct()} delivered, ${samples.length} days`)
+  return isFlat
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`
+}

@@ -1,0 +1,37 @@
+// The seam for kinds of destinations: a module for each (destinations.ts lists them), that starts a
+// faulty target, says how an integration is registered to send there, and checks what the ledger
+// cannot.
+
+import type { Chance } from '../demo/chance.ts'
+import type { Findings } from './findings.ts'
+import type { Journal } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+
+/**
+ * steady: at most slow. flaky: slow, failing, resetting, throttling and silent by turns. picky:
+ * rejects some events for good.
+ */
+export type Character = 'steady' | 'flaky' | 'picky'
+
+export type Target = {
+  /** The part of a registration that names it; another `version` is another place of it. */
+  parameters(version: number): Record<string, unknown>
+  /** From now on it answers as a target should. */
+  heal(): void
+  /** What the ledger cannot see, when everything has drained. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+export type TargetOptions = {
+  character: Character
+  chance: Chance
+  ledger: Ledger
+  journal: Journal
+  findings: Findings
+}
+
+export type Destination = {
+  name: string
+  startTarget(options: TargetOptions): Promise<Target>
+}

@@ -1,0 +1,6 @@
+// Which kinds of destinations are tortured. A new one is a module and a line here.
+
+import type { Destination } from './destination.ts'
+import { webhook } from './webhook.ts'
+
+export const destinations: Destination[] = [webhook]

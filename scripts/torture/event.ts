@@ -1,0 +1,61 @@
+// The events of a torture run as pure functions of their serial number, so that a million of them
+// need no memory and every byte that arrives can be compared with what was published.
+
+/** Names with their share of a hundred; the entity is what stands before the dot. */
+const SHARES: [name: string, share: number][] = [
+  ['order.created', 12],
+  ['order.opened', 13],
+  ['order.completed', 13],
+  ['order.cancelled', 12],
+  ['inventory_transaction.items_received', 15],
+  ['return.processed', 15],
+  ['invoice.created', 10],
+  ['customer.updated', 10],
+]
+
+export const NAMES = SHARES.map(([name]) => name)
+const ENTITIES = [...new Set(NAMES.map(entityOf))]
+/** Of each name, an index of NAMES, its entity's number. */
+const ENTITY_OF = NAMES.map((name) => ENTITIES.indexOf(entityOf(name)))
+
+/**
+ * What is delivered in order: an entity is its kind and its id, so that `order 7` and `customer 7`
+ * are two.
+ */
+export function laneOf(entityId: number, name: number): number {
+  return entityId * ENTITIES.length + (ENTITY_OF[name] as number)
+}
+
+function entityOf(name: string): string {
+  return name.slice(0, name.indexOf('.'))
+}
+
+/** The name that the roll of a hundred-sided die, 0 to 99, stands for, as an index of NAMES. */
+export function nameOfRoll(roll: number): number {
+  let rest = roll
+  return SHARES.findIndex(([, share]) => {
+    rest -= share
+    return rest < 0
+  })
+}
+
+export type Filter = { event_filter?: string[]; entity_filter?: string[] }
+
+/** Whether a filter takes an event (SPEC 3: either list names it; no filter takes everything). */
+export function takes(filter: Filter | undefined, name: string): boolean {
+  if (!filter) return true
+  const isNamed = filter.event_filter?.includes(name) ?? false
+  return isNamed || (filter.entity_filter?.includes(entityOf(name)) ?? false)
+}
+
+/** Spelled so that parsing and writing it anew would change it. */
+export function payloadOf(serial: number): string {
+  return `{"serial":${serial},"price":25.080,"big":12345678901234567890,"text":"\\u0000 ü \\/"}`
+}
+
+export const keyOf = (serial: number): string => `k${serial}`
+
+/** The serial of a key; undefined where it is no key of an event that was meant to be stored. */
+export function serialOf(key: string): number | undefined {
+  return /^k\d+$/.test(key) ? Number(key.slice(1)) : undefined
+}

@@ -1,0 +1,27 @@
+// What broke, by check. A run without findings is a run that passed.
+
+export type Findings = {
+  /** Something broke: under the name of the check, what it was in words. */
+  broke(check: string, what: string): void
+  /** How often each check broke. */
+  counts(): Map<string, number>
+  /** The first few of each, in words. */
+  told(): string[]
+}
+
+const TOLD_OF_EACH = 5
+
+export function createFindings(): Findings {
+  const counts = new Map<string, number>()
+  const told: string[] = []
+  return {
+    broke(check, what) {
+      const count = (counts.get(check) ?? 0) + 1
+      counts.set(check, count)
+      if (count > TOLD_OF_EACH) return
+      told.push(`${new Date().toISOString()} ${check}: ${what}`)
+    },
+    counts: () => counts,
+    told: () => told,
+  }
+}

@@ -1,0 +1,163 @@
+// The integrations of a torture run, one of each character for each kind of destination, and what
+// is done to them over the API: stops, starts, updates, replays, retries of rejected events.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Chance } from '../demo/chance.ts'
+import type { Client } from './client.ts'
+import type { Character, Destination, Target } from './destination.ts'
+import type { Filter } from './event.ts'
+import type { Findings } from './findings.ts'
+import type { HarmLog } from './harm-log.ts'
+import type { Journal } from './journal.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+
+type Plan = {
+  id: string
+  character: Character
+  filter?: Filter
+  delivery?: Record<string, unknown>
+  isWatched?: boolean
+  mayStop?: boolean
+}
+
+const PLANS: Plan[] = [
+  { id: 'all', character: 'steady', isWatched: true },
+  {
+    id: 'strict',
+    character: 'steady',
+    filter: { entity_filter: ['customer'] },
+    delivery: { max_in_flight: 1 },
+    isWatched: true,
+  },
+  { id: 'flaky', character: 'flaky', filter: { entity_filter: ['return'] }, mayStop: true },
+  { id: 'picky', character: 'picky', filter: { entity_filter: ['invoice'] } },
+  {
+    id: 'toggled',
+    character: 'steady',
+    filter: { event_filter: ['order.created', 'order.opened'] },
+    mayStop: true,
+  },
+]
+
+/** What `toggled` is updated to and fro between; each takes all that the first one takes. */
+const FILTERS: Filter[] = [
+  { event_filter: ['order.created', 'order.opened'] },
+  { event_filter: ['order.created', 'order.opened'], entity_filter: ['customer'] },
+]
+
+export type Integration = Plan & { id: string; ledger: Ledger; target: Target; version: number }
+export type Replay = { ledger: Ledger; target: Target; from: number; through: number }
+
+export const watchedCount = (kinds: Destination[]): number =>
+  PLANS.filter((plan) => plan.isWatched).length * kinds.length
+
+export type IntegrationServices = {
+  client: Client
+  chance: Chance
+  journal: Journal
+  findings: Findings
+  harmLog: HarmLog
+}
+
+/** Starts a target for each plan and registers it. */
+export async function startIntegrations(
+  kinds: Destination[],
+  services: IntegrationServices,
+): Promise<Integration[]> {
+  const integrations: Integration[] = []
+  let watched = 0
+  for (const kind of kinds) {
+    for (const plan of PLANS) {
+      const id = `${kind.name}-${plan.id}`
+      const own = { ...services, ...(plan.isWatched ? { watched: watched++ } : {}) }
+      const ledger = createLedger(id, plan.filter, own)
+      const target = await kind.startTarget({ ...services, ledger, character: plan.character })
+      await register(services, id, { integration_type: 'permanent' }, plan, target)
+      integrations.push({ ...plan, id, ledger, target, version: 0 })
+    }
+  }
+  return integrations
+}
+
+async function register(
+  { client, findings }: IntegrationServices,
+  id: string,
+  kind: Record<string, unknown>,
+  plan: Pick<Plan, 'filter' | 'delivery'>,
+  target: Target,
+): Promise<void> {
+  const { filter, delivery } = plan
+  const { status, body } = await client.configure('POST', '', {
+    id,
+    ...kind,
+    ...target.parameters(0),
+    ...(filter ? { filter_conditions: filter } : {}),
+    ...(delivery ? { delivery } : {}),
+  })
+  // 409: the first try was carried out, and its answer lost.
+  if (status !== 200 && status !== 409) {
+    findings.broke('not registered', `${id}: ${status} ${JSON.stringify(body)}`)
+  }
+}
+
+/**
+ * Stops an integration, waits until `stopped` is answered and then for `pauseMs`, updates it where
+ * that is asked for, and starts it again.
+ */
+export async function stopAndStart(
+  { client, findings }: IntegrationServices,
+  integration: Integration,
+  { pauseMs, isUpdate }: { pauseMs: number; isUpdate: boolean },
+): Promise<void> {
+  const { id, ledger, target } = integration
+  let answer = await client.configure('POST', `/${id}/_stop`)
+  while (answer.body['status'] === 'running') {
+    await sleep(100)
+    answer = await client.configure('GET', `/${id}`)
+  }
+  ledger.stopAnswered()
+  await sleep(pauseMs)
+  if (isUpdate) {
+    integration.version++
+    const filter = FILTERS[integration.version % FILTERS.length]
+    ledger.useFilter(filter)
+    const { status, body } = await client.configure('PATCH', `/${id}`, {
+      ...target.parameters(integration.version),
+      filter_conditions: filter,
+    })
+    if (status !== 200) findings.broke('not updated', `${id}: ${JSON.stringify(body)}`)
+  }
+  ledger.startAsked()
+  await client.configure('POST', `/${id}/_start`)
+}
+
+/** Registers a replay of the time between two moments (ms), the last of which may lie ahead. */
+export async function startReplay(
+  kind: Destination,
+  services: IntegrationServices,
+  { id, fromMs, untilMs }: { id: string; fromMs: number; untilMs: number },
+): Promise<Replay> {
+  const ledger = createLedger(id, undefined, services)
+  const target = await kind.startTarget({ ...services, ledger, character: 'steady' })
+  const range = {
+    starts_at: new Date(fromMs).toISOString(),
+    ends_at: new Date(untilMs).toISOString(),
+  }
+  await register(services, id, { integration_type: 'temporary', ...range }, {}, target)
+  return { ledger, target, from: fromMs * 1000, through: untilMs * 1000 }
+}
+
+/**
+ * Where the limit of rejected events has stopped an integration: makes room, or does not, and
+ * starts it. Without room the next rejection stops it again, and nothing may be lost by it.
+ */
+export async function relieve(
+  { client, chance }: IntegrationServices,
+  { id, character }: Integration,
+): Promise<void> {
+  const { body } = await client.configure('GET', `/${id}`)
+  if (body['status'] !== 'stopped') return
+  const makesRoom = character === 'picky' && chance.happens(0.7)
+  if (makesRoom) await client.configure('POST', `/${id}/rejected_events/_retry`)
+  await client.configure('POST', `/${id}/_start`)
+}

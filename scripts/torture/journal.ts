@@ -1,0 +1,78 @@
+// The publishers' journal: which event was begun, and what every answer said of it. It is the truth
+// that the log and the targets are compared with at the end.
+
+import { createColumn } from './column.ts'
+import type { Findings } from './findings.ts'
+import { createSilence, type Silence } from './silence.ts'
+
+export type Journal = {
+  /** Notes that an event is about to be published, and returns its serial. */
+  begin(entity: number, name: number): number
+  /** Events begun. */
+  readonly size: number
+  /** Events that were answered with 201. */
+  readonly stored: number
+  entityOf(serial: number): number
+  /** An index of NAMES. */
+  nameOf(serial: number): number
+  isStored(serial: number): boolean
+  /** 0 where it is not known. */
+  positionOf(serial: number): number
+  /** An answer with 201 said this position. */
+  answered(serial: number, position: number): void
+  /** An event was seen at this position: it has one, whoever says so. */
+  seenAt(serial: number, position: number): void
+  /** Of answers with 201. */
+  silence: Silence
+  counts: {
+    /** Requests without an answer, or with 500 or 503, that were sent again. */
+    repeated: number
+    /** Requests that had to be refused and were. */
+    refused: number
+    /** Requests that had to be told that they are duplicates and were. */
+    duplicates: number
+  }
+}
+
+export function createJournal(findings: Findings): Journal {
+  const entities = createColumn('integer')
+  const names = createColumn('byte')
+  const positions = createColumn('double')
+  const stored = createColumn('byte')
+  let size = 0
+  let storedCount = 0
+
+  const journal: Journal = {
+    begin(entity, name) {
+      entities.set(size, entity)
+      names.set(size, name)
+      return size++
+    },
+    get size() {
+      return size
+    },
+    get stored() {
+      return storedCount
+    },
+    entityOf: (serial) => entities.get(serial),
+    nameOf: (serial) => names.get(serial),
+    isStored: (serial) => stored.get(serial) === 1,
+    positionOf: (serial) => positions.get(serial),
+    silence: createSilence(),
+    answered(serial, position) {
+      journal.silence.broken()
+      journal.seenAt(serial, position)
+      if (stored.get(serial) === 0) storedCount++
+      stored.set(serial, 1)
+    },
+    seenAt(serial, position) {
+      const known = positions.get(serial)
+      if (known === 0) positions.set(serial, position)
+      else if (known !== position) {
+        findings.broke('two positions', `event ${serial} was at ${known} and is at ${position}`)
+      }
+    },
+    counts: { repeated: 0, refused: 0, duplicates: 0 },
+  }
+  return journal
+}

@@ -1,0 +1,141 @@
+// What one integration received, judged while it arrives. A first delivery must come in the order
+// of the log per entity, and only after the target has passed (2xx or 400) the one before; what was
+// passed and comes again is a duplicate, and has a cause or is a finding.
+
+import { createColumn } from './column.ts'
+import { type Filter, laneOf, NAMES, takes } from './event.ts'
+import type { Findings } from './findings.ts'
+import type { HarmLog } from './harm-log.ts'
+import type { Journal } from './journal.ts'
+import { createSilence, type Silence } from './silence.ts'
+
+const SEEN = 1
+const PASSED = 2
+const TAKEN = 4
+/** The newest attempt was passed: what was taken once may be failed when it comes again. */
+const LAST_PASSED = 8
+
+export type Ledger = {
+  id: string
+  /** A request for an event has come in. Says whether that event was seen here before. */
+  arrive(serial: number, position: number): boolean
+  /** It is answered: taken (2xx), or rejected (400). Without an answer that counts: not called. */
+  pass(serial: number, outcome: 'taken' | 'rejected'): void
+  isPassed(serial: number): boolean
+  isTaken(serial: number): boolean
+  /** `stopped` was answered: from now on, until a start is asked for, nothing may arrive. */
+  stopAnswered(): void
+  startAsked(): void
+  /** Arrivals after a stop was answered: told apart from those after a start by somebody else. */
+  afterStop(): { stoppedAt: number; at: number }[]
+  /** From now on it is configured like this. What only some of its filters take may arrive. */
+  useFilter(filter: Filter | undefined): void
+  /** Whether it must have received an event of this name: every filter that it had takes it. */
+  mustTake(name: number): boolean
+  /** Of first deliveries. */
+  silence: Silence
+  counts: {
+    arrivals: number
+    first: number
+    /** Sent again after an answer that asks for it, or none. */
+    retries: number
+    reordered: number
+    /** By cause. */
+    duplicates: Map<string, number>
+  }
+}
+
+/** `watched`: its number among the targets that recovery is measured at. */
+export function createLedger(
+  id: string,
+  filter: Filter | undefined,
+  services: { journal: Journal; findings: Findings; harmLog: HarmLog; watched?: number },
+): Ledger {
+  const { journal, findings, harmLog, watched } = services
+  const state = createColumn('byte')
+  /** When the attempt that is counted on came in, ms. */
+  const arrivedAt = createColumn('double')
+  const rejected = new Set<number>()
+  /** By lane: the newest first delivery, and 1 + the serial of one that is not passed yet. */
+  const newest = createColumn('double')
+  const open = createColumn('integer')
+  const strays: { stoppedAt: number; at: number }[] = []
+  const filters = [filter]
+  let stoppedAt: number | undefined
+  const silence = createSilence()
+  const counts = { arrivals: 0, first: 0, retries: 0, reordered: 0, duplicates: new Map() }
+
+  return {
+    id,
+    counts,
+    silence,
+    arrive(serial, position) {
+      const at = Date.now()
+      const before = state.get(serial)
+      const name = journal.nameOf(serial)
+      counts.arrivals++
+      journal.seenAt(serial, position)
+      if (stoppedAt !== undefined) strays.push({ stoppedAt, at })
+      if (!filters.some((candidate) => takes(candidate, NAMES[name] as string))) {
+        findings.broke('sent past the filter', `${id} received ${NAMES[name]} (event ${serial})`)
+      }
+      if (before & LAST_PASSED) repeat(serial, at)
+      else if (before & SEEN) counts.retries++
+      else first(serial, position)
+      state.set(serial, (before | SEEN) & ~LAST_PASSED)
+      arrivedAt.set(serial, at)
+      return (before & SEEN) > 0
+    },
+    pass(serial, outcome) {
+      const bits = LAST_PASSED | PASSED | (outcome === 'taken' ? TAKEN : 0)
+      if (outcome === 'rejected') rejected.add(serial)
+      state.set(serial, state.get(serial) | bits)
+      const lane = laneOfSerial(serial)
+      if (open.get(lane) === serial + 1) open.set(lane, 0)
+    },
+    isPassed: (serial) => (state.get(serial) & PASSED) > 0,
+    isTaken: (serial) => (state.get(serial) & TAKEN) > 0,
+    stopAnswered() {
+      stoppedAt = Date.now()
+    },
+    startAsked() {
+      stoppedAt = undefined
+    },
+    afterStop: () => strays,
+    useFilter(next) {
+      filters.push(next)
+    },
+    mustTake: (name) => filters.every((candidate) => takes(candidate, NAMES[name] as string)),
+  }
+
+  function first(serial: number, position: number): void {
+    counts.first++
+    silence.broken()
+    const lane = laneOfSerial(serial)
+    const waiting = open.get(lane)
+    if (waiting !== 0 || position < newest.get(lane)) {
+      counts.reordered++
+      const before = waiting === 0 ? 'a newer one' : `event ${waiting - 1}, not passed yet`
+      findings.broke('reordered', `${id} received event ${serial} after ${before}`)
+    }
+    newest.set(lane, Math.max(position, newest.get(lane)))
+    open.set(lane, serial + 1)
+    if (watched !== undefined) harmLog.arrived(serial, watched)
+  }
+
+  function laneOfSerial(serial: number): number {
+    return laneOf(journal.entityOf(serial), journal.nameOf(serial))
+  }
+
+  function repeat(serial: number, at: number): void {
+    const cause = rejected.has(serial)
+      ? 'sent again by hand'
+      : harmLog.causeBetween(arrivedAt.get(serial), at)
+    if (!cause) {
+      const after = `${at - arrivedAt.get(serial)} ms after it was taken`
+      findings.broke('duplicate without a cause', `${id} received event ${serial} again ${after}`)
+    }
+    const told = cause ?? 'none'
+    counts.duplicates.set(told, (counts.duplicates.get(told) ?? 0) + 1)
+  }
+}

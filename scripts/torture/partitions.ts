@@ -1,0 +1,113 @@
+// Midnight without waiting for it: today's partitions are cut short before the service makes its
+// own, which goes by their names, and the next ones are attached while events are published, as the
+// service does it. Each cut is a midnight for the log: batches, keys, pages and receipts cross it.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Session } from './server.ts'
+
+/** The tables and the days of their partitions (src/log/partitions.ts). */
+const TABLES = { event: 1, event_key: 10, receipt: 1, attempt: 1 }
+const DAY_MS = 86_400_000
+/** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */
+const AHEAD = 5
+
+export type Midnights = {
+  /** How many have passed. */
+  passed(): number
+  stop(): Promise<void>
+}
+
+/** Cuts today every `everyMs`. To be called on a schema without partitions. */
+export async function cutToday(session: Session, everyMs: number): Promise<Midnights> {
+  const cuts = [Date.now() + everyMs]
+  let isOver = false
+  for (const table of tables()) {
+    await attach(session, table.name, `${table.name}_${table.day}`, table.from, cuts[0] as number)
+  }
+  const next = async () => {
+    const from = cuts.at(-1) as number
+    const number = cuts.length
+    for (const { name, day } of tables()) {
+      // Read by the service's retention: the last eight letters are the day.
+      await attach(session, name, `${name}_cut${number}_${day}`, from, from + everyMs)
+    }
+    cuts.push(from + everyMs)
+  }
+  const isAhead = () => (cuts.at(-1 - AHEAD) ?? Number.MAX_SAFE_INTEGER) > Date.now()
+  for (let made = 0; made < AHEAD; made++) await next()
+  const loop = (async () => {
+    while (!isOver) {
+      if (!isAhead()) await next()
+      await sleep(100)
+    }
+  })()
+  return {
+    passed: () => cuts.filter((cut) => cut < Date.now()).length,
+    async stop() {
+      isOver = true
+      await loop
+    },
+  }
+}
+
+function tables() {
+  const today = Math.floor(Date.now() / DAY_MS)
+  return Object.entries(TABLES).map(([name, days]) => {
+    const first = Math.floor(today / days) * days * DAY_MS
+    return { name, from: first, day: dayOf(first) }
+  })
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')
+}
+
+/** Tried until it is there: the server may be away. */
+async function attach(
+  session: Session,
+  table: string,
+  name: string,
+  fromMs: number,
+  untilMs: number,
+): Promise<void> {
+  for (;;) {
+    const made = await session.ask(`
+      do $do$
+      begin
+        if to_regclass('${name}') is null then
+          create table ${name} (like ${table} including defaults including constraints);
+          alter table ${table} attach partition ${name}
+            for values from (${fromMs * 1000}) to (${untilMs * 1000});
+        end if;
+      end
+      $do$`)
+    if (made) return
+    await sleep(50)
+  }
+}
+
+/** A day long past the retention, with an event in it, for the workers to drop. */
+export async function makeOldDay(session: Session, age: number): Promise<void> {
+  const from = (Math.floor(Date.now() / DAY_MS) - 60 - age) * DAY_MS
+  for (const table of ['event', 'receipt', 'attempt']) {
+    await attach(session, table, `${table}_${dayOf(from)}`, from, from + DAY_MS)
+  }
+  await session.ask(
+    `insert into event (
+      tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+      payload_bytes, payload
+    ) values ('past', $1, 'order.created', 'e', 'k', 't', 's', '{}', 2, '{}')
+    on conflict do nothing`,
+    [(from + 1) * 1000],
+  )
+}
+
+/** Partitions that the retention should have dropped. */
+export async function oldDays(session: Session): Promise<string[] | undefined> {
+  const rows = await session.ask<{ name: string }>(`
+    select relname as name
+    from pg_class
+    where relkind = 'r' and relname ~ '^(event|receipt|attempt)_[0-9]{8}$'
+      and to_date(right(relname, 8), 'YYYYMMDD') < current_date - 40`)
+  return rows?.map(({ name }) => name)
+}

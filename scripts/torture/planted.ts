@@ -1,0 +1,170 @@
+// Bugs to plant, one at a time, in a copy of the program: what the torture must catch. Each is a
+// change of text that must still fit; one that does not is said to be out of date.
+
+export type Plant = {
+  name: string
+  /** What would go wrong in production. */
+  harm: string
+  changes: { file: string; find: string; put: string }[]
+}
+
+const ADVANCE = 'src/delivery/advance.ts'
+const CURSOR = 'src/delivery/cursor.ts'
+const APPEND_SQL = 'sql/migrations/0006_append.sql'
+const LOG_SQL = 'sql/migrations/0001_log.sql'
+
+export const plants: Plant[] = [
+  {
+    name: 'the cursor is committed before the send',
+    harm: 'A kill in between loses what was in flight.',
+    changes: [
+      {
+        file: ADVANCE,
+        find: 'const unresolved = window.unresolved()\n    return progress.step',
+        put: `const unresolved = window.unresolved().filter((position) => !sending.has(position))
+    return progress.step`,
+      },
+      {
+        file: ADVANCE,
+        find: 'void deliver(window.next() as LoggedEvent)',
+        put: `const event = window.next() as LoggedEvent
+      sending.add(event.position)
+      void deliver(event).finally(() => sending.delete(event.position))`,
+      },
+      {
+        file: ADVANCE,
+        find: '  const progress = createProgress(leased)\n',
+        put: '  const progress = createProgress(leased)\n  const sending = new Set<number>()\n',
+      },
+    ],
+  },
+  {
+    name: 'unresolved is not written',
+    harm: 'What was read and not yet sent is lost with its worker.',
+    changes: [
+      {
+        file: ADVANCE,
+        find: 'const unresolved = window.unresolved()\n    return progress.step',
+        put: `const unresolved: number[] = []
+    return progress.step`,
+      },
+    ],
+  },
+  {
+    name: 'a lease without owner and epoch',
+    harm: 'A worker that was frozen writes over the one that took its place.',
+    changes: [
+      {
+        file: CURSOR,
+        find: `        and cursor.owner = \${lease.owner} and cursor.epoch = \${lease.epoch}\n`,
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'no sweep',
+    harm: 'After a kill nobody wakes an integration until something new is published.',
+    changes: [
+      {
+        file: 'src/maintenance/sweep.ts',
+        find: 'rows[0].mine ? await',
+        put: 'rows[0].mine && Date.now() < 0 ? await',
+      },
+    ],
+  },
+  {
+    name: 'acknowledged before the commit is durable',
+    harm: 'A crash of the database loses events that were answered with 201.',
+    changes: [
+      {
+        file: 'src/db/pool.ts',
+        find: "options.durability === 'durable' ? 'on' : 'off'",
+        put: "'off'",
+      },
+    ],
+  },
+  {
+    name: 'the window offers two of an entity at once',
+    harm: 'Events of an entity overtake each other.',
+    changes: [
+      {
+        file: 'src/delivery/window.ts',
+        find: `\\n\${event.entityId}\``,
+        put: `\\n\${event.entityId}\\n\${event.position}\``,
+      },
+    ],
+  },
+  {
+    name: 'the log without its lock',
+    harm: 'Positions become visible out of order, and a reader passes over the late ones.',
+    changes: [
+      { file: LOG_SQL, find: '  perform pg_advisory_xact_lock(1296651858, 0);\n', put: '' },
+    ],
+  },
+  {
+    name: 'keys are looked up before the lock is held',
+    harm: 'Two tries of one publisher at two processes are two events.',
+    changes: [
+      { file: APPEND_SQL, find: '  first_free := next_position();\n', put: '' },
+      {
+        file: APPEND_SQL,
+        find: '  insert into event (',
+        put: '  first_free := next_position();\n\n  insert into event (',
+      },
+    ],
+  },
+  {
+    name: 'a rejected event that finds no room is dropped',
+    harm: 'The event that reached the limit of 30 is nowhere.',
+    changes: [
+      {
+        file: ADVANCE,
+        find: "if (outcome === 'lost' || outcome === 'no_room') window.giveBack(event)",
+        put: "if (outcome === 'lost') window.giveBack(event)",
+      },
+    ],
+  },
+  {
+    name: 'a retry passes over the event that failed',
+    harm: 'An event that the target could not take is never sent again.',
+    changes: [
+      {
+        file: ADVANCE,
+        find: "      case 'unavailable':\n        window.giveBack(event)",
+        put: "      case 'unavailable':\n        window.settle(event)",
+      },
+    ],
+  },
+  {
+    name: 'a stop that does not wait',
+    harm: 'Requests leave after `stopped` was answered.',
+    changes: [
+      {
+        file: 'src/integration/find.ts',
+        find: `status = 'running' or \${held} then`,
+        put: `status = 'running' or (\${held} and false) then`,
+      },
+    ],
+  },
+  {
+    name: 'a replay that completes by the clock',
+    harm: 'The end of a replay is not sent.',
+    changes: [
+      {
+        file: ADVANCE,
+        find: 'const isEmpty = window.size === 0 && reader.isEmpty',
+        put: `const isPast = stopPosition !== null && Date.now() * 1000 > stopPosition
+    const isEmpty = (window.size === 0 && reader.isEmpty) || isPast`,
+      },
+      {
+        file: 'sql/migrations/0004_event_stream.sql',
+        find: `    and c.unresolved = '{}'
+    and not exists (
+      select from event e
+      where e.tenant = tenant and e.position > c.read_position and e.position <= c.stop_position
+    )\n`,
+        put: '',
+      },
+    ],
+  },
+]

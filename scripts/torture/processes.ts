@@ -1,0 +1,103 @@
+// The processes of the service under torture: started, killed, frozen, and started again by
+// themselves, as a supervisor would.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Findings } from './findings.ts'
+
+export type Managed = {
+  name: string
+  /** Where it serves; undefined while it does not, and of a worker. */
+  url(): string | undefined
+  isReady(): boolean
+  pid(): number | undefined
+  /** kill -9. It is started again at once. */
+  kill(): void
+  freeze(): void
+  thaw(): void
+  /** SIGTERM; resolves with its exit status. It is started again unless `forGood`. */
+  end(options: { forGood: boolean }): Promise<number | null>
+}
+
+const RESTART_MS = 50
+/** A process that freezes in its end gets no mercy. */
+const END_MS = 15_000
+
+/** Starts `millrace <command>` of `program` and keeps it running. */
+export function manage(
+  command: 'serve' | 'work',
+  name: string,
+  options: {
+    program: string
+    environment: Record<string, string>
+    logs: string
+    findings: Findings
+  },
+): Managed {
+  const log = createWriteStream(path.join(options.logs, `${name}.log`), { flags: 'a' })
+  let child: ChildProcess | undefined
+  let url: string | undefined
+  let isReady = false
+  let isOver = false
+  /** Ended by us: no finding. */
+  let isExpected = false
+
+  const start = () => {
+    isExpected = false
+    const started = spawn(process.execPath, [options.program, command], {
+      env: { ...withoutSettings(process.env), ...options.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = started
+    started.stderr.pipe(log, { end: false })
+    createInterface(started.stdout).on('line', (line) => {
+      const ready = /^millrace (?:ready (\S+)|working)$/.exec(line)
+      if (!ready) return
+      isReady = true
+      url = ready[1]
+    })
+    started.once('exit', (status, signal) => {
+      // A start needs the database; without one it ends, and is tried again.
+      if (isReady && !isExpected) {
+        options.findings.broke('ended by itself', `${name}: ${signal ?? `status ${status}`}`)
+      }
+      isReady = false
+      url = undefined
+      if (!isOver) setTimeout(start, RESTART_MS)
+    })
+  }
+  start()
+
+  return {
+    name,
+    url: () => url,
+    isReady: () => isReady,
+    pid: () => child?.pid,
+    kill() {
+      isExpected = true
+      child?.kill('SIGKILL')
+    },
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    async end({ forGood }) {
+      isOver ||= forGood
+      isExpected = true
+      const ending = child
+      if (!ending || ending.exitCode !== null || ending.signalCode !== null) return 0
+      const ended = new Promise<number | null>((resolve) => ending.once('exit', resolve))
+      ending.kill('SIGTERM')
+      const hurry = setTimeout(() => ending.kill('SIGKILL'), END_MS)
+      const status = await ended
+      clearTimeout(hurry)
+      return status
+    },
+  }
+}
+
+/** The environment without anything that the service would take for a setting. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isSetting = /^(MILLRACE_.*|(HOST|PORT|DATABASE_URL)(_FILE)?)$/
+  return Object.fromEntries(Object.entries(environment).filter(([key]) => !isSetting.test(key)))
+}

@@ -1,0 +1,100 @@
+// A TCP proxy between one process of the service and the unix socket of Postgres: it cuts, stalls,
+// and makes deaf. One proxy for each process, so that one alone can lose the database.
+
+import net from 'node:net'
+
+export type Wire = {
+  port: number
+  /** Resets every connection there is. */
+  cut(): void
+  /** Nothing passes any more, in either direction, on old and new connections, until resume(). */
+  stall(): void
+  resume(): void
+  /** What the server says on connections that LISTEN is swallowed, until hear(). */
+  deafen(): void
+  hear(): void
+  close(): void
+}
+
+type Link = { client: net.Socket; server: net.Socket; listens: boolean; lostWords: boolean }
+
+/** A statement of LISTEN is short; nothing longer is looked at. */
+const LISTEN_BYTES = 512
+
+export async function startProxy(socketPath: string): Promise<Wire> {
+  const links = new Set<Link>()
+  let isStalled = false
+  let isDeaf = false
+
+  const listener = net.createServer({ noDelay: true }, (client) => {
+    const server = net.connect(socketPath)
+    const link: Link = { client, server, listens: false, lostWords: false }
+    links.add(link)
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.on('error', () => {})
+      from.on('close', () => {
+        links.delete(link)
+        to.destroy()
+      })
+    }
+    client.on('data', (chunk) => {
+      link.listens ||= chunk.length < LISTEN_BYTES && chunk.includes('LISTEN "')
+      pass(chunk, client, server)
+    })
+    server.on('data', (chunk) => {
+      if (isDeaf && link.listens) link.lostWords = true
+      else pass(chunk, server, client)
+    })
+    if (isStalled) pause(link)
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+
+  return {
+    port: (listener.address() as net.AddressInfo).port,
+    cut() {
+      for (const { client, server } of links) {
+        client.resetAndDestroy()
+        server.destroy()
+      }
+    },
+    stall() {
+      isStalled = true
+      for (const link of links) pause(link)
+    },
+    resume() {
+      isStalled = false
+      for (const { client, server } of links) {
+        client.resume()
+        server.resume()
+      }
+    },
+    deafen() {
+      isDeaf = true
+    },
+    hear() {
+      isDeaf = false
+      // A stream with a hole in it is no protocol any more.
+      for (const { client, lostWords } of links) if (lostWords) client.resetAndDestroy()
+    },
+    close() {
+      listener.close()
+      for (const { client } of links) client.destroy()
+    },
+  }
+
+  function pass(chunk: Buffer, from: net.Socket, to: net.Socket): void {
+    if (to.write(chunk)) return
+    from.pause()
+    to.once('drain', () => {
+      if (!isStalled) from.resume()
+    })
+  }
+}
+
+function pause({ client, server }: Link): void {
+  client.pause()
+  server.pause()
+}

@@ -1,0 +1,141 @@
+// Publishers that keep a journal of every answer. An entity belongs to one publisher, which waits
+// for each answer, so the order in which an entity's events were published is known. A request
+// without an answer is sent again, with the same key, until it has one. Some are sent twice at
+// once, some are duplicates, some must be refused.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Chance, createChance } from '../demo/chance.ts'
+import type { Answer, Client } from './client.ts'
+import { keyOf, NAMES, nameOfRoll, payloadOf } from './event.ts'
+import type { Findings } from './findings.ts'
+import type { Journal } from './journal.ts'
+
+export type PublisherServices = {
+  client: Client
+  journal: Journal
+  findings: Findings
+  /** Events behind delivery: publishers wait while there are too many. */
+  backlog(): number
+}
+
+const ENTITIES_EACH = 25
+const MOST_BACKLOG = 2_000
+const REPEAT_MS = [20, 120] as const
+const PACE_MS = 10
+
+/**
+ * Publishes with `count` publishers at `perSecond` events a second, or as many as get through,
+ * until `isOver`. Resolves when every event begun has its answer.
+ */
+export async function publishAll(
+  services: PublisherServices,
+  options: { seed: number; count: number; perSecond: number; isOver: () => boolean },
+): Promise<void> {
+  const chance = createChance(options.seed)
+  const started = Date.now()
+  let begun = 0
+  const mayPublish = () =>
+    begun < ((Date.now() - started) / 1000) * options.perSecond && services.backlog() < MOST_BACKLOG
+
+  const publishers = Array.from({ length: options.count }, async (_, index) => {
+    const own = createChance(chance.whole(0, 2 ** 31))
+    const publisher = createPublisher(services, own, index * ENTITIES_EACH)
+    while (!options.isOver()) {
+      if (!mayPublish()) await sleep(PACE_MS)
+      else {
+        begun++
+        await publisher.next()
+      }
+    }
+  })
+  await Promise.all(publishers)
+}
+
+function createPublisher(
+  { client, journal, findings }: PublisherServices,
+  chance: Chance,
+  firstEntity: number,
+) {
+  let last: number | undefined
+
+  return {
+    async next(): Promise<void> {
+      const roll = chance.whole(0, 99)
+      if (roll === 0) return refuse()
+      if (roll === 1 && last !== undefined) return reuse(last)
+      if (roll === 2 && last !== undefined) return repeat(last)
+      // Some entities are busy, so that several of their events wait at once.
+      const entity = firstEntity + (chance.happens(0.4) ? 0 : chance.whole(0, ENTITIES_EACH - 1))
+      const serial = journal.begin(entity, nameOfRoll(chance.whole(0, 99)))
+      last = serial
+      if (roll === 3) await Promise.all([publish(serial, 0), publish(serial, 1)])
+      else await publish(serial, chance.whole(0, 1))
+    },
+  }
+
+  async function publish(serial: number, pick: number): Promise<boolean> {
+    const { status, body } = await untilAnswered(() => send(serial, payloadOf(serial)), pick)
+    if (status !== 201) {
+      findings.broke('refused', `event ${serial}: ${status} ${JSON.stringify(body)}`)
+      return false
+    }
+    journal.answered(serial, Number(body['position']))
+    return body['duplicate'] === true
+  }
+
+  /** The same event once more is a duplicate, wherever it is asked. */
+  async function repeat(serial: number): Promise<void> {
+    if (await publish(serial, chance.whole(0, 1))) journal.counts.duplicates++
+    else findings.broke('duplicate not told', `event ${serial}`)
+  }
+
+  /** The same key with another payload is refused. */
+  async function reuse(serial: number): Promise<void> {
+    const other = `{"serial":${serial},"other":true}`
+    expectRefusal(await untilAnswered(() => send(serial, other), 0), 'a key that was used')
+  }
+
+  /** One of the requests that must be refused; its key begins with x, and is not in the log. */
+  async function refuse(): Promise<void> {
+    const key = `x${chance.uuid()}`
+    const [what, name, headers, body] = chance.pick([
+      ['no team', 'order.created', { team: '' }, '{}'],
+      ['no object', 'order.created', {}, '[1]'],
+      ['no JSON', 'order.created', {}, '{"a":'],
+      ['no body', 'order.created', {}, ''],
+      ['no name', 'order', {}, '{}'],
+      ['unknown correlation', 'order.created', { 'correlation-ids': '{"a":"b"}' }, '{}'],
+    ] as const)
+    const fixed = headersOf(key, 'order-refused')
+    const answer = await untilAnswered(
+      () => ({ path: `/events/${name}`, headers: { ...fixed, ...headers }, body }),
+      0,
+    )
+    expectRefusal(answer, what)
+  }
+
+  function expectRefusal({ status, body }: Answer, what: string): void {
+    if (status === 400) journal.counts.refused++
+    else findings.broke('not refused', `${what}: ${status} ${JSON.stringify(body)}`)
+  }
+
+  function send(serial: number, body: string) {
+    const name = NAMES[journal.nameOf(serial)] as string
+    const headers = headersOf(keyOf(serial), `e${journal.entityOf(serial)}`)
+    return { path: `/events/${name}`, headers, body }
+  }
+
+  async function untilAnswered(make: () => ReturnType<typeof send>, pick: number): Promise<Answer> {
+    const { path, headers, body } = make()
+    for (let turn = pick; ; turn++) {
+      const answer = await client.send(path, { headers, body, pick: turn })
+      if (answer && answer.status !== 503 && answer.status !== 500) return answer
+      journal.counts.repeated++
+      await sleep(chance.whole(...REPEAT_MS))
+    }
+  }
+}
+
+function headersOf(key: string, entityId: string): Record<string, string> {
+  return { team: 'team-torture', service: 'torture', 'entity-id': entityId, 'idempotency-key': key }
+}

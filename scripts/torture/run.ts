@@ -1,0 +1,27 @@
+// `make torture`: one run with SECONDS and SEED from the environment (SEED=random takes a fresh
+// one), and the table. Exit status 1 where anything broke.
+
+import path from 'node:path'
+import { report } from './report.ts'
+import { torture } from './torture.ts'
+
+const { SECONDS = '60', SEED = '1', RATE = '4000' } = process.env
+const seed = SEED === 'random' ? Math.floor(Math.random() * 1_000_000) : Number(SEED)
+const seconds = Number(SECONDS)
+const perSecond = Number(RATE)
+if (![seed, seconds, perSecond].every(Number.isFinite) || seconds <= 0) {
+  console.error('SECONDS, SEED and RATE are numbers; SEED may be "random".')
+  process.exit(2)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+const outcome = await torture({
+  seed,
+  seconds,
+  perSecond,
+  program: path.resolve(import.meta.dirname, '../../src/main.ts'),
+  drainMs: 60_000,
+  say: (line) => console.log(line),
+})
+console.log(report(outcome))
+process.exit(outcome.findings.counts().size === 0 ? 0 : 1)

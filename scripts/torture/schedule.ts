@@ -1,0 +1,63 @@
+// The schedule of harm: what is done when, as a pure function of the seed. When the system feels it
+// is the machine's business; what was meant to happen can be told again by the seed.
+
+import { type Chance, createChance } from '../demo/chance.ts'
+
+export type HarmKind = keyof typeof perMinute
+export type Harm = {
+  /** Milliseconds after the start. */
+  at: number
+  kind: HarmKind
+  /** Chooses among processes, connections and the like. */
+  pick: number
+  /** How long it lasts, where it lasts. */
+  lastsMs: number
+}
+
+/** How often each happens in a minute, and how long it lasts, in ms. */
+const perMinute = {
+  'kill work': { times: 7, lastsMs: [0, 0] },
+  'kill serve': { times: 5, lastsMs: [0, 0] },
+  'kill both workers': { times: 1, lastsMs: [0, 0] },
+  // Some shorter than the lease, some longer.
+  'freeze work': { times: 5, lastsMs: [300, 6_000] },
+  'freeze serve': { times: 2, lastsMs: [300, 4_000] },
+  'freeze a backend': { times: 2, lastsMs: [100, 1_200] },
+  'crash the database': { times: 3, lastsMs: [0, 500] },
+  'cut connections': { times: 3, lastsMs: [0, 0] },
+  'stall connections': { times: 3, lastsMs: [300, 4_000] },
+  'terminate backends': { times: 2, lastsMs: [0, 0] },
+  'make deaf': { times: 3, lastsMs: [2_000, 8_000] },
+  'old snapshot': { times: 1, lastsMs: [3_000, 8_000] },
+  'old day': { times: 1, lastsMs: [0, 0] },
+  'restart work': { times: 1, lastsMs: [0, 0] },
+  'stop and start': { times: 6, lastsMs: [50, 600] },
+  'stop, update and start': { times: 2, lastsMs: [50, 500] },
+  replay: { times: 3, lastsMs: [500, 4_000] },
+} as const
+
+/** Harm begins this late, so that there is something to harm. */
+const BEGIN_MS = 1_500
+
+/** All harm of a run, in order of time. */
+export function scheduleHarm(seed: number, seconds: number): Harm[] {
+  const chance = createChance(seed)
+  const harm = Object.entries(perMinute).flatMap(([kind, { times, lastsMs }]) => {
+    const exact = (times * seconds) / 60
+    const count = Math.floor(exact) + (chance.happens(exact % 1) ? 1 : 0)
+    const [shortest, longest] = lastsMs
+    return Array.from({ length: count }, (_, index) => ({
+      at: within(chance, index, count, seconds),
+      kind: kind as HarmKind,
+      pick: chance.whole(0, 999_999),
+      lastsMs: chance.whole(shortest, longest),
+    }))
+  })
+  return harm.sort((a, b) => a.at - b.at)
+}
+
+/** One in each of `count` equal parts of the time: spread out, and yet by chance. */
+function within(chance: Chance, index: number, count: number, seconds: number): number {
+  const part = (seconds * 1_000 - BEGIN_MS) / count
+  return Math.round(BEGIN_MS + part * index + chance.whole(0, Math.floor(part)))
+}

@@ -1,0 +1,51 @@
+// The service under torture: two processes that serve, two that work, each with a proxy of its own
+// to the database, and settings that make a minute long enough for leases to end.
+
+import { spawnSync } from 'node:child_process'
+import { TOKEN } from './client.ts'
+import type { Findings } from './findings.ts'
+import { type Managed, manage } from './processes.ts'
+import { startProxy, type Wire } from './proxy.ts'
+import type { DatabaseServer } from './server.ts'
+
+export const LEASE_MS = 2_000
+
+const SETTINGS = {
+  PORT: '0',
+  MILLRACE_ADMIN_TOKEN: TOKEN,
+  MILLRACE_SECRET_KEY: '00'.repeat(32),
+  MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+  MILLRACE_LEASE_MS: String(LEASE_MS),
+  MILLRACE_SWEEP_MS: '500',
+  MILLRACE_RETRY_BASE_MS: '50',
+  MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
+  MILLRACE_LOG_LEVEL: 'warn',
+}
+
+export type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] }
+
+export async function startService(
+  database: DatabaseServer,
+  options: { program: string; directory: string; logs: string; findings: Findings },
+): Promise<Service> {
+  const proxies: Wire[] = []
+  const start = async (command: 'serve' | 'work', name: string) => {
+    const proxy = await startProxy(database.socket)
+    proxies.push(proxy)
+    const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
+    const environment = { ...SETTINGS, DATABASE_URL, MILLRACE_DATA_DIR: options.directory }
+    return manage(command, name, { ...options, environment })
+  }
+  const servers = [await start('serve', 'serve-1'), await start('serve', 'serve-2')]
+  const workers = [await start('work', 'work-1'), await start('work', 'work-2')]
+  return { servers, workers, proxies }
+}
+
+/** Brings the schema up to date by the program under test: its migrations may be what is wrong. */
+export async function migrateWith(program: string, url: string, directory: string): Promise<void> {
+  const { status, stderr } = spawnSync(process.execPath, [program, 'migrate'], {
+    env: { ...process.env, ...SETTINGS, DATABASE_URL: url, MILLRACE_DATA_DIR: directory },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)
+}

@@ -1,0 +1,20 @@
+// The longest time that nothing came, and when it began.
+
+export type Silence = {
+  /** Something came. */
+  broken(): void
+  longest(): { ms: number; since: number }
+}
+
+export function createSilence(): Silence {
+  let last: number | undefined
+  let longest = { ms: 0, since: 0 }
+  return {
+    broken() {
+      const now = Date.now()
+      if (last !== undefined && now - last > longest.ms) longest = { ms: now - last, since: last }
+      last = now
+    },
+    longest: () => longest,
+  }
+}

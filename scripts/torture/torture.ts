@@ -1,0 +1,233 @@
+// One run: the service is started, loaded and harmed; then it is left alone, drains, and is judged.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createChance } from '../demo/chance.ts'
+import {
+  checkDeliveries,
+  checkLeases,
+  checkLog,
+  checkProjections,
+  checkStops,
+  type Evidence,
+} from './check.ts'
+import { createClient } from './client.ts'
+import { sampleCursors } from './cursors.ts'
+import { destinations } from './destinations.ts'
+import { createFindings } from './findings.ts'
+import { createHarmer } from './harm.ts'
+import { createHarmLog, type HarmLog } from './harm-log.ts'
+import { type Integration, relieve, startIntegrations, watchedCount } from './integrations.ts'
+import { createJournal } from './journal.ts'
+import { cutToday, oldDays } from './partitions.ts'
+import type { Managed } from './processes.ts'
+import { publishAll } from './publishers.ts'
+import type { Outcome } from './report.ts'
+import { scheduleHarm } from './schedule.ts'
+import { createSession, type Session, startDatabase } from './server.ts'
+import { LEASE_MS, migrateWith, startService } from './service.ts'
+
+export type TortureOptions = {
+  seed: number
+  seconds: number
+  /** Events a second at the most; what gets through may be less. */
+  perSecond: number
+  /** The src/main.ts that is tortured. */
+  program: string
+  /** How long everything may take to drain. */
+  drainMs: number
+  say(line: string): void
+}
+
+const PUBLISHERS = 48
+const RELIEVE_MS = 500
+const STARVED_MS = 500
+
+/** Runs it once. Where something broke, its directory with all logs is kept, and named. */
+export async function torture(options: TortureOptions): Promise<Outcome> {
+  const { seed, seconds, say } = options
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-torture-'))
+  const findings = createFindings()
+  const database = await startDatabase(directory)
+  const session = createSession(database.url)
+  const sampling = createSession(database.url)
+  const logs = path.join(directory, 'logs')
+  mkdirSync(logs)
+  await migrateWith(options.program, database.url, directory)
+  const midnights = await cutToday(
+    createSession(database.url),
+    Math.max(10_000, (seconds * 1_000) / 6),
+  )
+  const { servers, workers, proxies } = await startService(database, {
+    program: options.program,
+    directory,
+    logs,
+    findings,
+  })
+  const stopAtExit = () => {
+    for (const { pid } of [...servers, ...workers, database]) kill(pid())
+  }
+  process.on('exit', stopAtExit)
+  let isOver = false
+  let hasPublished = false
+  const client = createClient(servers, () => isOver)
+  const journal = createJournal(findings)
+  const harmLog = createHarmLog(() => journal.size, watchedCount(destinations))
+  const chance = createChance(seed + 1)
+  const services = { client, chance, journal, findings, harmLog }
+  await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
+  const integrations = await startIntegrations(destinations, services)
+  const sampler = sampleCursors(sampling, { findings, harmLog })
+  const all = integrations[0] as Integration
+
+  const watching = watchForStarvation(harmLog)
+
+  say(`seed ${seed}, ${seconds} s of harm in ${directory}`)
+  const started = Date.now()
+  const deadline = started + seconds * 1_000
+  const victims = { database, session, servers, workers, proxies, integrations, services }
+  const harmer = createHarmer({ ...victims, kinds: destinations, harmLog })
+  const harming = harmer.run(scheduleHarm(seed, seconds))
+  const publishing = publishAll(
+    {
+      ...services,
+      backlog: () => journal.stored - all.ledger.counts.first,
+    },
+    {
+      seed: seed + 2,
+      count: PUBLISHERS,
+      perSecond: options.perSecond,
+      isOver: () => hasPublished,
+    },
+  )
+  const relieving = (async () => {
+    const picky = integrations.filter(({ character }) => character === 'picky')
+    while (Date.now() < deadline) {
+      await sleep(RELIEVE_MS)
+      for (const each of picky) await relieve(services, each)
+    }
+  })()
+
+  await Promise.all([sleep(seconds * 1_000), relieving])
+  harmer.end()
+  await harming
+  // The last word is harm's. While the leases of the dead last, publishers wake nobody, and then
+  // nobody publishes any more: what is behind only the sweep can find.
+  const lastKill = harmLog.began('kill both workers')
+  for (const worker of workers) worker.kill()
+  lastKill()
+  hasPublished = true
+  await publishing
+  const publishedFor = Date.now() - started
+  say(`${journal.stored} events in ${Math.round(publishedFor / 1000)} s; draining`)
+  for (const { target } of [...integrations, ...harmer.replays]) target.heal()
+  const drainStarted = Date.now()
+  const hasDrained = await drain(options.drainMs)
+  const drainedIn = Date.now() - drainStarted
+  // What the last kill left must be over, so that a lease that is left at the end is a finding.
+  await sleep(Math.max(0, drainStarted + LEASE_MS - Date.now()))
+  if (!hasDrained) findings.broke('not drained', `within ${options.drainMs / 1000} s`)
+  await checkOldDays(workers)
+  await midnights.stop()
+  clearInterval(watching)
+  await sampler.stop()
+  isOver = true
+  for (const process of [...workers, ...servers]) {
+    const status = await process.end({ forGood: true })
+    if (status !== 0) findings.broke('did not end in order', `${process.name}: ${status}`)
+  }
+
+  const { replays } = harmer
+  const evidence: Evidence = { session, journal, findings, harmLog, integrations, replays }
+  const events = await checkLog(evidence)
+  const lost = await checkDeliveries(evidence)
+  const strays = await checkStops(evidence)
+  await checkProjections(evidence)
+  await checkLeases(evidence)
+  for (const { target } of [...integrations, ...replays]) {
+    await target.check()
+    await target.close()
+  }
+  await Promise.all([session.close(), sampling.close(), client.close()])
+  for (const proxy of proxies) proxy.close()
+  await database.stop()
+  process.off('exit', stopAtExit)
+  if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })
+  else writeFileSync(path.join(logs, 'harm.log'), harmLog.told())
+  return {
+    ...{ seed, seconds, events, lost, strays, drainedIn, journal, findings, harmLog, sampler },
+    ledgers: [...integrations, ...replays].map(({ ledger }) => ledger),
+    replays: replays.length,
+    midnights: midnights.passed(),
+    directory: findings.counts().size === 0 ? undefined : directory,
+  }
+
+  async function drain(patienceMs: number): Promise<boolean> {
+    // A start wakes every integration of the tenant: those that run must get there without one.
+    const drained = await until(async () => (await behind(session, ['running'])) === 0, patienceMs)
+    if (!drained) return false
+    return until(async () => {
+      for (const each of integrations) await relieve(services, each)
+      return (await behind(session, ['running', 'stopped'])) === 0
+    }, patienceMs)
+  }
+
+  /** A worker that starts drops what is past the retention: so the last one to start has. */
+  async function checkOldDays([worker]: Managed[]): Promise<void> {
+    await worker?.end({ forGood: false })
+    await until(() => worker?.isReady() ?? false, 20_000)
+    let left: string[] | undefined
+    const gone = await until(async () => {
+      left = await oldDays(session)
+      return left?.length === 0
+    }, 20_000)
+    if (!gone) findings.broke('old day left', String(left))
+  }
+}
+
+/** A timer that comes late tells that the machine had no time for us. */
+function watchForStarvation(harmLog: HarmLog): NodeJS.Timeout {
+  let last = Date.now()
+  return setInterval(() => {
+    const now = Date.now()
+    if (now - last > STARVED_MS) harmLog.starved(last, now)
+    last = now
+  }, STARVED_MS / 5)
+}
+
+/** Cursors that have something before them, and replays that are not completed. */
+async function behind(session: Session, status: string[]): Promise<number | undefined> {
+  const rows = await session.ask<{ count: number }>(
+    `select count(*)::integer as count
+     from cursor
+     join integration on integration.id = cursor.consumer and integration.tenant = cursor.tenant
+     where status = any($1) and (
+       unresolved <> '{}' or stop_position is not null or exists (
+         select from event
+         where event.tenant = cursor.tenant and event.position > cursor.read_position
+       )
+     )`,
+    [status],
+  )
+  return rows?.[0]?.count
+}
+
+async function until(fact: () => boolean | Promise<boolean>, patienceMs: number): Promise<boolean> {
+  const deadline = Date.now() + patienceMs
+  while (Date.now() < deadline) {
+    if (await fact()) return true
+    await sleep(50)
+  }
+  return false
+}
+
+function kill(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}

@@ -1,0 +1,126 @@
+// Webhooks as a destination under torture: a receiver whose faults follow the seed.
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Chance } from '../demo/chance.ts'
+import { TENANT } from './client.ts'
+import type { Character, Destination, TargetOptions } from './destination.ts'
+import { NAMES, payloadOf, serialOf } from './event.ts'
+
+/** How a receiver behaves for a while. */
+type Mood = 'well' | 'slow' | 'failing' | 'resetting' | 'throttling' | 'silent'
+type Phase = { mood: Mood; lastsMs: [number, number]; slowMs?: [number, number] }
+
+const MOODS: Record<Character, Phase[]> = {
+  steady: [
+    { mood: 'well', lastsMs: [1_000, 5_000] },
+    { mood: 'slow', lastsMs: [200, 800], slowMs: [1, 10] },
+  ],
+  flaky: [
+    { mood: 'well', lastsMs: [500, 2_000] },
+    { mood: 'slow', lastsMs: [200, 800], slowMs: [5, 60] },
+    { mood: 'failing', lastsMs: [50, 500] },
+    { mood: 'resetting', lastsMs: [50, 400] },
+    { mood: 'throttling', lastsMs: [50, 200] },
+    { mood: 'silent', lastsMs: [20, 100] },
+  ],
+  picky: [{ mood: 'well', lastsMs: [60_000, 60_000] }],
+}
+
+/**
+ * A picky target rejects events in blocks, by their serial, when they come first: so several are
+ * rejected at once, and the limit is met by more than one.
+ */
+const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
+
+export const webhook: Destination = {
+  name: 'webhook',
+  async startTarget(options) {
+    const moodOf = createMoods(options.chance, MOODS[options.character])
+    let isHealed = false
+    const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+      const chunks: Buffer[] = []
+      request.on('data', (chunk) => chunks.push(chunk))
+      request.on('error', () => {})
+      request.on('end', () => {
+        const serial = receive(options, request, Buffer.concat(chunks).toString())
+        if (serial === undefined) response.writeHead(204).end()
+        else answer(serial, response)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const { ledger, character, chance } = options
+
+    function answer(serial: number, response: http.ServerResponse): void {
+      const isFirst = !ledger.isPassed(serial)
+      if (character === 'picky' && isFirst && isRejected(serial) && !isHealed) {
+        ledger.pass(serial, 'rejected')
+        response.writeHead(400).end('{"error":"not this one"}')
+        return
+      }
+      const take = () => {
+        ledger.pass(serial, 'taken')
+        response.end()
+      }
+      const { mood, slowMs } = isHealed ? { mood: 'well' as const, slowMs: undefined } : moodOf()
+      // Not every request of a bad phase fails, so that some of a batch are taken and some are not.
+      const isSpared = mood !== 'well' && mood !== 'slow' && chance.happens(0.3)
+      if (mood === 'well' || isSpared) take()
+      else if (mood === 'slow') setTimeout(take, chance.whole(...(slowMs ?? [1, 1])))
+      else if (mood === 'failing') response.writeHead(500).end('down')
+      else if (mood === 'resetting') response.socket?.resetAndDestroy()
+      else if (mood === 'throttling') response.writeHead(429, { 'retry-after': '1' }).end()
+      // Silent: never answered; the sender gives up.
+    }
+
+    return {
+      parameters: (version) => ({
+        callback_parameters: { callback_url: `http://127.0.0.1:${port}/${version}` },
+      }),
+      heal() {
+        isHealed = true
+      },
+      check: async () => {},
+      close: () =>
+        new Promise((resolve) => {
+          server.close(() => resolve())
+          server.closeAllConnections()
+        }),
+    }
+  },
+}
+
+/** The event of a request, noted in the ledger; undefined where nobody published such a one. */
+function receive(
+  { ledger, journal, findings }: TargetOptions,
+  { headers }: http.IncomingMessage,
+  body: string,
+): number | undefined {
+  const serial = serialOf(String(headers['idempotency-key']))
+  if (serial === undefined || serial >= journal.size) {
+    findings.broke('delivered but never published', `${ledger.id} received ${body.slice(0, 200)}`)
+    return undefined
+  }
+  const name = NAMES[journal.nameOf(serial)]
+  const isWhole =
+    body.startsWith(`{"tenant":"${TENANT}","name":"${name}"`) &&
+    body.endsWith(`,"payload":${payloadOf(serial)}}`)
+  if (!isWhole) findings.broke('altered', `${ledger.id} received ${body.slice(0, 200)}`)
+  ledger.arrive(serial, Number(headers['millrace-position']))
+  return serial
+}
+
+/** The mood at each moment: phases by turns, in an order and for a time that chance decides. */
+function createMoods(chance: Chance, phases: Phase[]): () => Phase {
+  let phase = phases[0] as Phase
+  let until = Date.now() + chance.whole(...phase.lastsMs)
+  return () => {
+    while (Date.now() > until) {
+      // After each other one it is well for a while.
+      phase = phase.mood === 'well' ? chance.pick(phases) : (phases[0] as Phase)
+      until += chance.whole(...phase.lastsMs)
+    }
+    return phase
+  }
+}

@@ -1,0 +1,126 @@
+// Servers of Postgres for tests that need a whole one: a copy of an embedded one, taken while it
+// runs, and one of an installation that has pg_dump.
+
+import { spawn, spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import pg from 'pg'
+import { until } from './until.ts'
+
+/**
+ * Copies the embedded cluster of `dataDir` to `target` while it is used (PostgreSQL manual, "Making
+ * a Base Backup Using the Low Level API"): it needs nothing but SQL and the files.
+ */
+export async function copyCluster(url: string, dataDir: string, target: string): Promise<void> {
+  const cluster = path.join(dataDir, 'postgres')
+  const copy = path.join(target, 'postgres')
+  fs.mkdirSync(target, { recursive: true, mode: 0o700 })
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query("select pg_backup_start('copy', fast => true)")
+    copyTree(cluster, copy, (name) => name !== 'pg_wal' && name !== 'postmaster.pid')
+    const { rows } = await client.query('select labelfile, spcmapfile from pg_backup_stop(false)')
+    fs.writeFileSync(path.join(copy, 'backup_label'), rows[0].labelfile)
+    // Everything from the start of the copy on: wal_keep_size keeps it here until now.
+    copyTree(path.join(cluster, 'pg_wal'), path.join(copy, 'pg_wal'), () => true)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Files may come and go while they are copied: what is gone is in the WAL. */
+function copyTree(from: string, to: string, isWanted: (name: string) => boolean): void {
+  fs.mkdirSync(to, { recursive: true, mode: 0o700 })
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    if (!isWanted(entry.name)) continue
+    const [source, place] = [path.join(from, entry.name), path.join(to, entry.name)]
+    if (entry.isDirectory()) copyTree(source, place, () => true)
+    else {
+      try {
+        fs.copyFileSync(source, place)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    }
+  }
+}
+
+/** Makes a copied cluster a standby of the server at `url`; started, it follows it. */
+export function makeStandby(target: string, url: string): void {
+  const host = new URL(url.replace(/^postgres:\/\/postgres@\//, 'postgres://x/')).searchParams
+  const cluster = path.join(target, 'postgres')
+  fs.writeFileSync(path.join(cluster, 'standby.signal'), '')
+  fs.appendFileSync(
+    path.join(cluster, 'postgresql.auto.conf'),
+    `primary_conninfo = 'host=${host.get('host')} port=5432 user=postgres'\n`,
+  )
+}
+
+/** The directory of an installation that has a server of 15 or newer and its own pg_dump. */
+export function findInstallation(): string | undefined {
+  const root = '/usr/lib/postgresql'
+  const versions = fs.existsSync(root) ? fs.readdirSync(root).sort() : []
+  const directories = [
+    ...versions.map((version) => path.join(root, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(path.delimiter),
+  ]
+  return directories.find(
+    (directory) =>
+      ['initdb', 'postgres', 'pg_dump', 'pg_restore'].every((name) =>
+        fs.existsSync(path.join(directory, name)),
+      ) && majorOf(directory) >= 15,
+  )
+}
+
+function majorOf(directory: string): number {
+  const { stdout } = spawnSync(path.join(directory, 'postgres'), ['--version'])
+  return Number(/(\d+)/.exec(String(stdout))?.[1] ?? 0)
+}
+
+/** Starts a fresh server of an installation in `directory`. */
+export async function startInstalled(bin: string, directory: string) {
+  const data = path.join(directory, 'data')
+  // Postgres refuses to run as root, and is not root in a user namespace of its own.
+  const asRoot = process.getuid?.() === 0
+  const prefix = asRoot ? ['unshare', '--user', '--map-user=65534', '--map-group=65534'] : []
+  const command = (name: string, ...args: string[]) =>
+    [...prefix, path.join(bin, name), ...args] as [string, ...string[]]
+  const [initdb, ...initArgs] = command('initdb', '-D', data, '-U', 'postgres', '-A', 'trust')
+  const made = spawnSync(initdb, [...initArgs, '--encoding=UTF8', '--locale=C.UTF-8'])
+  if (made.status !== 0) throw new Error(String(made.stderr))
+  const settings = ['-c', 'listen_addresses=', '-k', directory, '-c', 'max_connections=100']
+  const [postgres, ...args] = command('postgres', '-D', data, ...settings)
+  const child = spawn(postgres, args, { stdio: 'ignore' })
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  const url = `postgres://postgres@/postgres?host=${encodeURIComponent(directory)}`
+  await until('the server answers', async () => {
+    const client = new pg.Client({ connectionString: url })
+    return client
+      .connect()
+      .then(() => client.end().then(() => true))
+      .catch(() => false)
+  })
+  return {
+    url,
+    /** Runs one of the installation's programs on this server; throws with what it said. */
+    run(name: string, args: string[]): Promise<void> {
+      return new Promise((resolve, reject) => {
+        const program = spawn(path.join(bin, name), ['-h', directory, '-U', 'postgres', ...args])
+        let said = ''
+        program.stderr.on('data', (chunk) => {
+          said += chunk
+        })
+        program.once('exit', (status) => (status === 0 ? resolve() : reject(new Error(said))))
+      })
+    },
+    async stop() {
+      child.kill('SIGINT')
+      await exited
+    },
+  }
+}
+
+/** A directory whose path is short enough for a unix socket. */
+export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
