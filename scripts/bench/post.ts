@@ -12,7 +12,7 @@ const key = createSecretKey(secret)
 /** What an integration is registered with, for the same signatures. */
 export const SIGNING_SECRET = `whsec_${secret.toString('base64')}`
 
-export type Post = (headers: Record<string, string>, body: string) => Promise<void>
+type Post = (headers: Record<string, string>, body: string) => Promise<void>
 
 /** POSTs to one URL over at most `connections` connections. Rejects unless the answer is 200. */
 export function createPost(target: string, connections: number): Post {

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis'
 import { guardProcess } from './guard.ts'
 import type { Stage } from './stage.ts'
 
-export type RedisServer = {
+type RedisServer = {
   /** The path of its socket. */
   url: string
   version: string

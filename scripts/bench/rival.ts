@@ -11,7 +11,7 @@ export type Backlog = { url: string; from: number; count: number; tuned: boolean
 /** One job a call, `concurrency` calls at once: what a publisher does. */
 export type Publishing = Backlog & { concurrency: number }
 /** Sends to `target`, as the rival comes or at its best tuning. */
-export type Work = { url: string; target: string; tuned: boolean }
+type Work = { url: string; target: string; tuned: boolean }
 
 /** What a rival's file serves as a process. */
 export type RivalMethods = {
@@ -29,7 +29,7 @@ export type Rival = {
   stop(): Promise<void>
 }
 
-export const rivalFiles = {
+const rivalFiles = {
   graphile: 'rival-graphile.ts',
   pgboss: 'rival-pgboss.ts',
   bullmq: 'rival-bullmq.ts',
