@@ -123,7 +123,11 @@ export async function startWorker(
       })
       if (result.kind === 'busy') return
       if (result.kind === 'retry') await scheduleRetry(relaxed, task, job, result.retryInMs)
-      else await relaxed.pool.query(wakeIfBehind, [job.tenant, job.consumer])
+      else {
+        // Named: it looks at every partition, and planning that takes longer than running it.
+        const values = [job.tenant, job.consumer]
+        await relaxed.pool.query({ name: 'wake_if_behind', text: wakeIfBehind, values })
+      }
     } catch (error) {
       logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
     } finally {

@@ -6,7 +6,7 @@ import { request } from 'undici'
 import { fill } from './events.ts'
 import { median, quantile } from './measure.ts'
 import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
-import { expectWhole, type Receiver, rateOf, startReceiver } from './receiver.ts'
+import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, type Line, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
 import { ask } from './stored.ts'
@@ -72,7 +72,8 @@ export const fairness: Scenario = {
         await command(cast, 'start', registered.troubles)
         const before = await troubled.sample(`/${FLOODED}`)
         const [p99] = await Promise.all([round(), trickle(floodMore, leadMs + ms)])
-        floodRates.push(rateOf(before, await troubled.sample(`/${FLOODED}`)))
+        const after = await troubled.sample(`/${FLOODED}`)
+        floodRates.push(((after.count - before.count) * 1000) / (after.atMs - before.atMs))
         withTrouble.push(p99)
         await command(cast, 'stop', registered.troubles)
       }

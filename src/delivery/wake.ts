@@ -33,21 +33,21 @@ const wake = (condition: string) => `
     where is_advancing
     group by tenant
   ),
+  sleeping as (
+    select
+      array_agg((
+        task,
+        json_build_object('tenant', tenant, 'consumer', consumer, 'run', run),
+        null, null, null,
+        format('wake:%s/%s/%s', tenant, consumer, run),
+        null, null
+      )::graphile_worker.job_spec) as jobs
+    from due
+    where not is_advancing
+  ),
+  -- Not called where nobody sleeps: it would notify every runner of no job at all.
   queued as (
-    select from graphile_worker.add_jobs((
-      select coalesce(
-        array_agg((
-          task,
-          json_build_object('tenant', tenant, 'consumer', consumer, 'run', run),
-          null, null, null,
-          format('wake:%s/%s/%s', tenant, consumer, run),
-          null, null
-        )::graphile_worker.job_spec),
-        '{}'
-      )
-      from due
-      where not is_advancing
-    ))
+    select from sleeping, graphile_worker.add_jobs(sleeping.jobs) where sleeping.jobs is not null
   )
   select
     (select count(*)::integer from notified) as notified,
