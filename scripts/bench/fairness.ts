@@ -156,8 +156,9 @@ async function registerAll(
 }
 
 /**
- * The p99 of the normal integrations over one round, after one event of every tenant: an integration
- * that has had nothing for seconds is begun anew, and that is not what is compared here. All arrive.
+ * The p99 of the normal integrations over one round, after one event of every tenant: an
+ * integration that has had nothing for seconds is begun anew, and that is not what is compared
+ * here. All arrive.
  */
 async function measured(
   { normal, steady }: Cast,

@@ -11,6 +11,8 @@ import type { BenchDatabase, Stage } from './stage.ts'
 import { ask, expectStored } from './stored.ts'
 
 const CONNECTIONS = 64
+/** Something must be published, however busy the machine is. */
+const LEAST_RATE = 50
 const RIVAL = 'one INSERT a request, pool of 20'
 /** A slower disk, and as many publishers as make it worth while to commit together. */
 const SLOW_COMMIT_US = 2_000
@@ -18,7 +20,7 @@ const SLOW_CONNECTIONS = 256
 
 const sizes = {
   full: { rounds: 3, ms: 1_300, warmMs: 200, warmUpMs: 800 },
-  smoke: { rounds: 1, ms: 100, warmMs: 20, warmUpMs: 20 },
+  smoke: { rounds: 1, ms: 500, warmMs: 50, warmUpMs: 100 },
 }
 
 /** The rival's table: the columns of the log, a key, and what makes idempotency keys unique. */
@@ -69,7 +71,7 @@ async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[
     const ceiling = contender(load, size, ceilingUrl, CONNECTIONS)
     const rival = contender(load, size, rivalUrl, CONNECTIONS)
     const rates = await inTurn(size, { ours, ceiling, rival })
-    const rate = median(rates.ours) / 2
+    const rate = Math.max(LEAST_RATE, median(rates.ours) / 2)
     const half: LoadResult[] = []
     for (let round = 0; round < rounds; round++) half.push(await ours.run({ rate }))
 
