@@ -28,6 +28,7 @@ declare
   first_ordinals bigint[];
   known_positions bigint[];
   known_payloads text[];
+  has_known boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'Events are appended in read committed transactions only, not in %.',
@@ -53,29 +54,31 @@ begin
   select
     array_agg(told_apart.key_hash order by told_apart.ordinal),
     array_agg(told_apart.first_ordinal order by told_apart.ordinal),
-    array_agg(known.position order by told_apart.ordinal),
-    array_agg(known.payload order by told_apart.ordinal)
-  into key_hashes, first_ordinals, known_positions, known_payloads
+    array_agg(latest.position order by told_apart.ordinal),
+    count(latest.position) > 0
+  into key_hashes, first_ordinals, known_positions, has_known
   from told_apart
   left join lateral (
-    select latest.position, original.payload
-    from (
-      select event_key.position
-      from event_key
-      where event_key.tenant = told_apart.tenant and event_key.key_hash = told_apart.key_hash
-      order by event_key.position desc
-      limit 1
-    ) as latest
-    -- A key that outlived its event (key partitions are longer) is past the retention and free
-    -- again. The limit keeps this a probe of the primary key: as a plain join, the plan that is
-    -- made on an empty table reads the tenant's whole log to find one row.
-    cross join lateral (
-      select event.payload::text as payload
+    select event_key.position
+    from event_key
+    where event_key.tenant = told_apart.tenant and event_key.key_hash = told_apart.key_hash
+    order by event_key.position desc
+    limit 1
+  ) as latest on true;
+
+  if has_known then
+    select
+      array_agg(original.position order by batch.ordinal),
+      array_agg(original.payload order by batch.ordinal)
+    into known_positions, known_payloads
+    from unnest(tenants, known_positions) with ordinality as batch (tenant, position, ordinal)
+    left join lateral (
+      select event.position, event.payload::text as payload
       from event
-      where event.tenant = told_apart.tenant and event.position = latest.position
+      where event.tenant = batch.tenant and event.position = batch.position
       limit 1
-    ) as original
-  ) as known on true;
+    ) as original on true;
+  end if;
 
   insert into event (
     tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,

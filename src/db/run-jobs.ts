@@ -1,6 +1,6 @@
 // graphile-worker, kept running: it gives up when the database is away for a while, and a worker
-// that delivers nothing must not look alive. So a runner that ends before it is told to is started
-// again.
+// that delivers nothing must not look alive. So a runner that ends, or begins to, before it is told
+// to is followed by another one.
 
 import { Logger as GraphileLogger, type Runner, run } from 'graphile-worker'
 import type pg from 'pg'
@@ -9,8 +9,6 @@ import type { AdvanceJob, tasks } from './jobs.ts'
 
 /** Retries are jobs with a date; the runner looks for due ones this often. */
 const POLL_MS = 500
-/** Jobs that end within this time of each other are removed together. */
-const COMPLETE_MS = 10
 const RESTART_MS = 1_000
 
 export type JobRunner = {
@@ -37,10 +35,9 @@ export function runJobs(
           concurrentJobs: options.places,
           pollInterval: POLL_MS,
           // Without it every place asks for itself: a thousand statements a second of a worker with
-          // 500 places that has nothing to do (measured), and one job a statement when it has.
+          // 500 places that has nothing to do (measured), and one job a statement when it has. Jobs
+          // that are done go one by one: a statement for many deadlocks with add_jobs.
           localQueue: { size: options.places },
-          completeJobBatchDelay: COMPLETE_MS,
-          failJobBatchDelay: COMPLETE_MS,
         },
       },
       noHandleSignals: true,
@@ -51,12 +48,21 @@ export function runJobs(
       // json arrives as text on our pools: db/pool.
       taskList: { [task]: (payload) => options.handle(JSON.parse(payload as string)) },
     })
+    let isReplaced = false
+    const replace = () => {
+      if (isStopped || isReplaced) return
+      isReplaced = true
+      timer = setTimeout(start, RESTART_MS)
+    }
     runner
-      .then((started) => started.promise)
-      .catch((error: Error) => logger.warn({ task, reason: error.message }, 'job runner failed'))
-      .finally(() => {
-        if (!isStopped) timer = setTimeout(start, RESTART_MS)
+      .then(({ events, promise }) => {
+        // It takes no more jobs from here on, but ends only after those under way: a run that has
+        // always something to send would keep every other one waiting.
+        events.once('pool:gracefulShutdown', replace)
+        return promise
       })
+      .catch((error: Error) => logger.warn({ task, reason: error.message }, 'job runner failed'))
+      .finally(replace)
   }
   start()
 

@@ -12,7 +12,7 @@ const COALESCE_MS = 20
 
 // A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The
 // job's key is that of jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never
-// doubled.
+// doubled. Always in the same order, so that two that wake at once cannot lock each other out.
 const wake = (condition: string) => `
   with due as (
     select
@@ -41,7 +41,7 @@ const wake = (condition: string) => `
         null, null, null,
         format('wake:%s/%s/%s', tenant, consumer, run),
         null, null
-      )::graphile_worker.job_spec) as jobs
+      )::graphile_worker.job_spec order by tenant, consumer, run) as jobs
     from due
     where not is_advancing
   ),
