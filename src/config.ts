@@ -42,7 +42,7 @@ const Environment = Type.Object({
     pattern: '^https?://[^/\\s]\\S*$',
   }),
   MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
-  /** Lets callback URLs resolve to loopback and private addresses. */
+  /** Lets callback URLs and S3 endpoints resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
   /** The first retry's delay; it doubles ten times. */
@@ -56,6 +56,11 @@ const Environment = Type.Object({
   MILLRACE_RETENTION_DAYS: Type.Number({ default: 30, exclusiveMinimum: 0, maximum: 3_650 }),
   /** Events a second that the replays of a worker send, all together: live events must not wait. */
   MILLRACE_REPLAY_RATE: whole(2_500, 1, 1_000_000),
+  /** A file in S3 ends so long after its first event, and before its lines are more bytes. */
+  MILLRACE_S3_WINDOW_MS: whole(300_000, 10, 86_400_000),
+  MILLRACE_S3_MAX_BYTES: whole(52_428_800, 1, 5_368_709_120),
+  /** Lends the credentials of this machine to S3 integrations that are registered without keys. */
+  MILLRACE_S3_DEFAULT_CREDENTIALS: flag(false),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
@@ -76,8 +81,13 @@ export const limits = {
   integrationsPerTenant: 10,
   rejectedEvents: 30,
   logEntries: 50,
+  /** Files in one answer. */
+  filesListed: 100,
+  mostFilesListed: 1_000,
   retries: 10,
   replaysPerWorker: 4,
+  /** Files that one worker writes at once: each takes about 15 MiB meanwhile. */
+  filesPerWorker: 4,
   /** What is read of a target's response, and what of it is kept in logs. */
   responseBytes: 64 * 1024,
   responseKept: 512,

@@ -69,8 +69,13 @@ export async function startServer(
       clock: systemClock,
       allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
       retentionDays: config.MILLRACE_RETENTION_DAYS,
+      allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
       onStarted: waker.wake,
-      onHalted: waker.halt,
+      onHalted(tenant, id) {
+        waker.halt(tenant, id)
+        // Where no run is under way, one is needed to close the last file.
+        waker.wake(tenant)
+      },
     }),
     ...deliveryRoutes({
       db: durable.kysely,

@@ -9,10 +9,13 @@ import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
 import { advance } from './delivery/advance.ts'
 import { createDestinations } from './delivery/destinations.ts'
+import { createGate } from './delivery/gate.ts'
 import { createInFlightLimits } from './delivery/in-flight.ts'
+import { createLineReader } from './delivery/lines.ts'
 import { createPace } from './delivery/pace.ts'
 import type { Run, RunServices } from './delivery/run.ts'
 import { createSharedRead } from './delivery/shared-read.ts'
+import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createAgent } from './destination/webhook.ts'
 import { changeIntegration } from './integration/change.ts'
@@ -152,8 +155,15 @@ function runServices(
   const waker = createWaker(parts.relaxed.pool, parts.logger)
   return {
     db: parts.relaxed.kysely,
+    linesOf: createLineReader(parts.relaxed.pool),
     durable: parts.durable.kysely,
     destinationOf: createDestinations(config, parts.agent, secrets),
+    fileGate: createGate(limits.filesPerWorker),
+    storeOf: createStores(config, secrets),
+    fileLimits: {
+      windowMs: config.MILLRACE_S3_WINDOW_MS,
+      maxBytes: config.MILLRACE_S3_MAX_BYTES,
+    },
     async stop(job, reason) {
       const change = { actor: 'millrace', reason }
       await changeIntegration(parts.durable.kysely, job.tenant, job.consumer, 'stop', change)

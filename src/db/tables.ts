@@ -53,6 +53,27 @@ export type Tables = {
     owner: string | null
     epoch: Generated<number>
     lease_until: Date | null
+    close_until: Date | null
+  }
+  export_file: {
+    tenant: string
+    position: number
+    consumer: string
+    run: number
+    version: number
+    key: string
+    from_position: number
+    first_position: number
+    to_position: number
+    filter: Record<string, unknown> | null
+    compression: 'gzip' | null
+    upload_id: string | null
+    state: Generated<'open' | 'finished' | 'abandoned'>
+    events: number | null
+    bytes: number | null
+    sha256: Buffer | null
+    last_position: number | null
+    finished_at: Date | null
   }
   receipt: {
     tenant: string

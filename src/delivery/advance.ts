@@ -1,6 +1,6 @@
 // Advancing one consumer: the heart of delivery. A run takes the lease of a cursor, reads pages of
 // the log into a window, sends what the window offers, and writes progress every 250 ms or 200
-// events. Why nothing is lost, by crash point:
+// events (an integration that gets files instead: export.ts). Why nothing is lost, by crash point:
 //   before the send: the event is above read_position or in `unresolved`; the next run sends it.
 //   after the send, before the step: the same; the target sees it twice (at least once).
 //   after a 400, before it is kept: the same; it is kept once, its position being unique there.
@@ -22,12 +22,14 @@ import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Moment, now } from './deadline.ts'
+import { exportFiles } from './export.ts'
+import { SAFE_PART } from './hold.ts'
 import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { paced } from './pace.ts'
 import { createProgress } from './progress.ts'
 import { createReader } from './reader.ts'
 import { keepRejected } from './rejected.ts'
-import type { Run, RunServices } from './run.ts'
+import { type Run, type RunServices, SLICE_MS } from './run.ts'
 import { createWindow } from './window.ts'
 
 const DAY_MS = 86_400_000
@@ -35,17 +37,10 @@ const STEP_MS = 250
 const STEP_EVENTS = 200
 /** A window that has something to offer is filled up with at least this many at once. */
 const FILL_EVENTS = 50
-/**
- * A run gives way to others after this long, and waits for new events this long, where others want
- * its place.
- */
-const SLICE_MS = 5_000
 /** A run that waits for new events looks at the clock this often; at the log when it is told to. */
 const TICK_MS = 1_000
 /** The part of a lease after which it is renewed. */
 const RENEW_PART = 0.4
-/** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
-const SAFE_PART = 0.8
 
 /**
  * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
@@ -60,6 +55,7 @@ export async function advance(
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
   if (!leased) return { kind: 'busy' }
+  if (leased.document.s3_parameters) return exportFiles(services, leased, asked, options)
   return runLease(services, leased, asked, options)
 }
 
@@ -142,8 +138,8 @@ async function runLease(
     await rungOrAfter(isEmpty ? TICK_MS : STEP_MS)
   }
   await writes
-  const oldest = window.unresolved()[0]
-  return letGo(services, lease, { closing: closing as Closing, attempts, oldest, stepOf })
+  const failing = `The event at position ${window.unresolved()[0]}`
+  return letGo(services, lease, { closing: closing as Closing, attempts, failing, stepOf })
 
   /** The first reason to close counts, but what says more about the stream is above it. */
   function close(reason: Closing): void {

@@ -4,10 +4,12 @@
 // relaxed durability: a database crash may take back 200 ms of it, and then events are sent again,
 // which at-least-once allows.
 
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
+
+const NOTHING = sql``
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
@@ -23,11 +25,16 @@ export type Leased = {
   attempts: number
   version: number
   document: IntegrationDocument
+  /** Where it was stopped, its last file being open: that holds what was published up to here. */
+  closesAt: number | null
 }
+
+/** How long a worker that dies while it closes a file is waited for, beyond its lease. */
+const CLOSE_MS = 30_000
 
 /**
  * Takes the lease of a cursor for `leaseMs`. Undefined where another worker holds it, its
- * integration is stopped or gone, or its retry is not due.
+ * integration is stopped (and has no file to close) or gone, or its retry is not due.
  */
 export async function takeLease(
   db: Db,
@@ -36,24 +43,29 @@ export async function takeLease(
   leaseMs: number,
 ): Promise<Leased | undefined> {
   const { rows } = await sql<Omit<Leased, 'lease'> & { epoch: number }>`
-    with running as (
+    with configured as (
       -- Shared: a stop waits for this statement, or this one sees the stop.
-      select tenant, id, version, document
+      select tenant, id, version, status, document, changed_position
       from integration
-      where tenant = ${job.tenant} and id = ${job.consumer} and status = 'running'
+      where tenant = ${job.tenant} and id = ${job.consumer}
       for share
     )
     update cursor
-    set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)}
-    from running
-    where cursor.tenant = running.tenant and cursor.consumer = running.id
+    set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)},
+      close_until = case when status = 'stopped' then ${leaseEnd(leaseMs + CLOSE_MS)} end
+    from configured
+    where cursor.tenant = configured.tenant and cursor.consumer = configured.id
       and cursor.run = ${job.run}
       and (cursor.lease_until is null or cursor.lease_until < clock_timestamp())
-      and (cursor.retry_at is null or cursor.retry_at <= clock_timestamp())
+      and case
+        when status = 'running' then coalesce(cursor.retry_at <= clock_timestamp(), true)
+        else cursor.close_until > clock_timestamp()
+      end
     returning
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
-      running.version, running.document`.execute(db)
+      configured.version, configured.document,
+      case when status = 'stopped' then changed_position end as "closesAt"`.execute(db)
   const [row] = rows
   if (!row) return undefined
   const { epoch, ...leased } = row
@@ -77,35 +89,61 @@ export type Step = {
 /** Whether the integration is still meant to run; `lost` where the lease is another's by now. */
 export type StepOutcome = 'running' | 'stopped' | 'lost'
 
-/** Writes a step with its receipt, and keeps the lease for another `leaseMs`. */
+/**
+ * Writes a step with its receipt, and keeps the lease for another `leaseMs`. `along`: what is
+ * written with it, a part of the statement that reads from `moved`.
+ */
 export async function moveCursor(
   db: Db,
   lease: Lease,
   step: Step,
   leaseMs: number,
+  along: RawBuilder<unknown> = NOTHING,
 ): Promise<StepOutcome> {
-  return write(db, lease, step, sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`)
+  return write(db, lease, step, sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`, along)
 }
 
-/** Writes the last step and lets go. `retryInMs`: nobody takes it before. */
+/** Keeps the lease for another `leaseMs`, and moves nothing. */
+export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise<StepOutcome> {
+  const { rows } = await sql<{ status: 'running' | 'stopped' }>`
+    update cursor
+    set lease_until = ${leaseEnd(leaseMs)}
+    from integration
+    where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
+      and cursor.run = ${lease.run} and cursor.owner = ${lease.owner}
+      and cursor.epoch = ${lease.epoch}
+      and integration.tenant = cursor.tenant and integration.id = cursor.consumer
+    returning integration.status`.execute(db)
+  return rows[0]?.status ?? 'lost'
+}
+
+/**
+ * Writes the last step and lets go. `retryInMs`: nobody takes it before. `isClosed`: no file is left
+ * to be closed.
+ */
 export async function releaseCursor(
   db: Db,
   lease: Lease,
   step: Step,
   retryInMs: number | undefined,
+  { isClosed } = { isClosed: false },
 ): Promise<StepOutcome> {
   const retryAt =
     retryInMs === undefined
       ? sql`null`
       : sql`clock_timestamp() + ${retryInMs}::double precision * interval '1 millisecond'`
-  return write(db, lease, step, sql`owner = null, lease_until = null, retry_at = ${retryAt}`)
+  const closeUntil = isClosed ? sql`null` : sql`close_until`
+  const hold = sql`owner = null, lease_until = null, retry_at = ${retryAt},
+    close_until = ${closeUntil}`
+  return write(db, lease, step, hold, NOTHING)
 }
 
 async function write(
   db: Db,
   lease: Lease,
   step: Step,
-  hold: ReturnType<typeof sql>,
+  hold: RawBuilder<unknown>,
+  along: RawBuilder<unknown>,
 ): Promise<StepOutcome> {
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
     with moved as (
@@ -131,7 +169,7 @@ async function write(
         ${step.latencyHistogram}::integer[]
       from moved
       where ${step.delivered + step.rejected + step.filtered}::integer > 0
-    )
+    )${along}
     select status from moved`.execute(db)
   return rows[0]?.status ?? 'lost'
 }

@@ -18,6 +18,7 @@ export function createDestinations(
   return (tenant, stored) => {
     const document = openDocument(tenant, stored, secrets)
     const { callback_parameters, delivery, previous_signing_secret: previous } = document
+    if (!callback_parameters) throw new Error('This integration gets files, not single events.')
     const { callback_url, api_key } = callback_parameters
     const stillValid = previous && Date.parse(previous.valid_until) > Date.now()
     const signingSecrets = [delivery?.signing_secret, stillValid ? previous.secret : undefined]

@@ -12,11 +12,14 @@ const BROKEN_RETRY_MS = 1_000
 
 /**
  * Why a run ends: told to (halted, draining), for the sake of others (gave_way), since it cannot be
- * sure of its lease (expired) or has lost it, since a replay is at its end, to try again later, or
- * since the target takes nothing more.
+ * sure of its lease (expired) or has lost it, since a replay is at its end, since the last file of
+ * a stopped integration is closed, since the next file is not due yet, to try again later, or since
+ * the target takes nothing more.
  */
 export type Closing =
   | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' | 'at_end' | 'broken' }
+  | { why: 'closed' }
+  | { why: 'not_due'; dueInMs: number }
   | { why: 'retry'; retryAfterMs: number | undefined }
   | { why: 'stop'; reason: string }
 
@@ -43,8 +46,8 @@ export type LetGoServices = {
 }
 
 /**
- * Ends a run. `attempts`: failures in a row before this run ended; `oldest`: the position of the
- * oldest event that is not settled; `stepOf` makes the last step.
+ * Ends a run. `attempts`: failures in a row before this run ended; `failing`: what is to be tried
+ * again, in words; `stepOf` makes the last step.
  */
 export async function letGo(
   services: LetGoServices,
@@ -52,7 +55,7 @@ export async function letGo(
   end: {
     closing: Closing
     attempts: number
-    oldest: number | undefined
+    failing: string
     stepOf: (attempts: number) => Step
   },
 ): Promise<RunResult> {
@@ -65,20 +68,25 @@ export async function letGo(
   let retryInMs = closing.why === 'retry' ? retryDelay(services, attempts, closing) : undefined
   // Our own failure is no attempt of the target's, but it must not become a hot loop.
   if (closing.why === 'broken') retryInMs = BROKEN_RETRY_MS
+  if (closing.why === 'not_due') retryInMs = closing.dueInMs
   // Stopped before it is let go: a crash in between leaves a lease that ends by itself, never one
   // try too many.
   if (closing.why === 'stop') await services.stop(lease, closing.reason)
   if (closing.why === 'retry' && retryInMs === undefined) {
-    const tries = `The event at position ${end.oldest} failed ${attempts} times`
-    await services.stop(lease, `${tries}; no retries are left.`)
+    await services.stop(lease, `${end.failing} failed ${attempts} times; no retries are left.`)
     // A start in between begins anew, and so does every later one.
     attempts = 0
   }
-  const outcome = await releaseCursor(services.db, lease, end.stepOf(attempts), retryInMs)
+  // A stop closes the file that is open, once: it does not wait for a store that fails.
+  const isClosed = ['closed', 'stop', 'retry'].includes(closing.why)
+  const step = end.stepOf(attempts)
+  const outcome = await releaseCursor(services.db, lease, step, retryInMs, { isClosed })
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.
   if (closing.why === 'at_end') await completeReplay(services.durable, lease)
-  return retryInMs === undefined ? { kind: 'done' } : { kind: 'retry', retryInMs }
+  // Stopped meanwhile: there may be a file to close.
+  if (retryInMs === undefined || outcome === 'stopped') return { kind: 'done' }
+  return { kind: 'retry', retryInMs }
 }
 
 function retryDelay(

@@ -6,7 +6,7 @@ import type { Leased, Step } from './cursor.ts'
 const BUCKETS = 20
 
 export type Progress = {
-  delivered(event: LoggedEvent, nowMs: number): void
+  delivered(event: Pick<LoggedEvent, 'position'>, nowMs: number): void
   rejected(): void
   filtered(count: number): void
   /** Events settled since the last step. */
@@ -18,7 +18,9 @@ export type Progress = {
 }
 
 /** Begins where the cursor stood when it was leased. */
-export function createProgress(leased: Leased): Progress {
+export function createProgress(
+  leased: Pick<Leased, 'readPosition' | 'unresolved' | 'version'>,
+): Progress {
   let settledThrough = lowWaterMark(leased.readPosition, leased.unresolved)
   const counts = noCounts()
 

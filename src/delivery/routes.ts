@@ -1,5 +1,5 @@
-// What an integration has delivered and what failed: its log, its rejected events, its statistics
-// (SPEC 3).
+// What an integration has delivered and what failed: its log, its rejected events, its files, its
+// statistics (SPEC 3).
 
 import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
@@ -14,6 +14,7 @@ import { type FoundIntegration, findIntegration } from '../integration/find.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { noSuchIntegration } from '../integration/refuse.ts'
 import { timeOf } from '../log/position.ts'
+import { FileList, fileParameters, readFiles } from './files.ts'
 import { readLogbook } from './logbook.ts'
 import {
   deleteRejected,
@@ -116,6 +117,20 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       async handle(context) {
         const { tenant, integration } = await find(context, 'read')
         context.body = await readStatistics(db, tenant, integration, clock())
+      },
+    },
+    {
+      ...all,
+      parameters: [...all.parameters, ...fileParameters],
+      method: 'get',
+      path: `${path}/files`,
+      scope: 'read',
+      operationId: 'listIntegrationFiles',
+      summary: 'The files that were written for an S3 integration, newest first.',
+      responses: { 200: { description: 'A page of them.', schema: FileList }, ...errors },
+      async handle(context) {
+        const { tenant, integration } = await find(context, 'read')
+        context.body = await readFiles(db, tenant, integration, context.query)
       },
     },
     {

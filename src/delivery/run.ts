@@ -1,16 +1,31 @@
 // What a run is given, and how others reach into it.
 
-import type { Destination } from '../destination/destination.ts'
+import type { Destination, FileStore } from '../destination/destination.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
+import type { Gate } from './gate.ts'
 import type { InFlightLimit } from './in-flight.ts'
 import type { LetGoServices } from './let-go.ts'
+import type { LineReader } from './lines.ts'
 import type { Pace } from './pace.ts'
 import type { ReadPage } from './shared-read.ts'
+
+/**
+ * A run gives way to others after this long, and waits for new events this long, where others want
+ * its place.
+ */
+export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
   destinationOf(tenant: string, document: IntegrationDocument): Destination
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
+  /** Closed by the run. */
+  storeOf(tenant: string, document: IntegrationDocument): FileStore
+  /** Through it goes whoever writes a file. */
+  fileGate: Gate
+  linesOf: LineReader
+  /** When a file ends: so long after its first event, or before it has more bytes than that. */
+  fileLimits: { windowMs: number; maxBytes: number }
   /** Pages of runs that follow the log, shared where they are the same. */
   readLive: ReadPage
   /** Of all replays together. */

@@ -103,7 +103,8 @@ export async function readStatistics(
     events_per_second: Math.round(rate * 10) / 10,
     last_delivery_at: row.lastDelivery === null ? null : timeOf(row.lastDelivery),
     failures_in_a_row: row.attempts,
-    next_retry_at: row.retryAt?.toISOString() ?? null,
+    // Without a failure it is when the log is looked at for the next file.
+    next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
     replay: document.ends_at === undefined ? null : replayOf(row, rate, document.ends_at, now),
   }

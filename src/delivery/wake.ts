@@ -12,8 +12,9 @@ const COALESCE_MS = 20
 
 // A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The
 // job's key is that of jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never
-// doubled. Always in the same order, so that two that wake at once cannot lock each other out.
-const wake = (condition: string) => `
+// doubled. Always in the same order, so that two that wake at once cannot lock each other out. A
+// stopped integration whose last file is open gets one too.
+const wake = (scope: string, condition: string) => `
   with due as (
     select
       cursor.tenant, cursor.consumer, cursor.run,
@@ -23,9 +24,12 @@ const wake = (condition: string) => `
       coalesce(cursor.lease_until > clock_timestamp(), false) as is_advancing
     from cursor
     join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
-    where integration.status = 'running'
-      and (cursor.retry_at is null or cursor.retry_at <= clock_timestamp())
-      and ${condition}
+    where ${scope}
+      and case
+        when integration.status = 'running'
+          then (cursor.retry_at is null or cursor.retry_at <= clock_timestamp()) and ${condition}
+        else cursor.close_until > clock_timestamp()
+      end
   ),
   notified as (
     select pg_notify('${channels.wake}', tenant)
@@ -54,7 +58,7 @@ const wake = (condition: string) => `
     (select count(*)::integer from queued) as queued`
 
 /** $1: tenants that have new events. */
-const wakeTenants = wake('cursor.tenant = any($1::text[])')
+const wakeTenants = wake('cursor.tenant = any($1::text[])', 'true')
 
 const IS_BEHIND = `(
   cursor.unresolved <> '{}'
@@ -68,10 +72,10 @@ const IS_BEHIND = `(
 )`
 
 /** Everything that is behind, advanced or not: the sweep. */
-export const wakeAllBehind = wake(IS_BEHIND)
+export const wakeAllBehind = wake('true', IS_BEHIND)
 
 /** $1 tenant, $2 consumer: one consumer, if it is behind: what a run asks after it has let go. */
-export const wakeIfBehind = wake(`cursor.tenant = $1 and cursor.consumer = $2 and ${IS_BEHIND}`)
+export const wakeIfBehind = wake('cursor.tenant = $1 and cursor.consumer = $2', IS_BEHIND)
 
 export type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
 

@@ -1,6 +1,6 @@
-// The contract of every destination: send() one event and say what came of it. An answer of the
-// target is a value, never an exception; a destination sees no database and knows nothing of
-// retries.
+// The contracts of destinations: send() one event, or write() a file of many, and say what came of
+// it. An answer of the target is a value, never an exception; a destination sees no database and
+// knows nothing of retries.
 
 /**
  * An event on its way out. `publishedAt` is RFC 3339, `payload` the JSON text exactly as it was
@@ -23,7 +23,8 @@ export type OutgoingEvent = {
  */
 export type Outcome =
   | { kind: 'delivered'; status: number }
-  | { kind: 'rejected' | 'refused'; status: number; reason: string; response: string }
+  | { kind: 'rejected'; status: number; reason: string; response: string }
+  | { kind: 'refused'; status?: number; reason: string; response?: string }
   | {
       kind: 'unavailable'
       reason: string
@@ -39,4 +40,35 @@ export type Failure = Exclude<Outcome, { kind: 'delivered' }>
 export type Destination = {
   /** Sends one event. Never rejects. */
   send(event: OutgoingEvent): Promise<Outcome>
+}
+
+/** What became of a file that was not written. halted: nothing was to leave any more. */
+export type FileFailure = Exclude<Failure, { kind: 'rejected' }> | { kind: 'halted' }
+
+export type FileOutcome = { kind: 'delivered'; bytes: number; sha256: Buffer } | FileFailure
+
+export type FileStore = {
+  /**
+   * Writes a file under a key, whole or not at all; one that stands there is replaced. Each of the
+   * chunks is done with when the next one is asked for. `mayGo` is asked before each request.
+   * Rejects only with an error of `chunks` or `onBegun`.
+   */
+  write(
+    key: string,
+    chunks: AsyncIterable<Buffer>,
+    options: {
+      compression: 'gzip' | null
+      mayGo: () => boolean
+      /** What discard() needs to clear this write; awaited before there is much to be cleared. */
+      onBegun: (uploadId: string) => Promise<void>
+    },
+  ): Promise<FileOutcome>
+  /** Removes what unfinished writes of a key have left behind; `uploadId` is of the last one. */
+  discard(
+    key: string,
+    options: { uploadId: string | null; mayGo: () => boolean },
+  ): Promise<FileFailure | undefined>
+  /** Cuts off what is under way. */
+  halt(): void
+  close(): void
 }

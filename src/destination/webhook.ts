@@ -8,6 +8,7 @@ import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
 import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import { bodyText } from './body.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
 import { type Answer, post, TimeOut } from './post.ts'
 import { sign, signingKey } from './sign.ts'
@@ -65,7 +66,7 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
         return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
       }
       try {
-        const body = bodyOf(event)
+        const body = Buffer.from(bodyText(event))
         const headers = [...fixed, ...headersOf(event, body, keys)]
         const answer = await post(agent, { ...target, headers, body }, options)
         return judge(answer, options, failed)
@@ -74,13 +75,6 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
       }
     },
   }
-}
-
-/** The body of a webhook: the payload stands in it byte for byte as it was published. */
-function bodyOf(event: OutgoingEvent): Buffer {
-  return Buffer.from(
-    `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`,
-  )
 }
 
 function headersOf(event: OutgoingEvent, body: Buffer, keys: KeyObject[]): string[] {

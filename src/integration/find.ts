@@ -10,7 +10,7 @@ export type FoundIntegration = {
   version: number
   /** What was asked for last. */
   desired: 'running' | 'stopped'
-  /** What is: running until the worker has let go. */
+  /** What is: running until the worker has let go, and the last file is closed. */
   status: 'running' | 'stopped'
   document: IntegrationDocument
   /** When it was registered. */
@@ -36,7 +36,7 @@ function integrationsQuery(db: Db, tenant: string) {
     select from cursor
     where cursor.tenant = integration.tenant
       and cursor.consumer = integration.id
-      and cursor.lease_until > clock_timestamp()
+      and greatest(cursor.lease_until, cursor.close_until) > clock_timestamp()
   )`
   return db
     .selectFrom('integration')

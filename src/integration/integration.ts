@@ -7,6 +7,7 @@ import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
 import { type EventFilter, isEventName } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
+import { faultsOfS3, S3Parameters, S3ParametersShown } from './s3.ts'
 
 const closed = { additionalProperties: false }
 const FilterList = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 1_000 })
@@ -73,15 +74,17 @@ export const NewIntegration = Type.Object(
     starts_at: Type.Optional(DateTime('From when on events are sent; not in the future.')),
     ends_at: Type.Optional(DateTime('Until when; of temporary integrations only.')),
     filter_conditions: Type.Optional(FilterConditions),
-    callback_parameters: WebhookParameters,
+    callback_parameters: Type.Optional(WebhookParameters),
+    s3_parameters: Type.Optional(S3Parameters),
     delivery: Type.Optional(Delivery),
   },
-  closed,
+  { ...closed, description: 'Exactly one of callback_parameters and s3_parameters.' },
 )
 
 export const IntegrationUpdate = Type.Object(
   {
     callback_parameters: Type.Optional(WebhookParameters),
+    s3_parameters: Type.Optional(S3Parameters),
     filter_conditions: Type.Optional(FilterConditions),
     delivery: Type.Optional(Delivery),
   },
@@ -95,7 +98,8 @@ export const Integration = Type.Object({
   starts_at: Type.Optional(DateTime('As registered.')),
   ends_at: Type.Optional(DateTime('As registered.')),
   filter_conditions: Type.Optional(FilterConditions),
-  callback_parameters: Type.Object({ callback_url: Type.String({ format: 'uri' }) }),
+  callback_parameters: Type.Optional(Type.Object({ callback_url: Type.String({ format: 'uri' }) })),
+  s3_parameters: Type.Optional(S3ParametersShown),
   delivery: Type.Optional(
     Type.Object({
       ...deliveryLimits,
@@ -115,17 +119,61 @@ export type IntegrationDocument = Omit<NewIntegration, 'id'> & {
   previous_signing_secret?: { secret: string; valid_until: string }
 }
 
-/** What the schema cannot say of a registration at the time `now` (ms). */
-export function faultsOf(integration: NewIntegration, now: number): Fault[] {
-  return [...faultsOfDates(integration, now), ...faultsOfParts(integration)]
+/**
+ * What the schema cannot say of a registration at the time `now` (ms). `mayBorrowKeys`: files may
+ * be written with the operator's credentials.
+ */
+export function faultsOf(
+  integration: NewIntegration,
+  { now, mayBorrowKeys }: { now: number; mayBorrowKeys: boolean },
+): Fault[] {
+  const { callback_parameters, s3_parameters } = integration
+  const faults = [...faultsOfDates(integration, now), ...faultsOfParts(integration)]
+  if (s3_parameters) {
+    faults.push(...faultsOfS3(s3_parameters, { mayBorrowKeys }))
+    faults.push(...faultsOfKind(integration, 's3_parameters'))
+  } else if (!callback_parameters) {
+    faults.push(fault('callback_parameters', 'required', 'is missing: name it or s3_parameters'))
+  }
+  return faults
+}
+
+type Target = 'callback_parameters' | 's3_parameters'
+
+/** The kind of a document: the name of its target. */
+export function kindOf({ s3_parameters }: Pick<NewIntegration, Target>): Target {
+  return s3_parameters ? 's3_parameters' : 'callback_parameters'
+}
+
+/** What does not belong to an integration whose target is of that kind. */
+export function faultsOfKind(parts: IntegrationUpdate, kind: Target): Fault[] {
+  const faults: Fault[] = []
+  const { callback_parameters, s3_parameters, delivery } = parts
+  if (callback_parameters && s3_parameters) {
+    const reason = 'and callback_parameters exclude each other'
+    faults.push(fault('s3_parameters', 'not_allowed', reason))
+  } else if (callback_parameters && kind === 's3_parameters') {
+    const reason = 'is not allowed: the integration gets files'
+    faults.push(fault('callback_parameters', 'not_allowed', reason))
+  } else if (s3_parameters && kind === 'callback_parameters') {
+    faults.push(
+      fault('s3_parameters', 'not_allowed', 'is not allowed: the integration is a webhook'),
+    )
+  }
+  if (delivery && kind === 's3_parameters') {
+    faults.push(fault('delivery', 'not_allowed', 'is of webhooks only'))
+  }
+  return faults
 }
 
 /** What the schema cannot say of targets, filters and delivery settings. */
 export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
   const faults: Fault[] = []
-  const { callback_parameters, filter_conditions, delivery } = parts
-  const urlFault = callback_parameters && faultOfUrl(callback_parameters.callback_url)
-  if (urlFault) faults.push(fault('callback_parameters.callback_url', 'invalid', urlFault))
+  const { filter_conditions, delivery } = parts
+  for (const [field, url] of urlsOf(parts)) {
+    const reason = faultOfUrl(url)
+    if (reason) faults.push(fault(field, 'invalid', reason))
+  }
   for (const name of filter_conditions?.event_filter ?? []) {
     if (isEventName(name)) continue
     const reason = `has ${JSON.stringify(name)}, which is no event name like order.created`
@@ -175,11 +223,21 @@ function readDate(field: string, text: string | undefined, faults: Fault[]): num
   return position
 }
 
+/** The URLs of the targets, each with the name of its field. */
+export function urlsOf({ callback_parameters, s3_parameters }: IntegrationUpdate) {
+  const urls: [field: string, url: string][] = []
+  if (callback_parameters) {
+    urls.push(['callback_parameters.callback_url', callback_parameters.callback_url])
+  }
+  if (s3_parameters?.endpoint) urls.push(['s3_parameters.endpoint', s3_parameters.endpoint])
+  return urls
+}
+
 function faultOfUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return 'must be an absolute URL'
   const url = new URL(text)
   if (!['http:', 'https:'].includes(url.protocol)) return 'must begin with http:// or https://'
-  if (url.username || url.password) return 'must not hold credentials; use api_key'
+  if (url.username || url.password) return 'must not hold credentials'
   return undefined
 }
 

@@ -1,27 +1,17 @@
-// What is refused beyond the schema: a target that is not public, a target of another kind, an
-// update that comes at the wrong time. Each throws the error that the client sees.
+// What is refused beyond the schema: a target that is not public, an update that comes at the wrong
+// time. Each throws the error that the client sees.
 
 import { refusalOfHost } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { isObject } from '../json.ts'
 import type { FoundIntegration } from './find.ts'
+import { type IntegrationUpdate, urlsOf } from './integration.ts'
 
-/** Refuses a callback URL whose host resolves to an address that is not public. */
-export async function refusePrivateTarget(callbackUrl: string): Promise<void> {
-  const refusal = await refusalOfHost(new URL(callbackUrl))
-  if (!refusal) return
-  const field = 'callback_parameters.callback_url'
-  throw invalid([fault(field, 'private_target', `is refused: ${refusal}`)])
-}
-
-/** Refuses a body that names a target other than a webhook, or two. */
-export function refuseOtherTargets(body: unknown): void {
-  if (!isObject(body) || !('s3_parameters' in body)) return
-  const reason =
-    'callback_parameters' in body
-      ? 'and callback_parameters exclude each other'
-      : 'is not supported: this version delivers to webhooks'
-  throw invalid([fault('s3_parameters', 'not_allowed', reason)])
+/** Refuses targets whose host resolves to an address that is not public. */
+export async function refusePrivateTargets(parts: IntegrationUpdate): Promise<void> {
+  for (const [field, url] of urlsOf(parts)) {
+    const refusal = await refusalOfHost(new URL(url))
+    if (refusal) throw invalid([fault(field, 'private_target', `is refused: ${refusal}`)])
+  }
 }
 
 /** Refuses to update what runs, what is temporary, and what If-Match does not name. */

@@ -8,7 +8,7 @@ import { invalid, MillraceError } from '../errors.ts'
 import { positionOf, timeOf } from '../log/position.ts'
 import { type Change, noteIntegration, registerIntegration } from './change.ts'
 import { faultsOf, type NewIntegration } from './integration.ts'
-import { refusePrivateTarget } from './refuse.ts'
+import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'
 
 export type RegisterServices = {
@@ -16,6 +16,7 @@ export type RegisterServices = {
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
+  allowDefaultCredentials: boolean
 }
 
 /**
@@ -24,14 +25,16 @@ export type RegisterServices = {
  * position) begins at the oldest event that is kept, and people are told.
  */
 export async function register(
-  { db, secrets, clock, allowPrivateTargets }: RegisterServices,
+  services: RegisterServices,
   tenant: string,
   integration: NewIntegration,
   { oldestKept, ...change }: Change & { oldestKept: number },
 ): Promise<void> {
-  const faults = faultsOf(integration, clock())
+  const { db, secrets } = services
+  const mayBorrowKeys = services.allowDefaultCredentials
+  const faults = faultsOf(integration, { now: services.clock(), mayBorrowKeys })
   if (faults.length > 0) throw invalid(faults)
-  if (!allowPrivateTargets) await refusePrivateTarget(integration.callback_parameters.callback_url)
+  if (!services.allowPrivateTargets) await refusePrivateTargets(integration)
 
   const { id, starts_at, ends_at } = integration
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)

@@ -23,13 +23,19 @@ import {
   Rotation,
 } from './describe.ts'
 import { type FoundIntegration, findIntegration, listIntegrations } from './find.ts'
-import { faultsOfParts, Integration, IntegrationUpdate, NewIntegration } from './integration.ts'
+import {
+  faultsOfKind,
+  faultsOfParts,
+  Integration,
+  IntegrationUpdate,
+  kindOf,
+  NewIntegration,
+} from './integration.ts'
 import {
   changedMeanwhile,
   etagOf,
   noSuchIntegration,
-  refuseOtherTargets,
-  refusePrivateTarget,
+  refusePrivateTargets,
   refuseUpdate,
 } from './refuse.ts'
 import { register } from './register.ts'
@@ -44,6 +50,7 @@ export type IntegrationServices = {
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
+  allowDefaultCredentials: boolean
   retentionDays: number
   /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
   onStarted(tenant: string): void
@@ -98,7 +105,6 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const body = await readJson(context.req, limits.configurationBytes)
-        refuseOtherTargets(body)
         const integration = checkRegistration(body)
         const change = changeBy(context, 'Registered via API.')
         await register(services, tenant, integration, { ...change, oldestKept: oldestKept() })
@@ -141,13 +147,11 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const id = idOf(context)
         const body = await readJson(context.req, limits.configurationBytes)
         const found = await find(tenant, id)
-        refuseOtherTargets(body)
         const update = checkUpdate(body)
-        const faults = faultsOfParts(update)
+        const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
         if (faults.length > 0) throw invalid(faults)
         refuseUpdate(found, context.get('if-match'))
-        const callback = update.callback_parameters?.callback_url
-        if (callback) await checkTarget(callback)
+        if (!services.allowPrivateTargets) await refusePrivateTargets(update)
         const outcome = await changeIntegration(db, tenant, id, 'update', {
           ...changeBy(context, 'Updated via API.'),
           document: updateDocument(tenant, found.document, update, secrets),
@@ -228,6 +232,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const body = await readJson(context.req, limits.configurationBytes)
         const { overlap_seconds = 86_400 } = checkRotation(body)
         const found = await find(tenant, id)
+        const kind = kindOf(found.document)
+        const faults = faultsOfKind({ delivery: {} }, kind)
+        if (faults.length > 0) throw invalid(faults)
         const previous_valid_until = timeOf((clock() + overlap_seconds * 1000) * 1000)
         const { secret, document } = rotateSigningSecret(
           tenant,
@@ -247,10 +254,6 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       },
     },
   ]
-
-  async function checkTarget(callbackUrl: string): Promise<void> {
-    if (!services.allowPrivateTargets) await refusePrivateTarget(callbackUrl)
-  }
 
   /** The position before which no event has to be kept any more. */
   function oldestKept(): number {

@@ -49,16 +49,24 @@ export function updateDocument(
   secrets: SecretBox,
 ): IntegrationDocument {
   const old = openDocument(tenant, stored, secrets)
-  const callback_parameters = { ...old.callback_parameters, ...update.callback_parameters }
-  if (callback_parameters.api_key === '') delete callback_parameters.api_key
   const delivery = { ...old.delivery, ...update.delivery }
   const merged: IntegrationDocument = {
     ...old,
-    callback_parameters,
+    ...mergedTarget(old, update),
     ...(Object.keys(delivery).length > 0 ? { delivery } : {}),
     ...(update.filter_conditions ? { filter_conditions: update.filter_conditions } : {}),
   }
   return sealAll(tenant, merged, secrets)
+}
+
+function mergedTarget(old: IntegrationDocument, update: IntegrationUpdate) {
+  if (old.s3_parameters) {
+    return { s3_parameters: { ...old.s3_parameters, ...update.s3_parameters } }
+  }
+  if (!old.callback_parameters) return {}
+  const callback_parameters = { ...old.callback_parameters, ...update.callback_parameters }
+  if (callback_parameters.api_key === '') delete callback_parameters.api_key
+  return { callback_parameters }
 }
 
 /** What a client sees of an integration. */
@@ -67,9 +75,16 @@ export function present(
   status: 'running' | 'stopped',
   document: IntegrationDocument,
 ): Integration {
-  const { callback_parameters, delivery, previous_signing_secret: _, ...rest } = document
-  const { callback_url } = callback_parameters
-  const shown: Integration = { id, status, ...rest, callback_parameters: { callback_url } }
+  const { callback_parameters, s3_parameters, delivery, ...others } = document
+  const { previous_signing_secret: _, ...rest } = others
+  const shown: Integration = { id, status, ...rest }
+  if (callback_parameters) {
+    shown.callback_parameters = { callback_url: callback_parameters.callback_url }
+  }
+  if (s3_parameters) {
+    const { aws_access_key_id: _, aws_secret_access_key: __, ...where } = s3_parameters
+    shown.s3_parameters = where
+  }
   if (delivery) {
     const { headers, signing_secret, ...others } = delivery
     shown.delivery = others
@@ -83,11 +98,20 @@ function mapSecrets(
   document: IntegrationDocument,
   map: (text: string) => string,
 ): IntegrationDocument {
-  const { callback_parameters, delivery, previous_signing_secret, ...rest } = document
-  const { api_key, ...callback } = callback_parameters
-  const mapped: IntegrationDocument = {
-    ...rest,
-    callback_parameters: { ...callback, ...(api_key ? { api_key: map(api_key) } : {}) },
+  const { callback_parameters, s3_parameters, delivery, ...others } = document
+  const { previous_signing_secret, ...rest } = others
+  const mapped: IntegrationDocument = { ...rest }
+  if (callback_parameters) {
+    const { api_key, ...callback } = callback_parameters
+    mapped.callback_parameters = { ...callback, ...(api_key ? { api_key: map(api_key) } : {}) }
+  }
+  if (s3_parameters) {
+    const { aws_access_key_id: id, aws_secret_access_key: key, ...where } = s3_parameters
+    const keys = {
+      ...(id ? { aws_access_key_id: map(id) } : {}),
+      ...(key ? { aws_secret_access_key: map(key) } : {}),
+    }
+    mapped.s3_parameters = { ...where, ...keys }
   }
   if (delivery) {
     const { headers, signing_secret, ...others } = delivery

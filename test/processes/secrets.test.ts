@@ -34,6 +34,8 @@ it('no secret is in clear in the database or in any output', async () => {
     jwtSecret: secret('jwt-secret'),
     secretKey: randomBytes(32).toString('hex'),
     admin: ADMIN_TOKEN,
+    s3KeyId: secret('s3-key-id'),
+    s3Key: secret('s3-key'),
   }
   const receiver = await startReceiver(status(400, {}, 'no'))
   const service = await startService('start', {
@@ -100,6 +102,26 @@ it('no secret is in clear in the database or in any output', async () => {
   const callback_parameters = { callback_url: receiver.url, api_key: secrets.newApiKey }
   await remember(on('', 'PATCH', { callback_parameters }))
   const rotated = await on('/_rotate_signing_secret', 'POST', {})
+
+  // A store that quotes what it was sent.
+  receiver.answer = (_, response) =>
+    response
+      .writeHead(403)
+      .end(`<Error><Code>AccessDenied</Code><Message>${secrets.s3KeyId}</Message></Error>`)
+  const files = `${service.url}${EVENTSTREAM}/files`
+  const s3_parameters = {
+    ...{ aws_access_key_id: secrets.s3KeyId, aws_secret_access_key: secrets.s3Key },
+    ...{ aws_region: 'eu-west-1', bucket: 'bucket', endpoint: receiver.url },
+  }
+  const exporting = { id: 'files', integration_type: 'permanent', s3_parameters }
+  await remember(call(service.url + EVENTSTREAM, { body: JSON.stringify(exporting) }))
+  await publish(service.url, { key: randomUUID(), payload: '{}' })
+  await remember(call(`${files}/_stop`, { method: 'POST' }))
+  await until('the store has refused', async () => {
+    const { body } = await call(`${files}/logs`)
+    return JSON.stringify(body).includes('event_refused')
+  })
+  for (const path of ['', '/logs', '/stats', '/files']) await remember(call(files + path))
   for (const path of ['', '/logs', '/stats', '/rejected_events']) await remember(on(path, 'GET'))
   await remember(on('/_start', 'POST'))
   await service.kill('SIGTERM')

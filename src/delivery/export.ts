@@ -1,0 +1,249 @@
+// Advancing a consumer that gets files. What a file collects stays in the log until it is due: 5
+// minutes after its first event, or when the next event has no room in it, or when nothing more can
+// come (a stop, the end of a replay). Until then nobody holds the lease; the cursor says when to
+// look again. Why each event is in exactly one file, by crash point:
+//   before the manifest: nothing has happened.
+//   after it, in the upload, after the upload: the manifest is open; the next run aborts what the
+//     store has of it and writes the same file under the same key.
+//   the manifest is finished and the cursor is moved by one statement, which names the epoch.
+// A frozen process sends nothing past its deadline; should a request of it be under way just then,
+// it can only write the very same file.
+
+import type { FileFailure, FileStore } from '../destination/destination.ts'
+import { filterOf } from '../integration/integration.ts'
+import { recordAttempt } from './attempt.ts'
+import type { Leased, Step } from './cursor.ts'
+import type { Moment } from './deadline.ts'
+import { holdLease } from './hold.ts'
+import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import type { Content } from './lines.ts'
+import {
+  beginFile,
+  dropFile,
+  findOpenFile,
+  finishFile,
+  noteUpload,
+  type OpenFile,
+} from './manifest.ts'
+import { type Plan, planFile } from './plan.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { type Run, type RunServices, SLICE_MS } from './run.ts'
+
+const DAY_MS = 86_400_000
+/**
+ * While a file is not due, the log is looked at for its size: this often in a window, within these
+ * bounds, and at most this part of the time.
+ */
+const LOOKS = 60
+const LOOK_MS = { least: 200, most: 5_000 }
+const LOOK_PART = 0.02
+
+/** Writes the files that are due, one after the other, and lets go. Like advance(). */
+export async function exportFiles(
+  services: RunServices,
+  leased: Leased,
+  asked: Moment,
+  { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
+): Promise<RunResult> {
+  const { db, durable, leaseMs, fileLimits } = services
+  const { lease, closesAt, stopPosition, document } = leased
+  const { tenant } = lease
+  const filter = filterOf(document)
+  const started = performance.now()
+  let store: FileStore | undefined
+  const openStore = () => (store ??= services.storeOf(tenant, document))
+
+  let closing: Closing | undefined
+  let { attempts, readPosition } = leased
+  let progress = createProgress(leased)
+  let failing = 'The file'
+  let planned: { after: number; plan: Promise<Plan> } | undefined
+  let abandoned = false
+  const hold = holdLease(db, lease, {
+    ...{ leaseMs, asked },
+    onLost: () => {
+      close({ why: 'lost' })
+      cutOff()
+    },
+    // Of a closing run that is no news.
+    onStopped: () => closesAt === null && close({ why: 'halted' }),
+  })
+  const mayGo = () => !abandoned && !hold.isOver()
+  attach({
+    // It looks at the log again after each file anyway.
+    wake() {},
+    close(why) {
+      close({ why })
+    },
+    abandon() {
+      close({ why: 'draining' })
+      cutOff()
+    },
+  })
+
+  try {
+    const open = await findOpenFile(durable, lease)
+    if (open && (await isClear(open))) await write(open)
+    while (!closing) {
+      const file = await nextFile()
+      if (file) await write(file)
+      if (closesAt !== null) close({ why: 'closed' })
+      if (isCrowded() && performance.now() - started > SLICE_MS) close({ why: 'gave_way' })
+    }
+  } catch (error) {
+    services.logger.warn({ ...lease, reason: (error as Error).message }, 'run broken off')
+    close({ why: 'broken' })
+  }
+  await hold.end()
+  store?.close()
+  return letGo(services, lease, {
+    closing: closing as unknown as Closing,
+    attempts,
+    failing,
+    stepOf,
+  })
+
+  function close(reason: Closing): void {
+    if (!closing || rankOf(reason) > rankOf(closing)) closing = reason
+  }
+
+  /** What is under way is given up; it is written again. */
+  function cutOff(): void {
+    abandoned = true
+    store?.halt()
+  }
+
+  /** Begins the next file where one is due; otherwise there is a reason to close. */
+  async function nextFile(): Promise<OpenFile | undefined> {
+    const asked = performance.now()
+    const plan = await planNext()
+    const dueInMs = plan.first === null ? 0 : dueIn(plan, plan.first)
+    if (plan.first === null || dueInMs > 0) {
+      // What the filter does not take is settled without a file.
+      readPosition = plan.first === null ? plan.through : plan.first - 1
+      progress.filtered(plan.leading)
+      const looked = performance.now() - asked
+      close(plan.first === null ? idle() : { why: 'not_due', dueInMs: nextLook(dueInMs, looked) })
+      return undefined
+    }
+    const { version } = leased
+    const compression = document.s3_parameters?.compression ?? null
+    const file = await beginFile(durable, lease, {
+      ...{ version, filter, compression, keyPrefix: document.s3_parameters?.key_prefix },
+      ...{ fromPosition: readPosition, firstPosition: plan.first, toPosition: plan.through },
+    })
+    if (!file) close({ why: 'lost' })
+    return file
+  }
+
+  /** What the log holds from the cursor on; a full file is planned while another is written. */
+  async function planNext(): Promise<Plan> {
+    const early = planned?.after === readPosition ? await planned.plan : undefined
+    const plan = early?.isFull ? early : await planFrom(readPosition)
+    planned = undefined
+    if (plan.isFull && closesAt === null) {
+      planned = { after: plan.through, plan: planFrom(plan.through) }
+      planned.plan.catch(() => {}) // whoever awaits it has it too
+    }
+    return plan
+  }
+
+  function planFrom(after: number): Promise<Plan> {
+    const newest = (Date.now() + DAY_MS) * 1000
+    const through = Math.min(newest, stopPosition ?? newest, closesAt ?? newest)
+    return planFile(db, { tenant, after, through, filter, maxBytes: fileLimits.maxBytes })
+  }
+
+  /** Nothing is there that a file could be made of. */
+  function idle(): Closing {
+    if (closesAt !== null) return { why: 'closed' }
+    return { why: isAtEnd() ? 'at_end' : 'gave_way' }
+  }
+
+  function isAtEnd(): boolean {
+    return stopPosition !== null && Date.now() * 1000 > stopPosition
+  }
+
+  function dueIn(plan: Plan, first: number): number {
+    if (plan.isFull || closesAt !== null || isAtEnd()) return 0
+    const end = Math.min(first / 1000 + fileLimits.windowMs, (stopPosition ?? Infinity) / 1000)
+    return Math.max(0, end - Date.now())
+  }
+
+  function nextLook(dueInMs: number, lookedMs: number): number {
+    const often = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, fileLimits.windowMs / LOOKS))
+    return Math.min(dueInMs, Math.max(often, lookedMs / LOOK_PART))
+  }
+
+  /** Aborts what an earlier run has left at the store; where it may not look, it goes on. */
+  async function isClear(file: OpenFile): Promise<boolean> {
+    const failure = await openStore().discard(file.key, { uploadId: file.uploadId, mayGo })
+    if (failure?.kind === 'refused') {
+      services.logger.warn({ ...lease, reason: failure.reason }, 'uploads not cleared')
+      return true
+    }
+    if (failure) await conclude(file, failure)
+    return failure === undefined
+  }
+
+  async function write(file: OpenFile): Promise<void> {
+    const leave = await services.fileGate.enter()
+    // What is begun stays open where there is a reason to let go by now.
+    if (!closing) await writeNow(file).finally(leave)
+    else leave()
+  }
+
+  async function writeNow(file: OpenFile): Promise<void> {
+    const content: Content = { positions: [], filtered: 0 }
+    const lines = services.linesOf(tenant, file, content)
+    const outcome = await openStore().write(file.key, lines, {
+      ...{ compression: file.compression, mayGo },
+      onBegun: (uploadId) => noteUpload(durable, lease, file, uploadId),
+    })
+    if (outcome.kind !== 'delivered') return conclude(file, outcome)
+    const { positions, filtered } = content
+    const settled = createProgress({ ...leased, readPosition, version: file.version })
+    const time = Date.now()
+    for (const position of positions) settled.delivered({ position }, time)
+    settled.filtered(filtered)
+    const [firstPosition] = positions
+    const lastPosition = positions.at(-1)
+    const end = { leaseMs, step: stepOfFile(file, settled) }
+    const isEmpty = firstPosition === undefined || lastPosition === undefined
+    const moved = isEmpty
+      ? await dropFile(durable, lease, file, end) // retention was here
+      : await finishFile(
+          durable,
+          lease,
+          file,
+          { ...outcome, events: positions.length, firstPosition, lastPosition },
+          end,
+        )
+    if (moved === 'lost') return close({ why: 'lost' })
+    readPosition = file.toPosition
+    progress = createProgress({ ...leased, readPosition })
+    attempts = 0
+    if (moved === 'stopped' && closesAt === null) close({ why: 'halted' })
+  }
+
+  /** What a failure means for the stream. */
+  async function conclude(file: OpenFile, outcome: FileFailure): Promise<void> {
+    if (outcome.kind === 'halted') return close({ why: 'expired' })
+    failing = `The file ${file.key}`
+    const { response: _, ...told } = outcome
+    services.logger.info({ ...lease, key: file.key, ...told }, 'attempt failed')
+    await recordAttempt(db, lease, file.firstPosition, attempts + 1, outcome)
+    if (outcome.kind === 'unavailable') {
+      return close({ why: 'retry', retryAfterMs: outcome.retryAfterMs })
+    }
+    close({ why: 'stop', reason: `The store refused a file: ${outcome.reason}.` })
+  }
+
+  function stepOf(attemptsSoFar: number): Step {
+    return progress.step({ readPosition, unresolved: [], attempts: attemptsSoFar })
+  }
+
+  function stepOfFile({ toPosition }: OpenFile, settled: Progress): Step {
+    return settled.step({ readPosition: toPosition, unresolved: [], attempts: 0 })
+  }
+}

@@ -1,0 +1,126 @@
+// The lines of a file, page by page: the body of a webhook, one a line, in the order of the log. A
+// payload that was published in several lines stands in one: JSON has line breaks between tokens
+// only, and each of them becomes a space.
+
+import type pg from 'pg'
+import { limits } from '../config.ts'
+import { bodyText } from '../destination/body.ts'
+import { timeOf } from '../log/position.ts'
+import { type RawRow, readRawPage } from '../log/raw.ts'
+import type { OpenFile } from './manifest.ts'
+
+const CHUNK_BYTES = 512 * 1024
+const LF = 0x0a
+const CR = 0x0d
+const SPACE = 0x20
+
+/** What has been read so far. */
+export type Content = {
+  /** The positions of the events, in order: 8 bytes each, to tell how long they took. */
+  positions: number[]
+  filtered: number
+}
+
+/**
+ * The lines of a file as they are read; `content` is told what they hold. A buffer is used again
+ * when the next one is asked for.
+ */
+export type LineReader = (tenant: string, file: OpenFile, content: Content) => AsyncIterable<Buffer>
+
+/** A reader whose files share their buffers, one after the other. */
+export function createLineReader(pool: pg.Pool): LineReader {
+  const free: Chunks[] = []
+  const take = () => free.pop() ?? createChunks()
+
+  return async function* read(tenant, { fromPosition, toPosition, filter }, content) {
+    // The next page is on its way while the lines of this one are sent.
+    let [chunks, nextChunks] = [take(), take()]
+    let page = readPage(fromPosition, chunks)
+    try {
+      for (;;) {
+        const last = await page
+        const isLast = last === undefined || last >= toPosition
+        if (!isLast) page = readPage(last, nextChunks)
+        yield* chunks.filled()
+        if (isLast) return
+        ;[chunks, nextChunks] = [nextChunks, chunks]
+      }
+    } finally {
+      // A file that is given up may have a page on its way, into one of them.
+      const giveBack = () => free.push(chunks, nextChunks)
+      page.then(giveBack, giveBack)
+    }
+
+    function readPage(after: number, into: Chunks): Promise<number | undefined> {
+      into.clear()
+      const size = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
+      const range = { tenant, after, through: toPosition, filter, ...size }
+      const page = readRawPage(pool, range, (row) => add(row, into))
+      page.catch(() => {}) // whoever awaits it has it too; nobody does once the file is given up
+      return page
+    }
+
+    function add({ position, name, payload }: RawRow, into: Chunks): void {
+      if (!payload) {
+        content.filtered++
+        return
+      }
+      content.positions.push(position)
+      const body = bodyText({ tenant, name, publishedAt: timeOf(position), payload: '' })
+      into.add(body.slice(0, -1), payload)
+    }
+  }
+}
+
+type Chunks = {
+  clear(): void
+  add(head: string, payload: Buffer): void
+  filled(): Buffer[]
+}
+
+/** Lines in few buffers, which are used again. */
+function createChunks(): Chunks {
+  const kept: Buffer[] = []
+  let chunks: { buffer: Buffer; used: number }[] = []
+
+  return {
+    clear() {
+      chunks = []
+    },
+    add(head, payload) {
+      const { length } = payload
+      const chunk = chunkFor(head.length + length + 2)
+      const { buffer } = chunk
+      chunk.used += buffer.write(head, chunk.used, 'latin1')
+      payload.copy(buffer, chunk.used)
+      unbreak(buffer.subarray(chunk.used, chunk.used + length))
+      chunk.used += length
+      chunk.used += buffer.write('}\n', chunk.used, 'latin1')
+    },
+    filled: () => chunks.map(({ buffer, used }) => buffer.subarray(0, used)),
+  }
+
+  function chunkFor(size: number) {
+    const last = chunks.at(-1)
+    if (last && last.used + size <= last.buffer.length) return last
+    const chunk = { buffer: bufferFor(size), used: 0 }
+    chunks.push(chunk)
+    return chunk
+  }
+
+  function bufferFor(size: number): Buffer {
+    if (size >= CHUNK_BYTES) return Buffer.allocUnsafeSlow(size)
+    const next = chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES).length
+    kept[next] ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    return kept[next]
+  }
+}
+
+/** One line of it, of the same length. */
+function unbreak(payload: Buffer): void {
+  for (const breaking of [LF, CR]) {
+    for (let at = payload.indexOf(breaking); at !== -1; at = payload.indexOf(breaking, at)) {
+      payload[at] = SPACE
+    }
+  }
+}

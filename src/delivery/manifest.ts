@@ -1,0 +1,175 @@
+// The manifest of files: a row says what a file will hold before the first byte of it leaves, so
+// that after a crash it is the same file again: the same key, the same content. It is finished in
+// the statement that moves the cursor, so that an event is in one finished file and no other.
+
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { EventFilter } from '../log/event.ts'
+import { type Lease, moveCursor, type Step, type StepOutcome } from './cursor.ts'
+
+/** A file that is begun and not finished: what the filter takes of (fromPosition, toPosition]. */
+export type OpenFile = {
+  position: number
+  key: string
+  version: number
+  fromPosition: number
+  /** Of its first event. */
+  firstPosition: number
+  toPosition: number
+  filter: EventFilter | null
+  compression: 'gzip' | null
+  /** How the store names the last upload that was begun for it. */
+  uploadId: string | null
+}
+
+/** What was written: `bytes` and `sha256` of the object as it stands in the bucket. */
+export type WrittenFile = {
+  events: number
+  bytes: number
+  sha256: Buffer
+  firstPosition: number
+  lastPosition: number
+}
+
+const columns = sql`
+  position, key, version, from_position as "fromPosition", first_position as "firstPosition",
+  to_position as "toPosition", filter, compression, upload_id as "uploadId"`
+
+/** The file that an earlier run of the cursor has begun; undefined where there is none. */
+export async function findOpenFile(db: Db, lease: Lease): Promise<OpenFile | undefined> {
+  const { rows } = await sql<OpenFile>`
+    select ${columns}
+    from export_file
+    where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
+      and state = 'open'`.execute(db)
+  return rows[0]
+}
+
+/** Begins a file. Undefined where the lease is another worker's by now. */
+export async function beginFile(
+  db: Db,
+  lease: Lease,
+  file: Omit<OpenFile, 'position' | 'key' | 'uploadId'> & { keyPrefix: string | undefined },
+): Promise<OpenFile | undefined> {
+  const folder = [file.keyPrefix, lease.tenant].filter(Boolean).join('/')
+  const random = randomBytes(8).toString('hex')
+  const filter = file.filter && JSON.stringify(file.filter)
+  const { rows } = await sql<OpenFile>`
+    with held as (
+      select position_of(clock_timestamp()) as begun_position
+      from cursor
+      where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
+        and owner = ${lease.owner} and epoch = ${lease.epoch}
+      for update
+    )
+    insert into export_file (
+      tenant, position, consumer, run, version, key, from_position, first_position, to_position,
+      filter, compression
+    )
+    select
+      ${lease.tenant}, begun_position, ${lease.consumer}, ${lease.run}::integer,
+      ${file.version}::integer,
+      format('%s/%s-data-%s.export', ${folder}::text, begun_position / 1000, ${random}::text),
+      ${file.fromPosition}::bigint, ${file.firstPosition}::bigint, ${file.toPosition}::bigint,
+      ${filter}::jsonb, ${file.compression}::text
+    from held
+    returning ${columns}`.execute(db)
+  return rows[0]
+}
+
+/** Notes what a later run needs to clear an upload that this one does not end. */
+export async function noteUpload(
+  db: Db,
+  lease: Lease,
+  file: OpenFile,
+  uploadId: string,
+): Promise<void> {
+  await sql`
+    update export_file
+    set upload_id = ${uploadId}
+    from cursor
+    where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
+      and cursor.run = ${lease.run}
+      and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
+      and export_file.tenant = cursor.tenant and export_file.consumer = cursor.consumer
+      and export_file.position = ${file.position}`.execute(db)
+}
+
+/** Finishes a file and moves the cursor past it, or neither. */
+export async function finishFile(
+  db: Db,
+  lease: Lease,
+  file: OpenFile,
+  written: WrittenFile,
+  { step, leaseMs }: { step: Step; leaseMs: number },
+): Promise<StepOutcome> {
+  const finished = sql`,
+    finished as (
+      update export_file
+      set state = 'finished', finished_at = clock_timestamp(),
+        events = ${written.events}, bytes = ${written.bytes}, sha256 = ${written.sha256},
+        first_position = ${written.firstPosition}, last_position = ${written.lastPosition}
+      from moved
+      where tenant = ${lease.tenant} and consumer = ${lease.consumer}
+        and position = ${file.position}
+    )`
+  return moveCursor(db, lease, step, leaseMs, finished)
+}
+
+/**
+ * Gives a file up of whose events none is left in the log, and moves the cursor past them, or
+ * neither.
+ */
+export async function dropFile(
+  db: Db,
+  lease: Lease,
+  file: OpenFile,
+  { step, leaseMs }: { step: Step; leaseMs: number },
+): Promise<StepOutcome> {
+  const dropped = sql`,
+    dropped as (
+      update export_file
+      set state = 'abandoned'
+      from moved
+      where tenant = ${lease.tenant} and consumer = ${lease.consumer}
+        and position = ${file.position}
+    )`
+  return moveCursor(db, lease, step, leaseMs, dropped)
+}
+
+/** A finished file, for whoever collects it. */
+export type ListedFile = {
+  key: string
+  count: number
+  bytes: number
+  sha256: string
+  firstPosition: number
+  lastPosition: number
+  position: number
+  finishedAt: Date
+}
+
+/**
+ * The finished files of an integration since it was registered, begun before the position `before`,
+ * newest first.
+ */
+export async function listFiles(
+  db: Db,
+  tenant: string,
+  consumer: string,
+  range: { since: number; before: number; limit: number },
+): Promise<ListedFile[]> {
+  const { rows } = await sql<ListedFile>`
+    select
+      key, events as count, bytes, encode(sha256, 'hex') as sha256,
+      first_position as "firstPosition", last_position as "lastPosition", position,
+      finished_at as "finishedAt"
+    from export_file
+    where tenant = ${tenant} and consumer = ${consumer}
+      and position > ${range.since} and position < ${range.before}
+      and state = 'finished'
+    order by position desc
+    limit ${range.limit}`.execute(db)
+  return rows
+}

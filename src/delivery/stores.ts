@@ -1,0 +1,36 @@
+// From an integration's document to the store that its files are written to. Apart from
+// destinations.ts, so that who sends no files does not load the S3 client (37 MiB).
+
+import type { SecretBox } from '../access/secret.ts'
+import type { Config } from '../config.ts'
+import type { FileStore } from '../destination/destination.ts'
+import { createS3 } from '../destination/s3.ts'
+import { createPartBuffers } from '../destination/s3-parts.ts'
+import type { IntegrationDocument } from '../integration/integration.ts'
+import { openDocument } from '../integration/secrets.ts'
+
+/** A function that makes stores, each with connections of its own. */
+export function createStores(
+  config: Config,
+  secrets: SecretBox,
+): (tenant: string, document: IntegrationDocument) => FileStore {
+  const partBuffers = createPartBuffers()
+  return (tenant, stored) => {
+    const { s3_parameters } = openDocument(tenant, stored, secrets)
+    if (!s3_parameters) throw new Error('This integration gets single events, not files.')
+    const { aws_access_key_id, aws_secret_access_key } = s3_parameters
+    const hasKeys = aws_access_key_id !== undefined && aws_secret_access_key !== undefined
+    return createS3(partBuffers, {
+      region: s3_parameters.aws_region,
+      bucket: s3_parameters.bucket,
+      credentials: hasKeys
+        ? { accessKeyId: aws_access_key_id, secretAccessKey: aws_secret_access_key }
+        : undefined,
+      endpoint: s3_parameters.endpoint,
+      forcePathStyle: s3_parameters.force_path_style,
+      timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
+      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
+    })
+  }
+}

@@ -1,0 +1,10 @@
+// An event as receivers get it: the body of a webhook, and a line of a file.
+
+import type { OutgoingEvent } from './destination.ts'
+
+/** One JSON object; the payload stands in it byte for byte as it was published. */
+export function bodyText(
+  event: Pick<OutgoingEvent, 'tenant' | 'name' | 'publishedAt' | 'payload'>,
+): string {
+  return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
+}

@@ -1,0 +1,197 @@
+// Files in an S3 bucket. A file is streamed, so that memory does not grow with it (s3-parts.ts).
+// What fails is aborted at the store; what a kill leaves there, discard() finds by the key. The
+// endpoint is a tenant's choice, so the rules for callback URLs hold for it (address.ts), and no
+// more than a MiB of an answer is read (s3-guard.ts).
+
+import { createHash } from 'node:crypto'
+import http from 'node:http'
+import https from 'node:https'
+import net from 'node:net'
+import { createGzip, type Gzip } from 'node:zlib'
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
+import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import type { FileFailure, FileStore } from './destination.ts'
+import { judgeStoreError } from './s3-error.ts'
+import { boundAnswers, Halted } from './s3-guard.ts'
+import { abortUpload, type PartBufferPool, uploadInParts } from './s3-parts.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+/** A part, however slowly it goes. */
+const REQUEST_TIMEOUT_MS = 300_000
+/** Tries of one request, within seconds; the others are the caller's. */
+const TRIES = 3
+const LISTED_UPLOADS = 100
+
+export type S3Options = {
+  region: string
+  bucket: string
+  /** Undefined: whatever the machine's surroundings give. */
+  credentials: { accessKeyId: string; secretAccessKey: string } | undefined
+  endpoint?: string | undefined
+  forcePathStyle?: boolean | undefined
+  /** How long a connection may be silent. */
+  timeoutMs: number
+  allowPrivateTargets: boolean
+  allowDefaultCredentials: boolean
+}
+
+/**
+ * A store that writes to a bucket, over connections of its own: close it. It shares `partBuffers`
+ * with others.
+ */
+export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
+  const { bucket: Bucket, credentials } = options
+  const secrets = credentials ? Object.values(credentials) : []
+  const agents = agentsOf(options)
+  const refusal = refusalOf(options)
+  let mayGo = () => true
+  const client = new S3Client({
+    region: options.region,
+    ...(credentials ? { credentials } : {}),
+    ...(options.endpoint ? { endpoint: options.endpoint } : {}),
+    forcePathStyle: options.forcePathStyle ?? false,
+    maxAttempts: TRIES,
+    // Checksums beyond the signature's are not known to every store that speaks S3.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      ...agents,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: options.timeoutMs,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  })
+  boundAnswers(client, { mayGo: () => mayGo(), timeoutMs: REQUEST_TIMEOUT_MS })
+
+  return {
+    async write(Key, chunks, { compression, onBegun, ...options }) {
+      mayGo = options.mayGo
+      const failed = failureOf('Upload to', Key)
+      if (refusal) return failed(refusal)
+      const hash = createHash('sha256')
+      let bytes = 0
+      const ours = createOurs()
+      const encoding = compression ? { ContentEncoding: compression } : {}
+      const place = { Bucket, Key, ContentType: 'application/x-ndjson', ...encoding }
+      const buffers = partBuffers.take()
+      const upload = uploadInParts(client, place, buffers, (id) => ours.watch(onBegun(id)))
+      const source = ours.watchAll(chunks)
+      try {
+        for await (const chunk of compression ? zipped(source) : source) {
+          hash.update(chunk)
+          bytes += chunk.length
+          await upload.add(chunk)
+        }
+        await upload.complete()
+        return { kind: 'delivered', bytes, sha256: hash.digest() }
+      } catch (error) {
+        await upload.abort().catch(() => {}) // discard() will
+        if (ours.error) throw ours.error
+        return failed(error)
+      } finally {
+        partBuffers.giveBack(buffers)
+      }
+    },
+
+    async discard(Key, { uploadId, ...options }) {
+      mayGo = options.mayGo
+      const failed = failureOf('Clearing', Key)
+      if (refusal) return failed(refusal)
+      try {
+        // By its name first: not every store lists them, and not everybody may have it do so.
+        if (uploadId) await abortUpload(client, { Bucket, Key, UploadId: uploadId })
+        const prefixed = { Bucket, Prefix: Key, MaxUploads: LISTED_UPLOADS }
+        const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand(prefixed))
+        for (const { Key: key, UploadId } of Uploads) {
+          if (key === Key && UploadId) await abortUpload(client, { Bucket, Key, UploadId })
+        }
+        return undefined
+      } catch (error) {
+        return failed(error)
+      }
+    },
+
+    halt() {
+      mayGo = () => false
+      agents.httpAgent.destroy()
+      agents.httpsAgent.destroy()
+    },
+
+    close() {
+      client.destroy()
+    },
+  }
+
+  function failureOf(what: string, key: string): (error: unknown) => FileFailure {
+    return (error) => {
+      if (error instanceof Halted) return { kind: 'halted' }
+      const { reason, ...outcome } = judgeStoreError(error)
+      const told = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), reason)
+      return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${told}` }
+    }
+  }
+}
+
+/** Tells the errors of the caller's from those of the store. */
+function createOurs() {
+  const ours = {
+    error: undefined as unknown,
+    watch: <T>(work: Promise<T>): Promise<T> => work.catch(keep),
+    async *watchAll(chunks: AsyncIterable<Buffer>) {
+      try {
+        yield* chunks
+      } catch (error) {
+        keep(error)
+      }
+    },
+  }
+  return ours
+
+  function keep(error: unknown): never {
+    ours.error = error
+    throw error
+  }
+}
+
+async function* zipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const gzip = createGzip()
+  const feeding = feed(gzip, chunks)
+  try {
+    yield* gzip
+  } finally {
+    gzip.destroy()
+    await feeding
+  }
+}
+
+/** One chunk after the other; each may be changed when the next one is asked for. */
+async function feed(gzip: Gzip, chunks: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const chunk of chunks) {
+      await new Promise<void>((resolve, reject) => {
+        gzip.write(chunk, (error) => (error ? reject(error) : resolve()))
+      })
+    }
+    gzip.end()
+  } catch (error) {
+    gzip.destroy(error as Error)
+  }
+}
+
+/** A name that resolves to a private address is refused where it is connected to. */
+function agentsOf({ allowPrivateTargets }: S3Options) {
+  const options = { keepAlive: true, ...(allowPrivateTargets ? {} : { lookup: publicLookup }) }
+  return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) }
+}
+
+/** Why nothing may leave at all. A literal address is never looked up: it is refused here. */
+function refusalOf(options: S3Options): Error | undefined {
+  const host = options.endpoint ? hostOf(new URL(options.endpoint)) : ''
+  if (!options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)) {
+    return new Error(`${host} is not a public address`)
+  }
+  if (options.credentials || options.allowDefaultCredentials) return undefined
+  const message = 'it has no keys, and the operator does not lend any'
+  return Object.assign(new Error(message), { name: 'AccessDenied' })
+}

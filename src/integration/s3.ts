@@ -1,0 +1,79 @@
+// The target of an integration that gets files: what a client registers, and what of it is shown.
+
+import { Type } from 'typebox'
+import { type Fault, fault } from '../errors.ts'
+
+const closed = { additionalProperties: false }
+
+const shown = {
+  aws_region: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    pattern: '^[A-Za-z0-9-]+$',
+    description: 'The aws region.',
+  }),
+  bucket: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+    description: 'Name of the S3 bucket.',
+  }),
+  key_prefix: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      pattern: '^[a-zA-Z0-9-/_.]*[^/]$',
+      description: 'What keys begin with; the tenant follows by itself.',
+    }),
+  ),
+  endpoint: Type.Optional(
+    Type.String({
+      maxLength: 2_048,
+      format: 'uri',
+      description: 'Where a store is that speaks S3 and is not that of AWS: http or https.',
+    }),
+  ),
+  force_path_style: Type.Optional(
+    Type.Boolean({ description: 'The bucket stands in the path, not in the name of the host.' }),
+  ),
+  compression: Type.Optional(
+    Type.Enum(['gzip'], { description: 'Content-Encoding of the files; without it none.' }),
+  ),
+}
+
+const Key = (what: string) =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 256,
+      pattern: '^[\\x21-\\x7e]+$',
+      description: `${what}. Never shown again. Needed unless the operator lends credentials.`,
+    }),
+  )
+
+export const S3Parameters = Type.Object(
+  {
+    aws_access_key_id: Key('The aws access key to use for authentication'),
+    aws_secret_access_key: Key('The aws secret access key to use for authentication'),
+    ...shown,
+  },
+  closed,
+)
+
+export const S3ParametersShown = Type.Object(shown)
+
+export type S3Parameters = Type.Static<typeof S3Parameters>
+
+/** What the schema cannot say of it. */
+export function faultsOfS3(
+  { aws_access_key_id, aws_secret_access_key }: S3Parameters,
+  { mayBorrowKeys }: { mayBorrowKeys: boolean },
+): Fault[] {
+  const keys = Object.entries({ aws_access_key_id, aws_secret_access_key })
+  const missing = keys.filter(([, key]) => key === undefined).map(([name]) => name)
+  if (missing.length === 0 || (missing.length === keys.length && mayBorrowKeys)) return []
+  const reason =
+    missing.length === keys.length
+      ? 'is missing: the operator lends no credentials (MILLRACE_S3_DEFAULT_CREDENTIALS)'
+      : 'is missing'
+  return missing.map((name) => fault(`s3_parameters.${name}`, 'required', reason))
+}

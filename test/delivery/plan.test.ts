@@ -1,0 +1,87 @@
+// What a file is planned to hold is what its lines are: to the byte, for any limit, filter and
+// payload.
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Content, createLineReader } from '../../src/delivery/lines.ts'
+import type { OpenFile } from '../../src/delivery/manifest.ts'
+import { type Plan, planFile, planQuery } from '../../src/delivery/plan.ts'
+import type { EventFilter } from '../../src/log/event.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { layEvents } from '../helpers/files.ts'
+
+const tenant = 'dodici'
+const database = useDatabase()
+let newest = 0
+beforeAll(async () => {
+  // Small ones of many lengths, then large ones, the largest in the middle of small ones.
+  for (let bytes = 1; bytes < 12_000; bytes = Math.ceil(bytes * 1.7)) {
+    await layEvents(database.pool, { count: 40, bytes })
+  }
+  await layEvents(database.pool, { count: 2, bytes: 900_000 })
+  await layEvents(database.pool, { count: 700, bytes: 20 })
+  const { rows } = await database.pool.query('select max(position) as newest from event')
+  newest = rows[0].newest
+})
+
+const plan = (after: number, maxBytes: number, filter: EventFilter | null) =>
+  planFile(database.kysely, { tenant, after, through: newest, filter, maxBytes })
+
+async function contentOf(fromPosition: number, toPosition: number, filter: EventFilter | null) {
+  const content: Content = { positions: [], filtered: 0 }
+  const file = { fromPosition, toPosition, filter } as OpenFile
+  const chunks: Buffer[] = []
+  for await (const chunk of createLineReader(database.pool)(tenant, file, content)) {
+    chunks.push(Buffer.from(chunk))
+  }
+  const lines = Buffer.concat(chunks)
+  return { ...content, lines }
+}
+
+describe.each([
+  ['everything', null],
+  ['one name', { names: ['order.opened'], entities: [] }],
+  ['nothing', { names: [], entities: ['return', "d'or"] }],
+] as [string, EventFilter | null][])('a filter that takes %s', (_, filter) => {
+  it.each([1, 1_000, 100_000, 1_000_000, 52_428_800])(
+    'files of %i bytes',
+    async (maxBytes) => {
+      const positions: number[] = []
+      let after = 0
+      let last: Plan
+      do {
+        last = await plan(after, maxBytes, filter)
+        const { lines, filtered, ...content } = await contentOf(after, last.through, filter)
+        expect(lines.length).toBe(last.bytes)
+        expect(content.positions.length).toBe(last.events)
+        expect(content.positions[0] ?? null).toBe(last.first)
+        expect(filtered).toBeGreaterThanOrEqual(last.leading)
+        expect(lines.toString().split('\n').length - 1).toBe(last.events)
+        if (last.events > 1) expect(last.bytes).toBeLessThanOrEqual(maxBytes)
+        positions.push(...content.positions)
+        // As much as fits: with the first line of what follows it would be too much.
+        const next = await plan(last.through, 1, filter)
+        if (last.isFull) expect(last.bytes + next.bytes).toBeGreaterThan(maxBytes)
+        after = last.through
+      } while (last.isFull)
+      expect(after).toBe(newest)
+      const { rows } = await database.pool.query(
+        `select position from event where $1::text is null or name = $1 order by position`,
+        [filter && (filter.names[0] ?? 'none')],
+      )
+      expect(positions).toEqual(rows.map(({ position }) => position))
+    },
+    120_000,
+  )
+})
+
+it('looks at the primary key, and sorts nothing', async () => {
+  await layEvents(database.pool, { count: 30_000, bytes: 100 })
+  await database.pool.query('analyze event')
+  const through = newest + 86_400_000_000
+  const range = { tenant, after: 0, through, filter: null, maxBytes: 1_000_000 }
+  const { sql, parameters } = planQuery(range, { events: 0, bytes: 0 }).compile(database.kysely)
+  const { rows } = await database.pool.query(`explain (costs off) ${sql}`, [...parameters])
+  const text = rows.map((row) => row['QUERY PLAN']).join('\n')
+  expect(text).toMatch(/Index Scan using event_\d+_pkey/)
+  expect(text).not.toMatch(/\bSort\b/)
+})

@@ -1,0 +1,111 @@
+// S3 stores to write files to: the one of npm, which starts at once and takes any key, and Ceph's
+// where it is installed. Both are real servers over the network, and a suite runs against each.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { startFauxqs } from 'fauxqs'
+import { hasRadosgw, keys, startRadosgw } from './radosgw.ts'
+
+export { keys } from './radosgw.ts'
+
+export type StoreKind = 'fauxqs' | 'radosgw'
+
+/** Those that can be started on this machine. */
+export const storeKinds: StoreKind[] = hasRadosgw() ? ['fauxqs', 'radosgw'] : ['fauxqs']
+
+export type Store = {
+  endpoint: string
+  createBucket(bucket: string): Promise<void>
+  /** The keys of a bucket. */
+  keys(bucket: string): Promise<string[]>
+  read(bucket: string, key: string): Promise<{ body: Buffer; encoding: string | undefined }>
+  /** Keys of uploads that were begun and are neither completed nor aborted. */
+  unfinished(bucket: string): Promise<string[]>
+  close(): Promise<void>
+}
+
+type Server = {
+  endpoint: string
+  unfinished?(bucket: string): Promise<string[]>
+  stop(): Promise<void>
+}
+
+export async function startStore(kind: StoreKind): Promise<Store> {
+  const server: Server = kind === 'radosgw' ? await startRadosgw() : await startNpmStore()
+  const client = new S3Client({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    credentials: keys,
+    forcePathStyle: true,
+  })
+  return {
+    endpoint: server.endpoint,
+    async createBucket(Bucket) {
+      await client.send(new CreateBucketCommand({ Bucket }))
+    },
+    async keys(Bucket) {
+      const found: string[] = []
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
+        found.push(...Contents.map(({ Key }) => Key as string))
+      }
+      return found
+    },
+    async read(Bucket, Key) {
+      const { Body, ContentEncoding } = await client.send(new GetObjectCommand({ Bucket, Key }))
+      const bytes = (await Body?.transformToByteArray()) ?? []
+      return { body: Buffer.from(bytes), encoding: ContentEncoding }
+    },
+    async unfinished(Bucket) {
+      if (server.unfinished) return server.unfinished(Bucket)
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+      return Uploads.map(({ Key }) => Key as string)
+    },
+    async close() {
+      client.destroy()
+      await server.stop()
+    },
+  }
+}
+
+/** What an integration registers to write to a bucket of the store. */
+export function s3Parameters(endpoint: string, bucket: string, more: Record<string, unknown> = {}) {
+  return {
+    aws_access_key_id: keys.accessKeyId,
+    aws_secret_access_key: keys.secretAccessKey,
+    aws_region: 'us-east-1',
+    bucket,
+    endpoint,
+    force_path_style: true,
+    ...more,
+  }
+}
+
+/** It cannot list unfinished uploads: they are seen in its files. */
+async function startNpmStore(): Promise<Server> {
+  const s3StorageDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-store-'))
+  const server = await startFauxqs({ port: 0, logger: false, s3StorageDir })
+  return {
+    endpoint: `http://127.0.0.1:${server.port}`,
+    async unfinished(bucket: string): Promise<string[]> {
+      const uploads: string[] = []
+      for await (const file of glob('_multipart/*/.upload.json', { cwd: s3StorageDir })) {
+        const upload = JSON.parse(readFileSync(path.join(s3StorageDir, file), 'utf8'))
+        if (upload.bucket === bucket) uploads.push(upload.key)
+      }
+      return uploads
+    },
+    async stop() {
+      await server.stop()
+      rmSync(s3StorageDir, { recursive: true, force: true })
+    },
+  }
+}
