@@ -12,12 +12,13 @@ import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import { publish } from './publish.ts'
 import { replay } from './replay.ts'
+import { s3 } from './s3.ts'
 import type { Scenario } from './scenario.ts'
 import { openStage, type Stage } from './stage.ts'
 import { type Measured, renderTable } from './table.ts'
 import { together } from './together.ts'
 
-const scenarios = [publish, bulk, delivery, together, latency, fairness, replay, growth]
+const scenarios = [publish, bulk, delivery, together, latency, fairness, replay, s3, growth]
 const OUTPUT = 'bench.json'
 
 const words = process.argv.slice(2)

@@ -26,6 +26,9 @@ const REFUSING = new Set([
 const PASSING = new Set(['NoSuchUpload', 'RequestTimeTooSkewed', 'RequestTimeout', 'SlowDown'])
 const REFUSING_STATUSES = [301, 401, 403, 404]
 
+/** Names that tell nobody anything. */
+const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'UnknownError']
+
 type StoreError = {
   name?: string
   code?: string
@@ -54,7 +57,7 @@ export function judgeStoreError(error: unknown): Failed {
 
 /** "NoSuchBucket, The specified bucket does not exist." */
 function detailOf({ message }: StoreError, name: string): string {
-  const isNamed = /^[A-Z]\w+$/.test(name) && !['Error', 'TypeError', 'UnknownError'].includes(name)
+  const isNamed = /^[A-Z]\w+$/.test(name) && !GENERIC.includes(name)
   const isTold = message && message !== name && message !== 'UnknownError'
   return [isNamed ? name : '', isTold ? message : ''].filter(Boolean).join(', ')
 }

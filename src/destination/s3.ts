@@ -96,7 +96,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
 
     async discard(Key, { uploadId, ...options }) {
       mayGo = options.mayGo
-      const failed = failureOf('Clearing', Key)
+      const failed = failureOf('Clearing unfinished uploads of', Key)
       if (refusal) return failed(refusal)
       try {
         // By its name first: not every store lists them, and not everybody may have it do so.

@@ -18,7 +18,7 @@ export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: 'secretsecre
 /** Whether it can be started here. */
 export function hasRadosgw(): boolean {
   const places = (process.env['PATH'] ?? '').split(':').concat('/usr/sbin', '/usr/bin')
-  const programs = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'ceph-authtool']
+  const programs = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'setpriv']
   return programs.every((name) => places.some((place) => existsSync(path.join(place, name))))
 }
 
@@ -50,9 +50,10 @@ async function start(directory: string, children: ChildProcess[]): Promise<strin
   writeFileSync(at('ceph.conf'), configuration({ directory, cluster, port, monitorPort }))
   const tool = (program: string, ...args: string[]) =>
     run(program, ['-c', at('ceph.conf'), ...args], { timeout: 20_000 })
+  // They end with this process, however it ends.
   const serve = (program: string, ...args: string[]) => {
-    const options = { stdio: 'ignore' as const }
-    children.push(spawn(program, ['-c', at('ceph.conf'), '-f', ...args], options))
+    const mortal = ['--pdeathsig', 'KILL', program, '-c', at('ceph.conf'), '-f', ...args]
+    children.push(spawn('setpriv', mortal, { stdio: 'ignore' }))
   }
 
   const capabilities = ['--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *']

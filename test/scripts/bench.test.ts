@@ -17,6 +17,7 @@ const SCENARIOS = [
   'latency',
   'fairness',
   'replay',
+  's3',
   'growth',
 ]
 
