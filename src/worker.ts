@@ -3,6 +3,7 @@
 
 import { createSecretBox } from './access/secret.ts'
 import { type Config, limits } from './config.ts'
+import { changeConsumer } from './consumer/change.ts'
 import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
 import { channels, listen } from './db/listen.ts'
 import { type Database, openDatabase } from './db/pool.ts'
@@ -18,7 +19,6 @@ import { createSharedRead } from './delivery/shared-read.ts'
 import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createAgent } from './destination/webhook.ts'
-import { changeIntegration } from './integration/change.ts'
 import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
 import { retirePartitions } from './maintenance/retention.ts'
@@ -166,7 +166,7 @@ function runServices(
     },
     async stop(job, reason) {
       const change = { actor: 'millrace', reason }
-      await changeIntegration(parts.durable.kysely, job.tenant, job.consumer, 'stop', change)
+      await changeConsumer(parts.durable.kysely, job.tenant, job.consumer, 'stop', change)
       // Its other runs, if it has any, on whatever worker.
       waker.halt(job.tenant, job.consumer)
     },

@@ -141,13 +141,13 @@ async function registerAll(
   }
   await ask(
     url,
-    `select register_integration(
-      tenant, id,
+    `select register_consumer(
+      tenant, 'integration', id,
       jsonb_build_object(
         'integration_type', 'permanent',
         'callback_parameters', jsonb_build_object('callback_url', url)
       ),
-      'bench', 'A thousand at once.', null, null, 10
+      'running', 'integration_started', 'bench', 'A thousand at once.', null, null, 10
     )
     from unnest($1::text[], $2::text[], $3::text[]) as given (tenant, id, url)`,
     [rows.map(({ tenant }) => tenant), rows.map(({ id }) => id), rows.map((row) => row.url)],

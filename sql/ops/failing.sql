@@ -6,16 +6,16 @@
 set time zone 'UTC';
 
 select
-  integration.tenant,
-  integration.id as integration,
+  consumer.tenant,
+  consumer.id as integration,
   cursor.run,
-  case when integration.status = 'stopped' then 'stopped' else 'failing' end as state,
+  case when consumer.status = 'stopped' then 'stopped' else 'failing' end as state,
   case
-    when integration.status = 'stopped' then time_of(stop.position)
+    when consumer.status = 'stopped' then time_of(stop.position)
     else time_of(first_failure.position)
   end as since,
-  case when integration.status = 'stopped' then stop.actor end as stopped_by,
-  case when integration.status = 'stopped' then stop.reason else last_failure.reason end as why,
+  case when consumer.status = 'stopped' then stop.actor end as stopped_by,
+  case when consumer.status = 'stopped' then stop.reason else last_failure.reason end as why,
   cursor.attempts,
   cursor.retry_at,
   time_of(last_failure.position) as last_failed_at,
@@ -26,15 +26,15 @@ select
   (
     select count(*)
     from rejected_event
-    where rejected_event.tenant = integration.tenant and rejected_event.consumer = integration.id
+    where rejected_event.tenant = consumer.tenant and rejected_event.consumer = consumer.id
   ) as rejected_events_kept
-from integration
-join cursor on cursor.tenant = integration.tenant and cursor.consumer = integration.id
+from consumer
+join cursor on cursor.tenant = consumer.tenant and cursor.consumer = consumer.id
 left join lateral (
   select position, actor, reason
   from config_log
-  where config_log.tenant = integration.tenant and config_log.kind = 'integration'
-    and config_log.id = integration.id and config_log.action = 'integration_stopped'
+  where config_log.tenant = consumer.tenant
+    and config_log.id = consumer.id and config_log.action = consumer.kind || '_stopped'
   order by position desc
   limit 1
 ) as stop on true
@@ -69,6 +69,6 @@ left join lateral (
   order by attempt.position desc
   limit 1
 ) as first_failure on true
-where (integration.tenant = :'tenant' or :'tenant' = '')
-  and (integration.status = 'stopped' or cursor.attempts > 0)
-order by since, integration.tenant, integration.id, cursor.run;
+where (consumer.tenant = :'tenant' or :'tenant' = '')
+  and (consumer.status = 'stopped' or cursor.attempts > 0)
+order by since, consumer.tenant, consumer.id, cursor.run;

@@ -11,7 +11,7 @@ select
   cursor.tenant,
   cursor.consumer as integration,
   cursor.run,
-  integration.status,
+  consumer.status,
   behind.events,
   round(extract(epoch from clock_timestamp() - time_of(behind.oldest_position)), 1) as seconds,
   time_of(behind.oldest_position) as oldest_published_at,
@@ -19,7 +19,7 @@ select
   cursor.attempts,
   cursor.retry_at
 from cursor
-join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
 cross join lateral (
   select
     cardinality(cursor.unresolved) + count(*) as events,

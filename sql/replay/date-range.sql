@@ -17,7 +17,7 @@ with wanted as (
 ),
 -- Locked, so that it is not removed in this very moment: its name may be used again.
 target as (
-  select status from integration
+  select status from consumer
   where tenant = :'tenant' and id = :'integration'
   for key share
 ),
@@ -61,7 +61,7 @@ planned as (
 noted as (
   select
     planned.run,
-    note_integration(:'tenant', :'integration', 'replay_started', format('sql:%s', session_user),
+    note_consumer(:'tenant', :'integration', 'replay_started', format('sql:%s', session_user),
       format('Replay %s of what was published from %s to %s.', planned.run,
         time_of(from_position), time_of(to_position))) is not null as noted
   from planned

@@ -11,7 +11,7 @@ with replay as (
   select
     cursor.tenant, cursor.consumer, cursor.run,
     case
-      when integration.status = 'stopped' then 'stopped'
+      when consumer.status = 'stopped' then 'stopped'
       when cursor.attempts > 0 then format('failing, %s attempts', cursor.attempts)
       when cursor.lease_until > clock_timestamp() then 'running'
       else 'waiting'
@@ -25,17 +25,17 @@ with replay as (
         and event.position <= cursor.stop_position
     ) as events_left
   from cursor
-  join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+  join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
   where cursor.stop_position is not null
     and (cursor.tenant = :'tenant' or :'tenant' = '')
   union all
-  select distinct integration.tenant, integration.id, receipt.run, 'arrived',
+  select distinct consumer.tenant, consumer.id, receipt.run, 'arrived',
     null::bigint, null::bigint, null::timestamptz, 0
-  from integration
+  from consumer
   join receipt
-    on receipt.tenant = integration.tenant and receipt.consumer = integration.id
+    on receipt.tenant = consumer.tenant and receipt.consumer = consumer.id
     and receipt.run > 0
-  where (integration.tenant = :'tenant' or :'tenant' = '')
+  where (consumer.tenant = :'tenant' or :'tenant' = '')
     and not exists (
       select from cursor
       where cursor.tenant = receipt.tenant and cursor.consumer = receipt.consumer

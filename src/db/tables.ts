@@ -32,6 +32,17 @@ export type Tables = {
     reason: string
     document: Document | null
   }
+  consumer: {
+    tenant: string
+    id: string
+    kind: 'integration' | 'subscription' | 'projection'
+    version: number
+    status: 'running' | 'stopped'
+    document: Document
+    created_position: number
+    changed_position: number
+  }
+  /** A view: the consumers that are integrations. */
   integration: {
     tenant: string
     id: string

@@ -14,7 +14,6 @@ import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
 import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
 import type { Failure } from '../destination/destination.ts'
-import { filterOf } from '../integration/integration.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
 import { readEvents, readPage } from '../log/read.ts'
@@ -30,6 +29,7 @@ import { createProgress } from './progress.ts'
 import { createReader } from './reader.ts'
 import { keepRejected } from './rejected.ts'
 import { type Run, type RunServices, SLICE_MS } from './run.ts'
+import { filterOfTarget, maxInFlightOf } from './target.ts'
 import { createWindow } from './window.ts'
 
 const DAY_MS = 86_400_000
@@ -55,7 +55,7 @@ export async function advance(
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
   if (!leased) return { kind: 'busy' }
-  if (leased.document.s3_parameters) return exportFiles(services, leased, asked, options)
+  if (leased.target.document.s3_parameters) return exportFiles(services, leased, asked, options)
   return runLease(services, leased, asked, options)
 }
 
@@ -66,11 +66,10 @@ async function runLease(
   { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
-  const { lease, stopPosition } = leased
-  const maxInFlight = leased.document.delivery?.max_in_flight ?? limits.maxInFlight
+  const { lease, stopPosition, target } = leased
   const { tenant } = lease
-  const filter = filterOf(leased.document)
-  const destination = services.destinationOf(tenant, leased.document)
+  const filter = filterOfTarget(target)
+  const destination = services.destinationOf(tenant, target)
   const window = createWindow()
   const progress = createProgress(leased)
   const started = performance.now()
@@ -78,7 +77,7 @@ async function runLease(
   let closing: Closing | undefined
   let attempts = leased.attempts
   let readPosition = leased.readPosition
-  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlight)
+  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlightOf(target))
   const deadline = createDeadline(asked, leaseMs * SAFE_PART)
   let stepping = false
   let lastStep = started

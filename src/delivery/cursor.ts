@@ -7,7 +7,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
-import type { IntegrationDocument } from '../integration/integration.ts'
+import type { Target } from './target.ts'
 
 const NOTHING = sql``
 
@@ -24,7 +24,7 @@ export type Leased = {
   stopPosition: number | null
   attempts: number
   version: number
-  document: IntegrationDocument
+  target: Target
   /** Where it was stopped, its last file being open: that holds what was published up to here. */
   closesAt: number | null
 }
@@ -34,7 +34,7 @@ const CLOSE_MS = 30_000
 
 /**
  * Takes the lease of a cursor for `leaseMs`. Undefined where another worker holds it, its
- * integration is stopped (and has no file to close) or gone, or its retry is not due.
+ * consumer is stopped (and has no file to close) or gone, or its retry is not due.
  */
 export async function takeLease(
   db: Db,
@@ -42,11 +42,11 @@ export async function takeLease(
   owner: string,
   leaseMs: number,
 ): Promise<Leased | undefined> {
-  const { rows } = await sql<Omit<Leased, 'lease'> & { epoch: number }>`
+  const { rows } = await sql<Omit<Leased, 'lease' | 'target'> & Target & { epoch: number }>`
     with configured as (
       -- Shared: a stop waits for this statement, or this one sees the stop.
-      select tenant, id, version, status, document, changed_position
-      from integration
+      select tenant, id, kind, version, status, document, changed_position
+      from consumer
       where tenant = ${job.tenant} and id = ${job.consumer}
       for share
     )
@@ -64,12 +64,12 @@ export async function takeLease(
     returning
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
-      configured.version, configured.document,
+      configured.version, configured.kind, configured.document,
       case when status = 'stopped' then changed_position end as "closesAt"`.execute(db)
   const [row] = rows
   if (!row) return undefined
-  const { epoch, ...leased } = row
-  return { lease: { ...job, owner, epoch }, ...leased }
+  const { epoch, kind, document, ...leased } = row
+  return { lease: { ...job, owner, epoch }, target: { kind, document }, ...leased }
 }
 
 /** A step of a cursor: where it stands now, and what was settled since the step before. */
@@ -86,7 +86,7 @@ export type Step = {
   latencyHistogram: number[]
 }
 
-/** Whether the integration is still meant to run; `lost` where the lease is another's by now. */
+/** Whether the consumer is still meant to run; `lost` where the lease is another's by now. */
 export type StepOutcome = 'running' | 'stopped' | 'lost'
 
 /**
@@ -108,12 +108,12 @@ export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
     update cursor
     set lease_until = ${leaseEnd(leaseMs)}
-    from integration
+    from consumer
     where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
       and cursor.run = ${lease.run} and cursor.owner = ${lease.owner}
       and cursor.epoch = ${lease.epoch}
-      and integration.tenant = cursor.tenant and integration.id = cursor.consumer
-    returning integration.status`.execute(db)
+      and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
+    returning consumer.status`.execute(db)
   return rows[0]?.status ?? 'lost'
 }
 
@@ -150,12 +150,12 @@ async function write(
       update cursor
       set read_position = ${step.readPosition}, unresolved = ${`{${step.unresolved}}`}::bigint[],
         attempts = ${step.attempts}, ${hold}
-      from integration
+      from consumer
       where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
         and cursor.run = ${lease.run}
         and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
-        and integration.tenant = cursor.tenant and integration.id = cursor.consumer
-      returning integration.status
+        and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
+      returning consumer.status
     ),
     receipted as (
       insert into receipt (

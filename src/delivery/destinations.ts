@@ -1,11 +1,11 @@
-// From an integration's document to the destination that its events are sent to.
+// From a consumer's document to the destination that its events are sent to.
 
 import type { SecretBox } from '../access/secret.ts'
 import { type Config, limits } from '../config.ts'
 import type { Destination } from '../destination/destination.ts'
 import { createWebhook } from '../destination/webhook.ts'
-import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
+import type { Target } from './target.ts'
 
 type Agent = Parameters<typeof createWebhook>[0]
 
@@ -14,9 +14,9 @@ export function createDestinations(
   config: Config,
   agent: Agent,
   secrets: SecretBox,
-): (tenant: string, document: IntegrationDocument) => Destination {
-  return (tenant, stored) => {
-    const document = openDocument(tenant, stored, secrets)
+): (tenant: string, target: Target) => Destination {
+  return (tenant, target) => {
+    const document = openDocument(tenant, target.document, secrets)
     const { callback_parameters, delivery, previous_signing_secret: previous } = document
     if (!callback_parameters) throw new Error('This integration gets files, not single events.')
     const { callback_url, api_key } = callback_parameters

@@ -46,7 +46,8 @@ export async function exportFiles(
   { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, durable, leaseMs, fileLimits } = services
-  const { lease, closesAt, stopPosition, document } = leased
+  const { lease, closesAt, stopPosition } = leased
+  const { document } = leased.target
   const { tenant } = lease
   const filter = filterOf(document)
   const started = performance.now()

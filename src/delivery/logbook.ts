@@ -8,16 +8,16 @@ import { timeOf } from '../log/position.ts'
 
 export type LogEntry = { action: string; reason: string; created_at: string }
 
-/** The last 50 entries of an integration since it was registered; empty where there is none. */
+/** The last 50 entries of a consumer since it was registered; empty where there is none. */
 export async function readLogbook(db: Db, tenant: string, id: string): Promise<LogEntry[]> {
   const { rows } = await sql<{ position: number; action: string; reason: string }>`
     with registered as (
-      select created_position from integration where tenant = ${tenant} and id = ${id}
+      select created_position from consumer where tenant = ${tenant} and id = ${id}
     ),
     changes as (
       select position, action, reason
       from config_log
-      where tenant = ${tenant} and kind = 'integration' and id = ${id}
+      where tenant = ${tenant} and id = ${id}
         and position >= (select created_position from registered)
       order by position desc
       limit ${limits.logEntries}

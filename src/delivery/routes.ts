@@ -3,15 +3,14 @@
 
 import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
+import { noteConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
-import { noteIntegration } from '../integration/change.ts'
 import { commonErrors, EVENTSTREAM, idParameter, notFound } from '../integration/describe.ts'
 import { type FoundIntegration, findIntegration } from '../integration/find.ts'
-import type { IntegrationDocument } from '../integration/integration.ts'
 import { noSuchIntegration } from '../integration/refuse.ts'
 import { timeOf } from '../log/position.ts'
 import { FileList, fileParameters, readFiles } from './files.ts'
@@ -24,6 +23,7 @@ import {
   retryRejected,
 } from './rejected-store.ts'
 import { readStatistics } from './statistics.ts'
+import type { Target } from './target.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 const Logs = Type.Object({
@@ -80,7 +80,7 @@ const eventParameter = {
 export type DeliveryServices = {
   db: Db
   clock: Clock
-  destinationOf(tenant: string, document: IntegrationDocument): Destination
+  destinationOf(tenant: string, target: Target): Destination
 }
 
 /** The routes of what was delivered. */
@@ -243,7 +243,10 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
   }
 
   async function retry(tenant: string, integration: FoundIntegration, event: RejectedEvent) {
-    const destination = destinationOf(tenant, integration.document)
+    const destination = destinationOf(tenant, {
+      kind: 'integration',
+      document: integration.document,
+    })
     const outcome = await retryRejected(db, tenant, integration.id, event, destination)
     if (outcome.kind === 'delivered') return
     const message = `The rejected event ${event.id} was not taken: ${outcome.reason}.`
@@ -254,7 +257,7 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
     if (count === 0) return
     const reason = `${count} rejected event(s) deleted via API.`
     const { actor } = context.state.identity
-    await noteIntegration(db, tenant, id, 'rejected_event_deleted', { actor, reason })
+    await noteConsumer(db, tenant, id, 'rejected_event_deleted', { actor, reason })
   }
 }
 

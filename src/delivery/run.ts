@@ -8,6 +8,7 @@ import type { LetGoServices } from './let-go.ts'
 import type { LineReader } from './lines.ts'
 import type { Pace } from './pace.ts'
 import type { ReadPage } from './shared-read.ts'
+import type { Target } from './target.ts'
 
 /**
  * A run gives way to others after this long, and waits for new events this long, where others want
@@ -16,7 +17,7 @@ import type { ReadPage } from './shared-read.ts'
 export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
-  destinationOf(tenant: string, document: IntegrationDocument): Destination
+  destinationOf(tenant: string, target: Target): Destination
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
   /** Closed by the run. */

@@ -23,10 +23,10 @@ const wake = (scope: string, condition: string) => `
       end as task,
       coalesce(cursor.lease_until > clock_timestamp(), false) as is_advancing
     from cursor
-    join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+    join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
     where ${scope}
       and case
-        when integration.status = 'running'
+        when consumer.status = 'running'
           then (cursor.retry_at is null or cursor.retry_at <= clock_timestamp()) and ${condition}
         else cursor.close_until > clock_timestamp()
       end

@@ -3,10 +3,10 @@
 import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
+import { type Change, noteConsumer, registerConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid, MillraceError } from '../errors.ts'
 import { positionOf, timeOf } from '../log/position.ts'
-import { type Change, noteIntegration, registerIntegration } from './change.ts'
 import { faultsOf, type NewIntegration } from './integration.ts'
 import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'
@@ -38,8 +38,9 @@ export async function register(
 
   const { id, starts_at, ends_at } = integration
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)
-  const outcome = await registerIntegration(db, tenant, id, {
+  const outcome = await registerConsumer(db, tenant, 'integration', id, {
     document: sealDocument(tenant, integration, secrets),
+    most: limits.integrationsPerTenant,
     // The event at exactly starts_at is sent too.
     startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestKept) - 1,
     stopPosition: ends_at === undefined ? undefined : positionOf(ends_at),
@@ -68,7 +69,7 @@ async function noteLateStart(
     .select((eb) => eb.fn.min<number | null>('position').as('oldest'))
     .executeTakeFirstOrThrow()
   const begins = oldest === null ? 'there is none yet' : `it is of ${timeOf(oldest)}`
-  await noteIntegration(db, tenant, id, 'started_at_oldest_event', {
+  await noteConsumer(db, tenant, id, 'started_at_oldest_event', {
     actor: 'millrace',
     reason: `starts_at is older than the retention. It starts at the oldest event kept: ${begins}.`,
   })

@@ -4,6 +4,8 @@
 import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
+import { changeConsumer, startConsumer } from '../consumer/change.ts'
+import { isIntegrationId } from '../consumer/consumer.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid } from '../errors.ts'
 import { readJson } from '../http/body.ts'
@@ -11,7 +13,6 @@ import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { timeOf } from '../log/position.ts'
-import { changeIntegration, startIntegration } from './change.ts'
 import {
   commonErrors,
   EVENTSTREAM,
@@ -152,7 +153,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         if (faults.length > 0) throw invalid(faults)
         refuseUpdate(found, context.get('if-match'))
         if (!services.allowPrivateTargets) await refusePrivateTargets(update)
-        const outcome = await changeIntegration(db, tenant, id, 'update', {
+        const outcome = await changeConsumer(db, tenant, id, 'update', {
           ...changeBy(context, 'Updated via API.'),
           document: updateDocument(tenant, found.document, update, secrets),
           ifVersion: found.version,
@@ -175,7 +176,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         // Stopped first, so that nothing leaves after the answer where the worker lets go in time.
         await stop(context, tenant, id, 'Stopped to be deleted via API.')
         const change = changeBy(context, 'Deleted via API.')
-        if ((await changeIntegration(db, tenant, id, 'remove', change)) === 'absent') {
+        if ((await changeConsumer(db, tenant, id, 'remove', change)) === 'absent') {
           throw noSuchIntegration(id)
         }
         context.status = 200
@@ -195,7 +196,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
         const change = { ...changeBy(context, 'Started via API.'), oldestRestart: oldestKept() }
-        await startIntegration(db, tenant, id, change)
+        await startConsumer(db, tenant, id, change)
         const started = await find(tenant, id)
         services.onStarted(tenant)
         show(context, started)
@@ -242,7 +243,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           previous_valid_until,
           secrets,
         )
-        const outcome = await changeIntegration(db, tenant, id, 'rotate', {
+        const outcome = await changeConsumer(db, tenant, id, 'rotate', {
           ...changeBy(context, 'Signing secret rotated via API.'),
           document,
           ifVersion: found.version,
@@ -289,5 +290,7 @@ function changeBy(context: RequestContext, reason: string) {
 }
 
 function idOf(context: RequestContext): string {
-  return context.params['integration_id'] as string
+  const id = context.params['integration_id'] as string
+  if (isIntegrationId(id)) return id
+  throw noSuchIntegration(id)
 }

@@ -1,8 +1,8 @@
 // Stopping, and waiting until no request leaves any more.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Change, changeConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
-import { type Change, changeIntegration } from './change.ts'
 import { type FoundIntegration, findIntegration } from './find.ts'
 
 /** How long a stop waits for the worker to let go. Usually it takes milliseconds. */
@@ -18,7 +18,7 @@ export async function stopAndWait(
   id: string,
   options: Change & { onHalted: (tenant: string, id: string) => void },
 ): Promise<FoundIntegration | undefined> {
-  await changeIntegration(db, tenant, id, 'stop', options)
+  await changeConsumer(db, tenant, id, 'stop', options)
   options.onHalted(tenant, id)
   const deadline = performance.now() + WAIT_MS
   for (let delay = 5; ; delay = Math.min(delay * 2, 100)) {

@@ -1,5 +1,5 @@
 // Retention drops whole partitions: one whose last day is older than the retention is detached
-// CONCURRENTLY, which blocks no publisher and no reader, and dropped. A running integration that
+// CONCURRENTLY, which blocks no publisher and no reader, and dropped. A running consumer that
 // has yet to read events of it is told in its log: a day before it loses them, and again when it
 // has.
 
@@ -77,7 +77,7 @@ const noteLosses = (horizon: string) => `
   with lost as (
     select cursor.tenant, cursor.consumer, range.*
     from cursor
-    join integration on integration.tenant = cursor.tenant and integration.id = cursor.consumer
+    join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
     cross join lateral (
       select
         count(*) as count,
@@ -89,7 +89,7 @@ const noteLosses = (horizon: string) => `
         and event.position <= coalesce(cursor.stop_position, ${Number.MAX_SAFE_INTEGER})
         and (event.position > cursor.read_position or event.position = any(cursor.unresolved))
     ) as range
-    where integration.status = 'running' and range.count > 0
+    where consumer.status = 'running' and range.count > 0
   ),
   told as (
     select
@@ -100,11 +100,11 @@ const noteLosses = (horizon: string) => `
       last_position
     from lost
   )
-  select note_integration(tenant, consumer, $1, 'millrace', replace(reason, '$2', $2))
+  select note_consumer(tenant, consumer, $1, 'millrace', replace(reason, '$2', $2))
   from told
   where not exists (
     select from config_log
-    where config_log.tenant = told.tenant and config_log.kind = 'integration'
-      and config_log.id = told.consumer and config_log.action = $1
+    where config_log.tenant = told.tenant and config_log.id = told.consumer
+      and config_log.action = $1
       and config_log.reason like '%(position ' || told.last_position || '), %'
   )`

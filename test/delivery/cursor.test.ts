@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import {
   type Leased,
   moveCursor,
@@ -10,7 +11,6 @@ import {
   takeLease,
 } from '../../src/delivery/cursor.ts'
 import { keepRejected } from '../../src/delivery/rejected.ts'
-import { changeIntegration, registerIntegration } from '../../src/integration/change.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
 
@@ -38,9 +38,9 @@ const take = (leaseMs = 60_000) => takeLease(database.kysely, job, randomUUID(),
 const cursor = async () => (await database.pool.query('select * from cursor')).rows[0]
 
 beforeEach(async () => {
-  await changeIntegration(database.kysely, 'dodici', 'erp', 'remove', who)
-  const options = { ...who, document }
-  await registerIntegration(database.kysely, 'dodici', 'erp', options)
+  await changeConsumer(database.kysely, 'dodici', 'erp', 'remove', who)
+  const options = { ...who, document, most: 10 }
+  await registerConsumer(database.kysely, 'dodici', 'integration', 'erp', options)
 })
 
 describe('a lease', () => {
@@ -83,7 +83,7 @@ describe('a lease', () => {
 
   it('is refused to a stopped integration, and its holder is told of the stop', async () => {
     const { lease } = (await take()) as Leased
-    await changeIntegration(database.kysely, 'dodici', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
     expect(await moveCursor(database.kysely, lease, step(), 1_000)).toBe('stopped')
     await releaseCursor(database.kysely, lease, step(), undefined)
     expect(await take()).toBeUndefined()

@@ -2,7 +2,7 @@
 // integration has yet to read.
 
 import { beforeAll, describe, expect, it } from 'vitest'
-import { registerIntegration } from '../../src/integration/change.ts'
+import { registerConsumer } from '../../src/consumer/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { createPublisher } from '../../src/log/batch.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
@@ -49,8 +49,8 @@ describe('retirePartitions', () => {
 
   it('tells an integration what it will lose, a day ahead, once', async () => {
     const startsAfter = (Date.now() - 41 * 86_400_000) * 1000
-    const options = { ...who, document, startsAfter }
-    await registerIntegration(database.kysely, 'dodici', 'behind', options)
+    const options = { ...who, document, startsAfter, most: 10 }
+    await registerConsumer(database.kysely, 'dodici', 'integration', 'behind', options)
     for (let run = 0; run < 2; run++) expect(await retirePartitions(database.pool, 40)).toEqual([])
     expect(await ages()).toEqual([40, 20])
     expect(await notes()).toEqual([

@@ -1,13 +1,14 @@
-// The life of an integration: what each command does in each state, as a table.
+// The life of a consumer: what each command does in each state, as a table.
 
 import { describe, expect, it } from 'vitest'
-import { type Command, type State, transition } from '../../src/integration/state.ts'
+import { type Command, type State, transition } from '../../src/consumer/state.ts'
 
 const commands: Command[] = [
   'register',
   'start',
   'stop',
   'update',
+  'replace',
   'rotate',
   'interrupt',
   'recover',
@@ -22,6 +23,7 @@ const expected: Record<State, (State | undefined)[]> = {
     'stopped',
     undefined,
     'running',
+    'running',
     'interrupted',
     'running',
     'removed',
@@ -34,6 +36,7 @@ const expected: Record<State, (State | undefined)[]> = {
     undefined,
     'interrupted',
     'interrupted',
+    'interrupted',
     'running',
     undefined,
     'removed',
@@ -41,6 +44,7 @@ const expected: Record<State, (State | undefined)[]> = {
   stopped: [
     undefined,
     'running',
+    'stopped',
     'stopped',
     'stopped',
     'stopped',

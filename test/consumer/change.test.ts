@@ -2,11 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/config.ts'
-import {
-  changeIntegration,
-  registerIntegration,
-  startIntegration,
-} from '../../src/integration/change.ts'
+import { changeConsumer, registerConsumer, startConsumer } from '../../src/consumer/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
@@ -16,13 +12,14 @@ const document = {
   integration_type: 'permanent' as const,
   callback_parameters: { callback_url: 'http://a.example' },
 }
+const most = limits.integrationsPerTenant
 const who = { actor: 'ada', reason: 'A test.' }
 const register = (tenant: string, id: string) =>
-  registerIntegration(database.kysely, tenant, id, { ...who, document })
+  registerConsumer(database.kysely, tenant, 'integration', id, { ...who, document, most })
 const command = (tenant: string, what: 'stop' | 'update' | 'remove') =>
-  changeIntegration(database.kysely, tenant, 'erp', what, who)
+  changeConsumer(database.kysely, tenant, 'erp', what, who)
 const start = (tenant: string, oldestRestart: number) =>
-  startIntegration(database.kysely, tenant, 'erp', { ...who, oldestRestart })
+  startConsumer(database.kysely, tenant, 'erp', { ...who, oldestRestart })
 const history = async (tenant: string) =>
   (
     await database.pool.query(

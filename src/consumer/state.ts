@@ -1,10 +1,12 @@
-// The life of an integration as a table. `interrupted` is a running integration whose target fails
+// The life of a consumer as a table. `interrupted` is a running one whose target fails
 // and is tried again; it is not written down as a status, it is what the cursor's attempts say.
 //
 //   absent --register--> running --interrupt--> interrupted --recover--> running
 //   running | interrupted --stop--> stopped --start--> running
-//   stopped --update--> stopped;  running | interrupted | stopped --rotate--> the same
+//   stopped --update--> stopped;  running | interrupted | stopped --rotate, replace--> the same
 //   running --complete--> removed;  any --remove--> removed
+
+import type { Kind } from './consumer.ts'
 
 export type State = 'absent' | 'running' | 'interrupted' | 'stopped' | 'removed'
 export type Command =
@@ -12,6 +14,7 @@ export type Command =
   | 'start'
   | 'stop'
   | 'update'
+  | 'replace'
   | 'rotate'
   | 'interrupt'
   | 'recover'
@@ -19,13 +22,15 @@ export type Command =
   | 'remove'
 
 /** What follows, and how the config log names it; `action` is missing where nothing is written. */
-export type Transition = { to: State; action?: string }
+export type Transition = { to: State; action?: (kind: Kind) => string }
 
-const started = { to: 'running', action: 'integration_started' } as const
-const stopped = { to: 'stopped', action: 'integration_stopped' } as const
-const removed = { to: 'removed', action: 'integration_deleted' } as const
-const completed = { to: 'removed', action: 'integration_completed' } as const
-const rotated = (to: State) => ({ to, action: 'signing_secret_rotated' })
+const named = (what: string) => (kind: Kind) => `${kind}_${what}`
+const started = { to: 'running', action: named('started') } as const
+const stopped = { to: 'stopped', action: named('stopped') } as const
+const removed = { to: 'removed', action: named('deleted') } as const
+const completed = { to: 'removed', action: named('completed') } as const
+const updated = (to: State) => ({ to, action: named('updated') })
+const rotated = (to: State) => ({ to, action: () => 'signing_secret_rotated' })
 
 const transitions: Record<State, Partial<Record<Command, Transition>>> = {
   absent: { register: started },
@@ -34,6 +39,7 @@ const transitions: Record<State, Partial<Record<Command, Transition>>> = {
     stop: stopped,
     interrupt: { to: 'interrupted' },
     recover: { to: 'running' },
+    replace: updated('running'),
     rotate: rotated('running'),
     complete: completed,
     remove: removed,
@@ -43,13 +49,15 @@ const transitions: Record<State, Partial<Record<Command, Transition>>> = {
     stop: stopped,
     interrupt: { to: 'interrupted' },
     recover: { to: 'running' },
+    replace: updated('interrupted'),
     rotate: rotated('interrupted'),
     remove: removed,
   },
   stopped: {
     start: started,
     stop: { to: 'stopped' },
-    update: { to: 'stopped', action: 'integration_updated' },
+    update: updated('stopped'),
+    replace: updated('stopped'),
     rotate: rotated('stopped'),
     remove: removed,
   },

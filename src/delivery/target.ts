@@ -1,0 +1,19 @@
+// What a consumer is, as far as delivery is concerned: the kind and its document, which events it
+// takes, and how many of them may be under way at once. Here a kind becomes an answer; the rest of
+// delivery treats all consumers alike.
+
+import { limits } from '../config.ts'
+import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
+import type { EventFilter } from '../log/event.ts'
+
+export type Target = { kind: 'integration'; document: IntegrationDocument }
+
+/** Which events of the log a target takes; null takes everything. */
+export function filterOfTarget({ document }: Target): EventFilter | null {
+  return filterOf(document)
+}
+
+/** How many events of different entities may be sent to it at once. */
+export function maxInFlightOf({ document }: Target): number {
+  return document.delivery?.max_in_flight ?? limits.maxInFlight
+}
