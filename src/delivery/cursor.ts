@@ -1,8 +1,9 @@
 // The cursor of a consumer and its lease. A lease is the mutual exclusion between workers: a job is
 // only a hint that there is something to do. Every write names the owner and the epoch it was
-// given; a write that finds no row is a zombie's, and the zombie stops. Progress is written with
-// relaxed durability: a database crash may take back 200 ms of it, and then events are sent again,
-// which at-least-once allows.
+// given; a write that finds no row is a zombie's, and the zombie stops. A step whose answer was
+// lost may come after the next one, or may have been carried out: none takes the cursor back.
+// Progress is written with relaxed durability: a database crash may take back 200 ms of it, and
+// then events are sent again, which at-least-once allows.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
@@ -90,8 +91,9 @@ export type Step = {
 export type StepOutcome = 'running' | 'stopped' | 'lost'
 
 /**
- * Writes a step with its receipt, and keeps the lease for another `leaseMs`. `along`: what is
- * written with it, a part of the statement that reads from `moved`.
+ * Writes a step with its receipt, and keeps the lease for another `leaseMs`. Where the cursor is
+ * ahead of the step already it stays there. `along`: what is written with it, a part of the
+ * statement that reads from `moved`.
  */
 export async function moveCursor(
   db: Db,
@@ -145,11 +147,19 @@ async function write(
   hold: RawBuilder<unknown>,
   along: RawBuilder<unknown>,
 ): Promise<StepOutcome> {
+  const unresolved = sql`${`{${step.unresolved}}`}::bigint[]`
+  // Under one lease what was read only grows, and until more is read what is unresolved only
+  // shrinks: that tells which of two steps is the newer one.
+  const isAhead = sql`(cursor.read_position, -cardinality(cursor.unresolved))
+    > (${step.readPosition}::bigint, -cardinality(${unresolved}))`
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
     with moved as (
       update cursor
-      set read_position = ${step.readPosition}, unresolved = ${`{${step.unresolved}}`}::bigint[],
-        attempts = ${step.attempts}, ${hold}
+      set
+        read_position = greatest(cursor.read_position, ${step.readPosition}::bigint),
+        unresolved = case when ${isAhead} then cursor.unresolved else ${unresolved} end,
+        attempts = case when ${isAhead} then cursor.attempts else ${step.attempts} end,
+        ${hold}
       from consumer
       where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
         and cursor.run = ${lease.run}

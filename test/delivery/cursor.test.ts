@@ -41,6 +41,8 @@ beforeEach(async () => {
   await changeConsumer(database.kysely, 'dodici', 'erp', 'remove', who)
   const options = { ...who, document, most: 10 }
   await registerConsumer(database.kysely, 'dodici', 'integration', 'erp', options)
+  // A new one stands at the end of the log, which is now.
+  await database.pool.query('update cursor set read_position = 0')
 })
 
 describe('a lease', () => {
@@ -97,6 +99,37 @@ describe('a step', () => {
     await moveCursor(database.kysely, lease, step({ version: 41, delivered: 0 }), 1_000)
     const { rows } = await database.pool.query('select * from receipt where version = 41')
     expect(rows).toMatchObject([{ from_position: 1, to_position: 6, delivered: 5 }])
+  })
+})
+
+describe('a step whose answer was lost', () => {
+  const newer = step({ readPosition: 200, unresolved: [150] })
+  it.each([
+    ['has read less', step({ readPosition: 199, unresolved: [] })],
+    ['has read as much and settled less', step({ readPosition: 200, unresolved: [7, 150] })],
+  ])('takes nothing back where it comes after the next, and %s', async (_, older) => {
+    const { lease } = (await take()) as Leased
+    await moveCursor(database.kysely, lease, newer, 1_000)
+    expect(await moveCursor(database.kysely, lease, { ...older, attempts: 9 }, 1_000)).toBe(
+      'running',
+    )
+    expect(await cursor()).toMatchObject({ read_position: 200, unresolved: [150], attempts: 0 })
+  })
+
+  it('stands where a release knows nothing of it, and the lease is given back', async () => {
+    const { lease } = (await take()) as Leased
+    await moveCursor(database.kysely, lease, newer, 1_000)
+    const older = step({ readPosition: 100, unresolved: [] })
+    expect(await releaseCursor(database.kysely, lease, older, undefined)).toBe('running')
+    expect(await cursor()).toMatchObject({ owner: null, lease_until: null, read_position: 200 })
+    expect(await take()).toMatchObject({ readPosition: 200, unresolved: [150] })
+  })
+
+  it('changes nothing where it comes after the release', async () => {
+    const { lease } = (await take()) as Leased
+    await releaseCursor(database.kysely, lease, step(), undefined)
+    expect(await moveCursor(database.kysely, lease, newer, 1_000)).toBe('lost')
+    expect(await cursor()).toMatchObject({ owner: null, read_position: 100 })
   })
 })
 

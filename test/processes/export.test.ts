@@ -9,6 +9,7 @@ import { startProxy, type TcpProxy } from '../helpers/proxy.ts'
 import { call, EVENTSTREAM, publish, type Service, startService } from '../helpers/service.ts'
 import { type Store, s3Parameters, startStore, storeKinds } from '../helpers/store.ts'
 import { until } from '../helpers/until.ts'
+import { startWire } from '../helpers/wire.ts'
 
 const MAX_BYTES = 12_000_000
 
@@ -114,6 +115,16 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(await check()).toBe(20_000)
     await publish(server.url, { tenant: 'frozen', key: 'later', payload: '{}' })
     expect(await check()).toBe(20_001)
+  }, 120_000)
+
+  it('a connection lost when a file is finished, and the answer with it', async () => {
+    const wire = await startWire(database.url)
+    const { check } = await prepare('unheard', 10_000)
+    wire.catchNext("set state = 'finished'", 'answer lost')
+    await work({ DATABASE_URL: wire.url })
+    expect(await check()).toBe(10_000)
+    expect(wire.caught).toBe(1)
+    await wire.close()
   }, 120_000)
 
   it('a store that resets in the middle of an upload', async () => {

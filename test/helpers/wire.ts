@@ -1,0 +1,83 @@
+// A TCP proxy before Postgres that loses a connection at one statement, in one of two ways: the
+// statement is late (the client is cut off and gives up, the server gets it when it is told to), or
+// its answer is lost (the server carries it out, the client never hears of it).
+
+import net from 'node:net'
+
+export type Wire = {
+  /** The database's URL through the proxy. */
+  url: string
+  /** What happens to the next connection that sends `marker`. */
+  catchNext(marker: string, fate: 'late' | 'answer lost'): void
+  /** How many were caught. */
+  readonly caught: number
+  /** Hands over what is late; resolves when the server has answered it. */
+  deliver(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts it before the database of a URL, which names a host and port or a unix socket. */
+export async function startWire(databaseUrl: string): Promise<Wire> {
+  const target = new URL(databaseUrl.replace('@/', '@localhost/'))
+  const directory = target.searchParams.get('host')
+  const port = Number(target.searchParams.get('port') ?? (target.port || 5432))
+  const place = directory ? { path: `${directory}/.s.PGSQL.${port}` } : { host: target.hostname }
+  const sockets = new Set<net.Socket>()
+  let awaited: { marker: string; fate: 'late' | 'answer lost' } | undefined
+  let late: { upstream: net.Socket; bytes: Buffer } | undefined
+  let caught = 0
+
+  const server = net.createServer({ noDelay: true }, (client) => {
+    const upstream = net.connect({ port, ...place })
+    let isCaught = false
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => sockets.delete(socket))
+    }
+    upstream.on('data', (chunk) => {
+      if (!isCaught) client.write(chunk)
+      // The server has answered: now the client learns that its connection is gone.
+      else client.resetAndDestroy()
+    })
+    upstream.on('close', () => client.destroy())
+    client.on('close', () => !isCaught && upstream.destroy())
+    client.on('data', (chunk) => {
+      if (awaited && chunk.includes(awaited.marker)) {
+        const { fate } = awaited
+        awaited = undefined
+        isCaught = true
+        caught++
+        if (fate === 'answer lost') upstream.write(chunk)
+        else {
+          late = { upstream, bytes: chunk }
+          client.resetAndDestroy()
+        }
+      } else upstream.write(chunk)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  target.host = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  target.search = ''
+
+  return {
+    url: target.href,
+    catchNext(marker, fate) {
+      awaited = { marker, fate }
+    },
+    get caught() {
+      return caught
+    },
+    async deliver() {
+      const { upstream, bytes } = late as NonNullable<typeof late>
+      const answered = new Promise((resolve) => upstream.once('data', resolve))
+      upstream.write(bytes)
+      await answered
+      upstream.destroy()
+    },
+    close() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
