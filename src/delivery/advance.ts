@@ -207,7 +207,7 @@ async function runLease(
         return close({ why: 'stop', reason: `The target refused an event: ${outcome.reason}.` })
       case 'unavailable':
         window.giveBack(event)
-        if (outcome.status === 429) inFlight.throttled()
+        if (outcome.isThrottled) inFlight.throttled()
         return close({ why: 'retry', retryAfterMs: outcome.retryAfterMs })
     }
   }

@@ -17,9 +17,9 @@ export type OutgoingEvent = {
 }
 
 /**
- * delivered: acknowledged. rejected: the target will never take this event (400). refused: the
- * target will take nothing more (403, 410). unavailable: try again later. `reason` is for people;
- * `response` is the start of the answer's body.
+ * delivered: acknowledged. rejected: the target will never take this event (400; 413 where it is
+ * too large to be sent). refused: the target will take nothing more (403, 410). unavailable: try
+ * again later. `reason` is for people; `response` is the start of the answer's body.
  */
 export type Outcome =
   | { kind: 'delivered'; status: number }
@@ -30,6 +30,8 @@ export type Outcome =
       reason: string
       status?: number
       response?: string
+      /** It gets too many: fewer at once, please. */
+      isThrottled?: boolean
       /** What the target asked for (Retry-After), in milliseconds from now. */
       retryAfterMs?: number
     }

@@ -1,21 +1,22 @@
 // Files in an S3 bucket. A file is streamed, so that memory does not grow with it (s3-parts.ts).
 // What fails is aborted at the store; what a kill leaves there, discard() finds by the key. The
-// endpoint is a tenant's choice, so the rules for callback URLs hold for it (address.ts), and no
-// more than a MiB of an answer is read (s3-guard.ts).
+// endpoint is a tenant's choice, and guarded as such (aws-guard.ts).
 
 import { createHash } from 'node:crypto'
-import http from 'node:http'
-import https from 'node:https'
-import net from 'node:net'
 import { createGzip, type Gzip } from 'node:zlib'
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
-import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import {
+  boundAnswers,
+  CONNECT_TIMEOUT_MS,
+  type Credentials,
+  createAgents,
+  Halted,
+  refusalOf,
+} from './aws-guard.ts'
 import type { FileFailure, FileStore } from './destination.ts'
 import { judgeStoreError } from './s3-error.ts'
-import { boundAnswers, Halted } from './s3-guard.ts'
 import { abortUpload, type PartBufferPool, uploadInParts } from './s3-parts.ts'
 
-const CONNECT_TIMEOUT_MS = 10_000
 /** A part, however slowly it goes. */
 const REQUEST_TIMEOUT_MS = 300_000
 /** Tries of one request, within seconds; the others are the caller's. */
@@ -26,7 +27,7 @@ export type S3Options = {
   region: string
   bucket: string
   /** Undefined: whatever the machine's surroundings give. */
-  credentials: { accessKeyId: string; secretAccessKey: string } | undefined
+  credentials: Credentials | undefined
   endpoint?: string | undefined
   forcePathStyle?: boolean | undefined
   /** How long a connection may be silent. */
@@ -42,8 +43,8 @@ export type S3Options = {
 export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
   const { bucket: Bucket, credentials } = options
   const secrets = credentials ? Object.values(credentials) : []
-  const agents = agentsOf(options)
-  const refusal = refusalOf(options)
+  const agents = createAgents(options)
+  const refusal = refusalOf(options.endpoint, options)
   let mayGo = () => true
   const client = new S3Client({
     region: options.region,
@@ -177,21 +178,4 @@ async function feed(gzip: Gzip, chunks: AsyncIterable<Buffer>): Promise<void> {
   } catch (error) {
     gzip.destroy(error as Error)
   }
-}
-
-/** A name that resolves to a private address is refused where it is connected to. */
-function agentsOf({ allowPrivateTargets }: S3Options) {
-  const options = { keepAlive: true, ...(allowPrivateTargets ? {} : { lookup: publicLookup }) }
-  return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) }
-}
-
-/** Why nothing may leave at all. A literal address is never looked up: it is refused here. */
-function refusalOf(options: S3Options): Error | undefined {
-  const host = options.endpoint ? hostOf(new URL(options.endpoint)) : ''
-  if (!options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)) {
-    return new Error(`${host} is not a public address`)
-  }
-  if (options.credentials || options.allowDefaultCredentials) return undefined
-  const message = 'it has no keys, and the operator does not lend any'
-  return Object.assign(new Error(message), { name: 'AccessDenied' })
 }

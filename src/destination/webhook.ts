@@ -11,6 +11,7 @@ import { hostOf, isPublicAddress, publicLookup } from './address.ts'
 import { bodyText } from './body.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
 import { type Answer, post, TimeOut } from './post.ts'
+import { parseRetryAfter } from './retry-after.ts'
 import { sign, signingKey } from './sign.ts'
 
 const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
@@ -121,6 +122,7 @@ function judge(
     status,
     reason,
     response,
+    ...(status === 429 ? { isThrottled: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }
@@ -134,20 +136,6 @@ function statusText(status: number): string {
   const words = STATUS_CODES[status]
   const code = `HTTP status code ${status}`
   return words ? `${words.toLowerCase()} (${code})` : code
-}
-
-/**
- * Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined
- * where it is neither.
- */
-export function parseRetryAfter(
-  header: string | string[] | undefined,
-  now: number,
-): number | undefined {
-  if (typeof header !== 'string') return undefined
-  if (/^\d+$/.test(header)) return Number(header) * 1000
-  const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
 function describe(error: unknown, timeoutMs: number): string {

@@ -2,12 +2,8 @@
 
 import net from 'node:net'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import {
-  createAgent,
-  createWebhook,
-  parseRetryAfter,
-  type WebhookOptions,
-} from '../../src/destination/webhook.ts'
+import { parseRetryAfter } from '../../src/destination/retry-after.ts'
+import { createAgent, createWebhook, type WebhookOptions } from '../../src/destination/webhook.ts'
 import { type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 
 const agent = createAgent({ allowPrivateTargets: true })

@@ -1,0 +1,57 @@
+// An error of an AWS client in words and figures: what is known of it, whatever the service.
+
+import { STATUS_CODES } from 'node:http'
+
+const REASON_LENGTH = 512
+
+/** Names that tell nobody anything. */
+const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'UnknownError']
+
+type AwsError = {
+  name?: string
+  code?: string
+  message?: string
+  $metadata?: { httpStatusCode?: number }
+  $response?: { statusCode?: number; headers?: Record<string, string> }
+}
+
+export type Described = {
+  /** As the service calls it; empty where it says nothing. */
+  name: string
+  message: string
+  status?: number
+  /** The header Retry-After, as it is. */
+  retryAfter?: string
+  /** For people: "not found (HTTP status code 404): NoSuchBucket, The bucket does not exist." */
+  reason: string
+}
+
+export function describeError(error: unknown): Described {
+  const { name = '', code, message = '', $metadata, $response } = error as AwsError
+  const status = $metadata?.httpStatusCode ?? $response?.statusCode
+  const retryAfter = $response?.headers?.['retry-after']
+  const told = status === undefined ? '' : statusText(status)
+  return {
+    name,
+    message,
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    reason: [told, detailOf(name || code || 'no answer', message)]
+      .filter(Boolean)
+      .join(': ')
+      .replaceAll('\0', '\ufffd')
+      .slice(0, REASON_LENGTH),
+  }
+}
+
+/** "not found (HTTP status code 404)" */
+function statusText(status: number): string {
+  return `${STATUS_CODES[status]?.toLowerCase() ?? 'failed'} (HTTP status code ${status})`
+}
+
+/** "NoSuchBucket, The specified bucket does not exist." */
+export function detailOf(name: string, message: string): string {
+  const isNamed = /^[A-Z][\w.]+$/.test(name) && !GENERIC.includes(name)
+  const isTold = message && message !== name && message !== 'UnknownError'
+  return [isNamed ? name : '', isTold ? message : ''].filter(Boolean).join(', ')
+}

@@ -1,0 +1,94 @@
+// What stands between the SDK and a place that a tenant has chosen: the rules for callback URLs
+// hold for it (address.ts), no request leaves where nothing may leave any more, tries of the SDK's
+// own included, and of an answer no more than a MiB is read, in bounded time.
+
+import http from 'node:http'
+import https from 'node:https'
+import net from 'node:net'
+import { Readable } from 'node:stream'
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { SNSClient } from '@aws-sdk/client-sns'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+
+export const CONNECT_TIMEOUT_MS = 10_000
+const ANSWER_BYTES = 1024 * 1024
+
+export type Credentials = { accessKeyId: string; secretAccessKey: string }
+
+/** Connections to places. A name that resolves to a private address is refused when they open. */
+export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
+
+export function createAgents({ allowPrivateTargets }: { allowPrivateTargets: boolean }): Agents {
+  const options = { keepAlive: true, ...(allowPrivateTargets ? {} : { lookup: publicLookup }) }
+  return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) }
+}
+
+/**
+ * Why nothing may be sent to a place at all; undefined where it may. `endpoint` is its URL, or
+ * undefined where AWS has it. A literal address is never looked up, so the agents cannot refuse it.
+ */
+export function refusalOf(
+  endpoint: string | undefined,
+  options: {
+    credentials: Credentials | undefined
+    allowPrivateTargets: boolean
+    allowDefaultCredentials: boolean
+  },
+): Error | undefined {
+  const host = endpoint ? hostOf(new URL(endpoint)) : ''
+  if (!options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)) {
+    return new Error(`${host} is not a public address`)
+  }
+  if (options.credentials || options.allowDefaultCredentials) return undefined
+  const message = 'it has no keys, and the operator does not lend any'
+  return Object.assign(new Error(message), { name: 'AccessDenied' })
+}
+
+/** Nothing may leave any more. */
+export class Halted extends Error {}
+
+/**
+ * Bounds what a client sends and reads. `mayGo` is asked before each request, but for the one that
+ * cleans up.
+ */
+export function boundAnswers(
+  client: S3Client | SQSClient | SNSClient,
+  { mayGo, timeoutMs }: { mayGo: () => boolean; timeoutMs: number },
+): void {
+  // The clients differ in types alone.
+  const { middlewareStack } = client as S3Client
+  // The last one before the request leaves, so that it sees every try.
+  middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName !== 'AbortMultipartUploadCommand' && !mayGo()) throw new Halted()
+        const result = await next(args).catch((error) => {
+          throw mayGo() ? error : new Halted()
+        })
+        const { response } = result as { response: { body?: unknown } }
+        if (response.body instanceof Readable) {
+          response.body = Readable.from([await readAll(response.body, timeoutMs)])
+        }
+        return result
+      },
+    { step: 'deserialize', priority: 'low', name: 'boundAnswers' },
+  )
+}
+
+async function readAll(body: Readable, timeoutMs: number): Promise<Buffer> {
+  const timer = setTimeout(() => body.destroy(new Error('no end of the answer')), timeoutMs)
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of body) {
+      size += chunk.length
+      if (size > ANSWER_BYTES) throw new Error(`the answer is larger than ${ANSWER_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+  } finally {
+    clearTimeout(timer)
+    body.destroy()
+  }
+  return Buffer.concat(chunks)
+}
