@@ -1,0 +1,77 @@
+// Single items that leave in batches, without a timer: what is added in one turn of the event loop
+// leaves at its end, and while so many batches are in flight that no more may be, what is added
+// meanwhile is the next ones. An answer to a batch makes its callers add again, so one full batch
+// is followed by another. What waits is bounded by the callers: each of them waits for its result.
+
+export type Batching<Item, Result> = {
+  /** What a batch may hold; a larger item goes alone. */
+  maxItems: number
+  maxBytes: number
+  /** Batches at once. */
+  maxInFlight: number
+  bytesOf(item: Item): number
+  /** A result for each item, in their order. */
+  send(items: Item[]): Promise<Result[]>
+}
+
+type Waiting<Item, Result> = {
+  item: Item
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+/**
+ * A function that adds an item and resolves with its result. Items leave in the order in which they
+ * were added; batches that are in flight at once may arrive in any.
+ */
+export function createBatches<Item, Result>(
+  batching: Batching<Item, Result>,
+): (item: Item) => Promise<Result> {
+  const waiting: Waiting<Item, Result>[] = []
+  let inFlight = 0
+  let isDue = false
+
+  return (item) => {
+    const result = new Promise<Result>((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+    })
+    leaveSoon()
+    return result
+  }
+
+  function leaveSoon(): void {
+    if (isDue || waiting.length === 0) return
+    isDue = true
+    setImmediate(() => {
+      isDue = false
+      while (waiting.length > 0 && inFlight < batching.maxInFlight) void leave(take())
+    })
+  }
+
+  /** The oldest ones, as far as they fit. */
+  function take(): Waiting<Item, Result>[] {
+    let count = 0
+    let bytes = 0
+    for (const { item } of waiting) {
+      bytes += batching.bytesOf(item)
+      if (count > 0 && (bytes > batching.maxBytes || count === batching.maxItems)) break
+      count++
+    }
+    return waiting.splice(0, count)
+  }
+
+  async function leave(batch: Waiting<Item, Result>[]): Promise<void> {
+    inFlight++
+    try {
+      const results = await batching.send(batch.map(({ item }) => item))
+      batch.forEach(({ resolve }, i) => {
+        resolve(results[i] as Result)
+      })
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    } finally {
+      inFlight--
+      leaveSoon()
+    }
+  }
+}

@@ -1,0 +1,236 @@
+// What SQS and SNS have in common: single events that leave in requests of up to ten, each with a
+// result of its own. Several requests are in flight at once, so the order of one entity is kept by
+// whoever sends one event of it at a time, as delivery does. Queues and topics whose name ends in
+// `.fifo` get a group, the entity, and a deduplication id, which is the same each time an event is
+// sent: within five minutes a repeat, after a crash too, makes no second message.
+
+import type { SNSClient } from '@aws-sdk/client-sns'
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs'
+import {
+  type Agents,
+  boundAnswers,
+  CONNECT_TIMEOUT_MS,
+  type Credentials,
+  createAgents,
+  Halted,
+  refusalOf,
+} from './aws-guard.ts'
+import { createBatches } from './batch.ts'
+import type { Destination, Failure, Outcome, OutgoingEvent } from './destination.ts'
+import { type Message, messageOf } from './message.ts'
+import { type EntryError, judgeEntryError, judgeRequestError } from './queue-error.ts'
+
+/**
+ * Events of one consumer that are best in flight at once: all requests are full then, and the next
+ * ones wait, so that they are full too. With fewer, requests go half empty.
+ */
+export const QUEUE_IN_FLIGHT = 200
+
+const REQUEST_MESSAGES = 10
+const REQUESTS_IN_FLIGHT = 10
+const PAUSE_MS = 50
+
+/** The connections of a process to queues and topics, shared by its destinations. */
+export type QueueConnections = Agents & {
+  readonly isClosed: boolean
+  /** Cuts off what is under way; nothing leaves any more. */
+  close(): void
+}
+
+export function createQueueConnections(options: {
+  allowPrivateTargets: boolean
+}): QueueConnections {
+  const agents = createAgents(options)
+  let isClosed = false
+  return {
+    ...agents,
+    get isClosed() {
+      return isClosed
+    },
+    close() {
+      isClosed = true
+      agents.httpAgent.destroy()
+      agents.httpsAgent.destroy()
+    },
+  }
+}
+
+export type QueueOptions = {
+  region: string
+  /** Undefined: whatever the machine's surroundings give. */
+  credentials: Credentials | undefined
+  endpoint?: string | undefined
+  /** For one request, its second try included. */
+  timeoutMs: number
+  allowPrivateTargets: boolean
+  allowDefaultCredentials: boolean
+}
+
+/** The part of a client's configuration that both services have. */
+export function clientConfig(connections: QueueConnections, options: QueueOptions) {
+  const { region, credentials, timeoutMs } = options
+  const { httpAgent, httpsAgent } = connections
+  return {
+    region,
+    ...(credentials ? { credentials } : {}),
+    retryStrategy: retryOnce,
+    maxAttempts: 2,
+    requestHandler: {
+      ...{ httpAgent, httpsAgent, connectionTimeout: CONNECT_TIMEOUT_MS },
+      ...{ requestTimeout: timeoutMs, throwOnRequestTimeout: true },
+    },
+  }
+}
+
+type RetryStrategy = Exclude<NonNullable<SQSClientConfig['retryStrategy']>, { retry: unknown }>
+type RetryToken = Awaited<ReturnType<RetryStrategy['acquireInitialRetryToken']>>
+
+/**
+ * What a connection that was closed just now, or a clock that is wrong, costs: one more try, soon.
+ * A target that throttles is not asked again at once, and not from here.
+ */
+const retryOnce: RetryStrategy = {
+  acquireInitialRetryToken: async () => retryToken(0),
+  async refreshRetryTokenForRetry(token, { errorType, error }) {
+    if (errorType !== 'TRANSIENT' || token.getRetryCount() > 0) throw error
+    return retryToken(1)
+  },
+  recordSuccess() {},
+}
+
+function retryToken(count: number): RetryToken {
+  const delay = count * Math.random() * PAUSE_MS
+  return { getRetryCount: () => count, getRetryDelay: () => delay }
+}
+
+export type QueueService = {
+  client: SQSClient | SNSClient
+  /** "the SQS queue https://…" */
+  place: string
+  isFifo: boolean
+  /** The URL that requests go to; undefined: where AWS has the service. */
+  endpoint: string | undefined
+  /** The most that a message may be, and all those of a request together. */
+  maxBytes: number
+  /** One request; the errors of those messages that were not taken, by their index. */
+  send: SendRequest
+}
+
+export type SendRequest = (
+  messages: QueuedMessage[],
+  abortSignal: AbortSignal,
+) => Promise<Map<number, EntryError>>
+
+/** A message with the ids that only FIFO queues and topics take. */
+export type QueuedMessage = Pick<Message, 'body' | 'attributes'> & {
+  ids: { MessageGroupId?: string; MessageDeduplicationId?: string }
+}
+
+/** A destination that sends to a queue or a topic, over `connections`. */
+export function createQueue(
+  connections: QueueConnections,
+  service: QueueService,
+  options: QueueOptions,
+): Destination {
+  const { timeoutMs, credentials } = options
+  const { place, maxBytes, isFifo } = service
+  const secrets = credentials ? Object.values(credentials) : []
+  const refusal = refusalOf(service.endpoint, options)
+  boundAnswers(service.client, { mayGo: () => !connections.isClosed, timeoutMs })
+  const sendInBatch = createBatches<Message, Outcome>({
+    maxItems: REQUEST_MESSAGES,
+    maxBytes,
+    maxInFlight: REQUESTS_IN_FLIGHT,
+    bytesOf: ({ bytes }) => bytes,
+    send: sendMessages,
+  })
+
+  return {
+    async send(event: OutgoingEvent): Promise<Outcome> {
+      if (refusal) return failed(judgeRequestError(refusal))
+      const message = messageOf(event)
+      if (message.bytes <= maxBytes) return sendInBatch(message)
+      const reason = `it has ${message.bytes} bytes with its attributes, of at most ${maxBytes}`
+      return failed({ kind: 'rejected', status: 413, reason, response: '' })
+    },
+  }
+
+  async function sendMessages(messages: Message[]): Promise<Outcome[]> {
+    const outcome = await request(messages)
+    if (Array.isArray(outcome)) return outcome
+    // One of them is at fault, and the others are not to suffer for it.
+    if (outcome.kind === 'rejected' && messages.length > 1) {
+      return (await Promise.all(messages.map((message) => sendMessages([message])))).flat()
+    }
+    return messages.map(() => outcome)
+  }
+
+  async function request(messages: Message[]): Promise<Outcome[] | Failure> {
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), timeoutMs)
+    try {
+      const errors = await service.send(messages.map(queued), deadline.signal)
+      return messages.map((_, i) => {
+        const error = errors.get(i)
+        return error ? failed(judgeEntryError(error)) : { kind: 'delivered', status: 200 }
+      })
+    } catch (error) {
+      if (deadline.signal.aborted) return unavailable(`no complete answer within ${timeoutMs} ms`)
+      if (error instanceof Halted) return unavailable('this process is ending')
+      return failed(judgeRequestError(error))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  function queued({ body, attributes, groupId, deduplicationId }: Message): QueuedMessage {
+    const ids = isFifo ? { MessageGroupId: groupId, MessageDeduplicationId: deduplicationId } : {}
+    return { body, attributes, ids }
+  }
+
+  function unavailable(reason: string): Failure {
+    return failed({ kind: 'unavailable', reason })
+  }
+
+  /** Tells where it failed, and no secret. */
+  function failed<Failed extends Failure>(failure: Failed): Failed {
+    const clear = (text: string) =>
+      secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
+    const { reason, response } = failure
+    return {
+      ...failure,
+      reason: `Message to ${place} failed. Reason: ${clear(reason)}`,
+      ...(response === undefined ? {} : { response: clear(response) }),
+    }
+  }
+}
+
+/** What an answer to a batch says of messages whose ids are their indexes. */
+export function entryErrors(
+  count: number,
+  answer: {
+    Successful?: { Id?: string | undefined }[] | undefined
+    Failed?:
+      | {
+          Id?: string | undefined
+          Code?: string | undefined
+          Message?: string | undefined
+          SenderFault?: boolean | undefined
+        }[]
+      | undefined
+  },
+): Map<number, EntryError> {
+  const errors = new Map<number, EntryError>()
+  const taken = new Set(answer.Successful?.map(({ Id }) => Id))
+  const failed = new Map(answer.Failed?.map((entry) => [entry.Id, entry]))
+  for (let i = 0; i < count; i++) {
+    const entry = failed.get(String(i))
+    if (!entry && taken.has(String(i))) continue
+    errors.set(i, {
+      code: entry?.Code ?? '',
+      message: entry ? (entry.Message ?? '') : 'the answer does not mention this message',
+      isSenderFault: entry?.SenderFault ?? false,
+    })
+  }
+  return errors
+}
