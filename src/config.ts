@@ -88,6 +88,8 @@ export const limits = {
   replaysPerWorker: 4,
   /** Files that one worker writes at once: each takes about 15 MiB meanwhile. */
   filesPerWorker: 4,
+  /** Beyond those, where the last try failed: a silent store must not hold up the others. */
+  failedFilesPerWorker: 2,
   /** What is read of a target's response, and what of it is kept in logs. */
   responseBytes: 64 * 1024,
   responseKept: 512,
