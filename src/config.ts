@@ -61,6 +61,15 @@ const Environment = Type.Object({
   MILLRACE_S3_MAX_BYTES: whole(52_428_800, 1, 5_368_709_120),
   /** Lends the credentials of this machine to S3 integrations that are registered without keys. */
   MILLRACE_S3_DEFAULT_CREDENTIALS: flag(false),
+  /** What mails are sent with where a tenant has no sender of its own. */
+  MILLRACE_SENDGRID_API_KEY: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
+  MILLRACE_SENDGRID_URL: Type.String({
+    default: 'https://api.sendgrid.com',
+    pattern: '^https?://[^/\\s]\\S*$',
+  }),
+  /** The address that mails come from, and the name beside it. */
+  MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ format: 'email' })),
+  MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
@@ -86,10 +95,16 @@ export const limits = {
   mostFilesListed: 1_000,
   retries: 10,
   replaysPerWorker: 4,
+  notificationsPerWorker: 4,
   /** Files that one worker writes at once: each takes about 15 MiB meanwhile. */
   filesPerWorker: 4,
-  /** Beyond those, where the last try failed: a silent store must not hold up the others. */
-  failedFilesPerWorker: 2,
+  /** Runs of a notification job in one answer, and of each the customers that were rejected. */
+  runsListed: 50,
+  runFailuresShown: 20,
+  unreadableShown: 20,
+  /** What SendGrid takes in one request: 1,000 recipients, and less than 30 MB. */
+  mailsPerRequest: 1_000,
+  mailRequestBytes: 20 * 1024 * 1024,
   /** What is read of a target's response, and what of it is kept in logs. */
   responseBytes: 64 * 1024,
   responseKept: 512,

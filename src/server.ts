@@ -23,6 +23,10 @@ import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
 import { createPartitions, partitionsArePresent } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
+import { entitySchemas } from './notification/entity.ts'
+import { jobRoutes } from './notification/routes.ts'
+import { senderRoutes } from './notification/sender/routes.ts'
+import { askForJob } from './notification/wake.ts'
 import { repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
@@ -59,6 +63,10 @@ export async function startServer(
   const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
   const services = { db: durable.kysely, clock: systemClock, ...options }
   const access = createAccess(config, services)
+  const onAsked = (tenant: string, jobId: string) =>
+    askForJob(notifier.kysely, { tenant, jobId }).catch((error: Error) =>
+      logger.warn({ reason: error.message }, 'job not woken'),
+    )
   let draining = false
 
   const routes = [
@@ -82,6 +90,13 @@ export async function startServer(
       clock: systemClock,
       destinationOf: createDestinations(config, agent, secrets),
     }),
+    ...jobRoutes({ db: durable.kysely, clock: systemClock, onAsked }),
+    ...senderRoutes({
+      db: durable.kysely,
+      secrets,
+      clock: systemClock,
+      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+    }),
     ...access.routes,
     ...healthRoutes(async () => {
       if (draining) return 'The service is stopping.'
@@ -90,7 +105,7 @@ export async function startServer(
       return (await partitionsArePresent(durable.pool)) ? undefined : 'Partitions are missing.'
     }),
   ]
-  const served = [...routes, openApiRoute(routes)]
+  const served = [...routes, openApiRoute(routes, entitySchemas)]
   const app = createApp(served, {
     authenticate: access.authenticate,
     isDraining: () => draining,

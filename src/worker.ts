@@ -23,6 +23,8 @@ import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
 import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
+import { createShopProjection, SHOP } from './notification/project.ts'
+import { startNotifying } from './notification/work.ts'
 import { repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
@@ -39,7 +41,7 @@ export async function startWorker(
 ): Promise<Worker> {
   const { url, logger } = options
   const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, logger })
-  const durable = openDatabase(url, { durability: 'durable', max: 5, logger })
+  const durable = openDatabase(url, { durability: 'durable', max: 10, logger })
   const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
   const runs = new Map<string, Run>()
   const pageBytes = () => {
@@ -71,8 +73,11 @@ export async function startWorker(
     startRunner(tasks.advance, config.MILLRACE_WORKER_CONCURRENCY),
     startRunner(tasks.replay, limits.replaysPerWorker),
   ]
+  const secrets = createSecretBox(options.secretKey)
+  const notifying = startNotifying(config, { database: durable, secrets, logger })
   sweepOften.now()
   retention.now()
+  notifying.look()
 
   return {
     async stop() {
@@ -81,19 +86,20 @@ export async function startWorker(
       const stopped = Promise.all(runners.map((runner) => runner.stop()))
       sweepOften.stop()
       retention.stop()
+      const notified = notifying.stop()
       for (const run of runs.values()) run.close('draining')
       const hurry = setTimeout(() => {
         for (const run of runs.values()) run.abandon()
       }, limits.shutdownMs)
       await Promise.all([...running.advance, ...running.replay])
       clearTimeout(hurry)
-      await stopped
+      await Promise.all([stopped, notified])
       await Promise.all([listener.close(), agent.destroy()])
       await Promise.all([relaxed.close(), durable.close()])
     },
   }
 
-  function startRunner(task: keyof typeof tasks, places: number) {
+  function startRunner(task: keyof typeof running, places: number) {
     const isCrowded = () => running[task].size >= places
     return runJobs(relaxed.pool, task, {
       places,
@@ -109,7 +115,7 @@ export async function startWorker(
   /** Never throws: liveness is the sweep's business, not that of a failed job. */
   async function advanceOne(
     job: AdvanceJob,
-    task: keyof typeof tasks,
+    task: keyof typeof running,
     isCrowded: () => boolean,
   ): Promise<void> {
     const key = consumerKey(job)
@@ -159,7 +165,6 @@ function runServices(
     durable: parts.durable.kysely,
     destinationOf: createDestinations(config, parts.agent, secrets),
     fileGate: createGate(limits.filesPerWorker),
-    failedFileGate: createGate(limits.failedFilesPerWorker),
     storeOf: createStores(config, secrets),
     fileLimits: {
       windowMs: config.MILLRACE_S3_WINDOW_MS,
@@ -174,6 +179,7 @@ function runServices(
     pageBytes: parts.pageBytes,
     readLive: createSharedRead(parts.relaxed.kysely),
     inFlightOf: createInFlightLimits(),
+    projections: { [SHOP]: createShopProjection(parts.logger) },
     replayPace: createPace(config.MILLRACE_REPLAY_RATE),
     leaseMs: config.MILLRACE_LEASE_MS,
     retryBaseMs: config.MILLRACE_RETRY_BASE_MS,

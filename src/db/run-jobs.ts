@@ -5,7 +5,7 @@
 import { Logger as GraphileLogger, type Runner, run } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from '../logger.ts'
-import type { AdvanceJob, tasks } from './jobs.ts'
+import type { Payloads } from './jobs.ts'
 
 /** Retries are jobs with a date; the runner looks for due ones this often. */
 const POLL_MS = 500
@@ -17,10 +17,10 @@ export type JobRunner = {
 }
 
 /** Runs the jobs of one task, `places` at once. `handle` must not reject. */
-export function runJobs(
+export function runJobs<Task extends keyof Payloads>(
   pool: pg.Pool,
-  task: keyof typeof tasks,
-  options: { places: number; handle: (job: AdvanceJob) => Promise<void>; logger: Logger },
+  task: Task,
+  options: { places: number; handle: (job: Payloads[Task]) => Promise<void>; logger: Logger },
 ): JobRunner {
   const { logger } = options
   let runner: Promise<Runner> | undefined

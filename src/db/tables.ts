@@ -140,4 +140,45 @@ export type Tables = {
     revoked_at: Date | null
     revoked_by: string | null
   }
+  notification_job: {
+    tenant: string
+    id: string
+    version: number
+    document: Document
+    created_position: number
+    changed_position: number
+    through_position: number
+    next_run_at: Date | null
+    owner: string | null
+    epoch: Generated<number>
+    lease_until: Date | null
+  }
+  notification_run: {
+    tenant: string
+    job_id: string
+    id: Generated<string>
+    position: number
+    cause: 'schedule' | 'manual'
+    tick_at: Date | null
+    state: Generated<'queued' | 'running' | 'completed' | 'failed'>
+    from_position: number | null
+    to_position: number | null
+    attempts: Generated<number>
+    retry_at: Date | null
+    found: Generated<number>
+    sent: Generated<number>
+    notices: Generated<number>
+    rejected: Generated<number>
+    withheld: Generated<number>
+    unconfirmed: Generated<number>
+    reason: string | null
+    started_at: Date | null
+    finished_at: Date | null
+  }
+  notification_sender: {
+    tenant: string
+    version: number
+    document: Document
+    changed_position: number
+  }
 }

@@ -1,6 +1,7 @@
 // Advancing one consumer: the heart of delivery. A run takes the lease of a cursor, reads pages of
 // the log into a window, sends what the window offers, and writes progress every 250 ms or 200
-// events (an integration that gets files instead: export.ts). Why nothing is lost, by crash point:
+// events (one that gets files: export.ts; tables of ours: project.ts). Why nothing is lost, by
+// crash point:
 //   before the send: the event is above read_position or in `unresolved`; the next run sends it.
 //   after the send, before the step: the same; the target sees it twice (at least once).
 //   after a 400, before it is kept: the same; it is kept once, its position being unique there.
@@ -26,10 +27,11 @@ import { SAFE_PART } from './hold.ts'
 import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { paced } from './pace.ts'
 import { createProgress } from './progress.ts'
+import { project } from './project.ts'
 import { createReader } from './reader.ts'
 import { keepRejected } from './rejected.ts'
 import { type Run, type RunServices, SLICE_MS } from './run.ts'
-import { filterOfTarget, maxInFlightOf } from './target.ts'
+import { filterOfTarget, maxInFlightOf, type SendingTarget } from './target.ts'
 import { createWindow } from './window.ts'
 
 const DAY_MS = 86_400_000
@@ -55,13 +57,17 @@ export async function advance(
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
   if (!leased) return { kind: 'busy' }
-  if (leased.target.document.s3_parameters) return exportFiles(services, leased, asked, options)
-  return runLease(services, leased, asked, options)
+  const { target } = leased
+  if (target.kind === 'projection') return project(services, leased, asked, options)
+  if (target.document.s3_parameters) {
+    return exportFiles(services, { ...leased, target }, asked, options)
+  }
+  return runLease(services, { ...leased, target }, asked, options)
 }
 
 async function runLease(
   services: RunServices,
-  leased: Leased,
+  leased: Leased & { target: SendingTarget },
   asked: Moment,
   { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {

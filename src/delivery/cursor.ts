@@ -70,7 +70,7 @@ export async function takeLease(
   const [row] = rows
   if (!row) return undefined
   const { epoch, kind, document, ...leased } = row
-  return { lease: { ...job, owner, epoch }, target: { kind, document }, ...leased }
+  return { lease: { ...job, owner, epoch }, target: { kind, document } as Target, ...leased }
 }
 
 /** A step of a cursor: where it stands now, and what was settled since the step before. */

@@ -5,7 +5,7 @@ import { type Config, limits } from '../config.ts'
 import type { Destination } from '../destination/destination.ts'
 import { createWebhook } from '../destination/webhook.ts'
 import { openDocument } from '../integration/secrets.ts'
-import type { Target } from './target.ts'
+import type { SendingTarget } from './target.ts'
 
 type Agent = Parameters<typeof createWebhook>[0]
 
@@ -14,7 +14,7 @@ export function createDestinations(
   config: Config,
   agent: Agent,
   secrets: SecretBox,
-): (tenant: string, target: Target) => Destination {
+): (tenant: string, target: SendingTarget) => Destination {
   return (tenant, target) => {
     const document = openDocument(tenant, target.document, secrets)
     const { callback_parameters, delivery, previous_signing_secret: previous } = document

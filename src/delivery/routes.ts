@@ -23,7 +23,7 @@ import {
   retryRejected,
 } from './rejected-store.ts'
 import { readStatistics } from './statistics.ts'
-import type { Target } from './target.ts'
+import type { SendingTarget } from './target.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 const Logs = Type.Object({
@@ -80,7 +80,7 @@ const eventParameter = {
 export type DeliveryServices = {
   db: Db
   clock: Clock
-  destinationOf(tenant: string, target: Target): Destination
+  destinationOf(tenant: string, target: SendingTarget): Destination
 }
 
 /** The routes of what was delivered. */

@@ -1,14 +1,16 @@
 // What a run is given, and how others reach into it.
 
+import type { Db } from '../db/pool.ts'
 import type { Destination, FileStore } from '../destination/destination.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
+import type { LoggedEvent } from '../log/event.ts'
 import type { Gate } from './gate.ts'
 import type { InFlightLimit } from './in-flight.ts'
 import type { LetGoServices } from './let-go.ts'
 import type { LineReader } from './lines.ts'
 import type { Pace } from './pace.ts'
 import type { ReadPage } from './shared-read.ts'
-import type { Target } from './target.ts'
+import type { SendingTarget } from './target.ts'
 
 /**
  * A run gives way to others after this long, and waits for new events this long, where others want
@@ -17,14 +19,13 @@ import type { Target } from './target.ts'
 export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
-  destinationOf(tenant: string, target: Target): Destination
+  destinationOf(tenant: string, target: SendingTarget): Destination
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
   /** Closed by the run. */
   storeOf(tenant: string, document: IntegrationDocument): FileStore
-  /** Through it goes whoever writes a file, and through the other one after a failure. */
+  /** Through it goes whoever writes a file. */
   fileGate: Gate
-  failedFileGate: Gate
   linesOf: LineReader
   /** When a file ends: so long after its first event, or before it has more bytes than that. */
   fileLimits: { windowMs: number; maxBytes: number }
@@ -34,7 +35,16 @@ export type RunServices = LetGoServices & {
   replayPace: Pace
   /** The in-flight limit of a consumer, by its key, of at most so many. */
   inFlightOf(consumer: string, most: number): InFlightLimit
+  /** By consumer id: what makes tables of events. */
+  projections: Record<string, Projection>
   leaseMs: number
+}
+
+/** Both write within the transaction that they are given, which moves the cursor too. */
+export type Projection = {
+  apply(db: Db, tenant: string, events: LoggedEvent[]): Promise<void>
+  /** Notes an event that cannot be applied, whatever is tried. */
+  passOver(db: Db, tenant: string, event: LoggedEvent, reason: string): Promise<void>
 }
 
 /** How others reach into a run. */

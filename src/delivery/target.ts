@@ -6,7 +6,15 @@ import { limits } from '../config.ts'
 import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
 import type { EventFilter } from '../log/event.ts'
 
-export type Target = { kind: 'integration'; document: IntegrationDocument }
+export type IntegrationTarget = { kind: 'integration'; document: IntegrationDocument }
+/** Tables of ours; what it takes stands in its document as with an integration. */
+export type ProjectionTarget = {
+  kind: 'projection'
+  document: Pick<IntegrationDocument, 'filter_conditions'>
+}
+export type Target = IntegrationTarget | ProjectionTarget
+/** What events are sent to. */
+export type SendingTarget = Exclude<Target, ProjectionTarget>
 
 /** Which events of the log a target takes; null takes everything. */
 export function filterOfTarget({ document }: Target): EventFilter | null {
@@ -14,6 +22,6 @@ export function filterOfTarget({ document }: Target): EventFilter | null {
 }
 
 /** How many events of different entities may be sent to it at once. */
-export function maxInFlightOf({ document }: Target): number {
+export function maxInFlightOf({ document }: SendingTarget): number {
   return document.delivery?.max_in_flight ?? limits.maxInFlight
 }

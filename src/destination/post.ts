@@ -21,6 +21,13 @@ export type Answer = { status: number; headers: IncomingHttpHeaders; body: Buffe
 /** No complete answer in time. */
 export class TimeOut extends Error {}
 
+const unsent = new WeakSet<Error>()
+
+/** Whether the request of an error that post() rejected with may have reached its target. */
+export function mayHaveLeft(error: Error): boolean {
+  return !unsent.has(error)
+}
+
 const NOTHING = Buffer.alloc(0)
 
 /**
@@ -97,6 +104,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     if (!this.#end()) return
+    // It is given a controller when it is written to a connection that stands.
+    if (!this.#controller) unsent.add(error)
     this.#reject(error)
     this.#controller?.abort(error)
   }

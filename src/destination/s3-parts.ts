@@ -4,6 +4,7 @@
 // process 95 MiB; this way it takes 45, measured.) An object that fits a part is a single PUT.
 
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   PutObjectCommand,
@@ -11,7 +12,6 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { abortUpload } from './s3-uploads.ts'
 
 /** The least that S3 takes, the last part aside. It takes 10,000 of them: 50 GiB. */
 const PART_BYTES = 5 * 1024 * 1024
@@ -39,8 +39,6 @@ export type PartUpload = {
   add(chunk: Buffer): Promise<void>
   /** The object is there when it resolves. */
   complete(): Promise<void>
-  /** Whether it may have begun another one, whose name was lost with an answer. */
-  isDoubtful(): boolean
   /** Gives up: the store keeps nothing of it. Nothing is on its way any more when it settles. */
   abort(): Promise<void>
 }
@@ -58,11 +56,10 @@ export function uploadInParts(
   onBegun: (uploadId: string) => Promise<void>,
 ): PartUpload {
   const { Bucket, Key } = place
-  const sent: { PartNumber: number; ETag: string }[] = []
+  const sent: { PartNumber: number; ETag: string | undefined }[] = []
   let [filling, spare] = buffers
   let used = 0
   let UploadId: string | undefined
-  let isDoubtful = false
   let sending: Promise<unknown> = Promise.resolve()
 
   return {
@@ -76,18 +73,15 @@ export function uploadInParts(
     },
     async complete() {
       if (UploadId === undefined) {
-        const whole = { ...place, Body: filling.subarray(0, used) }
-        expectTag(await client.send(new PutObjectCommand(whole)))
+        await client.send(new PutObjectCommand({ ...place, Body: filling.subarray(0, used) }))
         return
       }
       await sendPart()
       await sending
       const MultipartUpload = { Parts: sent }
       const whole = { Bucket, Key, UploadId, MultipartUpload }
-      const { ETag, Key: key } = await client.send(new CompleteMultipartUploadCommand(whole))
-      expectTag({ ETag: ETag || key }) // Ceph names the object only
+      await client.send(new CompleteMultipartUploadCommand(whole))
     },
-    isDoubtful: () => isDoubtful,
     async abort() {
       await sending.catch(() => {}) // a part under way would outlive its upload
       if (UploadId !== undefined) await abortUpload(client, { Bucket, Key, UploadId })
@@ -97,10 +91,7 @@ export function uploadInParts(
   /** Sends what is filled when the part before has arrived. */
   async function sendPart(): Promise<void> {
     if (UploadId === undefined) {
-      const begun = await client.send(new CreateMultipartUploadCommand(place))
-      if (!begun.UploadId) throw new Error('the answer names no upload')
-      UploadId = begun.UploadId
-      isDoubtful = (begun.$metadata.attempts ?? 1) > 1
+      UploadId = (await client.send(new CreateMultipartUploadCommand(place))).UploadId as string
       await onBegun(UploadId)
     }
     await sending
@@ -115,12 +106,16 @@ export function uploadInParts(
 
   async function send(Body: Buffer, PartNumber: number): Promise<void> {
     const part = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body })
-    sent.push({ PartNumber, ETag: expectTag(await client.send(part)) })
+    sent.push({ PartNumber, ETag: (await client.send(part)).ETag })
   }
 }
 
-/** A store that has written something names it; anything else on the way may answer with 200. */
-function expectTag({ ETag }: { ETag?: string | undefined }): string {
-  if (!ETag) throw new Error('the answer has no ETag: it is none of a store')
-  return ETag
+/** Aborts an upload; one that is not there any more is aborted. */
+export async function abortUpload(
+  client: S3Client,
+  upload: { Bucket: string; Key: string; UploadId: string },
+): Promise<void> {
+  await client.send(new AbortMultipartUploadCommand(upload)).catch((error) => {
+    if (error.name !== 'NoSuchUpload') throw error
+  })
 }

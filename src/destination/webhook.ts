@@ -128,11 +128,11 @@ function judge(
 }
 
 /** An answer as text. A NUL is legal in an answer and in no text of Postgres. */
-function readable(body: Buffer): string {
+export function readable(body: Buffer): string {
   return body.toString('utf8').replaceAll('\0', '\ufffd')
 }
 
-function statusText(status: number): string {
+export function statusText(status: number): string {
   const words = STATUS_CODES[status]
   const code = `HTTP status code ${status}`
   return words ? `${words.toLowerCase()} (${code})` : code

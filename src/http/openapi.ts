@@ -6,9 +6,9 @@ import type { Route } from './route.ts'
 
 const problems = { gateway: 'GatewayProblem', configuration: 'ConfigurationProblem' } as const
 
-/** The route that serves the document of `routes`. */
-export function openApiRoute(routes: Route[]): Route {
-  const document = openApiDocument(routes)
+/** The route that serves the document of `routes`. `schemas`: of what no route takes or gives. */
+export function openApiRoute(routes: Route[], schemas: Record<string, TSchema>): Route {
+  const document = openApiDocument(routes, schemas)
   return {
     method: 'get',
     path: '/openapi.json',
@@ -24,7 +24,7 @@ export function openApiRoute(routes: Route[]): Route {
 }
 
 /** The document as a value. */
-function openApiDocument(routes: Route[]): object {
+function openApiDocument(routes: Route[], schemas: Record<string, TSchema>): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}')
@@ -41,7 +41,7 @@ function openApiDocument(routes: Route[]): object {
     servers: [{ url: '/' }],
     paths,
     components: {
-      schemas: { GatewayProblem, ConfigurationProblem },
+      schemas: { GatewayProblem, ConfigurationProblem, ...schemas },
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
     },
   }

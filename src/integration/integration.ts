@@ -253,7 +253,9 @@ function isReservedHeader(name: string): boolean {
 }
 
 /** The filter of a document in the log's terms; null takes everything. */
-export function filterOf({ filter_conditions }: IntegrationDocument): EventFilter | null {
+export function filterOf({
+  filter_conditions,
+}: Pick<IntegrationDocument, 'filter_conditions'>): EventFilter | null {
   const { event_filter = [], entity_filter = [] } = filter_conditions ?? {}
   if (event_filter.length + entity_filter.length === 0) return null
   return { names: event_filter, entities: entity_filter }

@@ -6,6 +6,7 @@ import { request } from 'undici'
 import type { Route } from '../../src/http/route.ts'
 import type { TestDatabase } from '../helpers/database.ts'
 import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
+import { aJob, JOBS } from '../helpers/shop.ts'
 import { makeKey } from './callers.ts'
 
 /** Stands in all that the owner has, and in nothing that anybody sends. */
@@ -13,7 +14,7 @@ export const MARKER = 'only-for-the-owner'
 export const OWNER = 'dodici'
 const REJECTED = '0197e000-0000-7000-8000-000000000001'
 
-export type Target = { integration_id: string; key_id: string; event_id: string }
+export type Target = { integration_id: string; key_id: string; event_id: string; job_id: string }
 
 /** Gives the owner what the operations ask for, each with the marker. */
 export async function furnish(url: string, database: TestDatabase): Promise<Target> {
@@ -32,8 +33,14 @@ export async function furnish(url: string, database: TestDatabase): Promise<Targ
      on conflict do nothing`,
     [OWNER, REJECTED, MARKER, JSON.stringify({ text: MARKER })],
   )
+  const job = { ...aJob(), id: 'job-1', template_id: MARKER }
+  await call(url + JOBS, { body: JSON.stringify(job) })
+  // It may be there already, and be deleted.
+  const body = JSON.stringify({ deleted: false })
+  const kept = await call(`${url}${JOBS}/job-1`, { method: 'PUT', body })
+  if (kept.status !== 200) throw new Error(JSON.stringify(kept))
   const key = await makeKey(url, { name: MARKER, tenants: [OWNER] })
-  return { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED }
+  return { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED, job_id: 'job-1' }
 }
 
 const bodies: Record<string, () => object> = {
@@ -42,6 +49,8 @@ const bodies: Record<string, () => object> = {
     integration_type: 'permanent',
     callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
   }),
+  createJob: () => ({ ...aJob(), id: `job-${randomUUID()}` }),
+  setNotificationSender: () => ({ api_key: 'SG.key', from_email: 'shop@example.com' }),
   createApiKey: () => ({ name: 'made', scopes: ['read'] }),
 }
 
@@ -90,7 +99,7 @@ export async function ask(
 
 /** What the owner has, as the operator sees it. */
 export async function belongings(url: string): Promise<unknown[]> {
-  const paths = [EVENTSTREAM, '/api/v1/api-keys', `${EVENTSTREAM}/erp-1/rejected_events`]
+  const paths = [EVENTSTREAM, '/api/v1/api-keys', `${EVENTSTREAM}/erp-1/rejected_events`, JOBS]
   const replies = await Promise.all(paths.map((path) => call(url + path, { token: ADMIN_TOKEN })))
   return replies.map(({ status, body }) => [status, body])
 }

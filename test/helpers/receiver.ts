@@ -4,7 +4,6 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export type Received = {
-  method: string
   url: string
   headers: http.IncomingHttpHeaders
   body: Buffer
@@ -34,16 +33,9 @@ export async function startReceiver(answer: Answer = ok, port = 0): Promise<Rece
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))
     request.on('end', () => {
-      const { method = '', url = '', headers } = request
+      const { url = '', headers } = request
       const position = Number(headers['millrace-position'])
-      const received = {
-        method,
-        url,
-        headers,
-        position,
-        body: Buffer.concat(chunks),
-        at: Date.now(),
-      }
+      const received = { url, headers, position, body: Buffer.concat(chunks), at: Date.now() }
       receiver.received.push(received)
       receiver.answer(received, response)
     })

@@ -1,0 +1,159 @@
+// Mails by SendGrid's v3 API: one POST /v3/mail/send for up to a thousand customers, each with the
+// data of its own for a dynamic template. The API knows no idempotency key, so what came of a
+// request is told apart with care: `unavailable` was surely not taken, `unknown` may have been.
+// Each request has a connection of its own: on one that is kept alive the other side may hang up
+// just then, and nobody would know whether the request was taken.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import net from 'node:net'
+import { Agent } from 'undici'
+import { parseJson } from '../json.ts'
+import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
+import { parseRetryAfter } from './retry-after.ts'
+import { readable, statusText } from './webhook.ts'
+
+const SECOND_MS = 1_000
+
+export type Mail = {
+  email: string
+  name?: string | undefined
+  /** What the template is filled with: dynamic_template_data. */
+  data: Record<string, unknown>
+}
+
+export type Sender = {
+  /** https://api.sendgrid.com */
+  url: string
+  apiKey: string
+  from: { email: string; name?: string | undefined }
+}
+
+/**
+ * accepted: queued by SendGrid; `pauseMs`: the rate limit is used up for so long. rejected: some of
+ * the mails are at fault (400), those of `indexes`, or nobody knows which where that is empty.
+ * refused: no mail would be taken (a wrong key, sender or template). unavailable: not taken, try
+ * again later. unknown: it may have been taken.
+ */
+export type MailOutcome =
+  | { kind: 'accepted'; pauseMs?: number | undefined }
+  | { kind: 'rejected'; indexes: number[]; reason: string }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'unavailable'; reason: string; retryAfterMs?: number | undefined }
+  | { kind: 'unknown'; reason: string }
+
+export type Mailer = {
+  /** Sends a template to all of them, in one request. Never rejects. */
+  send(templateId: string, mails: Mail[]): Promise<MailOutcome>
+}
+
+/** Connections that are used once. */
+export function createMailAgent(options: { allowPrivateTargets: boolean }): Agent {
+  const lookup = options.allowPrivateTargets ? {} : { lookup: publicLookup }
+  return new Agent({ connect: { timeout: 10_000, ...lookup }, pipelining: 0 })
+}
+
+/** A mailer for one sender. `agent` is shared, and closed by its owner. */
+export function createSendGrid(
+  agent: Agent,
+  sender: Sender,
+  options: {
+    timeoutMs: number
+    allowPrivateTargets: boolean
+    responseBytes: number
+    responseKept: number
+  },
+): Mailer {
+  const base = new URL(sender.url)
+  const host = hostOf(base)
+  const isForbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
+  const target = { origin: base.origin, path: `${base.pathname.replace(/\/$/, '')}/v3/mail/send` }
+  const headers = Object.entries({
+    authorization: `Bearer ${sender.apiKey}`,
+    'content-type': 'application/json',
+    'user-agent': 'Millrace',
+  }).flat()
+  const failed = (reason: string) => `SendGrid at ${base.host} failed. Reason: ${reason}`
+
+  return {
+    async send(templateId, mails) {
+      if (isForbidden) {
+        return { kind: 'refused', reason: failed(`${host} is not a public address`) }
+      }
+      const body = Buffer.from(JSON.stringify(requestOf(sender, templateId, mails)))
+      try {
+        const answer = await post(agent, { ...target, headers, body }, options)
+        // Its own words, but never the key.
+        const told = (text: string) =>
+          failed(text.replaceAll(sender.apiKey, '***').slice(0, options.responseKept))
+        return judge(answer, mails.length, told)
+      } catch (error) {
+        const reason = failed(describe(error as NodeJS.ErrnoException, options.timeoutMs))
+        return { kind: mayHaveLeft(error as Error) ? 'unknown' : 'unavailable', reason }
+      }
+    },
+  }
+}
+
+function requestOf({ from }: Sender, template_id: string, mails: Mail[]): object {
+  const personalizations = mails.map(({ email, name, data }) => ({
+    to: [{ email, ...(name ? { name: name.replace(/[;,]/g, ' ') } : {}) }],
+    dynamic_template_data: data,
+  }))
+  const { email, name } = from
+  return { from: { email, ...(name ? { name } : {}) }, template_id, personalizations }
+}
+
+type Fault = { field?: unknown; message?: unknown }
+
+/** What an answer means. `failed` makes a reason of what it says. */
+function judge(
+  { status, headers, body }: Answer,
+  count: number,
+  failed: (told: string) => string,
+): MailOutcome {
+  if (status >= 200 && status < 300) {
+    const isUsedUp = headers['x-ratelimit-remaining'] === '0'
+    return { kind: 'accepted', ...(isUsedUp ? { pauseMs: untilReset(headers) } : {}) }
+  }
+  const faults = faultsIn(body)
+  const told = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
+  const start = told.join('; ') || (body ? readable(body) : '')
+  const reason = failed(start ? `${statusText(status)}: ${start}` : statusText(status))
+  // Too large: fewer at once may do.
+  if (status === 413) return { kind: 'rejected', indexes: [], reason }
+  if (status === 400 && faults.every(isOfMails)) {
+    const named = faults.map(({ field }) => indexIn(field)).filter((index) => index < count)
+    return { kind: 'rejected', indexes: [...new Set(named)], reason }
+  }
+  if (status !== 429 && status < 500) return { kind: 'refused', reason }
+  const asked = parseRetryAfter(headers['retry-after'], Date.now())
+  return { kind: 'unavailable', reason, retryAfterMs: asked ?? untilReset(headers) }
+}
+
+/** {"errors":[{"field":"personalizations.3.to.0.email","message":"…"}]} */
+function faultsIn(body: Buffer | undefined): Fault[] {
+  const parsed = body ? parseJson(body) : { fault: undefined }
+  const errors = 'value' in parsed ? (parsed.value as { errors?: unknown } | null)?.errors : []
+  return Array.isArray(errors) ? errors.filter((one) => typeof one === 'object' && one) : []
+}
+
+/** A fault that names no field may be one mail's, too. */
+const isOfMails = ({ field }: Fault) =>
+  typeof field !== 'string' || field === '' || field.startsWith('personalizations')
+
+function indexIn(field: unknown): number {
+  return Number(/^personalizations[.[](\d+)/.exec(String(field))?.[1] ?? Number.NaN)
+}
+
+/** X-RateLimit-Reset: seconds since 1970 at which the limit begins anew. */
+function untilReset(headers: IncomingHttpHeaders): number | undefined {
+  const reset = headers['x-ratelimit-reset']
+  if (typeof reset !== 'string' || !/^\d+$/.test(reset)) return undefined
+  return Math.max(0, Number(reset) * SECOND_MS - Date.now())
+}
+
+function describe(error: NodeJS.ErrnoException, timeoutMs: number): string {
+  if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
+  return error.message || error.code || error.name
+}

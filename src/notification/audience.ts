@@ -1,0 +1,150 @@
+// Who gets which mail. Pure: from what is due, and the shop as it stands when the mails are made,
+// to the mails, and to what is withheld with its reason. A notice is due since an occasion (a
+// restock, a price drop); the mail is about now: who has withdrawn the consent gets none, what is
+// gone again is not told. Items beyond number_of_items_in_email count as told: the mail says how
+// many there are.
+
+import type { Mail } from '../destination/sendgrid.ts'
+import type { JobDocument } from './job.ts'
+
+/** A line of the ledger that is due. `item_id` is '' where it is about the whole wishlist. */
+export type Due = {
+  customer_id: string
+  item_id: string
+  position: number
+  previous_price: number | null
+  currency: string | null
+}
+
+export type Customer = {
+  customer_id: string
+  email: string | null
+  first_name: string | null
+  last_name: string | null
+  marketing_consent: boolean | null
+}
+
+/** An item as the shop knows it. `available`: over all locations. */
+export type Item = {
+  item_id: string
+  product_id: string | null
+  name: string | null
+  url: string | null
+  image_url: string | null
+  available: number
+  prices: { currency: string; amount: number }[]
+}
+
+export type Audience = {
+  mails: { customer_id: string; mail: Mail; told: Due[] }[]
+  withheld: { due: Due; reason: string }[]
+}
+
+export type Situation = {
+  job: JobDocument
+  due: Due[]
+  customers: Map<string, Customer>
+  /** The items of each customer's wishlists, in the order in which they were put there. */
+  wishes: Map<string, string[]>
+  items: Map<string, Item>
+}
+
+/** The mails of one batch, a customer at the most once. */
+export function audienceOf(situation: Situation): Audience {
+  const audience: Audience = { mails: [], withheld: [] }
+  const byCustomer = Map.groupBy(situation.due, ({ customer_id }) => customer_id)
+  for (const [customer_id, due] of byCustomer) {
+    const customer = situation.customers.get(customer_id)
+    const obstacle = obstacleOf(customer)
+    const told: Due[] = []
+    for (const one of due) {
+      const reason = obstacle ?? staleness(situation, one)
+      if (reason) audience.withheld.push({ due: one, reason })
+      else told.push(one)
+    }
+    if (told.length === 0 || !customer?.email) continue
+    const mail = mailOf(situation, customer, told)
+    audience.mails.push({ customer_id, mail: { ...mail, email: customer.email }, told })
+  }
+  return audience
+}
+
+function obstacleOf(customer: Customer | undefined): string | undefined {
+  if (!customer) return 'The customer is not known.'
+  if (customer.marketing_consent !== true) return 'The customer has not given consent.'
+  return customer.email ? undefined : 'The customer has no address.'
+}
+
+/** Why there is nothing to be told any more. */
+function staleness({ job, wishes, items }: Situation, due: Due): string | undefined {
+  const wanted = wishes.get(due.customer_id) ?? []
+  if (job.notification === 'WISHLIST_REMINDER') {
+    return wanted.length > 0 ? undefined : 'The wishlist is empty.'
+  }
+  if (!wanted.includes(due.item_id)) return 'The item is not on the wishlist any more.'
+  const item = items.get(due.item_id)
+  if (job.notification === 'BACK_IN_STOCK') {
+    return item && item.available > 0 ? undefined : 'The item is out of stock again.'
+  }
+  const price = item?.prices.find(({ currency }) => currency === due.currency)
+  const isLower = price && due.previous_price !== null && price.amount < due.previous_price
+  return isLower ? undefined : 'The price is not lower any more.'
+}
+
+function mailOf(situation: Situation, customer: Customer, told: Due[]): Omit<Mail, 'email'> {
+  const { job, wishes } = situation
+  const { campaign_id, utm_medium } = job.job_parameters
+  const limit = job.number_of_items_in_email
+  const occasions = new Map(told.map((due) => [due.item_id, due]))
+  const news = [...new Set(told.map(({ item_id }) => item_id))].filter(Boolean)
+  const others = (wishes.get(customer.customer_id) ?? []).filter((id) => !occasions.has(id))
+  // What is new comes first; the rest of the wishlist where all of it is wanted, or it is the news.
+  const isWhole = limit === -1 || job.notification === 'WISHLIST_REMINDER'
+  const all = isWhole ? [...news, ...others] : news
+  const listed = limit === -1 ? all : all.slice(0, limit)
+  const name = [customer.first_name, customer.last_name].filter(Boolean).join(' ')
+  return {
+    ...(name ? { name } : {}),
+    data: {
+      notification: job.notification,
+      customer_id: customer.customer_id,
+      first_name: customer.first_name,
+      last_name: customer.last_name,
+      ...(campaign_id === undefined ? {} : { campaign_id }),
+      ...(utm_medium === undefined ? {} : { utm_medium }),
+      item_count: job.notification === 'WISHLIST_REMINDER' ? all.length : news.length,
+      items: listed.map((id) => lineOf(situation, id, occasions.get(id))),
+    },
+  }
+}
+
+function lineOf({ job, items }: Situation, item_id: string, due: Due | undefined) {
+  const item = items.get(item_id)
+  const price = due?.currency
+    ? item?.prices.find(({ currency }) => currency === due.currency)
+    : item?.prices[0]
+  return {
+    item_id,
+    product_id: item?.product_id ?? null,
+    name: item?.name ?? null,
+    url: linkOf(item?.url, job),
+    image_url: item?.image_url ?? null,
+    price: price?.amount ?? null,
+    currency: price?.currency ?? null,
+    in_stock: (item?.available ?? 0) > 0,
+    is_news: due !== undefined,
+    ...(due?.previous_price == null ? {} : { previous_price: due.previous_price }),
+  }
+}
+
+/** The link with utm_medium and utm_campaign; null where it is no link. */
+export function linkOf(
+  url: string | null | undefined,
+  { job_parameters: { campaign_id, utm_medium } }: Pick<JobDocument, 'job_parameters'>,
+): string | null {
+  const link = url && URL.canParse(url) ? new URL(url) : undefined
+  if (!link || !/^https?:$/.test(link.protocol)) return null
+  if (utm_medium) link.searchParams.set('utm_medium', utm_medium)
+  if (campaign_id) link.searchParams.set('utm_campaign', campaign_id)
+  return link.href
+}

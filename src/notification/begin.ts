@@ -1,0 +1,99 @@
+// Beginning a run, or going on with one that was cut off. In one transaction: the run, everything
+// that is due by it, and the job's place in the log and its next tick. So a tick runs once, whoever
+// else takes it up, and what was found is never lost. A job that was down runs once for all that it
+// missed: the window is from its last run to now, and the next tick is after now.
+
+import { sql } from 'kysely'
+import type { Clock } from '../clock.ts'
+import type { Db } from '../db/pool.ts'
+import { nextRunOf } from './job.ts'
+import { isHeld, type LeasedJob } from './lease.ts'
+import { dueQuery } from './occasions.ts'
+
+export type OpenRun = { id: string; attempts: number }
+
+type RunRow = { id: string; state: 'queued' | 'running'; position: number; attempts: number }
+
+/** The run to carry out; undefined where there is none, or the lease is another's by now. */
+export async function beginRun(
+  db: Db,
+  leased: LeasedJob,
+  clock: Clock,
+): Promise<OpenRun | undefined> {
+  const { lease, document, tick } = leased
+  const { tenant, jobId } = lease
+  return db.transaction().execute(async (trx) => {
+    const held = await sql`
+      select from notification_job where ${isHeld(lease)} for update`.execute(trx)
+    if (held.rows.length === 0) return undefined
+    if (tick) await moveTick(trx, leased, clock)
+    const open = (await openRun(trx, tenant, jobId)) ?? (tick && (await runOf(trx, lease, tick)))
+    if (!open) return undefined
+    if (open.state === 'running') {
+      await resolveSending(trx, tenant, jobId, open.id)
+      return open
+    }
+
+    const { rows } = await sql<{ to: number }>`
+      select greatest(
+        ${leased.throughPosition},
+        (select read_position from cursor
+         where tenant = ${tenant} and consumer = 'projection:shop' and run = 0)
+      ) as "to"`.execute(trx)
+    const from = leased.throughPosition
+    const to = rows[0]?.to ?? from
+    const window = { tenant, jobId, runId: open.id, runPosition: open.position, from, to }
+    const found = await dueQuery(document.notification, window).execute(trx)
+    await sql`
+      update notification_job set through_position = ${to} where ${isHeld(lease)}`.execute(trx)
+    await sql`
+      update notification_run
+      set state = 'running', started_at = clock_timestamp(), from_position = ${from},
+        to_position = ${to}, found = ${Number(found.numAffectedRows)}
+      where tenant = ${tenant} and job_id = ${jobId} and id = ${open.id}`.execute(trx)
+    return open
+  })
+}
+
+async function moveTick(db: Db, { lease, document }: LeasedJob, clock: Clock): Promise<void> {
+  const next = nextRunOf(document, clock())
+  await sql`
+    update notification_job
+    set next_run_at = ${next === undefined ? null : new Date(next)}::timestamptz
+    where ${isHeld(lease)}`.execute(db)
+}
+
+async function openRun(db: Db, tenant: string, jobId: string): Promise<RunRow | undefined> {
+  const { rows } = await sql<RunRow>`
+    select id, state, position, attempts from notification_run
+    where tenant = ${tenant} and job_id = ${jobId} and state in ('queued', 'running')`.execute(db)
+  return rows[0]
+}
+
+/** A run for a tick, unless there was one. */
+async function runOf(
+  db: Db,
+  { tenant, jobId }: LeasedJob['lease'],
+  tick: Date,
+): Promise<RunRow | undefined> {
+  const { rows } = await sql<RunRow>`
+    insert into notification_run (tenant, job_id, position, cause, tick_at)
+    values (${tenant}, ${jobId}, position_of(clock_timestamp()), 'schedule', ${tick})
+    on conflict do nothing
+    returning id, state, position, attempts`.execute(db)
+  return rows[0]
+}
+
+/** What a worker left on its way: see ledger.ts. */
+async function resolveSending(db: Db, tenant: string, jobId: string, runId: string): Promise<void> {
+  await sql`
+    with left_over as (
+      update notice
+      set state = 'unconfirmed', reason = 'A worker ended while the request was on its way.'
+      where tenant = ${tenant} and job_id = ${jobId} and state = 'sending'
+      returning customer_id
+    )
+    update notification_run
+    set unconfirmed = unconfirmed + (select count(distinct customer_id) from left_over)
+    where tenant = ${tenant} and job_id = ${jobId} and id = ${runId}`.execute(db)
+}

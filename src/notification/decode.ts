@@ -1,0 +1,93 @@
+// From an event of the log to changes of the shop. Pure. What cannot be read is a value with its
+// reason: it is skipped, and the stream goes on.
+
+import { Compile } from 'typebox/compile'
+import { isObject, parseJson } from '../json.ts'
+import { entityOf, type LoggedEvent } from '../log/event.ts'
+import { type Entity, type EntityValue, entities } from './entity.ts'
+
+/** One entity, as one event changed it. `entry`: its place in a bulk operation. */
+export type Change = {
+  [Name in Entity]: {
+    entity: Name
+    id: string
+    position: number
+    entry: number
+    isDeleted: boolean
+    value: EntityValue<Name>
+  }
+}[Entity]
+
+export type Unreadable = { position: number; entry: number; reason: string }
+export type Decoded = { changes: Change[]; unreadable: Unreadable[] }
+
+const validators = Object.fromEntries(
+  Object.entries(entities).map(([entity, schema]) => [entity, Compile(schema)]),
+)
+/** What is no operation on the entity itself, such as customer.address_created. */
+const OPERATION = /^(bulk_)?(creat|updat|delet|chang|upsert|patch)e?d?$/i
+const DELETION = /deleted?$/i
+
+/** The changes that an event stands for. */
+export function decodeEvent(event: LoggedEvent): Decoded {
+  const { position, name, entityId } = event
+  const entity = entityOf(name) as Entity
+  const operation = name.slice(entity.length + 1)
+  const decoded: Decoded = { changes: [], unreadable: [] }
+  if (!(entity in entities) || !OPERATION.test(operation)) return decoded
+  const isDeleted = DELETION.test(operation)
+  const content = contentOf(event, isDeleted)
+  if ('reason' in content) {
+    decoded.unreadable.push({ position, entry: 0, reason: content.reason })
+    return decoded
+  }
+  // Where there are several, each must name itself.
+  const ownId = content.list.length === 1 ? entityId : undefined
+  for (const [entry, given] of content.list.entries()) {
+    // A deletion may name ids alone.
+    const value = isDeleted && typeof given === 'string' ? { id: given } : given
+    const id = isObject(value) && value['id'] !== undefined ? value['id'] : ownId
+    const reason = faultIn(entity, value) ?? (id === undefined ? 'id is missing' : undefined)
+    if (reason) decoded.unreadable.push({ position, entry, reason })
+    else {
+      const change = { entity, id: String(id), position, entry, isDeleted, value }
+      decoded.changes.push(wellFormed(change) as Change)
+    }
+  }
+  return decoded
+}
+
+/** The entities that an event carries, or why they cannot be read. */
+function contentOf(
+  { payload, entityId }: LoggedEvent,
+  isDeleted: boolean,
+): { list: unknown[] } | { reason: string } {
+  const posted: unknown = JSON.parse(payload)
+  const collected = isObject(posted) ? posted['event_payload'] : undefined
+  // An event of the gateway is its entity.
+  if (!isObject(collected)) return { list: [posted] }
+  const encoded = collected['base64_encoded_payload_json']
+  if (isDeleted && !encoded) return { list: [{ id: collected['entity_id'] ?? entityId }] }
+  if (typeof encoded !== 'string') return { reason: 'base64_encoded_payload_json is no text' }
+  const parsed = parseJson(Buffer.from(encoded, 'base64'))
+  if ('fault' in parsed) {
+    return { reason: parsed.fault.message.replace(/^body/, 'base64_encoded_payload_json') }
+  }
+  return { list: Array.isArray(parsed.value) ? parsed.value : [parsed.value] }
+}
+
+function faultIn(entity: Entity, value: unknown): string | undefined {
+  const validator = validators[entity] as ReturnType<typeof Compile>
+  if (validator.Check(value)) return undefined
+  const [error] = validator.Errors(value)
+  return `${error?.instancePath.slice(1).replaceAll('/', '.') || 'entity'} ${error?.message}`
+}
+
+/** A lone surrogate is legal in JSON and in no text of Postgres. */
+function wellFormed<T>(value: T): T {
+  if (typeof value === 'string') return value.toWellFormed() as T
+  if (Array.isArray(value)) return value.map(wellFormed) as T
+  if (!isObject(value)) return value
+  const entries = Object.entries(value).map(([key, inner]) => [key, wellFormed(inner)])
+  return Object.fromEntries(entries) as T
+}

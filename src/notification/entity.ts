@@ -1,0 +1,93 @@
+// The entities of a shop that notifications are made from: what is read of the JSON that a
+// collected event carries. Anything more is ignored. What a change does not name stays as it was,
+// null removes it; so partial updates do.
+
+import { type Static, Type } from 'typebox'
+
+/** A NUL is legal in JSON and in no text of Postgres. */
+const Text = (maxLength: number, description?: string) =>
+  Type.String({ maxLength, pattern: '^[^\\u0000]*$', ...(description ? { description } : {}) })
+const Maybe = (maxLength: number, description?: string) =>
+  Type.Optional(Type.Union([Text(maxLength, description), Type.Null()]))
+const Id = (description: string) =>
+  Type.Optional(
+    Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\u0000]*$', description }),
+  )
+const OwnId = Id("Left out, it is the event's entity_id.")
+const item = {
+  variant_id: Id('The item.'),
+  product_id: Id('The item, where it is a product without variants.'),
+}
+const display = { name: Maybe(1_000), url: Maybe(2_048), image_url: Maybe(2_048) }
+const Amount = Type.Number({ minimum: -1e12, maximum: 1e12 })
+
+/** By entity of the log; the first part of an event's name. */
+export const entities = {
+  customer: Type.Object(
+    {
+      id: OwnId,
+      email: Maybe(320),
+      first_name: Maybe(255),
+      last_name: Maybe(255),
+      marketing_consent: Type.Optional(
+        Type.Union([Type.Boolean(), Type.Null()], {
+          description: 'Only who has given it (true) gets mails.',
+        }),
+      ),
+    },
+    {
+      examples: [
+        { id: 'c-1', email: 'ada@example.com', first_name: 'Ada', marketing_consent: true },
+      ],
+    },
+  ),
+  wishlist: Type.Object(
+    {
+      id: OwnId,
+      customer_id: Id('Whose it is. Needed where the wishlist is not known yet.'),
+      items: Type.Optional(
+        Type.Array(Type.Object(item), { description: 'All of them, in place of those before.' }),
+      ),
+    },
+    { examples: [{ id: 'w-1', customer_id: 'c-1', items: [{ variant_id: 'v-1' }] }] },
+  ),
+  product: Type.Object(
+    { id: OwnId, ...display },
+    { examples: [{ id: 'p-1', name: 'Boot', url: 'https://shop.example/p-1' }] },
+  ),
+  variant_product: Type.Object(
+    {
+      id: OwnId,
+      product_id: Id('Whose name, url and image stand in for missing ones.'),
+      ...display,
+    },
+    { examples: [{ id: 'v-1', product_id: 'p-1', name: 'Boot, 42' }] },
+  ),
+  price: Type.Object(
+    { id: OwnId, ...item, amount: Type.Optional(Amount), currency: Id('EUR') },
+    { examples: [{ id: 'pr-1', variant_id: 'v-1', amount: 129.9, currency: 'EUR' }] },
+  ),
+  inventory_level: Type.Object(
+    {
+      id: OwnId,
+      ...item,
+      location_id: Id('Where it is; stock counts over all locations.'),
+      available: Type.Optional(Amount),
+    },
+    { examples: [{ id: 'l-1', variant_id: 'v-1', location_id: 'store-7', available: 3 }] },
+  ),
+} as const
+
+export type Entity = keyof typeof entities
+export type EntityValue<Name extends Entity> = Static<(typeof entities)[Name]>
+
+/** What the OpenAPI document says of them. */
+export const entitySchemas = Object.fromEntries(
+  Object.entries(entities).map(([entity, schema]) => {
+    const words = entity.split('_').map((word) => word[0]?.toUpperCase() + word.slice(1))
+    const description =
+      `What notifications read of the JSON in \`event_payload.base64_encoded_payload_json\` of a ` +
+      `collected ${entity.toUpperCase()} event; an array of it in a bulk operation. More fields are ignored.`
+    return [`Collected${words.join('')}`, { ...schema, description }]
+  }),
+)

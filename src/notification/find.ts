@@ -1,0 +1,34 @@
+// Finding jobs and what their runs did.
+
+import type { Db } from '../db/pool.ts'
+import type { Job, JobDocument } from './job.ts'
+
+export type FoundJob = {
+  id: string
+  version: number
+  document: JobDocument
+  next_run_at: Date | null
+}
+
+/** One job of a tenant, deleted or not; undefined where there is none. */
+export async function findJob(db: Db, tenant: string, id: string): Promise<FoundJob | undefined> {
+  return (await jobsQuery(db, tenant).where('id', '=', id).execute())[0]
+}
+
+/** All jobs of a tenant in the order of their creation. */
+export async function listJobs(db: Db, tenant: string): Promise<FoundJob[]> {
+  return jobsQuery(db, tenant).orderBy('created_position').execute()
+}
+
+function jobsQuery(db: Db, tenant: string) {
+  return db
+    .selectFrom('notification_job')
+    .where('tenant', '=', tenant)
+    .select(['id', 'version', 'next_run_at'])
+    .select((eb) => eb.ref('document').$castTo<JobDocument>().as('document'))
+}
+
+/** What a client sees of a job. */
+export function present({ id, document, next_run_at }: FoundJob): Job {
+  return { id, ...document, next_run_at: next_run_at?.toISOString() ?? null }
+}

@@ -1,0 +1,120 @@
+// What a notification job is: the document that a client creates, the rules it must pass, and what
+// of it is shown. Field names are those of the Jobs API to the letter.
+
+import { type Static, Type } from 'typebox'
+import { type Fault, fault } from '../errors.ts'
+import { faultOfSchedule, nextRun } from './schedule.ts'
+
+export const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const
+export type Notification = (typeof NOTIFICATIONS)[number]
+
+const closed = { additionalProperties: false }
+const ShortText = (description: string, minLength = 0) =>
+  Type.String({ minLength, maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$', description })
+
+const fields = {
+  deleted: Type.Boolean({ description: 'A deleted job is kept and never runs.' }),
+  is_active: Type.Boolean({ description: 'A job that is not active never runs.' }),
+  is_scheduled: Type.Boolean({
+    description: 'Whether it runs at its schedule; else by `_run` only.',
+  }),
+  job_parameters: Type.Object(
+    {
+      campaign_id: Type.Optional(ShortText('On every link, as utm_campaign.')),
+      utm_medium: Type.Optional(ShortText('On every link.')),
+    },
+    closed,
+  ),
+  notification: Type.Enum([...NOTIFICATIONS]),
+  number_of_items_in_email: Type.Integer({
+    minimum: -1,
+    maximum: 1_000,
+    description: 'The most items that a mail lists; -1: the whole wishlist.',
+  }),
+  schedule: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    description: 'Cron, five fields, UTC: `0 9 * * 1-5`.',
+  }),
+  scheduleExpression: ShortText('The frequency in words.'),
+  template_id: ShortText('A dynamic template of SendGrid.', 1),
+}
+
+const JobId = Type.String({
+  maxLength: 100,
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  description: 'One is made where it is left out.',
+})
+
+export const NewJob = Type.Object(
+  {
+    id: Type.Optional(JobId),
+    deleted: Type.Optional(fields.deleted),
+    is_active: Type.Optional(fields.is_active),
+    is_scheduled: Type.Optional(fields.is_scheduled),
+    job_parameters: Type.Optional(fields.job_parameters),
+    notification: fields.notification,
+    number_of_items_in_email: Type.Optional(fields.number_of_items_in_email),
+    schedule: fields.schedule,
+    scheduleExpression: Type.Optional(fields.scheduleExpression),
+    template_id: fields.template_id,
+  },
+  {
+    ...closed,
+    description:
+      'Without them is_active and is_scheduled are true, deleted is false, and ' +
+      'number_of_items_in_email is -1.',
+  },
+)
+
+export const JobUpdate = Type.Partial(NewJob, {
+  ...closed,
+  description: 'What is not named stays; so does a parameter. The id cannot be changed.',
+})
+
+export const Job = Type.Object({
+  id: Type.String(),
+  deleted: fields.deleted,
+  is_active: fields.is_active,
+  is_scheduled: fields.is_scheduled,
+  job_parameters: fields.job_parameters,
+  notification: fields.notification,
+  number_of_items_in_email: fields.number_of_items_in_email,
+  schedule: fields.schedule,
+  scheduleExpression: Type.Optional(fields.scheduleExpression),
+  template_id: fields.template_id,
+  next_run_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+    description: 'Null where it does not run by itself.',
+  }),
+})
+
+export type NewJob = Static<typeof NewJob>
+export type JobUpdate = Static<typeof JobUpdate>
+export type Job = Static<typeof Job>
+
+/** What is stored: a Job without its id and its next run. */
+export type JobDocument = Omit<Job, 'id' | 'next_run_at'>
+
+/** The document of a new job. */
+export function documentOf({ id: _, ...job }: NewJob): JobDocument {
+  const defaults = { deleted: false, is_active: true, is_scheduled: true, job_parameters: {} }
+  return { ...defaults, number_of_items_in_email: -1, ...job }
+}
+
+/** A stored document with an update applied. */
+export function updateJob(old: JobDocument, { id: _, ...update }: JobUpdate): JobDocument {
+  const job_parameters = { ...old.job_parameters, ...update.job_parameters }
+  return { ...old, ...update, job_parameters }
+}
+
+/** What the schemas cannot say of a job at the time `now` (ms). */
+export function faultsOfJob({ schedule }: JobDocument, now: number): Fault[] {
+  const reason = faultOfSchedule(schedule, now)
+  return reason ? [fault('schedule', 'invalid', reason)] : []
+}
+
+/** When the job runs next by itself after the time `after` (ms); undefined: it does not. */
+export function nextRunOf(document: JobDocument, after: number): number | undefined {
+  const { deleted, is_active, is_scheduled, schedule } = document
+  return is_active && is_scheduled && !deleted ? nextRun(schedule, after) : undefined
+}

@@ -1,0 +1,112 @@
+// The lease of a job: one worker at a time runs it, as with a cursor (delivery/cursor.ts). Jobs of
+// the runner are hints; what is to be done stands in rows. Every write of a run names owner and
+// epoch.
+
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import { createDeadline, now } from '../delivery/deadline.ts'
+import { SAFE_PART } from '../delivery/hold.ts'
+import type { JobDocument } from './job.ts'
+
+export type JobLease = { tenant: string; jobId: string; owner: string; epoch: number }
+
+export type LeasedJob = {
+  lease: JobLease
+  document: JobDocument
+  throughPosition: number
+  /** Its tick, where that has come. */
+  tick: Date | null
+}
+
+/**
+ * Whether there is something to do for a job: a tick has come, or a run is not over and not
+ * waiting.
+ */
+export const IS_DUE = sql`
+  case
+    when exists (
+      select from notification_run as open
+      where open.tenant = job.tenant and open.job_id = job.id
+        and open.state in ('queued', 'running')
+    )
+    then exists (
+      select from notification_run as open
+      where open.tenant = job.tenant and open.job_id = job.id
+        and open.state in ('queued', 'running')
+        and coalesce(open.retry_at <= clock_timestamp(), true)
+    )
+    else coalesce(job.next_run_at <= clock_timestamp(), false)
+  end`
+
+/** Takes the lease of a job; undefined where another worker has it, or nothing is to be done. */
+export async function takeJob(
+  db: Db,
+  { tenant, jobId }: { tenant: string; jobId: string },
+  owner: string,
+  leaseMs: number,
+): Promise<LeasedJob | undefined> {
+  const { rows } = await sql<Omit<LeasedJob, 'lease'> & { epoch: number }>`
+    update notification_job as job
+    set owner = ${owner}, epoch = epoch + 1, lease_until = ${leaseEnd(leaseMs)}
+    where tenant = ${tenant} and id = ${jobId}
+      and (lease_until is null or lease_until < clock_timestamp())
+      and ${IS_DUE}
+    returning
+      epoch, document, through_position as "throughPosition",
+      case when next_run_at <= clock_timestamp() then next_run_at end as tick`.execute(db)
+  const [row] = rows
+  if (!row) return undefined
+  const { epoch, ...leased } = row
+  return { lease: { tenant, jobId, owner, epoch }, ...leased }
+}
+
+export type JobHold = { isOver(): boolean; release(): Promise<void> }
+
+/**
+ * Keeps a lease, asked for at `asked`, until it is released; `isOver`: another may have it by now.
+ */
+export function holdJob(
+  db: Db,
+  lease: JobLease,
+  asked: ReturnType<typeof now>,
+  leaseMs: number,
+): JobHold {
+  const deadline = createDeadline(asked, leaseMs * SAFE_PART)
+  let renewing: Promise<void> | undefined
+  const timer = setInterval(() => {
+    renewing ??= renew()
+      .catch(() => {}) // tried again; the deadline sees to it that nobody waits too long
+      .finally(() => {
+        renewing = undefined
+      })
+  }, leaseMs / 4)
+
+  return {
+    isOver: deadline.isOver,
+    async release() {
+      clearInterval(timer)
+      await renewing
+      await sql`
+        update notification_job set owner = null, lease_until = null
+        where ${isHeld(lease)}`.execute(db)
+    },
+  }
+
+  async function renew(): Promise<void> {
+    const moment = now()
+    const { numAffectedRows } = await sql`
+      update notification_job set lease_until = ${leaseEnd(leaseMs)}
+      where ${isHeld(lease)}`.execute(db)
+    if (numAffectedRows) deadline.extend(moment)
+  }
+}
+
+/** The condition under which a job's row is that of the lease. */
+export function isHeld({ tenant, jobId, owner, epoch }: JobLease) {
+  return sql<boolean>`
+    tenant = ${tenant} and id = ${jobId} and owner = ${owner} and epoch = ${epoch}`
+}
+
+function leaseEnd(leaseMs: number) {
+  return sql`clock_timestamp() + ${leaseMs}::double precision * interval '1 millisecond'`
+}

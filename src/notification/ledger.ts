@@ -1,0 +1,91 @@
+// The ledger: from `due` to its end, in three steps that a crash may cut anywhere.
+//   due:      committed before anything leaves. Found after a crash, it surely has not left: it is
+//     sent.
+//   sending:  committed right before the request. Found after a crash, the request may have left,
+//     and SendGrid has no way to ask. It counts as told (`unconfirmed`): a customer gets a notice
+//     at most once. The other side, to send it again, would mail up to a thousand customers twice
+//     for each crash; this side can lose them only between the commit and the write to the socket,
+//     a few milliseconds.
+//   settled:  what SendGrid answered. 429 and 5xx are answers: it was not taken, and is due again.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import type { Due } from './audience.ts'
+import type { Notification } from './job.ts'
+import { isHeld, type JobLease } from './lease.ts'
+
+export type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed'
+
+export type RunKey = { lease: JobLease; runId: string; notification: Notification }
+
+/** What the next `most` customers of a job are due, run or not, that it comes from. */
+export async function nextDue(db: Db, { tenant, jobId }: JobLease, most: number): Promise<Due[]> {
+  const { rows } = await dueBatchQuery(tenant, jobId, most).execute(db)
+  return rows.map((row) => ({
+    ...row,
+    previous_price: row.previous_price === null ? null : Number(row.previous_price),
+  }))
+}
+
+/** The statement of nextDue. */
+export function dueBatchQuery(tenant: string, jobId: string, most: number): RawBuilder<Due> {
+  return sql<Due>`
+    select customer_id, item_id, position, previous_price, currency
+    from notice
+    where tenant = ${tenant} and job_id = ${jobId} and state = 'due'
+      and customer_id <= (
+        select max(customer_id) from (
+          select distinct customer_id
+          from notice
+          where tenant = ${tenant} and job_id = ${jobId} and state in ('due', 'sending')
+          order by customer_id
+          limit ${most}
+        ) as batch
+      )
+    order by customer_id, position, item_id`
+}
+
+/**
+ * Moves lines of the ledger on, and counts with them. False where the lease is another's by now, or
+ * one of them is not in the state `from`: then nothing is moved.
+ */
+export async function moveNotices(
+  db: Db,
+  { lease, runId, notification }: RunKey,
+  lines: { due: Due; reason?: string }[],
+  { from, to }: { from: State; to: State },
+): Promise<boolean> {
+  if (lines.length === 0) return true
+  const keys = lines.map(({ due: { position, customer_id, item_id }, reason }) => ({
+    ...{ position, customer_id, item_id, reason },
+  }))
+  const customers = new Set(lines.map(({ due }) => due.customer_id)).size
+  const counted: Partial<Record<State, string>> = {
+    ...{ sent: 'sent', rejected: 'rejected', withheld: 'withheld', unconfirmed: 'unconfirmed' },
+  }
+  const column = counted[to]
+  return db.transaction().execute(async (trx) => {
+    const held = await sql`
+      select from notification_job where ${isHeld(lease)} for share`.execute(trx)
+    if (held.rows.length === 0) return false
+    const moved = await sql`
+      update notice
+      set state = ${to}, run_id = ${runId}, reason = key.reason
+      from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+        as key (position bigint, customer_id text, item_id text, reason text)
+      where tenant = ${lease.tenant} and notification = ${notification}
+        and notice.position = key.position and notice.customer_id = key.customer_id
+        and notice.item_id = key.item_id and state = ${from}`.execute(trx)
+    if (Number(moved.numAffectedRows) !== keys.length) {
+      throw new Error(`${moved.numAffectedRows} of ${keys.length} notices were ${from}.`)
+    }
+    if (column) {
+      await sql`
+        update notification_run
+        set ${sql.ref(column)} = ${sql.ref(column)} + ${customers}::integer,
+          notices = notices + ${to === 'sent' ? keys.length : 0}::integer
+        where tenant = ${lease.tenant} and job_id = ${lease.jobId} and id = ${runId}`.execute(trx)
+    }
+    return true
+  })
+}

@@ -1,0 +1,66 @@
+// From what the shop did since the last run to the ledger: occasions of the window are few, and
+// each finds its customers by the index of wishes, so that a run costs what it has to tell and not
+// what the shop has. An item counts for a customer who had it on a wishlist when it happened.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { Notification } from './job.ts'
+
+export type Window = {
+  tenant: string
+  jobId: string
+  runId: string
+  /** When the run was asked for: the occasion of a reminder. */
+  runPosition: number
+  /** Exclusive. */
+  from: number
+  /** Inclusive. */
+  to: number
+}
+
+/**
+ * The statement that writes what is due; what another run has in the ledger already is left out.
+ */
+export function dueQuery(notification: Notification, window: Window): RawBuilder<unknown> {
+  const { tenant, jobId, runId } = window
+  return sql`
+    insert into notice (
+      tenant, notification, job_id, run_id, position, customer_id, item_id, previous_price, currency
+    )
+    select ${tenant}, ${notification}, ${jobId}, ${runId}::uuid, candidate.*
+    from (${candidates[notification](window)}) as candidate
+    on conflict do nothing`
+}
+
+const candidates: Record<Notification, (window: Window) => RawBuilder<unknown>> = {
+  // An item that came back twice is told of once, for the last time.
+  BACK_IN_STOCK: ({ tenant, from, to }) => sql`
+    select occasion.position, wish.customer_id, wish.item_id, null::numeric, null::text
+    from (
+      select item_id, max(position) as position
+      from shop_restock
+      where tenant = ${tenant} and position > ${from} and position <= ${to}
+      group by item_id
+    ) as occasion
+    join shop_wish as wish
+      on wish.tenant = ${tenant} and wish.item_id = occasion.item_id
+      and wish.position < occasion.position`,
+  // A price that fell twice is compared with what it was at first.
+  PRICE_DROP: ({ tenant, from, to }) => sql`
+    select occasion.position, wish.customer_id, wish.item_id, amount_before, currency
+    from (
+      select distinct on (item_id)
+        item_id, currency, max(position) as position,
+        (array_agg(amount_before order by position))[1] as amount_before
+      from shop_price_drop
+      where tenant = ${tenant} and position > ${from} and position <= ${to}
+      group by item_id, currency
+      order by item_id, currency
+    ) as occasion
+    join shop_wish as wish
+      on wish.tenant = ${tenant} and wish.item_id = occasion.item_id
+      and wish.position < occasion.position`,
+  WISHLIST_REMINDER: ({ tenant, runPosition }) => sql`
+    select distinct ${runPosition}::bigint, customer_id, '', null::numeric, null::text
+    from shop_wish
+    where tenant = ${tenant}`,
+}

@@ -1,0 +1,41 @@
+// The projection of a shop as delivery advances it: a page of events becomes changes, what they
+// touch is loaded, changed in memory and saved, in the transaction that moves the cursor.
+
+import type { Db } from '../db/pool.ts'
+import type { Projection } from '../delivery/run.ts'
+import type { LoggedEvent } from '../log/event.ts'
+import type { Logger } from '../logger.ts'
+import { applyEvent } from './apply.ts'
+import { decodeEvent } from './decode.ts'
+import { emptyShop } from './shop.ts'
+import { loadShop, saveShop } from './store.ts'
+
+export const SHOP = 'projection:shop'
+
+/** What cannot be read is logged with its position, and skipped. */
+export function createShopProjection(logger: Logger): Projection {
+  return {
+    async apply(db, tenant, events) {
+      const skipped = await projectEvents(db, tenant, events)
+      for (const one of skipped) logger.warn({ tenant, ...one }, 'entity not readable')
+    },
+    async passOver(db, tenant, { position }, reason) {
+      const shop = emptyShop()
+      shop.unreadable.push({ position, entry: 0, reason })
+      await saveShop(db, tenant, shop, [])
+    },
+  }
+}
+
+/** Applies events in their order, and returns what of them could not be read. */
+export async function projectEvents(db: Db, tenant: string, events: LoggedEvent[]) {
+  const decoded = events.map(decodeEvent)
+  const changes = decoded.flatMap((one) => one.changes)
+  const shop = await loadShop(db, tenant, changes)
+  for (const one of decoded) {
+    shop.unreadable.push(...one.unreadable)
+    applyEvent(shop, one.changes)
+  }
+  await saveShop(db, tenant, shop, changes)
+  return shop.unreadable
+}

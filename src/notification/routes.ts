@@ -1,0 +1,217 @@
+// /api/v1/jobs: notification jobs and their runs (SPEC 6, 7). Paths, fields and statuses are those
+// of the Jobs API of the event collector. It deletes by POST to a job's path; DELETE does the same.
+
+import { randomUUID } from 'node:crypto'
+import { Type } from 'typebox'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import { readJson } from '../http/body.ts'
+import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import { tenantHeader, tenantOf } from '../http/tenant.ts'
+import { compile } from '../http/validate.ts'
+import { changeJob, createJob } from './change.ts'
+import { type FoundJob, findJob, listJobs, present } from './find.ts'
+import { documentOf, faultsOfJob, Job, JobUpdate, NewJob, updateJob } from './job.ts'
+import { listRuns, Run, RunList, requestRun } from './runs.ts'
+
+export const JOBS = '/api/v1/jobs'
+
+const jobParameter: Parameter = {
+  in: 'path',
+  name: 'job_id',
+  description: 'Unique identifier of the job.',
+  required: true,
+  schema: Type.String(),
+  example: 'back-in-stock',
+}
+const errors = {
+  400: { description: 'Bad request; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this for the tenant.' },
+  500: { description: 'Internal server error.' },
+}
+const oneErrors = { ...errors, 404: { description: 'The tenant has no such job.' } }
+
+export type JobServices = {
+  db: Db
+  clock: Clock
+  /** Tells a worker at once; without it the sweep does. */
+  onAsked(tenant: string, jobId: string): void
+}
+
+/** The routes of notification jobs. */
+export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
+  const checkNew = compile(NewJob)
+  const checkUpdate = compile(JobUpdate)
+  const family = 'configuration' as const
+  const one = { family, path: `${JOBS}/:job_id`, parameters: [tenantHeader, jobParameter] }
+  const gone = { 204: { description: 'The job is marked as deleted.' } }
+
+  return [
+    {
+      family,
+      method: 'post',
+      path: JOBS,
+      scope: 'configure',
+      operationId: 'createJob',
+      summary: 'Create notification job',
+      parameters: [tenantHeader],
+      body: NewJob,
+      responses: { 201: { description: 'The job was created.', schema: Job }, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const job = checkNew(await readJson(context.req, limits.configurationBytes))
+        const document = documentOf(job)
+        const faults = faultsOfJob(document, clock())
+        if (faults.length > 0) throw invalid(faults)
+        const id = job.id ?? randomUUID()
+        const change = changeBy(context, 'Created via API.')
+        if ((await createJob(db, tenant, id, document, change)) === 'taken') {
+          throw invalid([fault('id', 'taken', `${JSON.stringify(id)} names another job`)])
+        }
+        context.status = 201
+        context.body = present(await find(tenant, id))
+      },
+    },
+    {
+      family,
+      method: 'get',
+      path: JOBS,
+      scope: 'read',
+      operationId: 'listJobs',
+      summary: 'All notification jobs, deleted ones too.',
+      parameters: [tenantHeader],
+      responses: { 200: { description: 'The jobs.', schema: Type.Array(Job) }, ...errors },
+      async handle(context) {
+        context.body = (await listJobs(db, tenantOf(context, 'read'))).map(present)
+      },
+    },
+    {
+      ...one,
+      method: 'get',
+      scope: 'read',
+      operationId: 'getJob',
+      summary: 'One notification job.',
+      responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
+      async handle(context) {
+        context.body = present(await find(tenantOf(context, 'read'), idOf(context)))
+      },
+    },
+    {
+      ...one,
+      method: 'put',
+      scope: 'configure',
+      operationId: 'updateJob',
+      summary: 'Update notification job',
+      description: 'A deleted job lives again where `deleted` is false.',
+      body: JobUpdate,
+      responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const id = idOf(context)
+        const update = checkUpdate(await readJson(context.req, limits.configurationBytes))
+        if (update.id !== undefined && update.id !== id) {
+          throw invalid([fault('id', 'not_allowed', 'cannot be changed')])
+        }
+        const decide = (old: FoundJob['document']) => {
+          const document = updateJob(old, update)
+          const faults = faultsOfJob(document, clock())
+          if (faults.length > 0) throw invalid(faults)
+          return { document, action: 'job_updated' }
+        }
+        const outcome = await changeJob(
+          db,
+          tenant,
+          id,
+          decide,
+          changeBy(context, 'Updated via API.'),
+        )
+        if (outcome === 'absent') throw noSuchJob(id)
+        context.body = present(await find(tenant, id))
+      },
+    },
+    {
+      ...one,
+      method: 'delete',
+      scope: 'configure',
+      operationId: 'deleteJob',
+      summary: 'Delete notification job',
+      responses: { ...gone, ...oneErrors },
+      handle: remove,
+    },
+    {
+      ...one,
+      method: 'post',
+      scope: 'configure',
+      operationId: 'deleteJobByPost',
+      summary: 'Delete notification job, as clients of the event collector do.',
+      responses: { ...gone, ...oneErrors },
+      handle: remove,
+    },
+    {
+      ...one,
+      path: `${one.path}/_run`,
+      method: 'post',
+      scope: 'configure',
+      operationId: 'runJob',
+      summary: 'Run the job now.',
+      description: 'Where a run is not over yet, the answer is that one.',
+      responses: { 201: { description: 'The run.', schema: Run }, ...oneErrors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const { id, document } = await find(tenant, idOf(context))
+        if (document.deleted) throw invalid([fault('deleted', 'invalid', 'is true: it never runs')])
+        if (!document.is_active) {
+          throw invalid([fault('is_active', 'invalid', 'is false: the job does not run')])
+        }
+        context.status = 201
+        context.body = await requestRun(db, tenant, id)
+        onAsked(tenant, id)
+      },
+    },
+    {
+      ...one,
+      path: `${one.path}/runs`,
+      method: 'get',
+      scope: 'read',
+      operationId: 'listJobRuns',
+      summary: `The last ${limits.runsListed} runs of the job, newest first.`,
+      responses: { 200: { description: 'The runs.', schema: RunList }, ...oneErrors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'read')
+        const { id } = await find(tenant, idOf(context))
+        context.body = { runs: await listRuns(db, tenant, id) }
+      },
+    },
+  ]
+
+  async function remove(context: RequestContext): Promise<void> {
+    const tenant = tenantOf(context, 'configure')
+    const id = idOf(context)
+    const decide = (old: FoundJob['document']) =>
+      old.deleted ? undefined : { document: { ...old, deleted: true }, action: 'job_deleted' }
+    const outcome = await changeJob(db, tenant, id, decide, changeBy(context, 'Deleted via API.'))
+    if (outcome === 'absent') throw noSuchJob(id)
+    context.status = 204
+  }
+
+  async function find(tenant: string, id: string): Promise<FoundJob> {
+    const found = await findJob(db, tenant, id)
+    if (!found) throw noSuchJob(id)
+    return found
+  }
+
+  function changeBy(context: RequestContext, reason: string) {
+    return { actor: context.state.identity.actor, reason, now: clock() }
+  }
+}
+
+function noSuchJob(id: string): MillraceError {
+  return new MillraceError('not_found', `There is no job ${JSON.stringify(id)}.`)
+}
+
+function idOf(context: RequestContext): string {
+  return context.params['job_id'] as string
+}

@@ -1,0 +1,215 @@
+// A run of a notification job: batches of customers, one request each, until nothing is due. Every
+// step is a row first (ledger.ts), so a run that is cut off anywhere goes on where it was. A
+// failure that passes is waited for by a row with a date, never here. A refused key or template
+// ends the run, loudly; what is due stays due, and the job's next run sends it.
+
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import type { NotifyJob } from '../db/jobs.ts'
+import { type Db, isTransient } from '../db/pool.ts'
+import { retryDelayMs } from '../delivery/backoff.ts'
+import { now } from '../delivery/deadline.ts'
+import type { Mailer, MailOutcome } from '../destination/sendgrid.ts'
+import type { Logger } from '../logger.ts'
+import { type Audience, audienceOf, type Due } from './audience.ts'
+import { beginRun } from './begin.ts'
+import type { JobDocument } from './job.ts'
+import { holdJob, type JobLease, takeJob } from './lease.ts'
+import { moveNotices, nextDue, type RunKey } from './ledger.ts'
+import { readSituation } from './situation.ts'
+
+const SETTLE_AGAIN_MS = 200
+
+export type NotifyServices = {
+  db: Db
+  clock: Clock
+  /** Why there is none, in words, where a tenant has none and the operator lends none. */
+  mailerOf(tenant: string): Promise<Mailer | { missing: string }>
+  leaseMs: number
+  retryBaseMs: number
+  logger: Logger
+}
+
+/** How a run, or this part of it, ends. `again`: it goes on when the time has come. */
+type End =
+  | { why: 'completed' }
+  | { why: 'failed'; reason: string }
+  | { why: 'again'; inMs: number; attempts: number; reason: string | null }
+  | { why: 'left' }
+
+type Sending = Audience['mails'][number]
+
+/** Runs a job as far as it can be run now. `isDraining`: no new request is to leave. */
+export async function notify(
+  services: NotifyServices,
+  job: NotifyJob,
+  isDraining: () => boolean,
+): Promise<void> {
+  const { db, leaseMs } = services
+  const asked = now()
+  const leased = await takeJob(db, job, randomUUID(), leaseMs)
+  if (!leased) return
+  const { lease, document } = leased
+  const hold = holdJob(db, lease, asked, leaseMs)
+  try {
+    const run = await beginRun(db, leased, services.clock)
+    if (!run) return
+    const { notification } = document
+    const key: RunKey = { lease, runId: run.id, notification }
+    const mayGo = () => !isDraining() && !hold.isOver()
+    const mayWait = () => !hold.isOver()
+    const options = { attempts: run.attempts, mayGo, mayWait }
+    const end = await carryOut(services, key, document, options)
+    await endRun(services, key, end)
+  } finally {
+    await hold.release()
+  }
+}
+
+async function carryOut(
+  services: NotifyServices,
+  key: RunKey,
+  document: JobDocument,
+  options: { attempts: number; mayGo: () => boolean; mayWait: () => boolean },
+): Promise<End> {
+  const { db } = services
+  const { mayGo, mayWait } = options
+  const { tenant } = key.lease
+  if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
+  if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
+  const mailer = await services.mailerOf(tenant)
+  if ('missing' in mailer) return { why: 'failed', reason: mailer.missing }
+
+  let failures = options.attempts
+  let most: number = limits.mailsPerRequest
+  while (mayGo()) {
+    const due = await nextDue(db, key.lease, most)
+    if (due.length === 0) return { why: 'completed' }
+    const audience = audienceOf(await readSituation(db, tenant, document, due))
+    const withheld = { from: 'due', to: 'withheld' } as const
+    if (!(await moveNotices(db, key, audience.withheld, withheld))) return { why: 'left' }
+    const batch = fitting(audience.mails)
+    if (batch.length === 0) continue
+    if (!mayGo() || !(await move(batch, 'due', 'sending'))) return { why: 'left' }
+    // Between the commit and the request: a lease that ran out meanwhile is another's to resolve.
+    if (!mayGo() && !(await move(batch, 'sending', 'due'))) return { why: 'left' }
+    if (!mayGo()) return { why: 'left' }
+    const mails = batch.map(({ mail }) => mail)
+    const outcome = await mailer.send(document.template_id, mails)
+    const end = await settle(outcome, batch)
+    if (end) return end
+  }
+  return { why: 'left' }
+
+  /** What SendGrid answered is known here alone: a database that is away is waited for. */
+  async function move(
+    batch: Sending[],
+    from: 'due' | 'sending',
+    to: Settled,
+    reason?: string,
+  ): Promise<boolean> {
+    const lines = batch.flatMap(({ told }) => told.map((due) => line(due, reason)))
+    for (;;) {
+      try {
+        return await moveNotices(db, key, lines, { from, to })
+      } catch (error) {
+        if (!isTransient(error) || !mayWait()) throw error
+        await sleep(SETTLE_AGAIN_MS)
+      }
+    }
+  }
+
+  /** The only place that decides what an answer means for the run. */
+  async function settle(outcome: MailOutcome, batch: Sending[]): Promise<End | undefined> {
+    const left = { why: 'left' } as const
+    if (outcome.kind === 'accepted') {
+      if (!(await move(batch, 'sending', 'sent'))) return left
+      failures = 0
+      most = Math.min(limits.mailsPerRequest, most * 2)
+      const inMs = outcome.pauseMs
+      return inMs ? { why: 'again', inMs, attempts: 0, reason: null } : undefined
+    }
+    if (outcome.kind === 'rejected') return (await reject(outcome, batch)) ? undefined : left
+    const isUnknown = outcome.kind === 'unknown'
+    const to = isUnknown ? 'unconfirmed' : 'due'
+    if (!(await move(batch, 'sending', to, isUnknown ? outcome.reason : undefined))) return left
+    if (outcome.kind === 'refused') return { why: 'failed', reason: outcome.reason }
+    failures++
+    const retryAfterMs = outcome.kind === 'unavailable' ? outcome.retryAfterMs : undefined
+    const backoff = { baseMs: services.retryBaseMs, chance: Math.random(), retryAfterMs }
+    const inMs = retryDelayMs(failures, backoff)
+    if (inMs !== undefined) {
+      return { why: 'again', inMs, attempts: failures, reason: outcome.reason }
+    }
+    return { why: 'failed', reason: `${outcome.reason} No retries are left.` }
+  }
+
+  /**
+   * One bad mail refuses the request. Where the answer names it, it alone goes; else fewer are sent
+   * at once, down to one, and that one is it.
+   */
+  async function reject(
+    { indexes, reason }: { indexes: number[]; reason: string },
+    batch: Sending[],
+  ): Promise<boolean> {
+    const named = batch.length === 1 ? [0] : indexes
+    if (named.length === 0) most = Math.ceil(batch.length / 2)
+    const bad = batch.filter((_, index) => named.includes(index))
+    const rest = batch.filter((_, index) => !named.includes(index))
+    return (await move(bad, 'sending', 'rejected', reason)) && (await move(rest, 'sending', 'due'))
+  }
+}
+
+type Settled = 'due' | 'sending' | 'sent' | 'rejected' | 'unconfirmed'
+
+const line = (due: Due, reason: string | undefined) => ({ due, ...(reason ? { reason } : {}) })
+
+/**
+ * As many as one request may hold. SendGrid takes an address once in a request: who shares one with
+ * another customer waits for the next.
+ */
+function fitting(mails: Sending[]): Sending[] {
+  const addresses = new Set<string>()
+  let bytes = 0
+  return mails.filter((one) => {
+    const address = one.mail.email.toLowerCase()
+    const size = Buffer.byteLength(JSON.stringify(one.mail))
+    const isFull = addresses.size > 0 && bytes + size > limits.mailRequestBytes
+    if (addresses.has(address) || isFull) return false
+    addresses.add(address)
+    bytes += size
+    return true
+  })
+}
+
+async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Promise<void> {
+  const { lease, runId } = key
+  const { tenant, jobId } = lease
+  if (end.why === 'left') return
+  const change =
+    end.why === 'again'
+      ? sql`retry_at = clock_timestamp() + ${end.inMs}::double precision * interval '1 millisecond',
+          attempts = ${end.attempts}, reason = ${end.reason}`
+      : sql`state = ${end.why}, finished_at = clock_timestamp(), retry_at = null,
+          reason = ${end.why === 'failed' ? end.reason : null}`
+  const { numAffectedRows } = await sql`
+    update notification_run
+    set ${change}
+    where tenant = ${tenant} and job_id = ${jobId} and id = ${runId} and state = 'running'
+      and exists (${heldBy(lease)})`.execute(db)
+  const told = { tenant, job: jobId, run: runId }
+  if (end.why === 'again') logger.warn({ ...told, ...end }, 'notification run waits')
+  if (end.why !== 'failed' || !numAffectedRows) return
+  logger.error({ ...told, reason: end.reason }, 'notification run failed')
+  await sql`
+    select note_notification_job(${tenant}, ${jobId}, 'job_run_failed', ${end.reason})`.execute(db)
+}
+
+function heldBy({ tenant, jobId, owner, epoch }: JobLease) {
+  return sql`
+    select from notification_job
+    where tenant = ${tenant} and id = ${jobId} and owner = ${owner} and epoch = ${epoch}`
+}

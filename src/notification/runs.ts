@@ -1,0 +1,106 @@
+// The runs of a job as a client sees them, and asking for one.
+
+import { sql } from 'kysely'
+import { type Static, Type } from 'typebox'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import { timeOf } from '../log/position.ts'
+
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const DateTime = Type.String({ format: 'date-time' })
+const Count = (description: string) => Type.Integer({ description })
+
+export const Run = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  state: Type.Enum(['queued', 'running', 'completed', 'failed']),
+  cause: Type.Enum(['schedule', 'manual']),
+  requested_at: DateTime,
+  scheduled_for: Nullable(DateTime),
+  started_at: Nullable(DateTime),
+  finished_at: Nullable(DateTime),
+  duration_ms: Nullable(Type.Integer()),
+  next_try_at: Nullable(DateTime),
+  found: Count('Notices that were due to customers since the last run, before any was held back.'),
+  sent: Count('Customers whose mail SendGrid took.'),
+  notices: Count('Items that those mails told of.'),
+  rejected: Count('Customers whose mail SendGrid would not take (400).'),
+  withheld: Count('Customers without consent or address, or whose items were gone again.'),
+  unconfirmed: Count(
+    'Customers whose mail was on its way when a worker or the line broke: it may have arrived, ' +
+      'and is not sent again.',
+  ),
+  reason: Nullable(Type.String({ description: 'Why it failed, or is tried again.' })),
+  failures: Type.Array(Type.Object({ customer_id: Type.String(), reason: Type.String() }), {
+    description: `The first ${limits.runFailuresShown} rejected customers.`,
+  }),
+})
+export const RunList = Type.Object({ runs: Type.Array(Run) })
+
+export type Run = Static<typeof Run>
+
+type Row = Omit<Run, 'requested_at' | 'duration_ms'> & {
+  position: number
+  started_at: Date | null
+  finished_at: Date | null
+  scheduled_for: Date | null
+  next_try_at: Date | null
+}
+
+/** The newest runs of a job, newest first; with `id` that one alone. */
+export async function listRuns(
+  db: Db,
+  tenant: string,
+  jobId: string,
+  id: string | null = null,
+): Promise<Run[]> {
+  const { rows } = await sql<Row>`
+    select
+      id, state, cause, position, tick_at as scheduled_for, started_at, finished_at,
+      retry_at as next_try_at, found, sent, notices, rejected, withheld, unconfirmed, reason,
+      coalesce((
+        select json_agg(json_build_object('customer_id', customer_id, 'reason', reason))
+        from (
+          select distinct on (customer_id) customer_id, reason
+          from notice
+          where notice.tenant = run.tenant and notice.run_id = run.id and state = 'rejected'
+          order by customer_id
+          limit ${limits.runFailuresShown}
+        ) as failure
+      ), '[]')::jsonb as failures
+    from notification_run as run
+    where tenant = ${tenant} and job_id = ${jobId} and (${id}::uuid is null or id = ${id})
+    order by position desc
+    limit ${limits.runsListed}`.execute(db)
+  return rows.map(({ position, ...run }) => ({
+    ...run,
+    requested_at: timeOf(position),
+    scheduled_for: textOf(run.scheduled_for),
+    started_at: textOf(run.started_at),
+    finished_at: textOf(run.finished_at),
+    duration_ms:
+      run.started_at && run.finished_at ? Number(run.finished_at) - Number(run.started_at) : null,
+    next_try_at: textOf(run.next_try_at),
+  }))
+}
+
+const textOf = (date: Date | null) => date?.toISOString() ?? null
+
+/** Asks for a run of a job now, or gives the one that is not over yet. */
+export async function requestRun(db: Db, tenant: string, jobId: string): Promise<Run> {
+  const { rows } = await sql<{ id: string }>`
+    with asked as (
+      insert into notification_run (tenant, job_id, position, cause)
+      values (${tenant}, ${jobId}, position_of(clock_timestamp()), 'manual')
+      on conflict (tenant, job_id) where state in ('queued', 'running') do nothing
+      returning id
+    )
+    select id from asked
+    union all
+    select id from notification_run
+    where tenant = ${tenant} and job_id = ${jobId} and state in ('queued', 'running')
+    limit 1`.execute(db)
+  const id = rows[0]?.id
+  const [run] = id ? await listRuns(db, tenant, jobId, id) : []
+  // The one that was under way ended in between: ask again.
+  return run ?? requestRun(db, tenant, jobId)
+}

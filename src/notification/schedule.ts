@@ -1,0 +1,27 @@
+// Cron schedules: five fields, UTC. Pure: the time is an argument.
+
+import { Cron } from 'croner'
+
+const FIELDS = 5
+
+/**
+ * When a schedule comes next after the time `after` (ms since 1970); undefined where it never does.
+ */
+export function nextRun(schedule: string, after: number): number | undefined {
+  return parse(schedule).nextRun(new Date(after))?.getTime()
+}
+
+/** Why a text is no schedule, in words; undefined where it is one. */
+export function faultOfSchedule(schedule: string, now: number): string | undefined {
+  const fields = schedule.trim().split(/\s+/).length
+  if (fields !== FIELDS) return `must have ${FIELDS} fields (minute hour day month weekday), in UTC`
+  try {
+    return nextRun(schedule, now) === undefined ? 'never comes: there is no such day' : undefined
+  } catch (error) {
+    return `is no cron schedule: ${(error as Error).message.replace(/^CronPattern: /, '')}`
+  }
+}
+
+function parse(schedule: string): Cron {
+  return new Cron(schedule.trim(), { mode: '5-part', timezone: 'UTC', paused: true })
+}

@@ -1,0 +1,125 @@
+// /api/v1/notification-sender and /api/v1/shop/stats: with what a tenant's mails are sent, and from
+// what they are made. Both beyond the Jobs API.
+
+import type { SecretBox } from '../../access/secret.ts'
+import type { Clock } from '../../clock.ts'
+import { limits } from '../../config.ts'
+import type { Db } from '../../db/pool.ts'
+import { refusalOfHost } from '../../destination/address.ts'
+import { fault, invalid, MillraceError } from '../../errors.ts'
+import { readJson } from '../../http/body.ts'
+import type { RequestContext, Route } from '../../http/route.ts'
+import { tenantHeader, tenantOf } from '../../http/tenant.ts'
+import { compile } from '../../http/validate.ts'
+import { readShopStatistics, ShopStatistics } from '../statistics.ts'
+import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
+
+const errors = {
+  400: { description: 'Bad request; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this for the tenant.' },
+  500: { description: 'Internal server error.' },
+}
+const none = { 404: { description: 'The tenant has no sender of its own.' } }
+const shown = { 200: { description: 'The sender, without its key.', schema: Sender } }
+
+export type SenderServices = {
+  db: Db
+  secrets: SecretBox
+  clock: Clock
+  allowPrivateTargets: boolean
+}
+
+/** The routes of a tenant's sender and of the statistics of its shop. */
+export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: SenderServices): Route[] {
+  const check = compile(NewSender)
+  const common = {
+    family: 'configuration' as const,
+    path: '/api/v1/notification-sender',
+    parameters: [tenantHeader],
+  }
+
+  return [
+    {
+      ...common,
+      method: 'get',
+      scope: 'read',
+      operationId: 'getNotificationSender',
+      summary: 'With what the mails of notification jobs are sent.',
+      description: 'Without a sender of its own a tenant uses what the operator lends.',
+      responses: { ...shown, ...none, ...errors },
+      async handle(context) {
+        await show(context, tenantOf(context, 'read'))
+      },
+    },
+    {
+      ...common,
+      method: 'put',
+      scope: 'configure',
+      operationId: 'setNotificationSender',
+      summary: 'Set the SendGrid key and the address that mails come from.',
+      body: NewSender,
+      responses: { ...shown, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const sender = check(await readJson(context.req, limits.configurationBytes))
+        if (sender.url !== undefined) await refuseUrl(sender.url)
+        const change = { actor: context.state.identity.actor, reason: 'Set via API.' }
+        await changeSender(db, tenant, sealSender(tenant, sender, secrets), change)
+        await show(context, tenant)
+      },
+    },
+    {
+      ...common,
+      method: 'delete',
+      scope: 'configure',
+      operationId: 'removeNotificationSender',
+      summary: 'Use what the operator lends.',
+      responses: { 204: { description: 'Removed.' }, ...none, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const change = { actor: context.state.identity.actor, reason: 'Removed via API.' }
+        if (!(await changeSender(db, tenant, null, change))) throw noSender()
+        context.status = 204
+      },
+    },
+    {
+      ...common,
+      path: '/api/v1/shop/stats',
+      method: 'get',
+      scope: 'read',
+      operationId: 'getShopStatistics',
+      summary: 'How far the projections that notifications are made from have come.',
+      responses: {
+        200: { description: 'Statistics.', schema: ShopStatistics },
+        404: { description: 'There are none before the first notification job.' },
+        ...errors,
+      },
+      async handle(context) {
+        const found = await readShopStatistics(db, tenantOf(context, 'read'), clock())
+        if (!found) throw new MillraceError('not_found', 'The tenant has no notification job yet.')
+        context.body = found
+      },
+    },
+  ]
+
+  async function show(context: RequestContext, tenant: string): Promise<void> {
+    const found = await findSender(db, tenant)
+    if (!found) throw noSender()
+    const { api_key: _, ...rest } = found
+    context.body = rest
+  }
+
+  async function refuseUrl(text: string): Promise<void> {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (!url || !/^https?:$/.test(url.protocol)) {
+      throw invalid([fault('url', 'invalid', 'is no http or https URL')])
+    }
+    const refusal = allowPrivateTargets ? undefined : await refusalOfHost(url)
+    if (refusal) throw invalid([fault('url', 'not_allowed', `is not allowed: ${refusal}`)])
+  }
+}
+
+function noSender(): MillraceError {
+  return new MillraceError('not_found', 'The tenant has no sender of its own.')
+}

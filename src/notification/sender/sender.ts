@@ -1,0 +1,108 @@
+// With what a tenant's mails are sent: a sender of its own, its key sealed, or what the operator
+// lends.
+
+import { sql } from 'kysely'
+import { type Static, Type } from 'typebox'
+import type { Agent } from 'undici'
+import type { SecretBox } from '../../access/secret.ts'
+import { type Config, limits } from '../../config.ts'
+import type { Db } from '../../db/pool.ts'
+import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
+
+const Name = Type.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$' })
+const shown = {
+  from_email: Type.String({ format: 'email', maxLength: 320, description: 'A verified sender.' }),
+  from_name: Type.Optional(Name),
+  url: Type.Optional(
+    Type.String({
+      maxLength: 2_048,
+      format: 'uri',
+      description: 'https://api.sendgrid.com, or https://api.eu.sendgrid.com.',
+    }),
+  ),
+}
+export const NewSender = Type.Object(
+  {
+    api_key: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      pattern: '^[\\x21-\\x7e]+$',
+      description: 'Of SendGrid, with the permission mail.send. Never shown again.',
+    }),
+    ...shown,
+  },
+  { additionalProperties: false },
+)
+export const Sender = Type.Object(shown)
+
+export type NewSender = Static<typeof NewSender>
+export type Sender = Static<typeof Sender>
+
+/** The document of a sender, to store. */
+export function sealSender(tenant: string, sender: NewSender, secrets: SecretBox): NewSender {
+  return { ...sender, api_key: secrets.seal(tenant, sender.api_key) }
+}
+
+/** A tenant's own sender as it is stored; undefined where it has none. */
+export async function findSender(db: Db, tenant: string): Promise<NewSender | undefined> {
+  const row = await db
+    .selectFrom('notification_sender')
+    .select((eb) => eb.ref('document').$castTo<NewSender>().as('document'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirst()
+  return row?.document
+}
+
+/** Stores a sender, or removes it; whether there was something to change. */
+export async function changeSender(
+  db: Db,
+  tenant: string,
+  document: NewSender | null,
+  { actor, reason }: { actor: string; reason: string },
+): Promise<boolean> {
+  const text = document && JSON.stringify(document)
+  const { rows } = await sql<{ changed: boolean }>`
+    select change_notification_sender(
+      ${tenant}, ${text}::jsonb, ${actor}, ${reason}
+    ) as changed`.execute(db)
+  return rows[0]?.changed ?? false
+}
+
+/**
+ * A function that gives a tenant's mailer. A URL of a tenant's own is held to the rules of callback
+ * URLs; the operator's leads wherever the operator says.
+ */
+export function createMailers(
+  config: Config,
+  parts: { db: Db; secrets: SecretBox; agents: { tenants: Agent; operator: Agent } },
+): (tenant: string) => Promise<Mailer | { missing: string }> {
+  const { db, secrets, agents } = parts
+  const options = {
+    timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
+    responseBytes: limits.responseBytes,
+    responseKept: limits.responseKept,
+  }
+  return async (tenant) => {
+    const own = await findSender(db, tenant)
+    const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
+    if (own) {
+      const from = { email: own.from_email, name: own.from_name }
+      const url = own.url ?? config.MILLRACE_SENDGRID_URL
+      const sender = { url, apiKey: secrets.open(tenant, own.api_key), from }
+      const agent = own.url ? agents.tenants : agents.operator
+      const isAllowed = own.url === undefined || allowPrivateTargets
+      return createSendGrid(agent, sender, { ...options, allowPrivateTargets: isAllowed })
+    }
+    const {
+      MILLRACE_SENDGRID_API_KEY: apiKey,
+      MILLRACE_SENDGRID_FROM: email,
+      MILLRACE_SENDGRID_FROM_NAME: name,
+    } = config
+    if (!apiKey || !email) {
+      const set = 'MILLRACE_SENDGRID_API_KEY and MILLRACE_SENDGRID_FROM are not set'
+      return { missing: `There is no sender: the tenant has none, and ${set}.` }
+    }
+    const sender = { url: config.MILLRACE_SENDGRID_URL, apiKey, from: { email, name } }
+    return createSendGrid(agents.operator, sender, { ...options, allowPrivateTargets: true })
+  }
+}

@@ -1,0 +1,70 @@
+// What a worker does for notification jobs: it looks for those whose time has come, and runs them,
+// a few at once. Nothing is decided here.
+
+import type { SecretBox } from '../access/secret.ts'
+import { systemClock } from '../clock.ts'
+import { type Config, limits } from '../config.ts'
+import { type NotifyJob, tasks } from '../db/jobs.ts'
+import type { Database } from '../db/pool.ts'
+import { runJobs } from '../db/run-jobs.ts'
+import { createMailAgent } from '../destination/sendgrid.ts'
+import type { Logger } from '../logger.ts'
+import { repeat } from '../repeat.ts'
+import { notify } from './run.ts'
+import { createMailers } from './sender/sender.ts'
+import { wakeDueJobs } from './wake.ts'
+
+/** Starts it. `stop` lets the requests that are under way finish; no other one leaves. */
+export function startNotifying(
+  config: Config,
+  parts: { database: Database; secrets: SecretBox; logger: Logger },
+): { look(): void; stop(): Promise<void> } {
+  const { database, secrets, logger } = parts
+  const { pool, kysely: db } = database
+  const agents = {
+    tenants: createMailAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS }),
+    operator: createMailAgent({ allowPrivateTargets: true }),
+  }
+  const services = {
+    db,
+    clock: systemClock,
+    mailerOf: createMailers(config, { db, secrets, agents }),
+    leaseMs: config.MILLRACE_LEASE_MS,
+    retryBaseMs: config.MILLRACE_RETRY_BASE_MS,
+    logger,
+  }
+  const running = new Set<Promise<void>>()
+  let isDraining = false
+  const look = repeat('notification jobs', config.MILLRACE_SWEEP_MS, logger, () => wakeDueJobs(db))
+  const runner = runJobs(pool, tasks.notify, {
+    places: limits.notificationsPerWorker,
+    logger,
+    async handle(job) {
+      if (isDraining) return
+      const run = runOne(job)
+      running.add(run)
+      await run.finally(() => running.delete(run))
+    },
+  })
+
+  return {
+    look: look.now,
+    async stop() {
+      isDraining = true
+      const stopped = runner.stop()
+      look.stop()
+      await Promise.all(running)
+      await stopped
+      await Promise.all([agents.tenants.destroy(), agents.operator.destroy()])
+    },
+  }
+
+  /** Never throws: what is left undone the next look finds. */
+  async function runOne(job: NotifyJob): Promise<void> {
+    try {
+      await notify(services, job, () => isDraining)
+    } catch (error) {
+      logger.warn({ ...job, reason: (error as Error).message }, 'notification run broken off')
+    }
+  }
+}

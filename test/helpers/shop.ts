@@ -1,0 +1,131 @@
+// A shop that tells what happens in it as the collector's clients do: collected events in the log.
+
+import { randomUUID } from 'node:crypto'
+import { appendEvents } from '../../src/log/append.ts'
+import type { Appended, NewEvent } from '../../src/log/event.ts'
+import type { TestDatabase } from './database.ts'
+import { call, type Reply } from './service.ts'
+import { until } from './until.ts'
+
+export const JOBS = '/api/v1/jobs'
+
+/** A collected event as the log has it: the payload is the event as it was posted. */
+export function collected(
+  entity: string,
+  operation: string,
+  entity_id: string,
+  value: unknown,
+  tenant = 'dodici',
+): NewEvent {
+  const entity_name = entity.toUpperCase()
+  const json = value === undefined ? undefined : JSON.stringify(value)
+  const id = randomUUID()
+  const posted = {
+    entity_id,
+    entity_name,
+    event_payload: {
+      ...(json === undefined
+        ? {}
+        : { base64_encoded_payload_json: Buffer.from(json).toString('base64') }),
+      entity_id,
+      key_attributes: {},
+      operation: operation.toUpperCase(),
+    },
+    event_source: 'APPLICATION',
+    event_type: 'ENTITY_EVENT',
+    id,
+  }
+  return {
+    tenant,
+    name: `${entity.toLowerCase()}.${operation.toLowerCase()}`,
+    entityId: entity_id,
+    idempotencyKey: id,
+    team: 'collector',
+    service: 'collector',
+    correlationIds: '{}',
+    payload: Buffer.from(JSON.stringify(posted)),
+  }
+}
+
+export const customer = (id: string, more: object = {}, tenant?: string) =>
+  collected(
+    'customer',
+    'create',
+    id,
+    { id, email: `${id}@example.com`, first_name: id, marketing_consent: true, ...more },
+    tenant,
+  )
+export const wishlist = (id: string, customer_id: string, items: string[], tenant?: string) => {
+  const value = { id, customer_id, items: items.map((variant_id) => ({ variant_id })) }
+  return collected('wishlist', 'update', id, value, tenant)
+}
+export const level = (item: string, available: number, location = 'l', tenant?: string) => {
+  const value = { variant_id: item, location_id: location, available }
+  return collected('inventory_level', 'update', `${item}-${location}`, value, tenant)
+}
+export const price = (item: string, amount: number, currency = 'EUR') =>
+  collected('price', 'update', `price-${item}`, { variant_id: item, amount, currency })
+
+/** Appends events; returns the position of the last one. */
+export async function tell(database: TestDatabase, events: NewEvent[]): Promise<number> {
+  let last = 0
+  for (let from = 0; from < events.length; from += 500) {
+    const answers: Appended[] = await appendEvents(database.pool, events.slice(from, from + 500))
+    last = answers.at(-1)?.position ?? last
+  }
+  return last
+}
+
+export const aJob = (changes: object = {}) => ({
+  id: 'back-in-stock',
+  notification: 'BACK_IN_STOCK',
+  schedule: '0 9 1 1 *',
+  template_id: 'd-1',
+  number_of_items_in_email: 3,
+  job_parameters: { campaign_id: 'autumn', utm_medium: 'mail' },
+  ...changes,
+})
+
+/** Creates a job; throws where that is not answered with 201. */
+export async function createJob(url: string, changes: object = {}): Promise<Reply> {
+  const reply = await call(url + JOBS, { body: JSON.stringify(aJob(changes)) })
+  if (reply.status !== 201) throw new Error(JSON.stringify(reply))
+  return reply
+}
+
+/** Waits until the projections have everything up to a position. */
+export async function projected(database: TestDatabase, position: number, tenant = 'dodici') {
+  await until(`everything up to ${position} is projected`, async () => {
+    const { rows } = await database.pool.query(
+      `select read_position from cursor where tenant = $1 and consumer = 'projection:shop'`,
+      [tenant],
+    )
+    return rows[0]?.read_position >= position
+  })
+}
+
+export type ShownRun = {
+  id: string
+  state: 'queued' | 'running' | 'completed' | 'failed'
+  [field: string]: unknown
+}
+
+/** Runs a job now, and waits until the run is over. */
+export async function runNow(url: string, id = 'back-in-stock'): Promise<ShownRun> {
+  const asked = await call<ShownRun>(`${url}${JOBS}/${id}/_run`, { method: 'POST' })
+  if (asked.status !== 201) throw new Error(JSON.stringify(asked))
+  return runOver(url, asked.body.id, id)
+}
+
+/** Waits until a run is over. */
+export function runOver(url: string, run: string, id = 'back-in-stock'): Promise<ShownRun> {
+  return until(`the run ${run} is over`, async () => {
+    const found = (await runsOf(url, id)).find((one) => one.id === run)
+    return found && ['completed', 'failed'].includes(found.state) && found
+  })
+}
+
+export async function runsOf(url: string, id = 'back-in-stock'): Promise<ShownRun[]> {
+  const { body } = await call<{ runs: ShownRun[] }>(`${url}${JOBS}/${id}/runs`)
+  return body.runs
+}

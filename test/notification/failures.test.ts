@@ -1,0 +1,220 @@
+// What can go wrong in a run: a refused key, a bad template, rate limits, a broken line, a bad
+// address, a missed tick, two workers, two jobs for the same thing.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { useDatabase } from '../helpers/database.ts'
+import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
+import { call, type Service, startService } from '../helpers/service.ts'
+import {
+  createJob,
+  customer,
+  JOBS,
+  level,
+  projected,
+  runNow,
+  runsOf,
+  tell,
+  wishlist,
+} from '../helpers/shop.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+const CUSTOMERS = 8
+let sendgrid: SendGrid
+let services: Service[] = []
+let url: string
+beforeAll(async () => {
+  sendgrid = await startSendGrid()
+  const environment = {
+    DATABASE_URL: database.url,
+    MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
+    MILLRACE_SENDGRID_URL: sendgrid.url,
+    MILLRACE_SENDGRID_FROM: 'shop@example.com',
+    MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
+    MILLRACE_RETRY_BASE_MS: '20',
+    MILLRACE_SWEEP_MS: '50',
+  }
+  // Two workers, always: they compete for everything that is done here.
+  services = await Promise.all([
+    startService('start', environment),
+    startService('work', environment),
+  ])
+  url = services[0]?.url as string
+  await createJob(url)
+  const ids = Array.from({ length: CUSTOMERS }, (_, n) => `c-${n}`)
+  await tell(database, [
+    level('v-1', 1),
+    ...ids.flatMap((id) => [customer(id), wishlist(`w-${id}`, id, ['v-1'])]),
+  ])
+})
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.kill('SIGTERM')))
+  await sendgrid.close()
+})
+beforeEach(async () => {
+  sendgrid.taken = []
+  sendgrid.answer = undefined
+  sendgrid.key = SENDGRID_KEY
+  sendgrid.bad = { emails: new Set(), isNamed: true }
+  await restock()
+})
+
+async function restock(item = 'v-1'): Promise<void> {
+  await projected(database, await tell(database, [level(item, 0), level(item, 5)]))
+}
+const customers = () => sendgrid.taken.map(({ data }) => data.customer_id).sort()
+const everybody = Array.from({ length: CUSTOMERS }, (_, n) => `c-${n}`)
+
+describe('a refused key', () => {
+  it('fails the run loudly and loses no notice', async () => {
+    sendgrid.key = 'SG.a-new-key'
+    const failed = await runNow(url)
+    expect(failed).toMatchObject({ state: 'failed', sent: 0, found: CUSTOMERS })
+    expect(failed['reason']).toMatch(/unauthorized \(HTTP status code 401\)/)
+    const output = services.map((service) => service.output()).join()
+    expect(output).toContain('notification run failed')
+    const { rows } = await database.pool.query(
+      `select status, reason from config_log where action = 'job_run_failed'`,
+    )
+    expect(rows).toEqual([{ status: 'running', reason: failed['reason'] }])
+
+    sendgrid.key = SENDGRID_KEY
+    expect(await runNow(url)).toMatchObject({ state: 'completed', sent: CUSTOMERS, found: 0 })
+    expect(customers()).toEqual(everybody)
+    expect(await runNow(url)).toMatchObject({ state: 'completed', sent: 0 })
+  })
+
+  it("is not used where the tenant has a sender of its own, and that one's is never shown", async () => {
+    sendgrid.key = 'SG.of-the-tenant'
+    const sender = { api_key: 'SG.of-the-tenant', from_email: 'own@example.com' }
+    const path = `${url}/api/v1/notification-sender`
+    const body = JSON.stringify({ ...sender, url: sendgrid.url })
+    const set = await call(path, { method: 'PUT', body })
+    expect(set).toMatchObject({ status: 200, body: { from_email: 'own@example.com' } })
+    expect(JSON.stringify([set.body, (await call(path)).body])).not.toContain('SG.')
+    const { rows } = await database.pool.query(
+      `select document::text from config_log where id = 'sender:sendgrid'`,
+    )
+    expect(rows[0].document).toContain('sealed:')
+    expect(await runNow(url)).toMatchObject({ state: 'completed', sent: CUSTOMERS })
+    expect((await call(path, { method: 'DELETE' })).status).toBe(204)
+    expect((await call(path)).status).toBe(404)
+  })
+})
+
+describe('an answer that passes', () => {
+  it('429: waits until the limit begins anew', async () => {
+    const reset = Math.floor(Date.now() / 1000) + 2
+    let limited = 0
+    sendgrid.answer = (response, accept) => {
+      const isEarly = Date.now() < reset * 1000
+      if (isEarly && ++limited) return response.writeHead(429, { 'x-ratelimit-reset': reset }).end()
+      accept()
+      return response.writeHead(202).end()
+    }
+    const run = await runNow(url)
+    expect(run).toMatchObject({ state: 'completed', sent: CUSTOMERS, unconfirmed: 0 })
+    expect(limited).toBe(1)
+    expect(customers()).toEqual(everybody)
+  })
+
+  it('503: is tried again', async () => {
+    let failures = 0
+    sendgrid.answer = (response, accept) => {
+      if (++failures <= 3) return response.writeHead(503).end()
+      accept()
+      return response.writeHead(202).end()
+    }
+    expect(await runNow(url)).toMatchObject({ state: 'completed', sent: CUSTOMERS })
+    expect(customers()).toEqual(everybody)
+  })
+
+  it('503 for ever: the run fails after ten retries, and what is due stays due', async () => {
+    sendgrid.answer = (response) => response.writeHead(503).end()
+    const before = sendgrid.requests
+    expect(await runNow(url)).toMatchObject({ state: 'failed', sent: 0, found: CUSTOMERS })
+    expect(sendgrid.requests - before).toBe(11)
+    sendgrid.answer = undefined
+    expect(await runNow(url)).toMatchObject({ state: 'completed', sent: CUSTOMERS })
+  }, 90_000)
+
+  it('a line that breaks: what may have been sent is not sent again', async () => {
+    let isBroken = false
+    sendgrid.answer = (response, accept) => {
+      accept()
+      if (isBroken) return response.writeHead(202).end()
+      isBroken = true
+      return response.destroy()
+    }
+    const run = await runNow(url)
+    expect(run).toMatchObject({ state: 'completed', sent: 0, unconfirmed: CUSTOMERS })
+    expect(customers()).toEqual(everybody)
+  })
+})
+
+describe('an address that SendGrid does not take', () => {
+  it.each([true, false])('is recorded for that customer alone (named: %s)', async (isNamed) => {
+    sendgrid.bad = { emails: new Set(['c-2@example.com', 'c-5@example.com']), isNamed }
+    const run = await runNow(url)
+    expect(run).toMatchObject({ state: 'completed', sent: CUSTOMERS - 2, rejected: 2 })
+    const failures = run['failures'] as { customer_id: string; reason: string }[]
+    expect(failures.map(({ customer_id }) => customer_id)).toEqual(['c-2', 'c-5'])
+    expect(failures[0]?.reason).toContain('Does not contain a valid address')
+    expect(customers()).toEqual(everybody.filter((id) => id !== 'c-2' && id !== 'c-5'))
+  })
+})
+
+describe('the schedule', () => {
+  it('a job that was down runs once for all that it missed', async () => {
+    const count = (await runsOf(url)).length
+    const tick = new Date(Date.now() - 3 * 3_600_000)
+    await call(`${url}${JOBS}/back-in-stock`, { method: 'PUT', body: '{"schedule":"* * * * *"}' })
+    await database.pool.query('update notification_job set next_run_at = $1', [tick])
+    const [run] = await until('the run is over', async () => {
+      const runs = await runsOf(url)
+      return runs.length > count && runs[0]?.state === 'completed' && runs
+    })
+    await call(`${url}${JOBS}/back-in-stock`, { method: 'PUT', body: '{"is_scheduled":false}' })
+    expect(run).toMatchObject({ cause: 'schedule', scheduled_for: tick.toISOString() })
+    const ofTicks = (await runsOf(url)).filter(({ cause }) => cause === 'schedule')
+    // A minute may have begun just now.
+    expect(ofTicks.length).toBeLessThanOrEqual(2)
+    expect(customers()).toEqual(everybody)
+  })
+})
+
+describe('once', () => {
+  it('two jobs that tell the same send one notice', async () => {
+    await createJob(url, { id: 'second' })
+    await restock()
+    await Promise.all([runNow(url), runNow(url, 'second')])
+    expect(customers()).toEqual(everybody)
+    await call(`${url}${JOBS}/second`, { method: 'DELETE' })
+  })
+
+  it('who has withdrawn the consent, or wants it no more, gets none', async () => {
+    const position = await tell(database, [
+      customer('c-0', { marketing_consent: false }),
+      customer('c-1', { email: null }),
+      wishlist('w-c-2', 'c-2', ['v-2']),
+    ])
+    await projected(database, position)
+    const run = await runNow(url)
+    // c-2 had it on the list when it came back, and has it there no more.
+    expect(run).toMatchObject({ sent: CUSTOMERS - 3, withheld: 2 })
+    expect(customers()).toEqual(everybody.slice(3))
+  })
+
+  it('no sender at all fails the run, and says what to set', async () => {
+    const { output, ...bare } = await startService('work', {
+      DATABASE_URL: database.url,
+      MILLRACE_SWEEP_MS: '50',
+    })
+    await Promise.all(services.map((service) => service.kill('SIGTERM')))
+    const serving = await startService('serve', { DATABASE_URL: database.url })
+    services = [serving, { output, ...bare }]
+    const run = await runNow(serving.url)
+    expect(run).toMatchObject({ state: 'failed', found: CUSTOMERS - 1 })
+    expect(run['reason']).toContain('MILLRACE_SENDGRID_API_KEY')
+  })
+})
