@@ -98,6 +98,8 @@ export const limits = {
   notificationsPerWorker: 4,
   /** Files that one worker writes at once: each takes about 15 MiB meanwhile. */
   filesPerWorker: 4,
+  /** Beyond those, where the last try failed: a silent store must not hold up the others. */
+  failedFilesPerWorker: 2,
   /** Runs of a notification job in one answer, and of each the customers that were rejected. */
   runsListed: 50,
   runFailuresShown: 20,

@@ -165,6 +165,7 @@ function runServices(
     durable: parts.durable.kysely,
     destinationOf: createDestinations(config, parts.agent, secrets),
     fileGate: createGate(limits.filesPerWorker),
+    failedFileGate: createGate(limits.failedFilesPerWorker),
     storeOf: createStores(config, secrets),
     fileLimits: {
       windowMs: config.MILLRACE_S3_WINDOW_MS,

@@ -2,16 +2,15 @@
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Chance } from '../demo/chance.ts'
 import { TENANT } from './client.ts'
 import type { Character, Destination, TargetOptions } from './destination.ts'
 import { NAMES, payloadOf, serialOf } from './event.ts'
+import { createMoods, type Phase } from './moods.ts'
 
 /** How a receiver behaves for a while. */
 type Mood = 'well' | 'slow' | 'failing' | 'resetting' | 'throttling' | 'silent'
-type Phase = { mood: Mood; lastsMs: [number, number]; slowMs?: [number, number] }
 
-const MOODS: Record<Character, Phase[]> = {
+const MOODS: Record<Character, Phase<Mood>[]> = {
   steady: [
     { mood: 'well', lastsMs: [1_000, 5_000] },
     { mood: 'slow', lastsMs: [200, 800], slowMs: [1, 10] },
@@ -36,7 +35,7 @@ const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
 export const webhook: Destination = {
   name: 'webhook',
   async startTarget(options) {
-    const moodOf = createMoods(options.chance, MOODS[options.character])
+    const moodOf = createMoods<Mood>(options.chance, MOODS[options.character])
     let isHealed = false
     const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
       const chunks: Buffer[] = []
@@ -109,18 +108,4 @@ function receive(
   if (!isWhole) findings.broke('altered', `${ledger.id} received ${body.slice(0, 200)}`)
   ledger.arrive(serial, Number(headers['millrace-position']))
   return serial
-}
-
-/** The mood at each moment: phases by turns, in an order and for a time that chance decides. */
-function createMoods(chance: Chance, phases: Phase[]): () => Phase {
-  let phase = phases[0] as Phase
-  let until = Date.now() + chance.whole(...phase.lastsMs)
-  return () => {
-    while (Date.now() > until) {
-      // After each other one it is well for a while.
-      phase = phase.mood === 'well' ? chance.pick(phases) : (phases[0] as Phase)
-      until += chance.whole(...phase.lastsMs)
-    }
-    return phase
-  }
 }

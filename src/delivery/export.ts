@@ -12,21 +12,22 @@
 import type { FileFailure, FileStore } from '../destination/destination.ts'
 import { filterOf } from '../integration/integration.ts'
 import { recordAttempt } from './attempt.ts'
-import type { Leased, Step } from './cursor.ts'
+import type { Leased, Step, StepOutcome } from './cursor.ts'
 import type { Moment } from './deadline.ts'
 import { holdLease } from './hold.ts'
 import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
-import type { Content } from './lines.ts'
+import { type Content, unlessEmpty } from './lines.ts'
 import {
   beginFile,
   dropFile,
   findOpenFile,
   finishFile,
+  hasFinishedWithin,
   noteUpload,
   type OpenFile,
 } from './manifest.ts'
 import { type Plan, planFile } from './plan.ts'
-import { createProgress, type Progress } from './progress.ts'
+import { createProgress } from './progress.ts'
 import { type Run, type RunServices, SLICE_MS } from './run.ts'
 import type { IntegrationTarget } from './target.ts'
 
@@ -61,6 +62,7 @@ export async function exportFiles(
   let failing = 'The file'
   let planned: { after: number; plan: Promise<Plan> } | undefined
   let abandoned = false
+  const closed = new AbortController()
   const hold = holdLease(db, lease, {
     ...{ leaseMs, asked },
     onLost: () => {
@@ -68,15 +70,13 @@ export async function exportFiles(
       cutOff()
     },
     // Of a closing run that is no news.
-    onStopped: () => closesAt === null && close({ why: 'halted' }),
+    onStopped: () => closesAt === null && halt(),
   })
   const mayGo = () => !abandoned && !hold.isOver()
   attach({
     // It looks at the log again after each file anyway.
     wake() {},
-    close(why) {
-      close({ why })
-    },
+    close: (why) => (why === 'halted' ? halt() : close({ why })),
     abandon() {
       close({ why: 'draining' })
       cutOff()
@@ -85,10 +85,10 @@ export async function exportFiles(
 
   try {
     const open = await findOpenFile(durable, lease)
-    if (open && (await isClear(open))) await write(open)
+    if (open) await write(open, { isAgain: true })
     while (!closing) {
       const file = await nextFile()
-      if (file) await write(file)
+      if (file) await write(file, { isAgain: false })
       if (closesAt !== null) close({ why: 'closed' })
       if (isCrowded() && performance.now() - started > SLICE_MS) close({ why: 'gave_way' })
     }
@@ -107,6 +107,13 @@ export async function exportFiles(
 
   function close(reason: Closing): void {
     if (!closing || rankOf(reason) > rankOf(closing)) closing = reason
+    closed.abort()
+  }
+
+  /** A stop lets a file be written to its end, but does not wait for a store that fails. */
+  function halt(): void {
+    close({ why: 'halted' })
+    if (attempts > 0) cutOff()
   }
 
   /** What is under way is given up; it is written again. */
@@ -119,7 +126,7 @@ export async function exportFiles(
   async function nextFile(): Promise<OpenFile | undefined> {
     const asked = performance.now()
     const plan = await planNext()
-    const dueInMs = plan.first === null ? 0 : dueIn(plan, plan.first)
+    const dueInMs = plan.first === null ? 0 : await dueIn(plan, plan.first)
     if (plan.first === null || dueInMs > 0) {
       // What the filter does not take is settled without a file.
       readPosition = plan.first === null ? plan.through : plan.first - 1
@@ -166,10 +173,16 @@ export async function exportFiles(
     return stopPosition !== null && Date.now() * 1000 > stopPosition
   }
 
-  function dueIn(plan: Plan, first: number): number {
+  async function dueIn(plan: Plan, first: number): Promise<number> {
+    const { windowMs } = fileLimits
     if (plan.isFull || closesAt !== null || isAtEnd()) return 0
-    const end = Math.min(first / 1000 + fileLimits.windowMs, (stopPosition ?? Infinity) / 1000)
-    return Math.max(0, end - Date.now())
+    const now = plan.lookedAt / 1000
+    // The clock was set back: a window of it is not waited for.
+    if (first / 1000 > now + windowMs) {
+      return (await hasFinishedWithin(db, lease, windowMs)) ? windowMs : 0
+    }
+    const end = Math.min(first / 1000 + windowMs, (stopPosition ?? Infinity) / 1000)
+    return Math.max(0, end - now)
   }
 
   function nextLook(dueInMs: number, lookedMs: number): number {
@@ -188,39 +201,51 @@ export async function exportFiles(
     return failure === undefined
   }
 
-  async function write(file: OpenFile): Promise<void> {
-    const leave = await services.fileGate.enter()
+  async function write(file: OpenFile, { isAgain }: { isAgain: boolean }): Promise<void> {
+    const { fileGate, failedFileGate } = services
+    const leave = await (attempts === 0 ? fileGate : failedFileGate).enter(closed.signal)
     // What is begun stays open where there is a reason to let go by now.
-    if (!closing) await writeNow(file).finally(leave)
-    else leave()
+    if (!leave) return
+    try {
+      if (!closing && (!isAgain || (await isClear(file)))) await writeNow(file)
+    } finally {
+      leave()
+    }
   }
 
   async function writeNow(file: OpenFile): Promise<void> {
     const content: Content = { positions: [], filtered: 0 }
-    const lines = services.linesOf(tenant, file, content)
+    const lines = await unlessEmpty(services.linesOf(tenant, file, content))
+    // Retention was here.
+    if (!lines) return settle(file, content, (end) => dropFile(durable, lease, file, end))
     const outcome = await openStore().write(file.key, lines, {
       ...{ compression: file.compression, mayGo },
-      onBegun: (uploadId) => noteUpload(durable, lease, file, uploadId),
+      async onBegun(uploadId) {
+        if (await noteUpload(durable, lease, file, uploadId)) return
+        close({ why: 'lost' })
+        cutOff()
+      },
     })
     if (outcome.kind !== 'delivered') return conclude(file, outcome)
-    const { positions, filtered } = content
+    const { positions } = content
+    const [firstPosition = 0] = positions
+    const lastPosition = positions.at(-1) ?? 0
+    const written = { ...outcome, events: positions.length, firstPosition, lastPosition }
+    return settle(file, content, (end) => finishFile(durable, lease, file, written, end))
+  }
+
+  /** Moves the cursor past a file, with what becomes of the file. */
+  async function settle(
+    file: OpenFile,
+    { positions, filtered }: Content,
+    move: (end: { step: Step; leaseMs: number }) => Promise<StepOutcome>,
+  ): Promise<void> {
     const settled = createProgress({ ...leased, readPosition, version: file.version })
     const time = Date.now()
     for (const position of positions) settled.delivered({ position }, time)
     settled.filtered(filtered)
-    const [firstPosition] = positions
-    const lastPosition = positions.at(-1)
-    const end = { leaseMs, step: stepOfFile(file, settled) }
-    const isEmpty = firstPosition === undefined || lastPosition === undefined
-    const moved = isEmpty
-      ? await dropFile(durable, lease, file, end) // retention was here
-      : await finishFile(
-          durable,
-          lease,
-          file,
-          { ...outcome, events: positions.length, firstPosition, lastPosition },
-          end,
-        )
+    const step = settled.step({ readPosition: file.toPosition, unresolved: [], attempts: 0 })
+    const moved = await move({ leaseMs, step })
     if (moved === 'lost') return close({ why: 'lost' })
     readPosition = file.toPosition
     progress = createProgress({ ...leased, readPosition })
@@ -243,9 +268,5 @@ export async function exportFiles(
 
   function stepOf(attemptsSoFar: number): Step {
     return progress.step({ readPosition, unresolved: [], attempts: attemptsSoFar })
-  }
-
-  function stepOfFile({ toPosition }: OpenFile, settled: Progress): Step {
-    return settled.step({ readPosition: toPosition, unresolved: [], attempts: 0 })
   }
 }

@@ -1,26 +1,48 @@
 // A gate that lets so many through at once; the others wait for their turn.
 
 export type Gate = {
-  /** Resolves when it is one's turn, with what is to be called at the end of it. */
-  enter(): Promise<() => void>
+  /**
+   * Resolves when it is one's turn, with what is to be called at the end of it; with undefined
+   * where `signal` is aborted before that.
+   */
+  enter(signal: AbortSignal): Promise<(() => void) | undefined>
 }
 
 export function createGate(places: number): Gate {
-  const waiting: (() => void)[] = []
+  const waiting = new Set<() => void>()
   let free = places
 
   return {
-    async enter() {
+    async enter(signal) {
+      if (signal.aborted) return undefined
       if (free > 0) free--
-      else await new Promise<void>((resolve) => waiting.push(resolve))
+      else if (!(await isNext(signal))) return undefined
       return leave
     },
   }
 
+  function isNext(signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const next = () => {
+        signal.removeEventListener('abort', giveUp)
+        resolve(true)
+      }
+      const giveUp = () => {
+        waiting.delete(next)
+        resolve(false)
+      }
+      waiting.add(next)
+      signal.addEventListener('abort', giveUp, { once: true })
+    })
+  }
+
   /** The place goes to the next one, if there is one. */
   function leave(): void {
-    const next = waiting.shift()
-    if (next) next()
-    else free++
+    const [next] = waiting
+    if (!next) free++
+    else {
+      waiting.delete(next)
+      next()
+    }
   }
 }

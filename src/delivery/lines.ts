@@ -25,7 +25,24 @@ export type Content = {
  * The lines of a file as they are read; `content` is told what they hold. A buffer is used again
  * when the next one is asked for.
  */
-export type LineReader = (tenant: string, file: OpenFile, content: Content) => AsyncIterable<Buffer>
+export type LineReader = (
+  tenant: string,
+  file: OpenFile,
+  content: Content,
+) => AsyncGenerator<Buffer>
+
+/** The same lines; undefined where there is none. */
+export async function unlessEmpty(
+  lines: AsyncGenerator<Buffer>,
+): Promise<AsyncGenerator<Buffer> | undefined> {
+  const { done, value } = await lines.next()
+  return done ? undefined : follow(value, lines)
+}
+
+async function* follow(first: Buffer, lines: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield first
+  yield* lines
+}
 
 /** A reader whose files share their buffers, one after the other. */
 export function createLineReader(pool: pg.Pool): LineReader {

@@ -57,8 +57,15 @@ export async function beginFile(
   const filter = file.filter && JSON.stringify(file.filter)
   const { rows } = await sql<OpenFile>`
     with held as (
-      select position_of(clock_timestamp()) as begun_position
-      from cursor
+      -- After its integration was registered and its last file begun, wherever the clock is now.
+      select greatest(
+        position_of(clock_timestamp()),
+        1 + (select created_position from consumer where tenant = c.tenant and id = c.consumer),
+        1 + (
+          select max(position) from export_file where tenant = c.tenant and consumer = c.consumer
+        )
+      ) as begun_position
+      from cursor as c
       where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
         and owner = ${lease.owner} and epoch = ${lease.epoch}
       for update
@@ -78,14 +85,36 @@ export async function beginFile(
   return rows[0]
 }
 
-/** Notes what a later run needs to clear an upload that this one does not end. */
+/**
+ * Whether the last file was finished within `milliseconds`, by the clock: for when it was set back,
+ * and positions do not tell any more how long an event has waited.
+ */
+export async function hasFinishedWithin(
+  db: Db,
+  lease: Lease,
+  milliseconds: number,
+): Promise<boolean> {
+  const { rows } = await sql<{ isWithin: boolean }>`
+    select clock_timestamp() - finished_at between interval '0'
+      and ${milliseconds}::double precision * interval '1 millisecond' as "isWithin"
+    from export_file
+    where tenant = ${lease.tenant} and consumer = ${lease.consumer} and state = 'finished'
+    order by position desc
+    limit 1`.execute(db)
+  return rows[0]?.isWithin ?? false
+}
+
+/**
+ * Notes what a later run needs to clear an upload that this one does not end. False where the lease
+ * is another worker's by now.
+ */
 export async function noteUpload(
   db: Db,
   lease: Lease,
   file: OpenFile,
   uploadId: string,
-): Promise<void> {
-  await sql`
+): Promise<boolean> {
+  const { rows } = await sql`
     update export_file
     set upload_id = ${uploadId}
     from cursor
@@ -93,7 +122,9 @@ export async function noteUpload(
       and cursor.run = ${lease.run}
       and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
       and export_file.tenant = cursor.tenant and export_file.consumer = cursor.consumer
-      and export_file.position = ${file.position}`.execute(db)
+      and export_file.position = ${file.position}
+    returning true`.execute(db)
+  return rows.length > 0
 }
 
 /** Finishes a file and moves the cursor past it, or neither. */

@@ -39,6 +39,8 @@ export type Plan = {
   first: number | null
   /** The next event has no room: the file will not grow. */
   isFull: boolean
+  /** When it was looked at, by the database's clock: workers' clocks may differ. */
+  lookedAt: number
 }
 
 type PageRow = Omit<Plan, 'isFull' | 'through'> & {
@@ -51,7 +53,7 @@ type PageRow = Omit<Plan, 'isFull' | 'through'> & {
 export async function planFile(db: Db, range: PlanRange): Promise<Plan> {
   const plan: Plan = {
     through: range.after,
-    ...{ events: 0, bytes: 0, leading: 0, first: null, isFull: false },
+    ...{ events: 0, bytes: 0, leading: 0, first: null, isFull: false, lookedAt: 0 },
   }
   for (;;) {
     const { rows } = await planQuery({ ...range, after: plan.through }, plan).execute(db)
@@ -62,6 +64,7 @@ export async function planFile(db: Db, range: PlanRange): Promise<Plan> {
     plan.bytes += page.bytes
     plan.through = page.through ?? plan.through
     plan.isFull = page.fitting < page.looked
+    plan.lookedAt = page.lookedAt
     if (plan.isFull || page.looked < PAGE_EVENTS) return plan
   }
 }
@@ -80,7 +83,8 @@ export function planQuery(
       coalesce(sum(bytes) filter (where fits), 0)::bigint as bytes,
       (count(*) filter (where nth = 0))::integer as leading,
       (count(*) filter (where fits))::integer as fitting,
-      count(*)::integer as looked
+      count(*)::integer as looked,
+      position_of(clock_timestamp()) as "lookedAt"
     from (
       select
         *,

@@ -24,8 +24,9 @@ export type RunServices = LetGoServices & {
   pageBytes(): number
   /** Closed by the run. */
   storeOf(tenant: string, document: IntegrationDocument): FileStore
-  /** Through it goes whoever writes a file. */
+  /** Through it goes whoever writes a file, and through the other one after a failure. */
   fileGate: Gate
+  failedFileGate: Gate
   linesOf: LineReader
   /** When a file ends: so long after its first event, or before it has more bytes than that. */
   fileLimits: { windowMs: number; maxBytes: number }

@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 const REASON_LENGTH = 512
 
 /** Names that tell nobody anything. */
-const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'UnknownError']
+const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'Unknown', 'UnknownError']
 
 type AwsError = {
   name?: string

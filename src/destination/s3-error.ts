@@ -31,5 +31,9 @@ export function judgeStoreError(error: unknown): Failed {
     !PASSING.has(name) &&
     (REFUSING.has(name) || (status !== undefined && REFUSING_STATUSES.includes(status)))
   const known = status === undefined ? {} : { status }
-  return { kind: isRefused ? 'refused' : 'unavailable', ...known, reason }
+  if (!isRefused) return { kind: 'unavailable', ...known, reason }
+  const { $response } = error as { $response?: { headers?: Record<string, string> } }
+  const region = $response?.headers?.['x-amz-bucket-region']
+  const place = region ? `in ${region}` : status === 301 && 'in another region'
+  return { kind: 'refused', ...known, reason: place ? `${reason}: the bucket is ${place}` : reason }
 }

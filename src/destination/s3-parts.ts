@@ -4,7 +4,6 @@
 // process 95 MiB; this way it takes 45, measured.) An object that fits a part is a single PUT.
 
 import {
-  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   PutObjectCommand,
@@ -12,6 +11,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { abortUpload } from './s3-uploads.ts'
 
 /** The least that S3 takes, the last part aside. It takes 10,000 of them: 50 GiB. */
 const PART_BYTES = 5 * 1024 * 1024
@@ -39,6 +39,8 @@ export type PartUpload = {
   add(chunk: Buffer): Promise<void>
   /** The object is there when it resolves. */
   complete(): Promise<void>
+  /** Whether it may have begun another one, whose name was lost with an answer. */
+  isDoubtful(): boolean
   /** Gives up: the store keeps nothing of it. Nothing is on its way any more when it settles. */
   abort(): Promise<void>
 }
@@ -56,10 +58,11 @@ export function uploadInParts(
   onBegun: (uploadId: string) => Promise<void>,
 ): PartUpload {
   const { Bucket, Key } = place
-  const sent: { PartNumber: number; ETag: string | undefined }[] = []
+  const sent: { PartNumber: number; ETag: string }[] = []
   let [filling, spare] = buffers
   let used = 0
   let UploadId: string | undefined
+  let isDoubtful = false
   let sending: Promise<unknown> = Promise.resolve()
 
   return {
@@ -73,15 +76,18 @@ export function uploadInParts(
     },
     async complete() {
       if (UploadId === undefined) {
-        await client.send(new PutObjectCommand({ ...place, Body: filling.subarray(0, used) }))
+        const whole = { ...place, Body: filling.subarray(0, used) }
+        expectTag(await client.send(new PutObjectCommand(whole)))
         return
       }
       await sendPart()
       await sending
       const MultipartUpload = { Parts: sent }
       const whole = { Bucket, Key, UploadId, MultipartUpload }
-      await client.send(new CompleteMultipartUploadCommand(whole))
+      const { ETag, Key: key } = await client.send(new CompleteMultipartUploadCommand(whole))
+      expectTag({ ETag: ETag || key }) // Ceph names the object only
     },
+    isDoubtful: () => isDoubtful,
     async abort() {
       await sending.catch(() => {}) // a part under way would outlive its upload
       if (UploadId !== undefined) await abortUpload(client, { Bucket, Key, UploadId })
@@ -91,7 +97,10 @@ export function uploadInParts(
   /** Sends what is filled when the part before has arrived. */
   async function sendPart(): Promise<void> {
     if (UploadId === undefined) {
-      UploadId = (await client.send(new CreateMultipartUploadCommand(place))).UploadId as string
+      const begun = await client.send(new CreateMultipartUploadCommand(place))
+      if (!begun.UploadId) throw new Error('the answer names no upload')
+      UploadId = begun.UploadId
+      isDoubtful = (begun.$metadata.attempts ?? 1) > 1
       await onBegun(UploadId)
     }
     await sending
@@ -106,16 +115,12 @@ export function uploadInParts(
 
   async function send(Body: Buffer, PartNumber: number): Promise<void> {
     const part = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body })
-    sent.push({ PartNumber, ETag: (await client.send(part)).ETag })
+    sent.push({ PartNumber, ETag: expectTag(await client.send(part)) })
   }
 }
 
-/** Aborts an upload; one that is not there any more is aborted. */
-export async function abortUpload(
-  client: S3Client,
-  upload: { Bucket: string; Key: string; UploadId: string },
-): Promise<void> {
-  await client.send(new AbortMultipartUploadCommand(upload)).catch((error) => {
-    if (error.name !== 'NoSuchUpload') throw error
-  })
+/** A store that has written something names it; anything else on the way may answer with 200. */
+function expectTag({ ETag }: { ETag?: string | undefined }): string {
+  if (!ETag) throw new Error('the answer has no ETag: it is none of a store')
+  return ETag
 }

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto'
 import { createGzip, type Gzip } from 'node:zlib'
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
+import { S3Client } from '@aws-sdk/client-s3'
 import {
   boundAnswers,
   CONNECT_TIMEOUT_MS,
@@ -15,13 +15,15 @@ import {
 } from './aws-guard.ts'
 import type { FileFailure, FileStore } from './destination.ts'
 import { judgeStoreError } from './s3-error.ts'
-import { abortUpload, type PartBufferPool, uploadInParts } from './s3-parts.ts'
+import { type PartBufferPool, uploadInParts } from './s3-parts.ts'
+import { abortUpload, abortUploads } from './s3-uploads.ts'
 
 /** A part, however slowly it goes. */
 const REQUEST_TIMEOUT_MS = 300_000
 /** Tries of one request, within seconds; the others are the caller's. */
 const TRIES = 3
-const LISTED_UPLOADS = 100
+/** What a store answers that has no list of uploads. */
+const UNLISTED = [405, 501]
 
 export type S3Options = {
   region: string
@@ -85,6 +87,8 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
           await upload.add(chunk)
         }
         await upload.complete()
+        const unlisted = upload.isDoubtful() ? await clear(Key, failed) : undefined
+        if (unlisted && unlisted.kind !== 'refused') return unlisted
         return { kind: 'delivered', bytes, sha256: hash.digest() }
       } catch (error) {
         await upload.abort().catch(() => {}) // discard() will
@@ -102,15 +106,10 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
       try {
         // By its name first: not every store lists them, and not everybody may have it do so.
         if (uploadId) await abortUpload(client, { Bucket, Key, UploadId: uploadId })
-        const prefixed = { Bucket, Prefix: Key, MaxUploads: LISTED_UPLOADS }
-        const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand(prefixed))
-        for (const { Key: key, UploadId } of Uploads) {
-          if (key === Key && UploadId) await abortUpload(client, { Bucket, Key, UploadId })
-        }
-        return undefined
       } catch (error) {
         return failed(error)
       }
+      return clear(Key, failed)
     },
 
     halt() {
@@ -122,6 +121,21 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     close() {
       client.destroy()
     },
+  }
+
+  /** Aborts what is begun of a key; refused where the store does not tell what that is. */
+  async function clear(
+    Key: string,
+    failed: (error: unknown) => FileFailure,
+  ): Promise<FileFailure | undefined> {
+    try {
+      await abortUploads(client, { Bucket, Key })
+      return undefined
+    } catch (error) {
+      const failure = failed(error)
+      const isUnlisted = failure.kind !== 'halted' && UNLISTED.includes(failure.status ?? 0)
+      return isUnlisted ? { ...failure, kind: 'refused' } : failure
+    }
   }
 
   function failureOf(what: string, key: string): (error: unknown) => FileFailure {

@@ -5,41 +5,9 @@ import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FileStore } from '../../src/destination/destination.ts'
-import { createS3, type S3Options } from '../../src/destination/s3.ts'
-import { createPartBuffers } from '../../src/destination/s3-parts.ts'
 import { startProxy } from '../helpers/proxy.ts'
-import { type Answer, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
+import { BUCKET, chunksOf, content, PART, plain, storeAt } from '../helpers/s3.ts'
 import { keys, type Store, startStore, storeKinds } from '../helpers/store.ts'
-
-const BUCKET = 'files'
-const PART = 5 * 1024 * 1024
-const partBuffers = createPartBuffers()
-const plain = { compression: null, mayGo: () => true, onBegun: async () => {} }
-
-const storeAt = (endpoint: string, more: Partial<S3Options> = {}): FileStore =>
-  createS3(partBuffers, {
-    region: 'us-east-1',
-    bucket: BUCKET,
-    credentials: keys,
-    endpoint,
-    forcePathStyle: true,
-    timeoutMs: 1_000,
-    allowPrivateTargets: true,
-    allowDefaultCredentials: false,
-    ...more,
-  })
-
-/** Chunks of one buffer that is used again. */
-async function* chunksOf(content: Buffer, size = 300_000): AsyncGenerator<Buffer> {
-  const buffer = Buffer.alloc(size)
-  for (let offset = 0; offset < content.length; offset += size) {
-    yield buffer.subarray(0, content.copy(buffer, 0, offset))
-  }
-}
-
-function content(length: number): Buffer {
-  return Buffer.alloc(length, createHash('sha512').update(String(length)).digest('base64'))
-}
 
 describe.each(storeKinds)('%s', (kind) => {
   let server: Store
@@ -144,6 +112,23 @@ describe.each(storeKinds)('%s', (kind) => {
     missing.close()
   })
 
+  it.runIf(kind === 'radosgw')('says that a bucket is in another region', async () => {
+    await server.createBucket('elsewhere')
+    const there = storeAt(server.endpoint, { bucket: 'elsewhere' })
+    expect(await there.write('key', chunksOf(content(1)), plain)).toMatchObject({
+      kind: 'delivered',
+    })
+    await server.moveBucket?.('elsewhere')
+    for (const length of [1, 2 * PART]) {
+      expect(await there.write('key', chunksOf(content(length)), plain)).toMatchObject({
+        kind: 'refused',
+        status: 301,
+        reason: expect.stringMatching(/moved permanently.*301.*the bucket is in another region$/),
+      })
+    }
+    there.close()
+  })
+
   // The one of npm takes any key.
   const wrongKeys = kind === 'radosgw' ? [['secretAccessKey'], ['accessKeyId']] : []
   it.each(wrongKeys)('says that %s is wrong', async (name) => {
@@ -153,106 +138,5 @@ describe.each(storeKinds)('%s', (kind) => {
       status: 403,
     })
     wrong.close()
-  })
-})
-
-describe('a store that answers', () => {
-  let receiver: Receiver
-  beforeAll(async () => {
-    receiver = await startReceiver()
-  })
-  afterAll(() => receiver.close())
-
-  const error = (code: number, name: string, message = 'words'): Answer =>
-    status(code, {}, `<Error><Code>${name}</Code><Message>${message}</Message></Error>`)
-  async function ask(answer: Answer, more: Partial<S3Options> = {}, length = 1) {
-    receiver.answer = answer
-    receiver.received.length = 0
-    const store = storeAt(receiver.url, more)
-    const outcome = await store.write('key', chunksOf(content(length)), plain)
-    store.close()
-    return outcome
-  }
-
-  const refusing: [number, string][] = [
-    [403, 'AccessDenied'],
-    [403, 'InvalidAccessKeyId'],
-    [403, 'SignatureDoesNotMatch'],
-    [403, ''],
-    [401, 'Unauthorized'],
-    [404, 'NoSuchBucket'],
-    [404, ''],
-    [301, 'PermanentRedirect'],
-    [400, 'AuthorizationHeaderMalformed'],
-    [400, 'IllegalLocationConstraintException'],
-    [400, 'InvalidBucketName'],
-  ]
-  it.each(refusing)('%i %s: refused', async (code, name) => {
-    const outcome = await ask(error(code, name))
-    expect(outcome).toMatchObject({ kind: 'refused', status: code })
-    expect(outcome).toMatchObject({ reason: expect.stringContaining(`HTTP status code ${code}`) })
-  })
-
-  const passing: [number, string][] = [
-    [500, 'InternalError'],
-    [503, 'SlowDown'],
-    [503, ''],
-    [429, 'TooManyRequests'],
-    [400, 'RequestTimeout'],
-    [400, 'SomethingElse'],
-    [403, 'RequestTimeTooSkewed'],
-    [502, '<html>'],
-  ]
-  it.each(passing)('%i %s: to be tried again', async (code, name) => {
-    expect(await ask(error(code, name))).toMatchObject({ kind: 'unavailable', status: code })
-  })
-
-  it('with the names of regions', async () => {
-    const words = "the region 'us-east-1' is wrong; expecting 'eu-west-1'"
-    const outcome = await ask(error(400, 'AuthorizationHeaderMalformed', words))
-    expect(outcome).toMatchObject({ reason: expect.stringContaining(words) })
-  })
-
-  it('with a secret: it is not passed on', async () => {
-    const { accessKeyId, secretAccessKey } = keys
-    const outcome = await ask(error(403, 'AccessDenied', `${accessKeyId} ${secretAccessKey}`))
-    expect(outcome).toMatchObject({ reason: expect.stringMatching(/AccessDenied, \*\*\* \*\*\*$/) })
-  })
-
-  const nothing: [string, Answer][] = [
-    ['nothing', () => {}],
-    ['a reset', (_, response) => response.socket?.resetAndDestroy()],
-    ['no XML', status(200, { etag: '"x"' }, 'x'.repeat(10))],
-    ['no end', (_, response) => endless(response)],
-  ]
-  it.each(nothing)('%s: to be tried again', async (_, answer) => {
-    const outcome = await ask(answer, {}, 2 * PART)
-    expect(outcome).toMatchObject({ kind: 'unavailable' })
-  })
-
-  function endless(response: Parameters<Answer>[1]): void {
-    while (response.write('x'.repeat(65_536)));
-    response.once('drain', () => endless(response))
-  }
-
-  it.each(['http://127.0.0.1:9', 'http://localhost:9', 'http://[::1]:9'])(
-    'at %s is not called where private addresses are not allowed',
-    async (endpoint) => {
-      const url = endpoint.replace(/9$/, String(receiver.port))
-      const outcome = await ask(status(200), { allowPrivateTargets: false, endpoint: url })
-      expect(outcome).toMatchObject({
-        kind: 'unavailable',
-        reason: expect.stringContaining('not a public address'),
-      })
-      expect(receiver.received).toEqual([])
-    },
-  )
-
-  it('is not called without keys, unless the operator lends some', async () => {
-    expect(await ask(status(200), { credentials: undefined })).toMatchObject({
-      kind: 'refused',
-      reason: expect.stringContaining('operator'),
-    })
-    expect(receiver.received).toEqual([])
   })
 })

@@ -22,8 +22,15 @@ export function hasRadosgw(): boolean {
   return programs.every((name) => places.some((place) => existsSync(path.join(place, name))))
 }
 
+export type Radosgw = {
+  endpoint: string
+  /** From now on the bucket is in another zonegroup, which is Ceph's word for a region. */
+  moveBucket(bucket: string): Promise<void>
+  stop(): Promise<void>
+}
+
 /** Starts it on free ports; rejects where it does not come up. */
-export async function startRadosgw(): Promise<{ endpoint: string; stop(): Promise<void> }> {
+export async function startRadosgw(): Promise<Radosgw> {
   for (let tries = 1; ; tries++) {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-ceph-'))
     const children: ChildProcess[] = []
@@ -32,7 +39,8 @@ export async function startRadosgw(): Promise<{ endpoint: string; stop(): Promis
       rmSync(directory, { recursive: true, force: true })
     }
     try {
-      return { endpoint: await start(directory, children), stop }
+      const endpoint = await start(directory, children)
+      return { endpoint, moveBucket: (bucket) => moveBucket(directory, bucket), stop }
     } catch (error) {
       await stop()
       // A port that was free a moment ago may be taken.
@@ -82,6 +90,19 @@ async function start(directory: string, children: ChildProcess[]): Promise<strin
   const secrets = [`--access-key=${keys.accessKeyId}`, `--secret=${keys.secretAccessKey}`]
   await tool('radosgw-admin', 'user', 'create', '--uid=test', '--display-name=test', ...secrets)
   return endpoint
+}
+
+async function moveBucket(directory: string, bucket: string): Promise<void> {
+  const metadata = (...args: string[]) =>
+    run('radosgw-admin', ['-c', path.join(directory, 'ceph.conf'), 'metadata', ...args])
+  const { stdout: entry } = await metadata('get', `bucket:${bucket}`)
+  const instance = `bucket.instance:${bucket}:${JSON.parse(entry).data.bucket.bucket_id}`
+  const { stdout: before } = await metadata('get', instance)
+  const document = JSON.parse(before)
+  document.data.bucket_info.zonegroup = randomUUID()
+  const file = path.join(directory, 'moved.json')
+  writeFileSync(file, JSON.stringify(document))
+  await metadata('put', instance, `--infile=${file}`)
 }
 
 async function end(child: ChildProcess): Promise<void> {

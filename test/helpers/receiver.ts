@@ -4,6 +4,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export type Received = {
+  method: string
   url: string
   headers: http.IncomingHttpHeaders
   body: Buffer
@@ -33,9 +34,16 @@ export async function startReceiver(answer: Answer = ok, port = 0): Promise<Rece
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))
     request.on('end', () => {
-      const { url = '', headers } = request
+      const { method = '', url = '', headers } = request
       const position = Number(headers['millrace-position'])
-      const received = { url, headers, position, body: Buffer.concat(chunks), at: Date.now() }
+      const received = {
+        method,
+        url,
+        headers,
+        position,
+        body: Buffer.concat(chunks),
+        at: Date.now(),
+      }
       receiver.received.push(received)
       receiver.answer(received, response)
     })

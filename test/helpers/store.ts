@@ -25,17 +25,24 @@ export const storeKinds: StoreKind[] = hasRadosgw() ? ['fauxqs', 'radosgw'] : ['
 export type Store = {
   endpoint: string
   createBucket(bucket: string): Promise<void>
+  /** From now on it is in another region. Undefined where the store knows none. */
+  moveBucket?(bucket: string): Promise<void>
   /** The keys of a bucket. */
   keys(bucket: string): Promise<string[]>
   read(bucket: string, key: string): Promise<{ body: Buffer; encoding: string | undefined }>
-  /** Keys of uploads that were begun and are neither completed nor aborted. */
+  /** Uploads that were begun and are neither completed nor aborted. */
+  uploads(bucket: string): Promise<Upload[]>
+  /** Their keys. */
   unfinished(bucket: string): Promise<string[]>
   close(): Promise<void>
 }
 
+type Upload = { key: string; id: string }
+
 type Server = {
   endpoint: string
-  unfinished?(bucket: string): Promise<string[]>
+  uploads?(bucket: string): Promise<Upload[]>
+  moveBucket?(bucket: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -49,6 +56,7 @@ export async function startStore(kind: StoreKind): Promise<Store> {
   })
   return {
     endpoint: server.endpoint,
+    ...(server.moveBucket ? { moveBucket: server.moveBucket } : {}),
     async createBucket(Bucket) {
       await client.send(new CreateBucketCommand({ Bucket }))
     },
@@ -64,15 +72,18 @@ export async function startStore(kind: StoreKind): Promise<Store> {
       const bytes = (await Body?.transformToByteArray()) ?? []
       return { body: Buffer.from(bytes), encoding: ContentEncoding }
     },
-    async unfinished(Bucket) {
-      if (server.unfinished) return server.unfinished(Bucket)
-      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
-      return Uploads.map(({ Key }) => Key as string)
-    },
+    uploads,
+    unfinished: async (bucket) => (await uploads(bucket)).map(({ key }) => key),
     async close() {
       client.destroy()
       await server.stop()
     },
+  }
+
+  async function uploads(Bucket: string): Promise<Upload[]> {
+    if (server.uploads) return server.uploads(Bucket)
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+    return Uploads.map(({ Key, UploadId }) => ({ key: Key as string, id: UploadId as string }))
   }
 }
 
@@ -95,11 +106,12 @@ async function startNpmStore(): Promise<Server> {
   const server = await startFauxqs({ port: 0, logger: false, s3StorageDir })
   return {
     endpoint: `http://127.0.0.1:${server.port}`,
-    async unfinished(bucket: string): Promise<string[]> {
-      const uploads: string[] = []
+    async uploads(bucket: string): Promise<Upload[]> {
+      const uploads: Upload[] = []
       for await (const file of glob('_multipart/*/.upload.json', { cwd: s3StorageDir })) {
         const upload = JSON.parse(readFileSync(path.join(s3StorageDir, file), 'utf8'))
-        if (upload.bucket === bucket) uploads.push(upload.key)
+        if (upload.bucket === bucket)
+          uploads.push({ key: upload.key, id: path.dirname(file).slice(11) })
       }
       return uploads
     },

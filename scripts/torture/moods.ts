@@ -1,0 +1,26 @@
+// How a faulty target behaves for a while, and then otherwise.
+
+import type { Chance } from '../demo/chance.ts'
+
+export type Phase<Mood> = {
+  mood: Mood
+  lastsMs: [number, number]
+  slowMs?: [number, number]
+}
+
+/**
+ * The mood at each moment: phases by turns, in an order and for a time that chance decides. After
+ * each other one it is `well` for a while, which is the first.
+ */
+export function createMoods<Mood>(chance: Chance, phases: Phase<Mood>[]): () => Phase<Mood> {
+  const [well] = phases as [Phase<Mood>]
+  let phase = well
+  let until = Date.now() + chance.whole(...phase.lastsMs)
+  return () => {
+    while (Date.now() > until) {
+      phase = phase === well ? chance.pick(phases) : well
+      until += chance.whole(...phase.lastsMs)
+    }
+    return phase
+  }
+}
