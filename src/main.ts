@@ -7,6 +7,7 @@ import { keptSecret } from './access/kept-secret.ts'
 import { UsageError } from './cli/client.ts'
 import { keys } from './cli/keys.ts'
 import { listen } from './cli/listen.ts'
+import { readRebuild, rebuild as rebuildShop } from './cli/rebuild.ts'
 import { listScripts, readCall, runCall } from './cli/sql.ts'
 import { welcome } from './cli/welcome.ts'
 import { type Config, limits, readConfig } from './config.ts'
@@ -25,6 +26,7 @@ const HELP = `millrace <command>
   migrate          bring the schema up to date, and end
   keys …           create, list and revoke API keys of a running service
   sql [script] …   audits, replays and operations; without a script, the list of them
+  rebuild <tenant> what notifications are made from, from the log, and compares it (--apply)
   listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
   help             this
 
@@ -47,6 +49,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   keys: (args) =>
     keys(args, readConfigOrFail(), { print: console.log, note: (line) => console.error(line) }),
   sql,
+  rebuild,
   async listen([port = '9099']) {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
     const url = await listen(Number(port), (line) => console.log(line))
@@ -109,13 +112,22 @@ async function run(
 async function sql(args: string[]): Promise<void> {
   if (args.length === 0) return console.log(listScripts())
   const call = readCall(args)
+  await onDatabase((url) => runCall(url, call, (line) => console.log(line)))
+}
+
+async function rebuild(args: string[]): Promise<void> {
+  const call = readRebuild(args)
+  await onDatabase((url) => rebuildShop(url, call, (line) => console.log(line)))
+}
+
+/** Does something with the database, and ends with 1 where it was not done. */
+async function onDatabase(act: (url: string) => Promise<boolean>): Promise<void> {
   const config = readConfigOrFail()
   const embedded = config.DATABASE_URL
     ? undefined
     : await startEmbeddedPostgres(config.MILLRACE_DATA_DIR)
   try {
-    const url = config.DATABASE_URL ?? (embedded?.url as string)
-    if (!(await runCall(url, call, (line) => console.log(line)))) process.exitCode = 1
+    if (!(await act(config.DATABASE_URL ?? (embedded?.url as string)))) process.exitCode = 1
   } finally {
     await embedded?.stop()
   }

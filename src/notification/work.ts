@@ -10,9 +10,13 @@ import { runJobs } from '../db/run-jobs.ts'
 import { createMailAgent } from '../destination/sendgrid.ts'
 import type { Logger } from '../logger.ts'
 import { repeat } from '../repeat.ts'
+import { retireNotices } from './retire.ts'
 import { notify } from './run.ts'
 import { createMailers } from './sender/sender.ts'
 import { wakeDueJobs } from './wake.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
 
 /** Starts it. `stop` lets the requests that are under way finish; no other one leaves. */
 export function startNotifying(
@@ -36,6 +40,11 @@ export function startNotifying(
   const running = new Set<Promise<void>>()
   let isDraining = false
   const look = repeat('notification jobs', config.MILLRACE_SWEEP_MS, logger, () => wakeDueJobs(db))
+  const retire = repeat('retiring notices', HOUR_MS, logger, () => {
+    const before = systemClock() - config.MILLRACE_RETENTION_DAYS * DAY_MS
+    return retireNotices(db, Math.floor(before * 1000))
+  })
+  retire.now()
   const runner = runJobs(pool, tasks.notify, {
     places: limits.notificationsPerWorker,
     logger,
@@ -53,6 +62,7 @@ export function startNotifying(
       isDraining = true
       const stopped = runner.stop()
       look.stop()
+      retire.stop()
       await Promise.all(running)
       await stopped
       await Promise.all([agents.tenants.destroy(), agents.operator.destroy()])

@@ -1,0 +1,58 @@
+// millrace rebuild <tenant> [--apply]: the projections of a tenant's shop from zero, compared with
+// the live ones, and with --apply put in their place.
+
+import { openDatabase } from '../db/pool.ts'
+import { createLogger } from '../logger.ts'
+import { type Compared, rebuildShop } from '../notification/rebuild.ts'
+import { isTenant } from '../tenant.ts'
+import { UsageError } from './client.ts'
+
+export type RebuildCall = { tenant: string; apply: boolean }
+
+/** What the command line asks for. Throws a UsageError. */
+export function readRebuild(args: string[]): RebuildCall {
+  const rest = args.filter((arg) => arg !== '--apply')
+  const [tenant] = rest
+  if (rest.length !== 1 || tenant === undefined || !isTenant(tenant)) {
+    throw new UsageError('millrace rebuild <tenant> [--apply]')
+  }
+  return { tenant, apply: args.includes('--apply') }
+}
+
+/**
+ * Rebuilds, and prints a line for each table. Returns whether all is as it should be: both are the
+ * same, or the rebuilt ones are in place.
+ */
+export async function rebuild(
+  url: string,
+  { tenant, apply }: RebuildCall,
+  print: (line: string) => void,
+): Promise<boolean> {
+  const logger = createLogger('warn')
+  const database = openDatabase(url, { durability: 'durable', max: 1, logger })
+  try {
+    const compared = await rebuildShop(database.kysely, tenant, { apply })
+    if (!compared) {
+      print(`The tenant ${tenant} has no projections: no notification job was ever made.`)
+      return false
+    }
+    for (const line of linesOf(compared)) print(line)
+    const isSame = compared.every(({ missing, extra }) => missing === 0 && extra === 0)
+    if (apply) print('The rebuilt rows are in place.')
+    else print(isSame ? 'Both are the same.' : 'They differ; --apply puts the rebuilt in place.')
+    return isSame || apply
+  } finally {
+    await database.close()
+  }
+}
+
+function linesOf(compared: Compared[]): string[] {
+  const columns = ['rebuilt', 'missing', 'extra', 'older'] as const
+  const head = ['table'.padEnd(16), ...columns.map((name) => name.padStart(9))].join('')
+  return [
+    head,
+    ...compared.map((row) =>
+      [row.table.padEnd(16), ...columns.map((name) => String(row[name]).padStart(9))].join(''),
+    ),
+  ]
+}

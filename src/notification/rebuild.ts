@@ -1,0 +1,139 @@
+// The projections of a shop from zero, beside the live ones: everything the log has up to where
+// they stand is applied, by the very code that does it live, to temporary tables of the same names,
+// which stand in their place for this one connection. Then both are compared, and put in place
+// where that is asked for. All of it sees one moment; nothing waits for it but an `apply`.
+
+import { sql } from 'kysely'
+import { limits } from '../config.ts'
+import type { Db } from '../db/pool.ts'
+import type { EventFilter, LoggedEvent } from '../log/event.ts'
+import { readPage } from '../log/read.ts'
+import { entities } from './entity.ts'
+import { projectEvents, SHOP } from './project.ts'
+import { shapes } from './store.ts'
+
+/**
+ * What was compared of a table. missing: rebuilt, and not so in the live one; extra: the other way
+ * round; older: live rows that were last changed before the log that is kept begins, which nothing
+ * can be compared with. A row that differs is missing and extra.
+ */
+export type Compared = {
+  table: string
+  rebuilt: number
+  missing: number
+  extra: number
+  older: number
+}
+
+const FILTER: EventFilter = { names: [], entities: Object.keys(entities) }
+
+/**
+ * Rebuilds a tenant's shop and compares it; undefined where it has none. `apply` puts the rebuilt
+ * rows in the place of the live ones; those that are older than the log stay.
+ */
+export async function rebuildShop(
+  db: Db,
+  tenant: string,
+  { apply }: { apply: boolean },
+): Promise<Compared[] | undefined> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      // The first statement to read: what everything here sees. With the lock nothing moves on.
+      const lock = apply ? sql`for update` : sql``
+      const { rows } = await sql<{ position: number; schema: string }>`
+        select read_position as position, current_schema() as schema
+        from cursor
+        where tenant = ${tenant} and consumer = ${SHOP} and run = 0
+        ${lock}`.execute(trx)
+      const [live] = rows
+      if (!live) return undefined
+      const tables = Object.keys(shapes)
+      for (const table of tables) {
+        await sql`
+          create temporary table ${sql.ref(table)}
+          (like ${sql.id(live.schema, table)} including indexes) on commit drop`.execute(trx)
+      }
+      await replay(trx, tenant, live.position)
+      const oldest = await oldestPosition(trx, tenant)
+      const compared: Compared[] = []
+      for (const table of tables) {
+        compared.push(await compare(trx, tenant, table, live.schema, oldest))
+        if (apply) await putInPlace(trx, tenant, table, live.schema, oldest)
+      }
+      return compared
+    })
+}
+
+async function replay(db: Db, tenant: string, through: number): Promise<void> {
+  const range = { tenant, through, filter: FILTER }
+  const page = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
+  for (let after = 0; ; ) {
+    const { rows, isLast } = await readPage(db, { ...range, ...page, after })
+    const events = rows.filter((row): row is LoggedEvent => row.payload !== null)
+    await projectEvents(db, tenant, events)
+    after = rows.at(-1)?.position ?? after
+    if (isLast) return
+  }
+}
+
+/** From here on the log has everything. */
+async function oldestPosition(db: Db, tenant: string): Promise<number> {
+  const oldest = await db
+    .selectFrom('event')
+    .select('position')
+    .where('tenant', '=', tenant)
+    .orderBy('position')
+    .limit(1)
+    .executeTakeFirst()
+  return oldest?.position ?? Number.MAX_SAFE_INTEGER
+}
+
+async function compare(
+  db: Db,
+  tenant: string,
+  table: string,
+  schema: string,
+  oldest: number,
+): Promise<Compared> {
+  const columns = columnsOf(table)
+  const rebuilt = sql`select ${columns} from ${sql.id('pg_temp', table)} where tenant = ${tenant}`
+  const live = sql`select ${columns} from ${sql.id(schema, table)} where tenant = ${tenant}`
+  const { rows } = await sql<Omit<Compared, 'table'>>`
+    select
+      (select count(*) from (${rebuilt}) as r)::integer as rebuilt,
+      (select count(*) from (${rebuilt} except ${live}) as m)::integer as missing,
+      (select count(*) from (
+        ${live} and position >= ${oldest} except ${rebuilt}
+      ) as e)::integer as extra,
+      (select count(*) from (${live} and position < ${oldest}) as o)::integer as older`.execute(db)
+  return { table, ...(rows[0] as Omit<Compared, 'table'>) }
+}
+
+async function putInPlace(
+  db: Db,
+  tenant: string,
+  table: string,
+  schema: string,
+  oldest: number,
+): Promise<void> {
+  const keys = Object.keys(shapes[table as keyof typeof shapes].columns)
+    .slice(0, shapes[table as keyof typeof shapes].key)
+    .map((name) => sql.ref(name))
+  await sql`
+    delete from ${sql.id(schema, table)}
+    where tenant = ${tenant}
+      and (position >= ${oldest} or (${sql.join(keys)}) in (
+        select ${sql.join(keys)} from ${sql.id('pg_temp', table)}
+      ))`.execute(db)
+  await sql`
+    insert into ${sql.id(schema, table)} (tenant, ${columnsOf(table)})
+    select tenant, ${columnsOf(table)} from ${sql.id('pg_temp', table)}`.execute(db)
+}
+
+function columnsOf(table: string) {
+  const { columns } = shapes[table as keyof typeof shapes]
+  return sql.join(Object.keys(columns).map((name) => sql.ref(name)))
+}
