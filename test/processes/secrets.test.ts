@@ -7,6 +7,7 @@ import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { startReceiver, status } from '../helpers/receiver.ts'
 import { ADMIN_TOKEN, call, EVENTSTREAM, publish, startService } from '../helpers/service.ts'
+import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
 import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
@@ -36,6 +37,8 @@ it('no secret is in clear in the database or in any output', async () => {
     admin: ADMIN_TOKEN,
     s3KeyId: secret('s3-key-id'),
     s3Key: secret('s3-key'),
+    sendgrid: secret('SG.operator'),
+    ownSendgrid: secret('SG.tenant'),
   }
   const receiver = await startReceiver(status(400, {}, 'no'))
   const service = await startService('start', {
@@ -44,6 +47,9 @@ it('no secret is in clear in the database or in any output', async () => {
     MILLRACE_JWT_SECRET: secrets.jwtSecret,
     MILLRACE_SECRET_KEY: secrets.secretKey,
     MILLRACE_RETRY_BASE_MS: '1',
+    MILLRACE_SENDGRID_API_KEY: secrets.sendgrid,
+    MILLRACE_SENDGRID_URL: receiver.url,
+    MILLRACE_SENDGRID_FROM: 'shop@example.com',
   })
   const on = (action: string, method: string, body?: unknown) =>
     call(`${service.url}${EVENTSTREAM}/erp${action}`, {
@@ -121,6 +127,28 @@ it('no secret is in clear in the database or in any output', async () => {
     const { body } = await call(`${files}/logs`)
     return JSON.stringify(body).includes('event_refused')
   })
+
+  // A mail service that quotes its key: once that of the operator, once that of the tenant.
+  await createJob(service.url)
+  await projected(
+    database,
+    await tell(database, [
+      ...[level('v-1', 0), customer('c-1'), wishlist('w-1', 'c-1', ['v-1'])],
+      level('v-1', 5),
+    ]),
+  )
+  const sender = { api_key: secrets.ownSendgrid, from_email: 'own@example.com' }
+  for (const used of [secrets.sendgrid, secrets.ownSendgrid]) {
+    const errors = JSON.stringify({ errors: [{ message: `no such key: ${used}`, field: null }] })
+    receiver.answer = status(401, { 'content-type': 'application/json' }, errors)
+    const run = await runNow(service.url)
+    expect(run).toMatchObject({ state: 'failed', reason: expect.stringContaining('no such key') })
+    answers.push(JSON.stringify(run))
+    const set = { method: 'PUT', body: JSON.stringify(sender) }
+    await remember(call(`${service.url}/api/v1/notification-sender`, set))
+  }
+  expect(receiver.received.at(-1)?.headers.authorization).toBe(`Bearer ${secrets.ownSendgrid}`)
+
   for (const path of ['', '/logs', '/stats', '/files']) await remember(call(files + path))
   for (const path of ['', '/logs', '/stats', '/rejected_events']) await remember(on(path, 'GET'))
   await remember(on('/_start', 'POST'))
