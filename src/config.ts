@@ -42,7 +42,7 @@ const Environment = Type.Object({
     pattern: '^https?://[^/\\s]\\S*$',
   }),
   MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
-  /** Lets callback URLs and S3 endpoints resolve to loopback and private addresses. */
+  /** Lets callback URLs, S3 endpoints and queues resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
   /** The first retry's delay; it doubles ten times. */
@@ -70,6 +70,8 @@ const Environment = Type.Object({
   /** The address that mails come from, and the name beside it. */
   MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ format: 'email' })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
+  /** The same for subscriptions without keys. */
+  MILLRACE_QUEUE_DEFAULT_CREDENTIALS: flag(false),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
@@ -88,6 +90,7 @@ export const limits = {
   /** Headers and identifiers of an event. */
   textLength: 255,
   integrationsPerTenant: 10,
+  subscriptionsPerTenant: 100,
   rejectedEvents: 30,
   logEntries: 50,
   /** Files in one answer. */

@@ -6,6 +6,7 @@ const STATUSES = {
   invalid_request: 400,
   idempotency_key_reused: 400,
   too_many_integrations: 400,
+  too_many_subscriptions: 400,
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,

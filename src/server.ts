@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAccess } from './access/access.ts'
 import { createSecretBox } from './access/secret.ts'
 import { systemClock } from './clock.ts'
+import { appendCollected } from './collector/collect.ts'
+import { collectorRoutes } from './collector/routes.ts'
 import { type Config, limits } from './config.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { openDatabase } from './db/pool.ts'
 import { createDestinations } from './delivery/destinations.ts'
 import { deliveryRoutes } from './delivery/routes.ts'
 import { createWaker } from './delivery/wake.ts'
-import { createAgent } from './destination/webhook.ts'
 import { gatewayRoutes } from './gateway/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
@@ -55,40 +56,48 @@ export async function startServer(
   const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
   const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
   const waker = createWaker(notifier.pool, logger)
-  const publisher = createPublisher({
-    append: (events) => appendEvents(durable.pool, events),
-    onAppended: (tenants) => tenants.forEach(waker.wake),
-  })
+  const publisherThrough = (append: typeof appendEvents) =>
+    createPublisher({
+      append: (events) => append(durable.pool, events),
+      onAppended: (tenants) => tenants.forEach(waker.wake),
+    })
   const secrets = createSecretBox(options.secretKey)
-  const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
+  const destinations = createDestinations(config, secrets)
   const services = { db: durable.kysely, clock: systemClock, ...options }
   const access = createAccess(config, services)
   const onAsked = (tenant: string, jobId: string) =>
     askForJob(notifier.kysely, { tenant, jobId }).catch((error: Error) =>
       logger.warn({ reason: error.message }, 'job not woken'),
     )
+  const configuring = {
+    ...{ db: durable.kysely, clock: systemClock, secrets, onStarted: waker.wake },
+    allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+    retentionDays: config.MILLRACE_RETENTION_DAYS,
+  }
   let draining = false
 
   const routes = [
-    ...gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES),
+    ...gatewayRoutes(publisherThrough(appendEvents), config.MILLRACE_MAX_EVENT_BYTES),
     ...integrationRoutes({
-      db: durable.kysely,
-      secrets,
-      clock: systemClock,
-      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
-      retentionDays: config.MILLRACE_RETENTION_DAYS,
+      ...configuring,
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
-      onStarted: waker.wake,
       onHalted(tenant, id) {
         waker.halt(tenant, id)
         // Where no run is under way, one is needed to close the last file.
         waker.wake(tenant)
       },
     }),
+    ...collectorRoutes({
+      ...configuring,
+      publisher: publisherThrough(appendCollected),
+      maxEventBytes: config.MILLRACE_MAX_EVENT_BYTES,
+      allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
+      onHalted: waker.halt,
+    }),
     ...deliveryRoutes({
       db: durable.kysely,
       clock: systemClock,
-      destinationOf: createDestinations(config, agent, secrets),
+      destinationOf: destinations.of,
     }),
     ...jobRoutes({ db: durable.kysely, clock: systemClock, onAsked }),
     ...senderRoutes({
@@ -128,7 +137,7 @@ export async function startServer(
       draining = true
       partitions.stop()
       await close(server)
-      await Promise.all([durable.close(), notifier.close(), agent.destroy()])
+      await Promise.all([durable.close(), notifier.close(), destinations.close()])
     },
   }
 }

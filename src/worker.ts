@@ -1,7 +1,7 @@
 // Wiring of `millrace work`: tasks to the runners, notifications to the runs, the sweep and
 // retention to their clocks. Nothing is decided here.
 
-import { createSecretBox } from './access/secret.ts'
+import { createSecretBox, type SecretBox } from './access/secret.ts'
 import { type Config, limits } from './config.ts'
 import { changeConsumer } from './consumer/change.ts'
 import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
@@ -9,7 +9,7 @@ import { channels, listen } from './db/listen.ts'
 import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
 import { advance } from './delivery/advance.ts'
-import { createDestinations } from './delivery/destinations.ts'
+import { createDestinations, type Destinations } from './delivery/destinations.ts'
 import { createGate } from './delivery/gate.ts'
 import { createInFlightLimits } from './delivery/in-flight.ts'
 import { createLineReader } from './delivery/lines.ts'
@@ -18,7 +18,6 @@ import type { Run, RunServices } from './delivery/run.ts'
 import { createSharedRead } from './delivery/shared-read.ts'
 import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
-import { createAgent } from './destination/webhook.ts'
 import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
 import { retirePartitions } from './maintenance/retention.ts'
@@ -42,13 +41,16 @@ export async function startWorker(
   const { url, logger } = options
   const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, logger })
   const durable = openDatabase(url, { durability: 'durable', max: 10, logger })
-  const agent = createAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS })
+  const secrets = createSecretBox(options.secretKey)
+  const destinations = createDestinations(config, secrets)
   const runs = new Map<string, Run>()
   const pageBytes = () => {
     const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
     return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, runs.size))))
   }
-  const services = runServices(config, { relaxed, durable, agent, pageBytes, ...options })
+  const services = runServices(config, {
+    ...{ relaxed, durable, destinations, secrets, pageBytes, logger },
+  })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }
   let draining = false
 
@@ -73,7 +75,6 @@ export async function startWorker(
     startRunner(tasks.advance, config.MILLRACE_WORKER_CONCURRENCY),
     startRunner(tasks.replay, limits.replaysPerWorker),
   ]
-  const secrets = createSecretBox(options.secretKey)
   const notifying = startNotifying(config, { database: durable, secrets, logger })
   sweepOften.now()
   retention.now()
@@ -94,7 +95,7 @@ export async function startWorker(
       await Promise.all([...running.advance, ...running.replay])
       clearTimeout(hurry)
       await Promise.all([stopped, notified])
-      await Promise.all([listener.close(), agent.destroy()])
+      await Promise.all([listener.close(), destinations.close()])
       await Promise.all([relaxed.close(), durable.close()])
     },
   }
@@ -151,22 +152,21 @@ function runServices(
   parts: {
     relaxed: Database
     durable: Database
-    agent: ReturnType<typeof createAgent>
+    destinations: Destinations
+    secrets: SecretBox
     pageBytes: () => number
-    secretKey: string
     logger: Logger
   },
 ): RunServices {
-  const secrets = createSecretBox(parts.secretKey)
   const waker = createWaker(parts.relaxed.pool, parts.logger)
   return {
     db: parts.relaxed.kysely,
     linesOf: createLineReader(parts.relaxed.pool),
     durable: parts.durable.kysely,
-    destinationOf: createDestinations(config, parts.agent, secrets),
+    destinationOf: parts.destinations.of,
     fileGate: createGate(limits.filesPerWorker),
     failedFileGate: createGate(limits.failedFilesPerWorker),
-    storeOf: createStores(config, secrets),
+    storeOf: createStores(config, parts.secrets),
     fileLimits: {
       windowMs: config.MILLRACE_S3_WINDOW_MS,
       maxBytes: config.MILLRACE_S3_MAX_BYTES,

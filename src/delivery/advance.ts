@@ -59,7 +59,7 @@ export async function advance(
   if (!leased) return { kind: 'busy' }
   const { target } = leased
   if (target.kind === 'projection') return project(services, leased, asked, options)
-  if (target.document.s3_parameters) {
+  if (target.kind === 'integration' && target.document.s3_parameters) {
     return exportFiles(services, { ...leased, target }, asked, options)
   }
   return runLease(services, { ...leased, target }, asked, options)
@@ -75,7 +75,7 @@ async function runLease(
   const { lease, stopPosition, target } = leased
   const { tenant } = lease
   const filter = filterOfTarget(target)
-  const destination = services.destinationOf(tenant, target)
+  const destination = await services.destinationOf(tenant, target)
   const window = createWindow()
   const progress = createProgress(leased)
   const started = performance.now()

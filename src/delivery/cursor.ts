@@ -87,7 +87,10 @@ export type Step = {
   latencyHistogram: number[]
 }
 
-/** Whether the consumer is still meant to run; `lost` where the lease is another's by now. */
+/**
+ * Whether the consumer is still meant to run, and as it was leased: one that was changed since is
+ * `stopped` for this run. `lost` where the lease is another's by now.
+ */
 export type StepOutcome = 'running' | 'stopped' | 'lost'
 
 /**
@@ -165,7 +168,9 @@ async function write(
         and cursor.run = ${lease.run}
         and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
         and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
-      returning consumer.status
+      returning
+        case when consumer.version = ${step.version} then consumer.status else 'stopped' end
+          as status
     ),
     receipted as (
       insert into receipt (

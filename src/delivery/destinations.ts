@@ -1,22 +1,43 @@
-// From a consumer's document to the destination that its events are sent to.
+// From a consumer's document to the destination that its events are sent to. The clients of AWS are
+// loaded when the first subscription needs one: who has webhooks only does without them.
 
 import type { SecretBox } from '../access/secret.ts'
+import { openDestination } from '../collector/seal.ts'
+import { placeOf, type SubscriptionDocument } from '../collector/subscription.ts'
 import { type Config, limits } from '../config.ts'
 import type { Destination } from '../destination/destination.ts'
-import { createWebhook } from '../destination/webhook.ts'
+import { createQueueConnections, type QueueConnections } from '../destination/queue.ts'
+import { createAgent, createWebhook } from '../destination/webhook.ts'
+import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
 import type { SendingTarget } from './target.ts'
 
-type Agent = Parameters<typeof createWebhook>[0]
+export type Destinations = {
+  /** The destination of a target. */
+  of(tenant: string, target: SendingTarget): Promise<Destination>
+  /** Ends the connections that the destinations of a process share. */
+  close(): Promise<void>
+}
 
-/** A function that makes destinations which share the connections of `agent`. */
-export function createDestinations(
-  config: Config,
-  agent: Agent,
-  secrets: SecretBox,
-): (tenant: string, target: SendingTarget) => Destination {
-  return (tenant, target) => {
-    const document = openDocument(tenant, target.document, secrets)
+/** Makes destinations that share connections. */
+export function createDestinations(config: Config, secrets: SecretBox): Destinations {
+  const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
+  const agent = createAgent({ allowPrivateTargets })
+  const connections = createQueueConnections({ allowPrivateTargets })
+
+  return {
+    async of(tenant, { kind, document }) {
+      if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
+      const destination = openDestination(tenant, document.destination, secrets)
+      return queueOf(config, connections, destination)
+    },
+    async close() {
+      connections.close()
+      await agent.destroy()
+    },
+  }
+
+  function webhookOf(document: IntegrationDocument): Destination {
     const { callback_parameters, delivery, previous_signing_secret: previous } = document
     if (!callback_parameters) throw new Error('This integration gets files, not single events.')
     const { callback_url, api_key } = callback_parameters
@@ -28,9 +49,34 @@ export function createDestinations(
       headers: delivery?.headers,
       signingSecrets: signingSecrets.filter((secret) => secret !== undefined),
       timeoutMs: delivery?.timeout_ms ?? config.MILLRACE_DELIVERY_TIMEOUT_MS,
-      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      allowPrivateTargets,
       responseBytes: limits.responseBytes,
       responseKept: limits.responseKept,
     })
   }
+}
+
+async function queueOf(
+  config: Config,
+  connections: QueueConnections,
+  destination: SubscriptionDocument['destination'],
+): Promise<Destination> {
+  const found = placeOf(destination)
+  if (!found) throw new Error('This subscription says nowhere where its messages go.')
+  const { queueUrl, region, endpoint, accessKey, accessSecret } = found.place
+  const hasKeys = accessKey !== undefined && accessSecret !== undefined
+  const options = {
+    ...{ region, endpoint },
+    credentials: hasKeys ? { accessKeyId: accessKey, secretAccessKey: accessSecret } : undefined,
+    timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
+    allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+    allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
+  }
+  if (destination.type === 'SNS') {
+    const { createSns } = await import('../destination/sns.ts')
+    return createSns(connections, { ...options, topicArn: queueUrl })
+  }
+  const { createSqs } = await import('../destination/sqs.ts')
+  const base = endpoint ?? `https://sqs.${region}.amazonaws.com`
+  return createSqs(connections, { ...options, queueUrl: new URL(queueUrl, base).href })
 }

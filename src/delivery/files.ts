@@ -4,7 +4,6 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid } from '../errors.ts'
-import type { FoundIntegration } from '../integration/find.ts'
 import { positionOf, timeOf } from '../log/position.ts'
 import { listFiles } from './manifest.ts'
 
@@ -52,7 +51,7 @@ export const fileParameters = [
 export async function readFiles(
   db: Db,
   tenant: string,
-  { id, createdPosition }: FoundIntegration,
+  { id, createdPosition }: { id: string; createdPosition: number },
   query: Record<string, string | string[] | undefined>,
 ): Promise<{ files: object[] }> {
   const { limit = String(limits.filesListed), before } = query

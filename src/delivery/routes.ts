@@ -1,18 +1,26 @@
-// What an integration has delivered and what failed: its log, its rejected events, its files, its
-// statistics (SPEC 3).
+// What a consumer has delivered and what failed: its log, its rejected events, its statistics, and
+// the files of an integration (SPEC 3). Integrations and subscriptions have the same operations,
+// each kind under its own path.
 
-import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
+import * as subscriptions from '../collector/describe.ts'
+import { findSubscription } from '../collector/find.ts'
 import { noteConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
-import type { RequestContext, Route } from '../http/route.ts'
+import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { commonErrors, EVENTSTREAM, idParameter, notFound } from '../integration/describe.ts'
-import { type FoundIntegration, findIntegration } from '../integration/find.ts'
-import { noSuchIntegration } from '../integration/refuse.ts'
+import { findIntegration } from '../integration/find.ts'
 import { timeOf } from '../log/position.ts'
+import {
+  eventParameter,
+  Logs,
+  RejectedEventList,
+  RejectedEventShown,
+  StatisticsShown,
+} from './describe.ts'
 import { FileList, fileParameters, readFiles } from './files.ts'
 import { readLogbook } from './logbook.ts'
 import {
@@ -22,72 +30,62 @@ import {
   type RejectedEvent,
   retryRejected,
 } from './rejected-store.ts'
-import { readStatistics } from './statistics.ts'
+import { type FoundConsumer, readStatistics } from './statistics.ts'
 import type { SendingTarget } from './target.ts'
-
-const DateTime = Type.String({ format: 'date-time' })
-const Logs = Type.Object({
-  entries: Type.Array(
-    Type.Object({ created_at: DateTime, action: Type.String(), reason: Type.String() }),
-  ),
-})
-const RejectedEventList = Type.Object({
-  rejected_events: Type.Array(
-    Type.Object({
-      id: Type.String({ format: 'uuid' }),
-      created_at: DateTime,
-      name: Type.String(),
-      position: Type.Integer(),
-      status: Type.Integer({ description: 'What the target answered.' }),
-      response: Type.String({ description: 'The start of what it said.' }),
-    }),
-  ),
-})
-const RejectedEventShown = Type.Object({
-  tenant: Type.String(),
-  name: Type.String(),
-  published_at: DateTime,
-  payload: Type.Object({}),
-})
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const StatisticsShown = Type.Object({
-  status: Type.Enum(['running', 'interrupted', 'stopped']),
-  lag_events: Type.Integer({ description: 'Events that pass the filter and were not taken yet.' }),
-  lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
-  events_per_second: Type.Number({ description: 'Delivered, over the last minute.' }),
-  last_delivery_at: Nullable(DateTime),
-  failures_in_a_row: Type.Integer(),
-  next_retry_at: Nullable(DateTime),
-  latency_ms: Type.Object(
-    { p50: Nullable(Type.Number()), p90: Nullable(Type.Number()), p99: Nullable(Type.Number()) },
-    { description: 'From publication to delivery, over the last hour, in steps of 1, 2, 4, … ms.' },
-  ),
-  replay: Nullable(
-    Type.Object({
-      delivered: Type.Integer(),
-      total: Type.Integer(),
-      estimated_seconds_left: Nullable(Type.Integer()),
-    }),
-  ),
-})
-const eventParameter = {
-  ...idParameter,
-  name: 'event_id',
-  description: 'Unique identifier of the rejected event.',
-  example: '1a8a5052-8741-4daf-982e-e0a12990335a',
-}
 
 export type DeliveryServices = {
   db: Db
   clock: Clock
-  destinationOf(tenant: string, target: SendingTarget): Destination
+  destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
+}
+
+/** A kind of consumer as the API knows it. */
+type Subject = {
+  /** "Integration", in the names of operations and in errors. */
+  noun: 'Integration' | 'Subscription'
+  /** The path of one, which ends in its parameter. */
+  path: string
+  parameter: Parameter
+  find(db: Db, tenant: string, id: string): Promise<FoundConsumer | undefined>
+}
+
+const integrationSubject: Subject = {
+  noun: 'Integration',
+  path: `${EVENTSTREAM}/:${idParameter.name}`,
+  parameter: idParameter,
+  async find(db, tenant, id) {
+    const found = await findIntegration(db, tenant, id)
+    return found && { ...found, target: { kind: 'integration', document: found.document } }
+  },
+}
+
+const subscriptionSubject: Subject = {
+  noun: 'Subscription',
+  path: `${subscriptions.SUBSCRIPTIONS}/:${subscriptions.idParameter.name}`,
+  parameter: subscriptions.idParameter,
+  async find(db, tenant, id) {
+    const found = await findSubscription(db, tenant, id)
+    if (!found) return undefined
+    const { consumer, desired: status, document, createdPosition } = found
+    return { id: consumer, status, createdPosition, target: { kind: 'subscription', document } }
+  },
 }
 
 /** The routes of what was delivered. */
-export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): Route[] {
-  const path = `${EVENTSTREAM}/:integration_id`
-  const all = { family: 'configuration' as const, parameters: [tenantHeader, idParameter] }
+export function deliveryRoutes(services: DeliveryServices): Route[] {
+  return [
+    ...routesOf(integrationSubject, services),
+    filesRoute(integrationSubject, services),
+    ...routesOf(subscriptionSubject, services),
+  ]
+}
+
+function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServices): Route[] {
+  const { path, noun } = subject
+  const all = { family: 'configuration' as const, parameters: [tenantHeader, subject.parameter] }
   const one = { ...all, parameters: [...all.parameters, eventParameter] }
+  // Those of integrations came first and have the short names.
+  const rejected = noun === 'Integration' ? 'Rejected' : 'SubscriptionRejected'
   const errors = { ...notFound, ...commonErrors }
   const badGateway = { 502: { description: 'The target did not take the event; it stays.' } }
   const done = { 200: { description: 'Done.' } }
@@ -98,12 +96,12 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'get',
       path: `${path}/logs`,
       scope: 'read',
-      operationId: 'listIntegrationLogEntries',
-      summary: 'Get integration log: the last 50 entries, newest first.',
+      operationId: `list${noun}LogEntries`,
+      summary: `Get ${noun.toLowerCase()} log: the last 50 entries, newest first.`,
       responses: { 200: { description: 'The entries.', schema: Logs }, ...errors },
       async handle(context) {
-        const { tenant, integration } = await find(context, 'read')
-        context.body = { entries: await readLogbook(db, tenant, integration.id) }
+        const { tenant, consumer } = await find(db, subject, context, 'read')
+        context.body = { entries: await readLogbook(db, tenant, consumer.id) }
       },
     },
     {
@@ -111,26 +109,12 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'get',
       path: `${path}/stats`,
       scope: 'read',
-      operationId: 'getIntegrationStatistics',
+      operationId: `get${noun}Statistics`,
       summary: 'Lag, rate, latency, failures, and the progress of a replay.',
       responses: { 200: { description: 'Statistics.', schema: StatisticsShown }, ...errors },
       async handle(context) {
-        const { tenant, integration } = await find(context, 'read')
-        context.body = await readStatistics(db, tenant, integration, clock())
-      },
-    },
-    {
-      ...all,
-      parameters: [...all.parameters, ...fileParameters],
-      method: 'get',
-      path: `${path}/files`,
-      scope: 'read',
-      operationId: 'listIntegrationFiles',
-      summary: 'The files that were written for an S3 integration, newest first.',
-      responses: { 200: { description: 'A page of them.', schema: FileList }, ...errors },
-      async handle(context) {
-        const { tenant, integration } = await find(context, 'read')
-        context.body = await readFiles(db, tenant, integration, context.query)
+        const { tenant, consumer } = await find(db, subject, context, 'read')
+        context.body = await readStatistics(db, tenant, consumer, clock())
       },
     },
     {
@@ -138,12 +122,12 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'get',
       path: `${path}/rejected_events`,
       scope: 'read',
-      operationId: 'listRejectedEvents',
+      operationId: `list${rejected}Events`,
       summary: 'List rejected events, newest first.',
       responses: { 200: { description: 'All of them.', schema: RejectedEventList }, ...errors },
       async handle(context) {
-        const { tenant, integration } = await find(context, 'read')
-        const events = await listRejected(db, tenant, integration.id)
+        const { tenant, consumer } = await find(db, subject, context, 'read')
+        const events = await listRejected(db, tenant, consumer.id)
         context.body = { rejected_events: events.map(listed) }
       },
     },
@@ -152,13 +136,13 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'delete',
       path: `${path}/rejected_events`,
       scope: 'configure',
-      operationId: 'deleteRejectedEvents',
+      operationId: `delete${rejected}Events`,
       summary: 'Delete all rejected events.',
       responses: { ...done, ...errors },
       async handle(context) {
-        const { tenant, integration } = await find(context, 'configure')
-        const deleted = await deleteRejected(db, tenant, integration.id, undefined)
-        await noteDeletion(context, tenant, integration.id, deleted)
+        const { tenant, consumer } = await find(db, subject, context, 'configure')
+        const deleted = await deleteRejected(db, tenant, consumer.id, undefined)
+        await noteDeletion(context, tenant, consumer.id, deleted)
         context.body = { deleted }
       },
     },
@@ -167,13 +151,13 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'post',
       path: `${path}/rejected_events/_retry`,
       scope: 'configure',
-      operationId: 'retryRejectedEvents',
+      operationId: `retry${rejected}Events`,
       summary: 'Send all rejected events again, oldest first, until one is not taken.',
       responses: { ...done, ...badGateway, ...errors },
       async handle(context) {
-        const { tenant, integration } = await find(context, 'configure')
-        const events = await listRejected(db, tenant, integration.id)
-        for (const event of events.reverse()) await retry(tenant, integration, event)
+        const { tenant, consumer } = await find(db, subject, context, 'configure')
+        const events = await listRejected(db, tenant, consumer.id)
+        for (const event of events.reverse()) await retry(tenant, consumer, event)
         context.body = { delivered: events.length }
       },
     },
@@ -182,7 +166,7 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'get',
       path: `${path}/rejected_events/:event_id`,
       scope: 'read',
-      operationId: 'getRejectedEvent',
+      operationId: `get${rejected}Event`,
       summary: 'Get rejected event',
       responses: { 200: { description: 'The event.', schema: RejectedEventShown }, ...errors },
       async handle(context) {
@@ -198,13 +182,13 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'delete',
       path: `${path}/rejected_events/:event_id`,
       scope: 'configure',
-      operationId: 'deleteRejectedEvent',
+      operationId: `delete${rejected}Event`,
       summary: 'Delete rejected event',
       responses: { ...done, ...errors },
       async handle(context) {
-        const { tenant, integration, event } = await findEvent(context, 'configure')
-        const deleted = await deleteRejected(db, tenant, integration.id, event.id)
-        await noteDeletion(context, tenant, integration.id, deleted)
+        const { tenant, consumer, event } = await findEvent(context, 'configure')
+        const deleted = await deleteRejected(db, tenant, consumer.id, event.id)
+        await noteDeletion(context, tenant, consumer.id, deleted)
         context.status = 200
         context.body = ''
       },
@@ -214,40 +198,29 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
       method: 'post',
       path: `${path}/rejected_events/:event_id/_retry`,
       scope: 'configure',
-      operationId: 'retryRejectedEvent',
+      operationId: `retry${rejected}Event`,
       summary: 'Retry rejected event',
       responses: { ...done, ...badGateway, ...errors },
       async handle(context) {
-        const { tenant, integration, event } = await findEvent(context, 'configure')
-        await retry(tenant, integration, event)
+        const { tenant, consumer, event } = await findEvent(context, 'configure')
+        await retry(tenant, consumer, event)
         context.status = 200
         context.body = ''
       },
     },
   ]
 
-  async function find(context: RequestContext, scope: 'read' | 'configure') {
-    const tenant = tenantOf(context, scope)
-    const id = context.params['integration_id'] as string
-    const integration = await findIntegration(db, tenant, id)
-    if (integration) return { tenant, integration }
-    throw noSuchIntegration(id)
-  }
-
   async function findEvent(context: RequestContext, scope: 'read' | 'configure') {
-    const { tenant, integration } = await find(context, scope)
+    const { tenant, consumer } = await find(db, subject, context, scope)
     const id = context.params['event_id'] as string
-    const event = await findRejected(db, tenant, integration.id, id)
-    if (event) return { tenant, integration, event }
+    const event = await findRejected(db, tenant, consumer.id, id)
+    if (event) return { tenant, consumer, event }
     throw new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
   }
 
-  async function retry(tenant: string, integration: FoundIntegration, event: RejectedEvent) {
-    const destination = destinationOf(tenant, {
-      kind: 'integration',
-      document: integration.document,
-    })
-    const outcome = await retryRejected(db, tenant, integration.id, event, destination)
+  async function retry(tenant: string, consumer: FoundConsumer, event: RejectedEvent) {
+    const destination = await destinationOf(tenant, consumer.target)
+    const outcome = await retryRejected(db, tenant, consumer.id, event, destination)
     if (outcome.kind === 'delivered') return
     const message = `The rejected event ${event.id} was not taken: ${outcome.reason}.`
     throw new MillraceError('bad_gateway', message)
@@ -259,6 +232,40 @@ export function deliveryRoutes({ db, clock, destinationOf }: DeliveryServices): 
     const { actor } = context.state.identity
     await noteConsumer(db, tenant, id, 'rejected_event_deleted', { actor, reason })
   }
+}
+
+function filesRoute(subject: Subject, { db }: DeliveryServices): Route {
+  return {
+    family: 'configuration',
+    parameters: [tenantHeader, subject.parameter, ...fileParameters],
+    method: 'get',
+    path: `${subject.path}/files`,
+    scope: 'read',
+    operationId: 'listIntegrationFiles',
+    summary: 'The files that were written for an S3 integration, newest first.',
+    responses: {
+      200: { description: 'A page of them.', schema: FileList },
+      ...{ ...notFound, ...commonErrors },
+    },
+    async handle(context) {
+      const { tenant, consumer } = await find(db, subject, context, 'read')
+      context.body = await readFiles(db, tenant, consumer, context.query)
+    },
+  }
+}
+
+async function find(
+  db: Db,
+  subject: Subject,
+  context: RequestContext,
+  scope: 'read' | 'configure',
+) {
+  const tenant = tenantOf(context, scope)
+  const id = context.params[subject.parameter.name] as string
+  const consumer = await subject.find(db, tenant, id)
+  if (consumer) return { tenant, consumer }
+  const message = `There is no ${subject.noun.toLowerCase()} ${JSON.stringify(id)}.`
+  throw new MillraceError('not_found', message)
 }
 
 function listed({ id, rejectedAt, name, eventPosition, status, response }: RejectedEvent) {

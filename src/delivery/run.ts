@@ -19,7 +19,7 @@ import type { SendingTarget } from './target.ts'
 export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
-  destinationOf(tenant: string, target: SendingTarget): Destination
+  destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
   /** Closed by the run. */

@@ -1,18 +1,26 @@
-// How an integration is doing: where it stands, how far behind, how fast, and, for a replay, how
+// How a consumer is doing: where it stands, how far behind, how fast, and, for a replay, how
 // far it has come. Counted from the cursor, the log behind it and the receipts of the last minutes.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { FoundIntegration } from '../integration/find.ts'
-import { filterOf } from '../integration/integration.ts'
 import { positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 import { bucketLimitMs } from './progress.ts'
+import { filterOfTarget, type SendingTarget } from './target.ts'
 
 /** Events that are counted at the most: beyond that the numbers are a lower bound. */
 const COUNTED_EVENTS = 1_000_000
 const RATE_SECONDS = 60
 const LATENCY_SECONDS = 3_600
+
+/** A consumer as its API finds it. */
+export type FoundConsumer = {
+  id: string
+  status: 'running' | 'stopped'
+  target: SendingTarget
+  /** When it was registered. */
+  createdPosition: number
+}
 
 export type Statistics = {
   status: 'running' | 'interrupted' | 'stopped'
@@ -37,11 +45,11 @@ type Row = {
   histogram: number[] | null
 }
 
-/** The statistics of an integration at the time `now` (ms). */
+/** The statistics of a consumer at the time `now` (ms). */
 export async function readStatistics(
   db: Db,
   tenant: string,
-  { id, status, document, createdPosition }: FoundIntegration,
+  { id, status, target, createdPosition }: FoundConsumer,
   now: number,
 ): Promise<Statistics> {
   const { rows } = await sql<Row>`
@@ -59,7 +67,7 @@ export async function readStatistics(
         where tenant = ${tenant}
           and position > read_position
           and position <= coalesce(stop_position, ${Number.MAX_SAFE_INTEGER}::bigint)
-          and ${takes(filterOf(document))}
+          and ${takes(filterOfTarget(target))}
         order by position
         limit ${COUNTED_EVENTS}
       ) as event
@@ -92,9 +100,10 @@ export async function readStatistics(
     from place`.execute(db)
   const row = rows[0] as Row
   const lagMs = row.oldest === null ? 0 : Math.max(0, now - row.oldest / 1000)
-  // A young integration has not had a whole minute.
+  // A young consumer has not had a whole minute.
   const ageSeconds = Math.max(1, now / 1000 - createdPosition / 1_000_000)
   const rate = row.recent / Math.min(RATE_SECONDS, ageSeconds)
+  const endsAt = target.kind === 'integration' ? target.document.ends_at : undefined
   const quantile = (part: number) => quantileOf(row.histogram ?? [], part)
   return {
     status: status === 'running' && row.attempts > 0 ? 'interrupted' : status,
@@ -106,7 +115,7 @@ export async function readStatistics(
     // Without a failure it is when the log is looked at for the next file.
     next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
-    replay: document.ends_at === undefined ? null : replayOf(row, rate, document.ends_at, now),
+    replay: endsAt === undefined ? null : replayOf(row, rate, endsAt, now),
   }
 }
 

@@ -2,26 +2,30 @@
 // takes, and how many of them may be under way at once. Here a kind becomes an answer; the rest of
 // delivery treats all consumers alike.
 
+import { filterOfSubscription, type SubscriptionDocument } from '../collector/subscription.ts'
 import { limits } from '../config.ts'
+import { QUEUE_IN_FLIGHT } from '../destination/queue.ts'
 import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
 import type { EventFilter } from '../log/event.ts'
 
 export type IntegrationTarget = { kind: 'integration'; document: IntegrationDocument }
+export type SubscriptionTarget = { kind: 'subscription'; document: SubscriptionDocument }
 /** Tables of ours; what it takes stands in its document as with an integration. */
 export type ProjectionTarget = {
   kind: 'projection'
   document: Pick<IntegrationDocument, 'filter_conditions'>
 }
-export type Target = IntegrationTarget | ProjectionTarget
+export type Target = IntegrationTarget | SubscriptionTarget | ProjectionTarget
 /** What events are sent to. */
 export type SendingTarget = Exclude<Target, ProjectionTarget>
 
 /** Which events of the log a target takes; null takes everything. */
-export function filterOfTarget({ document }: Target): EventFilter | null {
-  return filterOf(document)
+export function filterOfTarget({ kind, document }: Target): EventFilter | null {
+  return kind === 'subscription' ? filterOfSubscription(document) : filterOf(document)
 }
 
 /** How many events of different entities may be sent to it at once. */
-export function maxInFlightOf({ document }: SendingTarget): number {
+export function maxInFlightOf({ kind, document }: SendingTarget): number {
+  if (kind === 'subscription') return QUEUE_IN_FLIGHT
   return document.delivery?.max_in_flight ?? limits.maxInFlight
 }

@@ -10,11 +10,18 @@ import type pg from 'pg'
 import { binaryTextArray } from '../db/binary-array.ts'
 import type { Appended, NewEvent } from './event.ts'
 
-const appendStatement = {
-  name: 'append_events',
-  text: `select outcome, position from append_events(
+/** Functions that append what they are given, and answer for each. */
+type Append = 'append_events' | 'append_collected'
+
+const statementOf = (append: Append) => ({
+  name: append,
+  text: `select outcome, position from ${append}(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]
   )`,
+})
+const statements = {
+  append_events: statementOf('append_events'),
+  append_collected: statementOf('append_collected'),
 }
 
 /**
@@ -23,10 +30,19 @@ const appendStatement = {
  * the connection was lost (then it is not known, and the same call again is safe: idempotency
  * keys).
  */
-export async function appendEvents(pool: pg.Pool, events: NewEvent[]): Promise<Appended[]> {
+export function appendEvents(pool: pg.Pool, events: NewEvent[]): Promise<Appended[]> {
+  return appendThrough('append_events', pool, events)
+}
+
+/** The same through another function of the database. */
+export async function appendThrough(
+  append: Append,
+  pool: pg.Pool,
+  events: NewEvent[],
+): Promise<Appended[]> {
   const column = (read: (event: NewEvent) => string | Buffer) => binaryTextArray(events.map(read))
   const { rows } = await pool.query<Appended>({
-    ...appendStatement,
+    ...statements[append],
     values: [
       column((event) => event.tenant),
       column((event) => event.name),

@@ -29,8 +29,14 @@ export type LoggedEvent = {
   payload: string
 }
 
-/** Which events a consumer takes: those that either list names. */
-export type EventFilter = { names: string[]; entities: string[] }
+/** What an action does to its entity, by how it ends: event_class in 0011_collector.sql. */
+export type EventClass = 'create' | 'change' | 'delete'
+
+/**
+ * Which events a consumer takes: those that either list names, of these classes where they are
+ * given.
+ */
+export type EventFilter = { names: string[]; entities: string[]; classes?: EventClass[] }
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 

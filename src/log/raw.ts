@@ -46,9 +46,10 @@ export function rawPageQuery(range: PageRange): string {
 
 function takes(filter: EventFilter | null): string {
   if (!filter) return 'true'
-  const { names, entities } = filter
-  return `(name = any(${literal(names)})
+  const { names, entities, classes } = filter
+  const named = `(name = any(${literal(names)})
     or split_part(name, '.', 1) = any(${literal(entities)}))`
+  return classes ? `(${named} and event_class(name) = any(${literal(classes)}))` : named
 }
 
 /** A bigint of Postgres, big-endian, as a number: positions are exact in one. */

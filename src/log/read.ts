@@ -113,8 +113,9 @@ export async function readEvents(
 /** The condition that a filter is in SQL; null takes everything. */
 export function takes(filter: EventFilter | null): RawBuilder<boolean> {
   if (!filter) return sql`true`
-  return sql`(
-    name = any(${filter.names}::text[])
-    or split_part(name, '.', 1) = any(${filter.entities}::text[])
+  const { names, entities, classes } = filter
+  const named = sql<boolean>`(
+    name = any(${names}::text[]) or split_part(name, '.', 1) = any(${entities}::text[])
   )`
+  return classes ? sql`(${named} and event_class(name) = any(${classes}::text[]))` : named
 }

@@ -4,6 +4,14 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
 import type { Route } from '../../src/http/route.ts'
+import {
+  aCollectedEvent,
+  aSubscription,
+  collect,
+  collector,
+  EVENTS,
+  SUBSCRIPTIONS,
+} from '../helpers/collector.ts'
 import type { TestDatabase } from '../helpers/database.ts'
 import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
 import { aJob, JOBS } from '../helpers/shop.ts'
@@ -14,7 +22,10 @@ export const MARKER = 'only-for-the-owner'
 export const OWNER = 'dodici'
 const REJECTED = '0197e000-0000-7000-8000-000000000001'
 
-export type Target = { integration_id: string; key_id: string; event_id: string; job_id: string }
+export type Target = Record<
+  'integration_id' | 'key_id' | 'event_id' | 'job_id' | 'eventId' | 'Id',
+  string
+>
 
 /** Gives the owner what the operations ask for, each with the marker. */
 export async function furnish(url: string, database: TestDatabase): Promise<Target> {
@@ -29,7 +40,8 @@ export async function furnish(url: string, database: TestDatabase): Promise<Targ
     `insert into rejected_event (
        tenant, consumer, id, event_position, name, entity_id, idempotency_key, payload, status,
        response
-     ) values ($1, 'erp-1', $2, 17, 'order.created', $3, 'key', $4, 400, $3)
+     ) select $1, consumer, $2, 17, 'order.created', $3, 'key', $4, 400, $3
+     from unnest(array['erp-1', 'subscription:crm']) as consumer
      on conflict do nothing`,
     [OWNER, REJECTED, MARKER, JSON.stringify({ text: MARKER })],
   )
@@ -39,8 +51,15 @@ export async function furnish(url: string, database: TestDatabase): Promise<Targ
   const body = JSON.stringify({ deleted: false })
   const kept = await call(`${url}${JOBS}/job-1`, { method: 'PUT', body })
   if (kept.status !== 200) throw new Error(JSON.stringify(kept))
+  await collect(url, aCollectedEvent({ entity_id: MARKER, id: 'collected-1' }))
+  const queueUrl = `http://127.0.0.1:9/0/${MARKER}`
+  const destination = { sqs: { ...aSubscription().destination.sqs, queueUrl }, type: 'SQS' }
+  const subscription = aSubscription({ active: false, destination })
+  const subscribed = await collector(url + SUBSCRIPTIONS, 'POST', subscription)
+  if (![201, 400].includes(subscribed.status)) throw new Error(JSON.stringify(subscribed))
   const key = await makeKey(url, { name: MARKER, tenants: [OWNER] })
-  return { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED, job_id: 'job-1' }
+  const ids = { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED, job_id: 'job-1' }
+  return { ...ids, eventId: 'collected-1', Id: 'crm' }
 }
 
 const bodies: Record<string, () => object> = {
@@ -51,6 +70,9 @@ const bodies: Record<string, () => object> = {
   }),
   createJob: () => ({ ...aJob(), id: `job-${randomUUID()}` }),
   setNotificationSender: () => ({ api_key: 'SG.key', from_email: 'shop@example.com' }),
+  createEvent: () => aCollectedEvent(),
+  createEventSubscription: () => aSubscription({ id: randomUUID(), active: false }),
+  updateEventSubscription: () => aSubscription(),
   createApiKey: () => ({ name: 'made', scopes: ['read'] }),
 }
 
@@ -99,7 +121,15 @@ export async function ask(
 
 /** What the owner has, as the operator sees it. */
 export async function belongings(url: string): Promise<unknown[]> {
-  const paths = [EVENTSTREAM, '/api/v1/api-keys', `${EVENTSTREAM}/erp-1/rejected_events`, JOBS]
+  const paths = [
+    EVENTSTREAM,
+    '/api/v1/api-keys',
+    `${EVENTSTREAM}/erp-1/rejected_events`,
+    JOBS,
+    SUBSCRIPTIONS,
+    `${SUBSCRIPTIONS}/crm/rejected_events`,
+    `${EVENTS}/collected-1`,
+  ]
   const replies = await Promise.all(paths.map((path) => call(url + path, { token: ADMIN_TOKEN })))
   return replies.map(({ status, body }) => [status, body])
 }

@@ -1,0 +1,37 @@
+// Collected events in the log: appended under one key across all of them, and found by that key.
+
+import { sql } from 'kysely'
+import type pg from 'pg'
+import type { Db } from '../db/pool.ts'
+import { appendThrough } from '../log/append.ts'
+import type { Appended, NewEvent } from '../log/event.ts'
+
+/** As appendEvents, but that the idempotency key is one for all names (0011_collector.sql). */
+export function appendCollected(pool: pg.Pool, events: NewEvent[]): Promise<Appended[]> {
+  return appendThrough('append_collected', pool, events)
+}
+
+/** The event as it was posted, to the byte; undefined where there is none with this id. */
+export async function findCollected(
+  db: Db,
+  tenant: string,
+  id: string,
+): Promise<string | undefined> {
+  const { rows } = await sql<{ payload: string }>`
+    select original.payload
+    from (
+      select position
+      from event_key
+      where tenant = ${tenant} and key_hash = event_key_hash('collected', ${id})
+      order by position desc
+      limit 1
+    ) as latest
+    -- A key may outlive its event.
+    cross join lateral (
+      select payload
+      from event
+      where event.tenant = ${tenant} and event.position = latest.position
+      limit 1
+    ) as original`.execute(db)
+  return rows[0]?.payload
+}

@@ -1,0 +1,42 @@
+// What the OpenAPI document says of the collector's operations.
+
+import { Type } from 'typebox'
+import { Subscription } from './subscription.ts'
+
+export const EVENTS = '/api/v1/events'
+export const SUBSCRIPTIONS = '/api/v1/event-subscription'
+
+export const eventIdParameter = {
+  in: 'path',
+  name: 'eventId',
+  description: 'The id of the event, as it was posted.',
+  required: true,
+  schema: Type.String(),
+  example: 'customer-42-1',
+} as const
+
+export const idParameter = {
+  in: 'path',
+  name: 'Id',
+  description: 'The id of the subscription.',
+  required: true,
+  schema: Type.String(),
+  example: 'crm',
+} as const
+
+export const errors = {
+  400: { description: 'The request is at fault; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this for the tenant.' },
+  500: { description: 'Internal server error.' },
+}
+
+export const notFound = { 404: { description: 'There is none with this id.' } }
+
+export const SubscriptionList = Type.Array(Subscription)
+
+export const Deactivated = Type.Object({
+  body: Type.Object({}),
+  statusCode: Type.Literal('ACCEPTED'),
+  statusCodeValue: Type.Literal(202),
+})

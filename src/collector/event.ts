@@ -1,0 +1,88 @@
+// The collector's representation of an event, and what it becomes in the log: the name is the
+// entity in snake case and the operation in lower case, the payload is what was posted, byte for
+// byte. The body is checked and never written again; what it has beyond these fields is passed on.
+
+import { type Static, Type } from 'typebox'
+import { limits } from '../config.ts'
+import type { NewEvent } from '../log/event.ts'
+import { OpenEnum } from './open-enum.ts'
+
+const Id = (description: string) =>
+  Type.String({
+    minLength: 1,
+    maxLength: limits.textLength,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$',
+    description: `${description} At most ${limits.textLength} characters, no control characters.`,
+  })
+const Base64 = Type.Optional(
+  Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
+)
+
+export const CollectedEvent = Type.Object(
+  {
+    entity_id: Id('Id of the entity: the entity id of the event in the log.'),
+    entity_name: Type.String({
+      maxLength: 100,
+      pattern: '^[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9])?$',
+      description:
+        'CUSTOMER, VARIANT_PRODUCT, …; in snake case it is the entity of the event name.',
+    }),
+    event_payload: Type.Object({
+      base64_encoded_fault_json: Base64,
+      base64_encoded_payload_json: Base64,
+      entity_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      key_attributes: Type.Optional(
+        Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
+      ),
+      operation: OpenEnum(['BULK_CREATE'], 'In lower case it is the action of the event name.'),
+    }),
+    event_source: OpenEnum(['APPLICATION'], 'The service of the event in the log.'),
+    event_type: OpenEnum(['ENTITY_EVENT'], 'What kind of event it is.'),
+    id: Id('Unique id of the event: the idempotency key across all collected events.'),
+  },
+  {
+    examples: [
+      {
+        entity_id: '42',
+        entity_name: 'CUSTOMER',
+        event_payload: {
+          base64_encoded_payload_json: 'eyJpZCI6IjQyIn0=',
+          entity_id: '42',
+          key_attributes: { country: 'DE' },
+          operation: 'CREATE',
+        },
+        event_source: 'APPLICATION',
+        event_type: 'ENTITY_EVENT',
+        id: 'customer-42-1',
+      },
+    ],
+  },
+)
+
+export type CollectedEvent = Static<typeof CollectedEvent>
+
+/** Who publishes what is collected; its service is the source that the event names. */
+const TEAM = 'event-collector'
+
+/** The event of the log for what was posted: `bytes`, which say `event`. */
+export function eventOf(tenant: string, event: CollectedEvent, bytes: Buffer): NewEvent {
+  const { entity_id, entity_name, event_payload, event_source, id } = event
+  return {
+    tenant,
+    name: `${entityOfType(entity_name)}.${event_payload.operation.toLowerCase()}`,
+    entityId: entity_id,
+    idempotencyKey: id,
+    team: TEAM,
+    service: event_source,
+    correlationIds: '{}',
+    payload: bytes,
+  }
+}
+
+/** The entity of the log that a type names: customer of CUSTOMER, price_list of PriceList. */
+export function entityOfType(type: string): string {
+  return type
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/[ -]+/g, '_')
+    .toLowerCase()
+}

@@ -1,0 +1,48 @@
+// Finding subscriptions, by the name that a tenant knows them by.
+
+import { sql } from 'kysely'
+import { consumerIdOf } from '../consumer/consumer.ts'
+import type { Db } from '../db/pool.ts'
+import type { SubscriptionDocument } from './subscription.ts'
+
+export type FoundSubscription = {
+  /** The tenant's name for it. */
+  id: string
+  /** Its name as a consumer. */
+  consumer: string
+  version: number
+  /** What was asked for last, by people or by a target that takes nothing more. */
+  desired: 'running' | 'stopped'
+  document: SubscriptionDocument
+  createdPosition: number
+}
+
+/** One subscription of a tenant; undefined where there is none. */
+export async function findSubscription(
+  db: Db,
+  tenant: string,
+  id: string,
+): Promise<FoundSubscription | undefined> {
+  const consumer = consumerIdOf('subscription', id)
+  return (await subscriptionsQuery(db, tenant).where('id', '=', consumer).execute())[0]
+}
+
+/** All subscriptions of a tenant, deactivated ones too, in the order of their creation. */
+export async function listSubscriptions(db: Db, tenant: string): Promise<FoundSubscription[]> {
+  return subscriptionsQuery(db, tenant).orderBy('created_position').execute()
+}
+
+function subscriptionsQuery(db: Db, tenant: string) {
+  return db
+    .selectFrom('consumer')
+    .where('tenant', '=', tenant)
+    .where('kind', '=', 'subscription')
+    .select([
+      sql<string>`substr(id, length('subscription:') + 1)`.as('id'),
+      'id as consumer',
+      'version',
+      'status as desired',
+      'created_position as createdPosition',
+    ])
+    .select((eb) => eb.ref('document').$castTo<SubscriptionDocument>().as('document'))
+}

@@ -1,0 +1,237 @@
+// The event collector API (SPEC 6): events that are posted, and subscriptions that bring events of
+// the log to queues and topics. What a subscription has delivered and what failed is in
+// delivery/routes.ts.
+
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import { requirePublishing } from '../http/authenticate.ts'
+import { readBody, readJson } from '../http/body.ts'
+import type { RequestContext, Route } from '../http/route.ts'
+import { tenantHeader, tenantOf } from '../http/tenant.ts'
+import { compile } from '../http/validate.ts'
+import { parseJson } from '../json.ts'
+import type { Publisher } from '../log/batch.ts'
+import { timeOf } from '../log/position.ts'
+import { findCollected } from './collect.ts'
+import {
+  Deactivated,
+  EVENTS,
+  errors,
+  eventIdParameter,
+  idParameter,
+  notFound,
+  SUBSCRIPTIONS,
+  SubscriptionList,
+} from './describe.ts'
+import { CollectedEvent, eventOf } from './event.ts'
+import { listSubscriptions } from './find.ts'
+import { present } from './seal.ts'
+import {
+  deactivate,
+  mustFind,
+  type SubscribeServices,
+  subscribe,
+  updateSubscription,
+} from './subscribe.ts'
+import { NewSubscription, Subscription, SubscriptionUpdate } from './subscription.ts'
+
+const DAY_MS = 86_400_000
+
+export type CollectorServices = SubscribeServices & {
+  /** Appends collected events. */
+  publisher: Publisher
+  maxEventBytes: number
+  clock: Clock
+  retentionDays: number
+  /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
+  onStarted(tenant: string): void
+  onHalted(tenant: string, consumer: string): void
+}
+
+/** The routes of the event collector. */
+export function collectorRoutes(services: CollectorServices): Route[] {
+  const { db, publisher, maxEventBytes, onStarted, onHalted } = services
+  const checkEvent = compile(CollectedEvent)
+  const checkNew = compile(NewSubscription)
+  const checkUpdate = compile(SubscriptionUpdate)
+  const family = 'configuration' as const
+  const all = { family, parameters: [tenantHeader] }
+  const one = { family, parameters: [tenantHeader, idParameter] }
+  const written = { 201: { description: 'As it is now.', schema: Subscription } }
+
+  return [
+    {
+      ...all,
+      method: 'post',
+      path: EVENTS,
+      scope: 'publish',
+      operationId: 'createEvent',
+      summary: 'Collect an event.',
+      description:
+        'It is appended to the log as <entity_name in snake case>.<operation in lower case>, and the answer comes after ' +
+        'the commit. The id is the idempotency key across all collected events: the same event again, to the byte, is ' +
+        `answered in the same way and appended once; another one with its id is refused. At most ${maxEventBytes} bytes.`,
+      body: CollectedEvent,
+      responses: {
+        201: { description: 'The event, as it was posted.', schema: CollectedEvent },
+        ...errors,
+        413: { description: 'The event is too large.' },
+        503: { description: 'The event was not stored; try again after `Retry-After`.' },
+      },
+      async handle(context) {
+        const tenant = tenantOf(context, 'publish')
+        const bytes = await readBody(context.req, maxEventBytes)
+        const parsed = parseJson(bytes)
+        if ('fault' in parsed) throw invalid([parsed.fault])
+        const posted = checkEvent(parsed.value)
+        const event = eventOf(tenant, posted, bytes)
+        requirePublishing(context.state.identity, event)
+        const { outcome, position } = await publisher.publish(event)
+        if (outcome === 'key_reused') throw idReused(position)
+        context.status = 201
+        context.type = 'application/json'
+        context.body = bytes
+      },
+    },
+    {
+      ...all,
+      parameters: [tenantHeader, eventIdParameter],
+      method: 'get',
+      path: `${EVENTS}/:eventId`,
+      scope: 'read',
+      operationId: 'getEvent',
+      summary: 'Find a collected event by its id.',
+      responses: {
+        200: { description: 'The event, as it was posted.', schema: CollectedEvent },
+        ...{ ...notFound, ...errors },
+      },
+      async handle(context) {
+        const tenant = tenantOf(context, 'read')
+        const id = context.params['eventId'] as string
+        const event = await findCollected(db, tenant, id)
+        if (event === undefined) {
+          throw new MillraceError('not_found', `There is no event ${JSON.stringify(id)}.`)
+        }
+        context.type = 'application/json'
+        context.body = event
+      },
+    },
+    {
+      ...all,
+      method: 'post',
+      path: SUBSCRIPTIONS,
+      scope: 'configure',
+      operationId: 'createEventSubscription',
+      summary: 'Create an event subscription.',
+      description:
+        `It receives what is published from now on. At most ${limits.subscriptionsPerTenant} a tenant. Without an id one ` +
+        'is made.',
+      body: NewSubscription,
+      responses: { ...written, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const given = checkNew(await readJson(context.req, limits.configurationBytes))
+        const subscription = { ...given, id: given.id ?? randomUUID() }
+        await subscribe(services, tenant, subscription, changeBy(context, 'Created via API.'))
+        onStarted(tenant)
+        context.status = 201
+        await show(context, tenant, subscription.id)
+      },
+    },
+    {
+      ...all,
+      method: 'put',
+      path: SUBSCRIPTIONS,
+      scope: 'configure',
+      operationId: 'updateEventSubscription',
+      summary: 'Update the event subscription of the same id.',
+      description:
+        'The representation takes the place of the one before, and events that were not sent yet go where it says. ' +
+        'Activated again it goes on where it stopped, or from now where that is more than ' +
+        `${services.retentionDays} days ago; without \`active\` that stays as it is.`,
+      body: SubscriptionUpdate,
+      responses: { ...written, ...notFound, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const update = checkUpdate(await readJson(context.req, limits.configurationBytes))
+        const { consumer } = await mustFind(db, tenant, update.id)
+        const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
+        const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
+        await updateSubscription(services, tenant, update, change)
+        // A run that is under way lets go, and the next one goes by the new representation.
+        onHalted(tenant, consumer)
+        onStarted(tenant)
+        context.status = 201
+        await show(context, tenant, update.id)
+      },
+    },
+    {
+      ...all,
+      method: 'get',
+      path: SUBSCRIPTIONS,
+      scope: 'read',
+      operationId: 'listEventSubscriptions',
+      summary: 'Get all event subscriptions; `active` tells which of them receive events.',
+      responses: { 200: { description: 'All of them.', schema: SubscriptionList }, ...errors },
+      async handle(context) {
+        const found = await listSubscriptions(db, tenantOf(context, 'read'))
+        context.body = found.map(present)
+      },
+    },
+    {
+      ...one,
+      method: 'get',
+      path: `${SUBSCRIPTIONS}/:Id`,
+      scope: 'read',
+      operationId: 'getEventSubscription',
+      summary: 'Get an event subscription.',
+      responses: {
+        200: { description: 'The subscription.', schema: Subscription },
+        ...{ ...notFound, ...errors },
+      },
+      async handle(context) {
+        await show(context, tenantOf(context, 'read'), idOf(context))
+      },
+    },
+    {
+      ...one,
+      method: 'put',
+      path: `${SUBSCRIPTIONS}/:Id/deactivate`,
+      scope: 'configure',
+      operationId: 'deactivateEventSubscription',
+      summary: 'Deactivate an event subscription.',
+      description: 'Messages that are on their way arrive; no other leaves, within a second.',
+      responses: {
+        200: { description: 'Accepted.', schema: Deactivated },
+        ...{ ...notFound, ...errors },
+      },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const change = changeBy(context, 'Deactivated via API.')
+        const { consumer } = await deactivate(db, tenant, idOf(context), change)
+        onHalted(tenant, consumer)
+        context.body = { body: {}, statusCode: 'ACCEPTED', statusCodeValue: 202 }
+      },
+    },
+  ]
+
+  async function show(context: RequestContext, tenant: string, id: string): Promise<void> {
+    context.body = present(await mustFind(db, tenant, id))
+  }
+}
+
+function changeBy(context: RequestContext, reason: string) {
+  return { actor: context.state.identity.actor, reason }
+}
+
+function idOf(context: RequestContext): string {
+  return context.params['Id'] as string
+}
+
+function idReused(position: number): MillraceError {
+  const reason = `was used for another event, published at ${timeOf(position)}`
+  const details = [fault('id', 'idempotency_key_reused', reason)]
+  return new MillraceError('idempotency_key_reused', `The id ${reason}.`, { details })
+}

@@ -1,0 +1,108 @@
+// Making, changing and ending subscriptions. Each is one or two changes of a consumer, with its
+// entries in the config log. Errors are those that the client sees.
+
+import type { SecretBox } from '../access/secret.ts'
+import { limits } from '../config.ts'
+import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
+import { consumerIdOf } from '../consumer/consumer.ts'
+import type { Db } from '../db/pool.ts'
+import { refusalOfHost } from '../destination/address.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import { type FoundSubscription, findSubscription } from './find.ts'
+import { sealSubscription, withStoredKeys } from './seal.ts'
+import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
+
+/** An update that is lost to another one is made anew, this often. */
+const TRIES = 10
+
+export type SubscribeServices = {
+  db: Db
+  secrets: SecretBox
+  allowPrivateTargets: boolean
+  allowDefaultCredentials: boolean
+}
+
+/** Makes a subscription that receives what is published from now on, where it is active. */
+export async function subscribe(
+  services: SubscribeServices,
+  tenant: string,
+  subscription: NewSubscription & { id: string },
+  change: Change,
+): Promise<void> {
+  const { db, secrets } = services
+  await refuseFaults(services, subscription)
+  const consumer = consumerIdOf('subscription', subscription.id)
+  const most = limits.subscriptionsPerTenant
+  const outcome = await registerConsumer(db, tenant, 'subscription', consumer, {
+    ...{ ...change, most },
+    document: sealSubscription(tenant, subscription, secrets),
+    status: subscription.active === false ? 'stopped' : 'running',
+  })
+  if (outcome === 'taken') throw invalid([fault('id', 'taken', 'is taken by another subscription')])
+  if (outcome === 'full') {
+    const message = `The tenant has ${most} subscriptions, the most there can be.`
+    throw new MillraceError('too_many_subscriptions', message)
+  }
+}
+
+/**
+ * Puts a representation in place of the one of the same id. It goes on where it stands; where it is
+ * activated, where it stopped, or from now where that was before `oldestRestart`.
+ */
+export async function updateSubscription(
+  services: SubscribeServices,
+  tenant: string,
+  update: NewSubscription & { id: string },
+  { oldestRestart, ...change }: Change & { oldestRestart: number },
+): Promise<void> {
+  const { db, secrets } = services
+  const consumer = consumerIdOf('subscription', update.id)
+  // First, so that nothing leaves that the update would not have let go.
+  if (update.active === false) await changeConsumer(db, tenant, consumer, 'stop', change)
+  for (let tries = 0; ; tries++) {
+    const found = await mustFind(db, tenant, update.id)
+    const whole = withStoredKeys(tenant, update, found.document, secrets)
+    await refuseFaults(services, whole)
+    const outcome = await changeConsumer(db, tenant, consumer, 'replace', {
+      ...change,
+      document: sealSubscription(tenant, whole, secrets),
+      ifVersion: found.version,
+    })
+    if (outcome === 'changed') break
+    if (tries === TRIES) throw new Error(`The subscription ${consumer} is changed by too many.`)
+  }
+  if (update.active) await startConsumer(db, tenant, consumer, { ...change, oldestRestart })
+}
+
+/** Ends it; activated again, it goes on where it stopped. Throws `not_found`. */
+export async function deactivate(
+  db: Db,
+  tenant: string,
+  id: string,
+  change: Change,
+): Promise<FoundSubscription> {
+  const found = await mustFind(db, tenant, id)
+  await changeConsumer(db, tenant, found.consumer, 'stop', change)
+  return found
+}
+
+/** One subscription of a tenant. Throws `not_found`. */
+export async function mustFind(db: Db, tenant: string, id: string): Promise<FoundSubscription> {
+  const found = await findSubscription(db, tenant, id)
+  if (found) return found
+  throw new MillraceError('not_found', `There is no subscription ${JSON.stringify(id)}.`)
+}
+
+async function refuseFaults(
+  services: SubscribeServices,
+  subscription: NewSubscription,
+): Promise<void> {
+  const mayBorrowKeys = services.allowDefaultCredentials
+  const faults = faultsOf(subscription, { mayBorrowKeys })
+  if (faults.length > 0) throw invalid(faults)
+  if (services.allowPrivateTargets) return
+  for (const [field, url] of urlsOf(subscription.destination)) {
+    const refusal = await refusalOfHost(new URL(url))
+    if (refusal) throw invalid([fault(field, 'private_target', `is refused: ${refusal}`)])
+  }
+}

@@ -1,0 +1,210 @@
+// What a subscription is: the representation that a client sends and gets, the rules it must pass,
+// and which events it takes. What is stored is the representation without its id and `active` (the
+// consumer's name and status), with its keys sealed (seal.ts).
+
+import { type Static, Type } from 'typebox'
+import { type Fault, fault } from '../errors.ts'
+import type { EventClass, EventFilter } from '../log/event.ts'
+import { entityOfType } from './event.ts'
+import { OpenEnum } from './open-enum.ts'
+
+const closed = { additionalProperties: false }
+/** Shown in place of a key, and taken for the stored one where a client sends it back. */
+export const MASK = '***'
+
+const Key = (description: string) =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 256,
+      pattern: '^[\\x21-\\x7e]+$',
+      description:
+        `${description}. Shown as ${MASK}. Needed unless the operator lends credentials; an update that leaves it ` +
+        `out, or sends ${MASK}, keeps the stored one.`,
+    }),
+  )
+const account = {
+  accessKey: Key('The access key'),
+  accessSecret: Key('The secret of the access key'),
+  region: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    pattern: '^[A-Za-z0-9-]+$',
+    description: 'The AWS region.',
+  }),
+  endpoint: Type.Optional(
+    Type.String({
+      maxLength: 2_048,
+      format: 'uri',
+      description: 'Where a service is that speaks the same and is not that of AWS: http or https.',
+    }),
+  ),
+}
+const ARN = 'arn:[a-z0-9-]+:sns:[a-z0-9-]*:[0-9]*:'
+
+export const Sqs = Type.Object(
+  {
+    ...account,
+    queueUrl: Type.String({
+      minLength: 1,
+      maxLength: 2_048,
+      description:
+        'The URL of the queue, or its name at the endpoint. With the type SNS: the ARN of the topic.',
+    }),
+  },
+  closed,
+)
+export const Sns = Type.Object(
+  {
+    ...account,
+    topicArn: Type.String({
+      maxLength: 1_024,
+      pattern: `^${ARN}[A-Za-z0-9_-]{1,256}(\\.fifo)?$`,
+      description: 'The ARN of the topic.',
+    }),
+  },
+  closed,
+)
+
+export const Destination = Type.Object(
+  {
+    type: Type.Enum(['SQS', 'SNS']),
+    sqs: Type.Optional(Sqs),
+    sns: Type.Optional(Sns),
+  },
+  {
+    ...closed,
+    description: 'SQS with `sqs`. SNS with `sns`, or with `sqs` whose queueUrl is the topic.',
+  },
+)
+
+const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
+const fields = {
+  active: Type.Optional(
+    Type.Boolean({ description: 'Whether it receives events. true where it is left out.' }),
+  ),
+  destination: Destination,
+  entityType: OpenEnum(
+    [
+      ...['CUSTOMER', 'INVENTORY_LEVEL', 'INVENTORY_LOCATION', 'ORDER', 'PRICE', 'PRODUCT'],
+      ...['VARIANT_PRODUCT', 'WISHLIST'],
+    ],
+    'Every event of the log whose entity it is in snake case.',
+  ),
+  subscribeChange: flag('Takes actions that are neither of the other two.'),
+  subscribeCreate: flag('Takes actions that end in create or created.'),
+  subscribeDelete: flag('Takes actions that end in delete or deleted.'),
+}
+const Id = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^[A-Za-z0-9._~:-]+$',
+  description: 'Unique id: letters, digits and . _ ~ : -',
+})
+
+export const NewSubscription = Type.Object({ ...fields, id: Type.Optional(Id) }, closed)
+export const SubscriptionUpdate = Type.Object({ ...fields, id: Id }, closed)
+export const Subscription = Type.Object({
+  ...fields,
+  active: Type.Boolean(),
+  id: Type.String(),
+  subscribeChange: Type.Boolean(),
+  subscribeCreate: Type.Boolean(),
+  subscribeDelete: Type.Boolean(),
+})
+
+export type NewSubscription = Static<typeof NewSubscription>
+export type Subscription = Static<typeof Subscription>
+export type SubscriptionDocument = Omit<Subscription, 'id' | 'active'>
+export type DestinationDocument = Static<typeof Destination>
+/** Where a subscription sends to, whichever way it was said. */
+export type Place = Static<typeof Sqs>
+
+/** The block of a destination, and the name of its field: undefined where it is not there. */
+export function placeOf({
+  type,
+  sqs,
+  sns,
+}: DestinationDocument):
+  | { field: 'sqs' | 'sns'; target: 'queueUrl' | 'topicArn'; place: Place }
+  | undefined {
+  if (type === 'SNS' && sns) {
+    const { topicArn, ...account } = sns
+    return { field: 'sns', target: 'topicArn', place: { ...account, queueUrl: topicArn } }
+  }
+  return sqs && { field: 'sqs', target: 'queueUrl', place: sqs }
+}
+
+/** What the schema cannot say. `mayBorrowKeys`: the operator's credentials may be used. */
+export function faultsOf(
+  { destination }: Pick<NewSubscription, 'destination'>,
+  { mayBorrowKeys }: { mayBorrowKeys: boolean },
+): Fault[] {
+  const { type, sqs, sns } = destination
+  const found = placeOf(destination)
+  if (!found) {
+    const field = `destination.${type.toLowerCase()}`
+    return [fault(field, 'required', `is missing: it says where the ${type} destination is`)]
+  }
+  const faults: Fault[] = []
+  const { field, target, place } = found
+  const name = (key: string) => `destination.${field}.${key}`
+  if (sqs && sns) {
+    const other = field === 'sqs' ? 'sns' : 'sqs'
+    faults.push(fault(`destination.${other}`, 'not_allowed', `does not belong to the type ${type}`))
+  }
+  const reason = faultOfTarget(type, place)
+  if (reason) faults.push(fault(name(target), 'invalid', reason))
+  if (place.endpoint !== undefined) {
+    const reason = faultOfUrl(place.endpoint)
+    if (reason) faults.push(fault(name('endpoint'), 'invalid', reason))
+  }
+  const keys = Object.entries({ accessKey: place.accessKey, accessSecret: place.accessSecret })
+  const missing = keys.filter(([, key]) => key === undefined)
+  if (missing.length === 1 || (missing.length === 2 && !mayBorrowKeys)) {
+    const why = missing.length === 2 ? ': the operator lends no credentials' : ''
+    faults.push(...missing.map(([key]) => fault(name(key), 'required', `is missing${why}`)))
+  }
+  for (const [key, text] of keys) {
+    if (text === MASK) faults.push(fault(name(key), 'invalid', 'is what answers show, and no key'))
+  }
+  return faults
+}
+
+const TOPIC = new RegExp(`^(${ARN})?[A-Za-z0-9_-]{1,256}(\\.fifo)?$`)
+const QUEUE = /^[A-Za-z0-9_-]{1,80}(\.fifo)?$/
+
+function faultOfTarget(type: 'SQS' | 'SNS', { queueUrl }: Place): string | undefined {
+  if (type === 'SNS') return TOPIC.test(queueUrl) ? undefined : 'must be the ARN of a topic'
+  return QUEUE.test(queueUrl) ? undefined : faultOfUrl(queueUrl)
+}
+
+function faultOfUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'must be an absolute URL'
+  const url = new URL(text)
+  if (!['http:', 'https:'].includes(url.protocol)) return 'must begin with http:// or https://'
+  if (url.username || url.password) return 'must not hold credentials'
+  return undefined
+}
+
+/** The URLs that a destination is called at, each with the name of its field. */
+export function urlsOf(destination: DestinationDocument): [field: string, url: string][] {
+  const found = placeOf(destination)
+  if (!found) return []
+  const { endpoint, queueUrl } = found.place
+  const urls: [string, string][] = []
+  if (endpoint !== undefined) urls.push([`destination.${found.field}.endpoint`, endpoint])
+  if (URL.canParse(queueUrl) && /^https?:/i.test(queueUrl)) {
+    urls.push([`destination.${found.field}.queueUrl`, queueUrl])
+  }
+  return urls
+}
+
+/** Which events of the log a subscription takes. */
+export function filterOfSubscription(document: SubscriptionDocument): EventFilter {
+  const classes: EventClass[] = []
+  if (document.subscribeCreate) classes.push('create')
+  if (document.subscribeChange) classes.push('change')
+  if (document.subscribeDelete) classes.push('delete')
+  return { names: [], entities: [entityOfType(document.entityType)], classes }
+}
