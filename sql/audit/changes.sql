@@ -1,7 +1,7 @@
 -- Question: who changed what, when and why, and what was it before and after?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: whose changes; without it everybody's
+-- integration=erp-1: whose changes (of a subscription: subscription:crm); without it everybody's
 -- from=2026-11-20: changes from this time on (UTC)
 -- to=2026-11-21: and before this one
 

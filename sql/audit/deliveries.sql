@@ -1,7 +1,7 @@
 -- Question: who received what, when, under which configuration?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: whose deliveries; without it everybody's
+-- integration=erp-1: whose deliveries (of a subscription: subscription:crm); without it everybody's
 -- from=2026-11-20: deliveries from this time on (UTC)
 -- to=2026-11-21: and before this one
 
@@ -19,7 +19,7 @@ with configuration as (
   from (
     select *, lag(version) over (partition by id order by position) as previous_version
     from config_log
-    where tenant = :'tenant' and kind = 'integration'
+    where tenant = :'tenant'
       and (id = :'integration' or :'integration' = '')
   ) as entry
   where version is distinct from previous_version
@@ -40,9 +40,15 @@ select
   configuration.actor as configured_by,
   coalesce(
     configuration.document #>> '{callback_parameters,callback_url}',
-    's3://' || (configuration.document #>> '{s3_parameters,bucket}')
+    's3://' || (configuration.document #>> '{s3_parameters,bucket}'),
+    configuration.document #>> '{destination,sqs,queueUrl}',
+    configuration.document #>> '{destination,sns,topicArn}'
   ) as target,
-  configuration.document -> 'filter_conditions' as filter
+  coalesce(
+    configuration.document -> 'filter_conditions',
+    -- Of a subscription what is neither its destination nor its name.
+    case when configuration.document ? 'entityType' then configuration.document - 'destination' end
+  ) as filter
 from receipt
 left join configuration
   on configuration.id = receipt.consumer

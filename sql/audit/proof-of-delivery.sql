@@ -1,7 +1,7 @@
 -- Question: was every event of a period delivered to an integration?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: the integration; one that was removed is known from its history
+-- integration=erp-1: the integration, or subscription:crm; one that was removed is known too
 -- from=2026-11-20: events published from this time on (UTC)
 -- to=2026-11-21: and before this one
 
