@@ -1,56 +1,126 @@
 // Cursors, sampled all the time. What counts as going back: the low-water mark of a (consumer,
 // run), up to which everything is settled, is smaller than it was seen before. That is allowed in
-// one case: the database crashed in between. Progress is written with relaxed durability, of which
-// a crash takes back at most three rounds of the WAL writer, 600 ms (PostgreSQL manual,
-// "Asynchronous Commit"); so the mark may fall to where it was a second before the crash, and not
-// further.
+// one case: the database crashed in between, and only as far as what was not durable yet, since
+// progress is written with relaxed durability. What was durable is known exactly: a mark was
+// written before the end of the log of Postgres (WAL) as it was when the mark was seen; when that
+// end is flushed, so is the mark. That the server is another one it says itself: by the clock, an
+// answer that it gave while it died would pass for one after the crash.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from './findings.ts'
-import type { HarmLog } from './harm-log.ts'
 import type { Session } from './server.ts'
 
 const SAMPLE_MS = 50
-const RELAXED_MS = 1_000
 
-export type CursorRow = {
+type CursorRow = {
   consumer: string
   run: number
   epoch: number
   owner: string | null
-  read_position: number
   low_water: number
 }
+
+/** What one answer of the server says. */
+export type Sample = {
+  at: number
+  /** When the server that answered was started. */
+  server: string
+  /** The end of the WAL: what is durable, and what is written. Bytes. */
+  flushed: number
+  inserted: number
+  rows: CursorRow[]
+}
+
+type Mark = { at: number; position: number; inserted: number }
 
 type Track = {
   epoch: number
   owner: string | null
-  lookedAt: number
-  /** Rising low-water marks with the time when each was first seen, the newest last. */
-  marks: { at: number; position: number }[]
+  /** Rising; the first one is durable, the others are not known to be. */
+  marks: Mark[]
 }
 
-export type CursorSampler = {
+export type CursorJudge = {
+  look(sample: Sample): void
   samples(): number
   /** How often a crash took a mark back, within what is allowed. */
   takenBack(): number
-  stop(): Promise<void>
+  /** The age of the oldest progress that a crash took back, ms. */
+  mostTakenBackMs(): number
 }
 
-export function sampleCursors(
-  session: Session,
-  services: { findings: Findings; harmLog: HarmLog },
-): CursorSampler {
+export function createCursorJudge(findings: Findings): CursorJudge {
   const tracks = new Map<string, Track>()
+  let last: Sample | undefined
   let samples = 0
   let takenBack = 0
-  let isOver = false
-  const { findings, harmLog } = services
-  const loop = run()
+  let mostTakenBackMs = 0
 
   return {
     samples: () => samples,
     takenBack: () => takenBack,
+    mostTakenBackMs: () => mostTakenBackMs,
+    look(sample) {
+      samples++
+      const hasCrashed = last !== undefined && last.server !== sample.server
+      for (const row of sample.rows) {
+        const key = `${row.consumer}/${row.run}`
+        const track = tracks.get(key) ?? { epoch: 0, owner: null, marks: [] }
+        tracks.set(key, track)
+        if (hasCrashed) judgeCrash(key, track, row, last as Sample)
+        else judge(key, track, row)
+        note(track, row, sample)
+      }
+      last = sample
+    },
+  }
+
+  function judge(key: string, track: Track, row: CursorRow): void {
+    const highest = track.marks.at(-1)?.position ?? 0
+    if (row.low_water < highest) {
+      const fell = `${key} fell from ${highest} to ${row.low_water}`
+      findings.broke('cursor went back', `${fell} in epoch ${row.epoch}`)
+    }
+    if (row.epoch < track.epoch) {
+      findings.broke('epoch went back', `${key} from ${track.epoch} to ${row.epoch}`)
+    }
+    const isShared =
+      row.epoch === track.epoch && row.owner && track.owner && row.owner !== track.owner
+    if (isShared) findings.broke('two owners of an epoch', `${key} in epoch ${row.epoch}`)
+  }
+
+  /** After a crash: how far it fell is judged, and what is higher is forgotten. */
+  function judgeCrash(key: string, track: Track, row: CursorRow, before: Sample): void {
+    const lost = track.marks.find(({ position }) => position > row.low_water)
+    track.marks = []
+    if (!lost) return
+    takenBack++
+    mostTakenBackMs = Math.max(mostTakenBackMs, before.at - lost.at)
+    if (lost.inserted > before.flushed) return
+    const fell = `${key} fell to ${row.low_water}, below ${lost.position}, which was durable`
+    findings.broke('cursor went back', `${fell} in epoch ${row.epoch}`)
+  }
+
+  function note(track: Track, row: CursorRow, { at, flushed, inserted }: Sample): void {
+    const { marks } = track
+    Object.assign(track, { epoch: row.epoch, owner: row.owner })
+    if (row.low_water > (marks.at(-1)?.position ?? -1)) {
+      marks.push({ at, position: row.low_water, inserted })
+    }
+    const durable = marks.findLastIndex((mark) => mark.inserted <= flushed)
+    if (durable > 0) marks.splice(0, durable)
+  }
+}
+
+export type CursorSampler = CursorJudge & { stop(): Promise<void> }
+
+/** Samples until it is stopped. */
+export function sampleCursors(session: Session, findings: Findings): CursorSampler {
+  const judge = createCursorJudge(findings)
+  let isOver = false
+  const loop = run()
+  return {
+    ...judge,
     async stop() {
       isOver = true
       await loop
@@ -59,51 +129,18 @@ export function sampleCursors(
 
   async function run(): Promise<void> {
     while (!isOver) {
-      const asked = Date.now()
-      const rows = await session.ask<CursorRow>(`
-        select consumer, run, epoch, owner, read_position,
-          coalesce(unresolved[1] - 1, read_position) as low_water
+      const at = Date.now()
+      // The ends of the WAL are read after the snapshot is taken: what is seen was written before.
+      const rows = await session.ask<CursorRow & Omit<Sample, 'at' | 'rows'>>(`
+        select consumer, run, epoch, owner,
+          coalesce(unresolved[1] - 1, read_position) as low_water,
+          pg_postmaster_start_time()::text as server,
+          pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint as flushed,
+          pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as inserted
         from cursor`)
-      for (const row of rows ?? []) look(row, asked)
-      if (rows) samples++
+      const [first] = rows ?? []
+      if (first && rows) judge.look({ ...first, at, rows })
       await sleep(SAMPLE_MS)
     }
-  }
-
-  function look(row: CursorRow, at: number): void {
-    const key = `${row.consumer}/${row.run}`
-    const track = tracks.get(key) ?? { epoch: 0, owner: null, lookedAt: at, marks: [] }
-    tracks.set(key, track)
-    const highest = track.marks.at(-1)
-    const crash = harmLog.crashes().findLast((crashAt) => crashAt >= track.lookedAt)
-    if (crash !== undefined) forget(track, row, crash)
-    else {
-      if (row.low_water < (highest?.position ?? 0)) {
-        const fell = `${key} fell from ${highest?.position} to ${row.low_water}`
-        findings.broke('cursor went back', `${fell} in epoch ${row.epoch}`)
-      }
-      if (row.epoch < track.epoch) {
-        findings.broke('epoch went back', `${key} from ${track.epoch} to ${row.epoch}`)
-      }
-      const isShared =
-        row.epoch === track.epoch && row.owner && track.owner && row.owner !== track.owner
-      if (isShared) findings.broke('two owners of an epoch', `${key} in epoch ${row.epoch}`)
-    }
-    Object.assign(track, { epoch: row.epoch, owner: row.owner, lookedAt: at })
-    if (row.low_water <= (track.marks.at(-1)?.position ?? -1)) return
-    track.marks.push({ at, position: row.low_water })
-    if (track.marks.length > 200) track.marks.splice(0, 100)
-  }
-
-  /** After a crash: how far it fell is judged, and what is higher is forgotten. */
-  function forget(track: Track, row: CursorRow, crash: number): void {
-    const kept = track.marks.filter((mark) => mark.at <= crash - RELAXED_MS).at(-1)
-    const highest = track.marks.at(-1)?.position ?? 0
-    if (row.low_water < highest) takenBack++
-    if (kept && row.low_water < kept.position) {
-      const fell = `${row.consumer}/${row.run} fell to ${row.low_water}`
-      findings.broke('cursor went back', `${fell}, below ${kept.position}, which was durable`)
-    }
-    track.marks = []
   }
 }

@@ -15,7 +15,6 @@ export type HarmLog = {
   starvedMs(): number
   /** Whether a worker was frozen at some time between two. */
   wasFrozen(from: number, until: number): boolean
-  crashes(): number[]
   /** An event of this serial arrived for the first time at the watched target `watched`. */
   arrived(serial: number, watched: number): void
   /** How long delivery took to recover, by kind. */
@@ -115,8 +114,6 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
       entries.some(
         (entry) => entry.kind === 'freeze work' && entry.from <= until && entry.until >= from,
       ),
-    crashes: () =>
-      entries.filter(({ kind }) => kind === 'crash the database').map(({ from }) => from),
     arrived(serial, target) {
       if (open.length === 0) return
       for (const recovery of open) {

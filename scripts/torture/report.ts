@@ -1,5 +1,6 @@
 // The one table at the end of a run.
 
+import type { CursorJudge } from './cursors.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
@@ -19,7 +20,7 @@ export type Outcome = {
   journal: Journal
   findings: Findings
   harmLog: HarmLog
-  sampler: { samples(): number; takenBack(): number }
+  sampler: Pick<CursorJudge, 'samples' | 'takenBack' | 'mostTakenBackMs'>
   ledgers: Ledger[]
   replays: number
   midnights: number
@@ -78,6 +79,7 @@ export function report(outcome: Outcome): string {
     ['midnights', outcome.midnights],
     ['cursors sampled', outcome.sampler.samples()],
     ['taken back by a crash', outcome.sampler.takenBack()],
+    ['  progress of the last', seconds(outcome.sampler.mostTakenBackMs())],
     ['sent again after a failure', sum(({ counts }) => counts.retries)],
     ['duplicates', total],
     ...[...duplicates].map(([cause, times]): [string, number] => [`  ${cause}`, times]),

@@ -79,7 +79,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const services = { client, chance, journal, findings, harmLog }
   await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
   const integrations = await startIntegrations(destinations, services)
-  const sampler = sampleCursors(sampling, { findings, harmLog })
+  const sampler = sampleCursors(sampling, findings)
   const all = integrations[0] as Integration
 
   const watching = watchForStarvation(harmLog)

@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createCursorJudge, type Sample } from '../../scripts/torture/cursors.ts'
+import { createFindings } from '../../scripts/torture/findings.ts'
 import { plants } from '../../scripts/torture/planted.ts'
 import { scheduleHarm } from '../../scripts/torture/schedule.ts'
 
@@ -24,6 +26,45 @@ describe('the schedule of harm', () => {
     const times = scheduleHarm(3, 60).map(({ at }) => at)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
     expect(times.at(-1)).toBeLessThanOrEqual(60_000)
+  })
+})
+
+describe('the judge of cursors', () => {
+  /** What it says of samples of one cursor. */
+  const judge = (...samples: [Partial<Sample>, number][]) => {
+    const findings = createFindings()
+    const judge = createCursorJudge(findings)
+    samples.forEach(([sample, low_water], index) => {
+      const row = { consumer: 'erp', run: 0, epoch: 1, owner: 'a', low_water }
+      const standing = { at: index * 50, server: 'first', flushed: 100, inserted: 100 }
+      judge.look({ ...standing, rows: [row], ...sample })
+    })
+    return { broken: findings.counts().get('cursor went back') ?? 0, judge }
+  }
+  it('finds one that goes back', () => {
+    expect(judge([{}, 5], [{}, 4]).broken).toBe(1)
+    expect(judge([{}, 5], [{}, 5], [{}, 6]).broken).toBe(0)
+  })
+  it('lets a crash take back what was not durable, whenever the dying server answered', () => {
+    const { broken, judge: judged } = judge(
+      [{ inserted: 100 }, 5],
+      [{ inserted: 120 }, 6],
+      [{ inserted: 140 }, 7],
+      [{ server: 'second' }, 5],
+      [{ server: 'second' }, 6],
+    )
+    expect(broken).toBe(0)
+    expect(judged.takenBack()).toBe(1)
+    expect(judged.mostTakenBackMs()).toBe(50)
+  })
+  it('finds one that falls below what was durable, however short ago', () => {
+    const seen: [Partial<Sample>, number] = [{ inserted: 120 }, 6]
+    const flushed: [Partial<Sample>, number] = [{ inserted: 140, flushed: 120 }, 7]
+    expect(judge(seen, flushed, [{ server: 'second' }, 6]).broken).toBe(0)
+    expect(judge(seen, flushed, [{ server: 'second' }, 5]).broken).toBe(1)
+  })
+  it('judges anew after a crash', () => {
+    expect(judge([{ inserted: 120 }, 6], [{ server: 'b' }, 5], [{ server: 'b' }, 4]).broken).toBe(1)
   })
 })
 
