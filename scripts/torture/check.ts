@@ -1,6 +1,6 @@
 // What must hold when harm has ended and everything has drained.
 
-import { keyOf, NAMES, payloadOf, serialOf } from './event.ts'
+import { keyOf, NAMES, OTHER_TENANT, payloadOf, serialOf, TENANT, tenantOf } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Integration, Replay } from './integrations.ts'
@@ -33,17 +33,19 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
   const found = new Uint8Array(journal.size)
   const newest = new Map<string, number>()
   let events = 0
-  for (let after = 0; ; ) {
-    const rows = await insist<LogRow>(
-      session,
-      `select position, name, entity_id, idempotency_key, payload from event
-       where tenant = 'torture' and position > $1 order by position limit ${PAGE}`,
-      [after],
-    )
-    for (const row of rows) look(row)
-    events += rows.length
-    after = rows.at(-1)?.position ?? after
-    if (rows.length < PAGE) break
+  for (const tenant of [TENANT, OTHER_TENANT]) {
+    for (let after = 0; ; ) {
+      const rows = await insist<LogRow>(
+        session,
+        `select position, name, entity_id, idempotency_key, payload from event
+         where tenant = $1 and position > $2 order by position limit ${PAGE}`,
+        [tenant, after],
+      )
+      for (const row of rows) look(tenant, row)
+      events += rows.length
+      after = rows.at(-1)?.position ?? after
+      if (rows.length < PAGE) break
+    }
   }
   for (let serial = 0; serial < journal.size; serial++) {
     if (journal.isStored(serial) && !found[serial]) {
@@ -52,7 +54,7 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
   }
   return events
 
-  function look(row: LogRow): void {
+  function look(tenant: string, row: LogRow): void {
     const serial = serialOf(row.idempotency_key)
     if (serial === undefined || serial >= journal.size || !journal.isStored(serial)) {
       findings.broke('stored but refused', `${row.idempotency_key} at ${row.position}`)
@@ -62,6 +64,7 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
     found[serial] = 1
     journal.seenAt(serial, row.position)
     const isWhole =
+      tenant === tenantOf(journal.entityOf(serial)) &&
       row.name === NAMES[journal.nameOf(serial)] &&
       row.entity_id === `e${journal.entityOf(serial)}` &&
       row.idempotency_key === keyOf(serial) &&
@@ -95,14 +98,14 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
     if (!journal.isStored(serial)) continue
     const position = journal.positionOf(serial)
     for (const { id, ledger } of integrations) {
-      if (!ledger.mustTake(journal.nameOf(serial))) continue
+      if (!ledger.mustTake(serial)) continue
       if (!ledger.isPassed(serial)) miss(id, serial, 'never received')
       else if (!ledger.isTaken(serial) && !kept.has(`${id}/${position}`)) {
         miss(id, serial, 'rejected, and does not keep,')
       }
     }
     for (const { ledger, from, through } of replays) {
-      const isMeant = position >= from && position <= through
+      const isMeant = ledger.mustTake(serial) && position >= from && position <= through
       if (isMeant && !ledger.isPassed(serial)) miss(ledger.id, serial, 'never received')
       if (!isMeant && ledger.isPassed(serial)) {
         findings.broke('sent past the end', `${ledger.id} received event ${serial}`)

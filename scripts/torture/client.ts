@@ -2,10 +2,10 @@
 // database: one request, with whatever comes of it as a value.
 
 import { Agent, request } from 'undici'
+import { TENANT } from './event.ts'
 import type { Managed } from './processes.ts'
 
 export const TOKEN = 'torture-admin-token'
-export const TENANT = 'torture'
 const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
 export type Answer = { status: number; body: Record<string, unknown> }
@@ -23,7 +23,7 @@ export type Client = {
     },
   ): Promise<Answer | undefined>
   /** A call of the configuration API, repeated until it has an answer that is not 5xx. */
-  configure(method: string, path: string, body?: unknown): Promise<Answer>
+  configure(method: string, path: string, body?: unknown, tenant?: string): Promise<Answer>
   close(): Promise<void>
 }
 
@@ -54,10 +54,10 @@ export function createClient(servers: Managed[], isOver: () => boolean): Client 
         return undefined
       }
     },
-    async configure(method, path, body) {
+    async configure(method, path, body, tenant = TENANT) {
       for (;;) {
         const answer = await client.send(EVENTSTREAM + path, {
-          method,
+          ...{ method, headers: { tenant } },
           timeoutMs: PATIENCE_MS,
           pick: turn++,
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -18,6 +18,11 @@ const ENTITIES = [...new Set(NAMES.map(entityOf))]
 /** Of each name, an index of NAMES, its entity's number. */
 const ENTITY_OF = NAMES.map((name) => ENTITIES.indexOf(entityOf(name)))
 
+/** Two tenants share the log; an entity belongs to one of them. */
+export const TENANT = 'torture'
+export const OTHER_TENANT = 'torture-other'
+export const tenantOf = (entityId: number): string => (entityId % 8 === 7 ? OTHER_TENANT : TENANT)
+
 /**
  * What is delivered in order: an entity is its kind and its id, so that `order 7` and `customer 7`
  * are two.

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from '../demo/chance.ts'
 import type { Client } from './client.ts'
 import type { Character, Destination, Target } from './destination.ts'
-import type { Filter } from './event.ts'
+import { type Filter, OTHER_TENANT } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
@@ -13,6 +13,8 @@ import { createLedger, type Ledger } from './ledger.ts'
 
 type Plan = {
   id: string
+  /** The first one where it is not said. */
+  tenant?: string
   character: Character
   filter?: Filter
   delivery?: Record<string, unknown>
@@ -37,6 +39,7 @@ const PLANS: Plan[] = [
     filter: { event_filter: ['order.created', 'order.opened'] },
     mayStop: true,
   },
+  { id: 'other', character: 'steady', tenant: OTHER_TENANT },
 ]
 
 /** What `toggled` is updated to and fro between; each takes all that the first one takes. */
@@ -69,7 +72,9 @@ export async function startIntegrations(
   for (const kind of kinds) {
     for (const plan of PLANS) {
       const id = `${kind.name}-${plan.id}`
-      const own = { ...services, ...(plan.isWatched ? { watched: watched++ } : {}) }
+      const { tenant } = plan
+      const watch = plan.isWatched ? { watched: watched++ } : {}
+      const own = { ...services, ...watch, ...(tenant ? { tenant } : {}) }
       const ledger = createLedger(id, plan.filter, own)
       const target = await kind.startTarget({ ...services, ledger, character: plan.character })
       await register(services, id, { integration_type: 'permanent' }, plan, target)
@@ -83,17 +88,18 @@ async function register(
   { client, findings }: IntegrationServices,
   id: string,
   kind: Record<string, unknown>,
-  plan: Pick<Plan, 'filter' | 'delivery'>,
+  plan: Pick<Plan, 'filter' | 'delivery' | 'tenant'>,
   target: Target,
 ): Promise<void> {
   const { filter, delivery } = plan
-  const { status, body } = await client.configure('POST', '', {
+  const document = {
     id,
     ...kind,
     ...target.parameters(0),
     ...(filter ? { filter_conditions: filter } : {}),
     ...(delivery ? { delivery } : {}),
-  })
+  }
+  const { status, body } = await client.configure('POST', '', document, plan.tenant)
   // 409: the first try was carried out, and its answer lost.
   if (status !== 200 && status !== 409) {
     findings.broke('not registered', `${id}: ${status} ${JSON.stringify(body)}`)
@@ -153,11 +159,12 @@ export async function startReplay(
  */
 export async function relieve(
   { client, chance }: IntegrationServices,
-  { id, character }: Integration,
+  { id, character, tenant }: Integration,
 ): Promise<void> {
-  const { body } = await client.configure('GET', `/${id}`)
+  const { body } = await client.configure('GET', `/${id}`, undefined, tenant)
   if (body['status'] !== 'stopped') return
   const makesRoom = character === 'picky' && chance.happens(0.7)
-  if (makesRoom) await client.configure('POST', `/${id}/rejected_events/_retry`)
-  await client.configure('POST', `/${id}/_start`)
+  const act = (action: string) => client.configure('POST', `/${id}${action}`, undefined, tenant)
+  if (makesRoom) await act('/rejected_events/_retry')
+  await act('/_start')
 }

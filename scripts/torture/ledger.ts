@@ -3,7 +3,7 @@
 // passed and comes again is a duplicate, and has a cause or is a finding.
 
 import { createColumn } from './column.ts'
-import { type Filter, laneOf, NAMES, takes } from './event.ts'
+import { type Filter, laneOf, NAMES, TENANT, takes, tenantOf } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
@@ -30,8 +30,8 @@ export type Ledger = {
   afterStop(): { stoppedAt: number; at: number }[]
   /** From now on it is configured like this. What only some of its filters take may arrive. */
   useFilter(filter: Filter | undefined): void
-  /** Whether it must have received an event of this name: every filter that it had takes it. */
-  mustTake(name: number): boolean
+  /** Whether it must have received an event: of its tenant, and taken by every filter it had. */
+  mustTake(serial: number): boolean
   /** Of first deliveries. */
   silence: Silence
   counts: {
@@ -45,13 +45,22 @@ export type Ledger = {
   }
 }
 
-/** `watched`: its number among the targets that recovery is measured at. */
+/**
+ * `watched`: its number among the targets that recovery is measured at. `tenant`: whose events it
+ * may receive.
+ */
 export function createLedger(
   id: string,
   filter: Filter | undefined,
-  services: { journal: Journal; findings: Findings; harmLog: HarmLog; watched?: number },
+  services: {
+    journal: Journal
+    findings: Findings
+    harmLog: HarmLog
+    watched?: number
+    tenant?: string
+  },
 ): Ledger {
-  const { journal, findings, harmLog, watched } = services
+  const { journal, findings, harmLog, watched, tenant = TENANT } = services
   const state = createColumn('byte')
   /** When the attempt that is counted on came in, ms. */
   const arrivedAt = createColumn('double')
@@ -74,6 +83,9 @@ export function createLedger(
       const before = state.get(serial)
       const name = journal.nameOf(serial)
       counts.arrivals++
+      if (tenantOf(journal.entityOf(serial)) !== tenant) {
+        findings.broke("another tenant's", `${id} received event ${serial}`)
+      }
       journal.seenAt(serial, position)
       if (stoppedAt !== undefined) strays.push({ stoppedAt, at })
       if (!filters.some((candidate) => takes(candidate, NAMES[name] as string))) {
@@ -105,7 +117,9 @@ export function createLedger(
     useFilter(next) {
       filters.push(next)
     },
-    mustTake: (name) => filters.every((candidate) => takes(candidate, NAMES[name] as string)),
+    mustTake: (serial) =>
+      tenantOf(journal.entityOf(serial)) === tenant &&
+      filters.every((candidate) => takes(candidate, NAMES[journal.nameOf(serial)] as string)),
   }
 
   function first(serial: number, position: number): void {

@@ -5,72 +5,86 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Chance, createChance } from '../demo/chance.ts'
-import type { Answer, Client } from './client.ts'
-import { keyOf, NAMES, nameOfRoll, payloadOf } from './event.ts'
-import type { Findings } from './findings.ts'
-import type { Journal } from './journal.ts'
+import type { Answer } from './client.ts'
+import { keyOf, NAMES, nameOfRoll, payloadOf, tenantOf } from './event.ts'
+import { createSqlPublisher } from './publish-sql.ts'
+import { type Entities, type Publisher, type PublisherServices, pickEntity } from './publisher.ts'
 
-export type PublisherServices = {
-  client: Client
-  journal: Journal
-  findings: Findings
-  /** Events behind delivery: publishers wait while there are too many. */
-  backlog(): number
-}
-
-const ENTITIES_EACH = 25
+/** Few over HTTP, of which one is busy; many in SQL, where a batch waits for its slowest entity. */
+const OVER_HTTP = { count: 25, busy: 0.4 }
+const IN_SQL = { count: 1_000, busy: 0.02 }
 const MOST_BACKLOG = 2_000
 const REPEAT_MS = [20, 120] as const
 const PACE_MS = 10
+/** Between two requests of a publisher. */
+const THINK_MS = [0, 500] as const
 
 /**
- * Publishes with `count` publishers at `perSecond` events a second, or as many as get through,
- * until `isOver`. Resolves when every event begun has its answer.
+ * Publishes with `count` publishers over HTTP and `inSql` in transactions, at `perSecond` events a
+ * second, or as many as get through, until `isOver`. Resolves when every event begun has its
+ * answer.
  */
 export async function publishAll(
   services: PublisherServices,
-  options: { seed: number; count: number; perSecond: number; isOver: () => boolean },
+  options: {
+    seed: number
+    count: number
+    inSql: number
+    perSecond: number
+    isOver: () => boolean
+  },
 ): Promise<void> {
   const chance = createChance(options.seed)
   const started = Date.now()
   let begun = 0
+  let nextEntity = 0
   const mayPublish = () =>
     begun < ((Date.now() - started) / 1000) * options.perSecond && services.backlog() < MOST_BACKLOG
 
-  const publishers = Array.from({ length: options.count }, async (_, index) => {
+  const all = options.count + options.inSql
+  const publishers = Array.from({ length: all }, async (_, index) => {
     const own = createChance(chance.whole(0, 2 ** 31))
-    const publisher = createPublisher(services, own, index * ENTITIES_EACH)
+    const isInSql = index >= options.count
+    const create = isInSql ? createSqlPublisher : createPublisher
+    const share = isInSql ? IN_SQL : OVER_HTTP
+    const first = nextEntity
+    nextEntity += share.count
+    const publisher = create(services, own, { first, ...share })
     while (!options.isOver()) {
       if (!mayPublish()) await sleep(PACE_MS)
-      else {
-        begun++
-        await publisher.next()
-      }
+      else begun += await publisher.next()
     }
+    await publisher.close()
   })
   await Promise.all(publishers)
 }
 
+type Request = { path: string; headers: Record<string, string>; body: string }
+
 function createPublisher(
   { client, journal, findings }: PublisherServices,
   chance: Chance,
-  firstEntity: number,
-) {
+  entities: Entities,
+): Publisher {
   let last: number | undefined
 
   return {
-    async next(): Promise<void> {
-      const roll = chance.whole(0, 99)
-      if (roll === 0) return refuse()
-      if (roll === 1 && last !== undefined) return reuse(last)
-      if (roll === 2 && last !== undefined) return repeat(last)
-      // Some entities are busy, so that several of their events wait at once.
-      const entity = firstEntity + (chance.happens(0.4) ? 0 : chance.whole(0, ENTITIES_EACH - 1))
-      const serial = journal.begin(entity, nameOfRoll(chance.whole(0, 99)))
-      last = serial
-      if (roll === 3) await Promise.all([publish(serial, 0), publish(serial, 1)])
-      else await publish(serial, chance.whole(0, 1))
+    async next() {
+      await publishOne(chance.whole(0, 99))
+      await sleep(chance.whole(...THINK_MS))
+      return 1
     },
+    close: async () => {},
+  }
+
+  async function publishOne(roll: number): Promise<void> {
+    if (roll === 0) return refuse()
+    if (roll === 1 && last !== undefined) return reuse(last)
+    if (roll === 2 && last !== undefined) return repeat(last)
+    const serial = journal.begin(pickEntity(chance, entities), nameOfRoll(chance.whole(0, 99)))
+    last = serial
+    if (roll === 3) await Promise.all([publish(serial, 0), publish(serial, 1)])
+    else await publish(serial, chance.whole(0, 1))
   }
 
   async function publish(serial: number, pick: number): Promise<boolean> {
@@ -119,13 +133,14 @@ function createPublisher(
     else findings.broke('not refused', `${what}: ${status} ${JSON.stringify(body)}`)
   }
 
-  function send(serial: number, body: string) {
+  function send(serial: number, body: string): Request {
     const name = NAMES[journal.nameOf(serial)] as string
-    const headers = headersOf(keyOf(serial), `e${journal.entityOf(serial)}`)
+    const entity = journal.entityOf(serial)
+    const headers = { ...headersOf(keyOf(serial), `e${entity}`), tenant: tenantOf(entity) }
     return { path: `/events/${name}`, headers, body }
   }
 
-  async function untilAnswered(make: () => ReturnType<typeof send>, pick: number): Promise<Answer> {
+  async function untilAnswered(make: () => Request, pick: number): Promise<Answer> {
     const { path, headers, body } = make()
     for (let turn = pick; ; turn++) {
       const answer = await client.send(path, { headers, body, pick: turn })

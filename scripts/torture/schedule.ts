@@ -16,18 +16,18 @@ export type Harm = {
 
 /** How often each happens in a minute, and how long it lasts, in ms. */
 const perMinute = {
-  'kill work': { times: 7, lastsMs: [0, 0] },
-  'kill serve': { times: 5, lastsMs: [0, 0] },
+  'kill work': { times: 5, lastsMs: [0, 0] },
+  'kill serve': { times: 3, lastsMs: [0, 0] },
   'kill both workers': { times: 1, lastsMs: [0, 0] },
   // Some shorter than the lease, some longer.
-  'freeze work': { times: 5, lastsMs: [300, 6_000] },
+  'freeze work': { times: 3, lastsMs: [300, 6_000] },
   'freeze serve': { times: 2, lastsMs: [300, 4_000] },
   'freeze a backend': { times: 2, lastsMs: [100, 1_200] },
-  'crash the database': { times: 3, lastsMs: [0, 500] },
-  'cut connections': { times: 3, lastsMs: [0, 0] },
-  'stall connections': { times: 3, lastsMs: [300, 4_000] },
+  'crash the database': { times: 1.5, lastsMs: [0, 500] },
+  'cut connections': { times: 2, lastsMs: [0, 0] },
+  'stall connections': { times: 2, lastsMs: [300, 4_000] },
   'terminate backends': { times: 2, lastsMs: [0, 0] },
-  'make deaf': { times: 3, lastsMs: [2_000, 8_000] },
+  'make deaf': { times: 2, lastsMs: [2_000, 8_000] },
   'old snapshot': { times: 1, lastsMs: [3_000, 8_000] },
   'old day': { times: 1, lastsMs: [0, 0] },
   'restart work': { times: 1, lastsMs: [0, 0] },
@@ -35,6 +35,16 @@ const perMinute = {
   'stop, update and start': { times: 2, lastsMs: [50, 500] },
   replay: { times: 3, lastsMs: [500, 4_000] },
 } as const
+
+/**
+ * Each whole minute begins with a storm; then two come alone, so that the time to recover from them
+ * is their own; then there is calm, so that there is something to lose in the next storm.
+ */
+const DENSE_MS = 20_000
+const ALONE: { at: number; kind: HarmKind }[] = [
+  { at: 26_000, kind: 'kill work' },
+  { at: 33_000, kind: 'crash the database' },
+]
 
 /** Harm begins this late, so that there is something to harm. */
 const BEGIN_MS = 1_500
@@ -53,11 +63,24 @@ export function scheduleHarm(seed: number, seconds: number): Harm[] {
       lastsMs: chance.whole(shortest, longest),
     }))
   })
-  return harm.sort((a, b) => a.at - b.at)
+  const minutes = Array.from({ length: Math.floor(seconds / 60) }, (_, minute) => minute * 60_000)
+  const alone = minutes.flatMap((from) =>
+    ALONE.map(({ at, kind }) => ({
+      at: from + at,
+      kind,
+      pick: chance.whole(0, 999_999),
+      lastsMs: 0,
+    })),
+  )
+  return [...harm, ...alone].sort((a, b) => a.at - b.at)
 }
 
-/** One in each of `count` equal parts of the time: spread out, and yet by chance. */
+/** One in each of `count` equal parts of the dense time: spread out, and yet by chance. */
 function within(chance: Chance, index: number, count: number, seconds: number): number {
-  const part = (seconds * 1_000 - BEGIN_MS) / count
-  return Math.round(BEGIN_MS + part * index + chance.whole(0, Math.floor(part)))
+  const whole = Math.floor(seconds / 60)
+  const dense = whole * DENSE_MS + (seconds % 60) * 1_000
+  const part = (dense - BEGIN_MS) / count
+  const at = Math.floor(BEGIN_MS + part * index + chance.whole(0, Math.floor(part)))
+  const minute = Math.min(whole, Math.floor(at / DENSE_MS))
+  return minute * 60_000 + (at - minute * DENSE_MS)
 }

@@ -2,6 +2,7 @@
 // to the database, and settings that make a minute long enough for leases to end.
 
 import { spawnSync } from 'node:child_process'
+import path from 'node:path'
 import { TOKEN } from './client.ts'
 import type { Findings } from './findings.ts'
 import { type Managed, manage } from './processes.ts'
@@ -22,6 +23,11 @@ const SETTINGS = {
   MILLRACE_LOG_LEVEL: 'warn',
 }
 
+/** What `migrate` has compiled need not be compiled again by every process that is restarted. */
+const compileCache = (directory: string) => ({
+  NODE_COMPILE_CACHE: path.join(directory, 'compiled'),
+})
+
 export type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] }
 
 export async function startService(
@@ -33,7 +39,8 @@ export async function startService(
     const proxy = await startProxy(database.socket)
     proxies.push(proxy)
     const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
-    const environment = { ...SETTINGS, DATABASE_URL, MILLRACE_DATA_DIR: options.directory }
+    const directory = { MILLRACE_DATA_DIR: options.directory, ...compileCache(options.directory) }
+    const environment = { ...SETTINGS, DATABASE_URL, ...directory }
     return manage(command, name, { ...options, environment })
   }
   const servers = [await start('serve', 'serve-1'), await start('serve', 'serve-2')]
@@ -44,7 +51,13 @@ export async function startService(
 /** Brings the schema up to date by the program under test: its migrations may be what is wrong. */
 export async function migrateWith(program: string, url: string, directory: string): Promise<void> {
   const { status, stderr } = spawnSync(process.execPath, [program, 'migrate'], {
-    env: { ...process.env, ...SETTINGS, DATABASE_URL: url, MILLRACE_DATA_DIR: directory },
+    env: {
+      ...process.env,
+      ...SETTINGS,
+      ...compileCache(directory),
+      DATABASE_URL: url,
+      MILLRACE_DATA_DIR: directory,
+    },
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)

@@ -19,7 +19,7 @@ import { destinations } from './destinations.ts'
 import { createFindings } from './findings.ts'
 import { createHarmer } from './harm.ts'
 import { createHarmLog, type HarmLog } from './harm-log.ts'
-import { type Integration, relieve, startIntegrations, watchedCount } from './integrations.ts'
+import { relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
 import { cutToday, oldDays } from './partitions.ts'
 import type { Managed } from './processes.ts'
@@ -42,6 +42,7 @@ export type TortureOptions = {
 }
 
 const PUBLISHERS = 48
+const PUBLISHERS_IN_SQL = 4
 const RELIEVE_MS = 500
 const STARVED_MS = 500
 
@@ -80,7 +81,9 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
   const integrations = await startIntegrations(destinations, services)
   const sampler = sampleCursors(sampling, findings)
-  const all = integrations[0] as Integration
+  // What every event must pass: of the first kind, the one of each tenant that takes everything.
+  const every = integrations.slice(0, integrations.length / destinations.length)
+  const taking = every.filter(({ filter }) => !filter)
 
   const watching = watchForStarvation(harmLog)
 
@@ -93,11 +96,14 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const publishing = publishAll(
     {
       ...services,
-      backlog: () => journal.stored - all.ledger.counts.first,
+      connect: () => createSession(database.url),
+      backlog: () =>
+        taking.reduce((rest, { ledger }) => rest - ledger.counts.first, journal.stored),
     },
     {
       seed: seed + 2,
       count: PUBLISHERS,
+      inSql: PUBLISHERS_IN_SQL,
       perSecond: options.perSecond,
       isOver: () => hasPublished,
     },

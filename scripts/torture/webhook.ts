@@ -2,9 +2,8 @@
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { TENANT } from './client.ts'
 import type { Character, Destination, TargetOptions } from './destination.ts'
-import { NAMES, payloadOf, serialOf } from './event.ts'
+import { NAMES, payloadOf, serialOf, tenantOf } from './event.ts'
 import { createMoods, type Phase } from './moods.ts'
 
 /** How a receiver behaves for a while. */
@@ -102,8 +101,9 @@ function receive(
     return undefined
   }
   const name = NAMES[journal.nameOf(serial)]
+  const tenant = tenantOf(journal.entityOf(serial))
   const isWhole =
-    body.startsWith(`{"tenant":"${TENANT}","name":"${name}"`) &&
+    body.startsWith(`{"tenant":"${tenant}","name":"${name}"`) &&
     body.endsWith(`,"payload":${payloadOf(serial)}}`)
   if (!isWhole) findings.broke('altered', `${ledger.id} received ${body.slice(0, 200)}`)
   ledger.arrive(serial, Number(headers['millrace-position']))

@@ -9,7 +9,7 @@ import type { Payloads } from './jobs.ts'
 
 /** Retries are jobs with a date; the runner looks for due ones this often. */
 const POLL_MS = 500
-const RESTART_MS = 1_000
+const RESTART_MS = 200
 
 export type JobRunner = {
   /** Takes no more jobs, and resolves when those under way are over. */

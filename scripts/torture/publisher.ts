@@ -1,0 +1,31 @@
+// What a publisher is, whether it speaks HTTP or SQL.
+
+import type { Chance } from '../demo/chance.ts'
+import type { Client } from './client.ts'
+import type { Findings } from './findings.ts'
+import type { Journal } from './journal.ts'
+import type { Session } from './server.ts'
+
+export type Publisher = {
+  /** Publishes, and says how many events were begun. */
+  next(): Promise<number>
+  close(): Promise<void>
+}
+
+export type PublisherServices = {
+  client: Client
+  journal: Journal
+  findings: Findings
+  /** Events behind delivery: publishers wait while there are too many. */
+  backlog(): number
+  /** A connection of its own for each of those that publish in SQL. */
+  connect(): Session
+}
+
+/** The entities of one publisher. `busy`: the share of events that is the first one's. */
+export type Entities = { first: number; count: number; busy: number }
+
+/** Some entities are busy, so that several of their events wait at once. */
+export function pickEntity(chance: Chance, { first, count, busy }: Entities): number {
+  return first + (chance.happens(busy) ? 0 : chance.whole(0, count - 1))
+}
