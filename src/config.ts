@@ -61,6 +61,8 @@ const Environment = Type.Object({
   MILLRACE_S3_MAX_BYTES: whole(52_428_800, 1, 5_368_709_120),
   /** Lends the credentials of this machine to S3 integrations that are registered without keys. */
   MILLRACE_S3_DEFAULT_CREDENTIALS: flag(false),
+  /** The same for subscriptions without keys. */
+  MILLRACE_QUEUE_DEFAULT_CREDENTIALS: flag(false),
   /** What mails are sent with where a tenant has no sender of its own. */
   MILLRACE_SENDGRID_API_KEY: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
   MILLRACE_SENDGRID_URL: Type.String({
@@ -70,8 +72,6 @@ const Environment = Type.Object({
   /** The address that mails come from, and the name beside it. */
   MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ format: 'email' })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
-  /** The same for subscriptions without keys. */
-  MILLRACE_QUEUE_DEFAULT_CREDENTIALS: flag(false),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',

@@ -1,6 +1,6 @@
 // The operator's token: may do everything, for every tenant.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { EVERY_TENANT, type Identity, identityOf } from '../http/identity.ts'
 
 const administrator = identityOf('admin token', {
@@ -18,5 +18,5 @@ export function createAdminTokenCheck(adminToken: string): (token: string) => Id
 }
 
 function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }

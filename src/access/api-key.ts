@@ -2,7 +2,7 @@
 // the sha-256 only. 32 random bytes cannot be guessed, so a fast hash is enough: slow ones are for
 // passwords.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import type { Tables } from '../db/tables.ts'
@@ -99,5 +99,5 @@ export async function revokeKey(db: Db, id: string, actor: string): Promise<void
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }

@@ -4,10 +4,21 @@
 
 const MICROSECONDS_PER_DAY = 86_400_000_000
 
-/** The position as a time, UTC, to the microsecond: "2026-11-20T12:00:00.123456Z" (RFC 3339). */
+/** The second that was asked for last: events of one are told one after the other. */
+let latest = { second: Number.NaN, text: '' }
+
+/**
+ * The position as a time, UTC, to the microsecond: "2026-11-20T12:00:00.123456Z" (RFC 3339). Asked
+ * for every event that is sent: writing out a date anew cost 3 % of sending it.
+ */
 export function timeOf(position: number): string {
-  const milliseconds = new Date(Math.floor(position / 1000)).toISOString()
-  return `${milliseconds.slice(0, -1)}${String(position % 1000).padStart(3, '0')}Z`
+  const microseconds = position % 1_000_000
+  const second = position - microseconds
+  if (second !== latest.second) {
+    // Up to the seconds, also of a year with five digits.
+    latest = { second, text: new Date(second / 1000).toISOString().slice(0, -'000Z'.length) }
+  }
+  return `${latest.text}${String(microseconds).padStart(6, '0')}Z`
 }
 
 /** The position of an RFC 3339 time, to the microsecond; undefined where the text is none. */
