@@ -14,6 +14,7 @@ import { createGate } from './delivery/gate.ts'
 import { createInFlightLimits } from './delivery/in-flight.ts'
 import { createLineReader } from './delivery/lines.ts'
 import { createPace } from './delivery/pace.ts'
+import { planFile } from './delivery/plan.ts'
 import type { Run, RunServices } from './delivery/run.ts'
 import { createSharedRead } from './delivery/shared-read.ts'
 import { createStores } from './delivery/stores.ts'
@@ -162,6 +163,7 @@ function runServices(
   return {
     db: parts.relaxed.kysely,
     linesOf: createLineReader(parts.relaxed.pool),
+    planOf: (range) => planFile(parts.relaxed.pool, range),
     durable: parts.durable.kysely,
     destinationOf: parts.destinations.of,
     fileGate: createGate(limits.filesPerWorker),

@@ -19,6 +19,7 @@ import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { type Content, unlessEmpty } from './lines.ts'
 import {
   beginFile,
+  databaseTime,
   dropFile,
   findOpenFile,
   finishFile,
@@ -26,7 +27,7 @@ import {
   noteUpload,
   type OpenFile,
 } from './manifest.ts'
-import { type Plan, planFile } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { createProgress } from './progress.ts'
 import { type Run, type RunServices, SLICE_MS } from './run.ts'
 import type { IntegrationTarget } from './target.ts'
@@ -85,10 +86,10 @@ export async function exportFiles(
 
   try {
     const open = await findOpenFile(durable, lease)
-    if (open) await write(open, { isAgain: true })
+    if (open) await write(open)
     while (!closing) {
-      const file = await nextFile()
-      if (file) await write(file, { isAgain: false })
+      const next = await nextFile()
+      if (next) await write(next.file, next.plan)
       if (closesAt !== null) close({ why: 'closed' })
       if (isCrowded() && performance.now() - started > SLICE_MS) close({ why: 'gave_way' })
     }
@@ -123,7 +124,7 @@ export async function exportFiles(
   }
 
   /** Begins the next file where one is due; otherwise there is a reason to close. */
-  async function nextFile(): Promise<OpenFile | undefined> {
+  async function nextFile(): Promise<{ file: OpenFile; plan: Plan } | undefined> {
     const asked = performance.now()
     const plan = await planNext()
     const dueInMs = plan.first === null ? 0 : await dueIn(plan, plan.first)
@@ -142,7 +143,7 @@ export async function exportFiles(
       ...{ fromPosition: readPosition, firstPosition: plan.first, toPosition: plan.through },
     })
     if (!file) close({ why: 'lost' })
-    return file
+    return file && { file, plan }
   }
 
   /** What the log holds from the cursor on; a full file is planned while another is written. */
@@ -160,7 +161,8 @@ export async function exportFiles(
   function planFrom(after: number): Promise<Plan> {
     const newest = (Date.now() + DAY_MS) * 1000
     const through = Math.min(newest, stopPosition ?? newest, closesAt ?? newest)
-    return planFile(db, { tenant, after, through, filter, maxBytes: fileLimits.maxBytes })
+    const { maxBytes } = fileLimits
+    return services.planOf({ tenant, after, through, filter, maxBytes })
   }
 
   /** Nothing is there that a file could be made of. */
@@ -176,7 +178,7 @@ export async function exportFiles(
   async function dueIn(plan: Plan, first: number): Promise<number> {
     const { windowMs } = fileLimits
     if (plan.isFull || closesAt !== null || isAtEnd()) return 0
-    const now = plan.lookedAt / 1000
+    const now = await databaseTime(db)
     // The clock was set back: a window of it is not waited for.
     if (first / 1000 > now + windowMs) {
       return (await hasFinishedWithin(db, lease, windowMs)) ? windowMs : 0
@@ -201,21 +203,22 @@ export async function exportFiles(
     return failure === undefined
   }
 
-  async function write(file: OpenFile, { isAgain }: { isAgain: boolean }): Promise<void> {
+  /** Without a plan it is one that an earlier run has begun. */
+  async function write(file: OpenFile, plan?: Plan): Promise<void> {
     const { fileGate, failedFileGate } = services
     const leave = await (attempts === 0 ? fileGate : failedFileGate).enter(closed.signal)
     // What is begun stays open where there is a reason to let go by now.
     if (!leave) return
     try {
-      if (!closing && (!isAgain || (await isClear(file)))) await writeNow(file)
+      if (!closing && (plan || (await isClear(file)))) await writeNow(file, plan)
     } finally {
       leave()
     }
   }
 
-  async function writeNow(file: OpenFile): Promise<void> {
+  async function writeNow(file: OpenFile, plan?: Plan): Promise<void> {
     const content: Content = { positions: [], filtered: 0 }
-    const lines = await unlessEmpty(services.linesOf(tenant, file, content))
+    const lines = await unlessEmpty(services.linesOf(tenant, file, content, plan?.ends))
     // Retention was here.
     if (!lines) return settle(file, content, (end) => dropFile(durable, lease, file, end))
     const outcome = await openStore().write(file.key, lines, {

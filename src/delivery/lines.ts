@@ -6,8 +6,9 @@ import type pg from 'pg'
 import { limits } from '../config.ts'
 import { bodyText } from '../destination/body.ts'
 import { timeOf } from '../log/position.ts'
-import { type RawRow, readRawPage } from '../log/raw.ts'
+import { type RawRow, readRaw } from '../log/raw.ts'
 import type { OpenFile } from './manifest.ts'
+import { planFile } from './plan.ts'
 
 const CHUNK_BYTES = 512 * 1024
 const LF = 0x0a
@@ -22,13 +23,15 @@ export type Content = {
 }
 
 /**
- * The lines of a file as they are read; `content` is told what they hold. A buffer is used again
- * when the next one is asked for.
+ * The lines of a file as they are read; `content` is told what they hold. `ends` are those of its
+ * pages as planned; undefined where an earlier run has planned it. A buffer is used again when the
+ * next one is asked for.
  */
 export type LineReader = (
   tenant: string,
   file: OpenFile,
   content: Content,
+  ends?: number[],
 ) => AsyncGenerator<Buffer>
 
 /** The same lines; undefined where there is none. */
@@ -49,17 +52,19 @@ export function createLineReader(pool: pg.Pool): LineReader {
   const free: Chunks[] = []
   const take = () => free.pop() ?? createChunks()
 
-  return async function* read(tenant, { fromPosition, toPosition, filter }, content) {
+  return async function* read(tenant, file, content, planned) {
+    const { fromPosition: after, toPosition: through, filter } = file
+    const range = { tenant, after, through, filter }
+    const all = { ...range, maxBytes: Number.MAX_SAFE_INTEGER }
+    const ends = planned ?? (await planFile(pool, all)).ends
     // The next page is on its way while the lines of this one are sent.
     let [chunks, nextChunks] = [take(), take()]
-    let page = readPage(fromPosition, chunks)
+    let page = readPage(0, chunks)
     try {
-      for (;;) {
-        const last = await page
-        const isLast = last === undefined || last >= toPosition
-        if (!isLast) page = readPage(last, nextChunks)
+      for (let i = 0; i < ends.length; i++) {
+        await page
+        if (i + 1 < ends.length) page = readPage(i + 1, nextChunks)
         yield* chunks.filled()
-        if (isLast) return
         ;[chunks, nextChunks] = [nextChunks, chunks]
       }
     } finally {
@@ -68,11 +73,13 @@ export function createLineReader(pool: pg.Pool): LineReader {
       page.then(giveBack, giveBack)
     }
 
-    function readPage(after: number, into: Chunks): Promise<number | undefined> {
+    function readPage(index: number, into: Chunks): Promise<void> {
       into.clear()
-      const size = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
-      const range = { tenant, after, through: toPosition, filter, ...size }
-      const page = readRawPage(pool, range, (row) => add(row, into))
+      const end = ends[index]
+      if (end === undefined) return Promise.resolve()
+      const before = ends[index - 1] ?? after
+      const within = { ...range, after: before, through: end }
+      const page = readRaw(pool, within, limits.pageEvents, (row) => add(row, into))
       page.catch(() => {}) // whoever awaits it has it too; nobody does once the file is given up
       return page
     }

@@ -85,6 +85,13 @@ export async function beginFile(
   return rows[0]
 }
 
+/** The time by the database's clock, in ms: workers' clocks may differ. */
+export async function databaseTime(db: Db): Promise<number> {
+  const { rows } = await sql<{ now: number }>`
+    select position_of(clock_timestamp()) as now`.execute(db)
+  return (rows[0]?.now ?? 0) / 1000
+}
+
 /**
  * Whether the last file was finished within `milliseconds`, by the clock: for when it was set back,
  * and positions do not tell any more how long an event has waited.

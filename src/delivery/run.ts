@@ -9,6 +9,7 @@ import type { InFlightLimit } from './in-flight.ts'
 import type { LetGoServices } from './let-go.ts'
 import type { LineReader } from './lines.ts'
 import type { Pace } from './pace.ts'
+import type { Planner } from './plan.ts'
 import type { ReadPage } from './shared-read.ts'
 import type { SendingTarget } from './target.ts'
 
@@ -28,6 +29,7 @@ export type RunServices = LetGoServices & {
   fileGate: Gate
   failedFileGate: Gate
   linesOf: LineReader
+  planOf: Planner
   /** When a file ends: so long after its first event, or before it has more bytes than that. */
   fileLimits: { windowMs: number; maxBytes: number }
   /** Pages of runs that follow the log, shared where they are the same. */

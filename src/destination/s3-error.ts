@@ -4,6 +4,7 @@
 
 import { describeError } from './aws-error.ts'
 import type { FileFailure } from './destination.ts'
+import { parseRetryAfter } from './retry-after.ts'
 
 type Failed = Exclude<FileFailure, { kind: 'halted' }>
 
@@ -26,12 +27,16 @@ const REFUSING_STATUSES = [301, 401, 403, 404]
 
 /** The outcome that an error stands for, with a reason for people. */
 export function judgeStoreError(error: unknown): Failed {
-  const { name, status, reason } = describeError(error)
+  const { name, status, reason, retryAfter } = describeError(error)
   const isRefused =
     !PASSING.has(name) &&
     (REFUSING.has(name) || (status !== undefined && REFUSING_STATUSES.includes(status)))
   const known = status === undefined ? {} : { status }
-  if (!isRefused) return { kind: 'unavailable', ...known, reason }
+  if (!isRefused) {
+    const retryAfterMs = parseRetryAfter(retryAfter, Date.now())
+    const asked = retryAfterMs === undefined ? {} : { retryAfterMs }
+    return { kind: 'unavailable', ...known, ...asked, reason }
+  }
   const { $response } = error as { $response?: { headers?: Record<string, string> } }
   const region = $response?.headers?.['x-amz-bucket-region']
   const place = region ? `in ${region}` : status === 301 && 'in another region'

@@ -1,47 +1,89 @@
-// Reading the log as bytes, for whoever passes payloads on in bulk. A page as in read.ts.
+// Reading the log as bytes, for whoever passes payloads on in bulk: first how large its events are,
+// then the events of ranges that are known to be small enough. To cut pages of payloads by their
+// bytes in SQL, as read.ts does, costs half as much again as to read them.
 
 import type pg from 'pg'
 import { copyOut, literal } from '../db/copy-out.ts'
 import type { EventFilter } from './event.ts'
-import type { PageRange } from './read.ts'
+
+/** A position and an integer. */
+const SIZE_BYTES = 12
+
+/** `after` is exclusive, `through` inclusive. */
+export type RawRange = {
+  tenant: string
+  after: number
+  through: number
+  filter: EventFilter | null
+}
+
+/** `bytes` of name and payload; null where the filter does not take the event. */
+export type RawSize = { position: number; bytes: number | null }
 
 /** `payload` is null where the filter does not take the event; a view, gone after the call. */
 export type RawRow = { position: number; name: string; payload: Buffer | null }
 
-/** Gives the rows of the next page of a range, in order, and says where it ended, if it had any. */
-export async function readRawPage(
+/** Gives the sizes of the first `most` events of a range, in order; says how many there were. */
+export async function readSizes(
   pool: pg.Pool,
-  range: PageRange,
-  onRow: (row: RawRow) => void,
-): Promise<number | undefined> {
-  let last: number | undefined
-  await copyOut(pool, rawPageQuery(range), ([position, name, payload]) => {
-    last = positionIn(position as Buffer)
-    onRow({ position: last, name: (name as Buffer).toString('latin1'), payload: payload ?? null })
+  range: RawRange,
+  most: number,
+  onSize: (size: RawSize) => void,
+): Promise<number> {
+  let count = 0
+  await copyOut(pool, sizesQuery(range, most), ([sizes]) => {
+    for (let at = 0; sizes && at < sizes.length; at += SIZE_BYTES) {
+      const bytes = sizes.readInt32BE(at + 8)
+      onSize({ position: positionIn(sizes, at), bytes: bytes < 0 ? null : bytes })
+      count++
+    }
   })
-  return last
+  return count
 }
 
-/** What readRawPage runs: a COPY takes no parameters. */
-export function rawPageQuery(range: PageRange): string {
+/** Gives the first `most` events of a range, in order. */
+export function readRaw(
+  pool: pg.Pool,
+  range: RawRange,
+  most: number,
+  onRow: (row: RawRow) => void,
+): Promise<void> {
+  return copyOut(pool, rawQuery(range, most), ([position, name, payload]) =>
+    onRow({
+      position: positionIn(position as Buffer),
+      name: (name as Buffer).toString('latin1'),
+      payload: payload ?? null,
+    }),
+  )
+}
+
+/** What readSizes runs: a COPY takes no parameters. All in one row: a row each makes garbage. */
+export function sizesQuery(range: RawRange, most: number): string {
   return `
-    select position, name, case when takes then payload::text end as payload
+    select string_agg(int8send(position) || int4send(bytes), '' order by position)
     from (
-      select
-        page.*,
-        coalesce(sum(payload_bytes) filter (where takes) over before_this, 0) as bytes_before
-      from (
-        select position, name, payload, payload_bytes, ${takes(range.filter)} as takes
-        from event
-        where tenant = ${literal(range.tenant)}
-          and position > ${literal(range.after)} and position <= ${literal(range.through)}
-        order by position
-        limit ${literal(range.maxEvents)}
-      ) as page
-      window before_this as (order by position rows between unbounded preceding and 1 preceding)
-    ) as measured
-    where bytes_before < ${literal(range.maxBytes)}
-    order by position`
+      select position,
+        case when ${takes(range.filter)} then length(name) + payload_bytes else -1 end as bytes
+      from event
+      where ${within(range)}
+      order by position
+      limit ${literal(most)}
+    ) as page`
+}
+
+/** What readRaw runs. The limit is what makes the planner take the key, whoever else has events. */
+export function rawQuery(range: RawRange, most: number): string {
+  return `
+    select position, name, case when ${takes(range.filter)} then payload::text end
+    from event
+    where ${within(range)}
+    order by position
+    limit ${literal(most)}`
+}
+
+function within({ tenant, after, through }: RawRange): string {
+  return `tenant = ${literal(tenant)}
+      and position > ${literal(after)} and position <= ${literal(through)}`
 }
 
 function takes(filter: EventFilter | null): string {
@@ -53,6 +95,6 @@ function takes(filter: EventFilter | null): string {
 }
 
 /** A bigint of Postgres, big-endian, as a number: positions are exact in one. */
-function positionIn(bytes: Buffer): number {
-  return bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4)
+function positionIn(bytes: Buffer, at = 0): number {
+  return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
 }

@@ -6,9 +6,9 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/db/pool.ts'
 import { type Content, createLineReader } from '../../src/delivery/lines.ts'
 import type { OpenFile } from '../../src/delivery/manifest.ts'
-import { type Plan, planFile, planQuery } from '../../src/delivery/plan.ts'
+import { type Plan, planFile } from '../../src/delivery/plan.ts'
 import type { EventFilter } from '../../src/log/event.ts'
-import { rawPageQuery } from '../../src/log/raw.ts'
+import { rawQuery, sizesQuery } from '../../src/log/raw.ts'
 import { pageQuery } from '../../src/log/read.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -29,13 +29,18 @@ beforeAll(async () => {
 })
 
 const plan = (after: number, maxBytes: number, filter: EventFilter | null) =>
-  planFile(database.kysely, { tenant, after, through: newest, filter, maxBytes })
+  planFile(database.pool, { tenant, after, through: newest, filter, maxBytes })
 
-async function contentOf(fromPosition: number, toPosition: number, filter: EventFilter | null) {
+async function contentOf(
+  fromPosition: number,
+  toPosition: number,
+  filter: EventFilter | null,
+  ends?: number[],
+) {
   const content: Content = { positions: [], filtered: 0 }
   const file = { fromPosition, toPosition, filter } as OpenFile
   const chunks: Buffer[] = []
-  for await (const chunk of createLineReader(database.pool)(tenant, file, content)) {
+  for await (const chunk of createLineReader(database.pool)(tenant, file, content, ends)) {
     chunks.push(Buffer.from(chunk))
   }
   const lines = Buffer.concat(chunks)
@@ -56,6 +61,10 @@ describe.each([
       do {
         last = await plan(after, maxBytes, filter)
         const { lines, filtered, ...content } = await contentOf(after, last.through, filter)
+        // Planned by the run that writes it, or by one before.
+        const planned = await contentOf(after, last.through, filter, last.ends)
+        expect(planned.lines.equals(lines)).toBe(true)
+        expect(planned.filtered).toBe(filtered)
         expect(lines.length).toBe(last.bytes)
         expect(content.positions.length).toBe(last.events)
         expect(content.positions[0] ?? null).toBe(last.first)
@@ -95,11 +104,11 @@ it.each([['not analysed yet'], ['analysed']])(
     const through = newest + 86_400_000_000
     const range = { tenant: fresh, after: newest - 3_600_000_000, through, filter: null }
     const page = { ...range, maxEvents: 500, maxBytes: 4_000_000 }
-    const look = planQuery({ ...range, maxBytes: 1_000_000 }, { events: 0, bytes: 0 })
-    for (const query of [look, pageQuery(page)].map((each) => each.compile(database.kysely))) {
-      expectPlan(await explain(relaxed.pool, query.sql, [...query.parameters]))
-    }
-    expectPlan(await explain(relaxed.pool, rawPageQuery(page)))
+    const { sql, parameters } = pageQuery(page).compile(database.kysely)
+    expectPlan(await explain(relaxed.pool, sql, [...parameters]))
+    const { ends } = await planFile(relaxed.pool, { ...range, maxBytes: 1_000_000 })
+    expectPlan(await explain(relaxed.pool, rawQuery({ ...range, through: ends[0] as number }, 500)))
+    expectPlan(await explain(relaxed.pool, sizesQuery(range, 10_000)))
     await relaxed.close()
   },
   60_000,

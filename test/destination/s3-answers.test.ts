@@ -72,6 +72,12 @@ describe('a store that answers', () => {
     })
   })
 
+  it('that it is to be left alone for a while: it is told', async () => {
+    const body = '<Error><Code>SlowDown</Code></Error>'
+    const outcome = await ask(status(503, { 'retry-after': '0' }, body))
+    expect(outcome).toMatchObject({ kind: 'unavailable', status: 503, retryAfterMs: 0 })
+  })
+
   it('with the names of regions', async () => {
     const words = "the region 'us-east-1' is wrong; expecting 'eu-west-1'"
     const outcome = await ask(error(400, 'AuthorizationHeaderMalformed', words))
