@@ -14,7 +14,7 @@ import { guardDirectory } from './guard.ts'
 
 const TEMPLATE = 'bench_template'
 
-export type BenchDatabase = { url: string; drop(): Promise<void> }
+export type BenchDatabase = { url: string; analyze(): Promise<void>; drop(): Promise<void> }
 
 export type Stage = {
   /** For files of the scenarios; removed at the end. */
@@ -54,6 +54,7 @@ export async function openStage(): Promise<Stage> {
       }
       return {
         url: databaseUrl(server.url, unique),
+        analyze: () => query(databaseUrl(server.url, unique), 'analyze'),
         drop: () => query(server.url, `drop database ${unique} with (force)`),
       }
     },
