@@ -95,13 +95,11 @@ function mailOf(situation: Situation, customer: Customer, told: Due[]): Omit<Mai
   const { job, wishes } = situation
   const { campaign_id, utm_medium } = job.job_parameters
   const limit = job.number_of_items_in_email
+  const isReminder = job.notification === 'WISHLIST_REMINDER'
   const occasions = new Map(told.map((due) => [due.item_id, due]))
   const news = [...new Set(told.map(({ item_id }) => item_id))].filter(Boolean)
   const others = (wishes.get(customer.customer_id) ?? []).filter((id) => !occasions.has(id))
-  // What is new comes first; the rest of the wishlist where all of it is wanted, or it is the news.
-  const isWhole = limit === -1 || job.notification === 'WISHLIST_REMINDER'
-  const all = isWhole ? [...news, ...others] : news
-  const listed = limit === -1 ? all : all.slice(0, limit)
+  const listed = [...(limit === -1 ? news : news.slice(0, limit)), ...restListed(job, others)]
   const name = [customer.first_name, customer.last_name].filter(Boolean).join(' ')
   return {
     ...(name ? { name } : {}),
@@ -112,10 +110,20 @@ function mailOf(situation: Situation, customer: Customer, told: Due[]): Omit<Mai
       last_name: customer.last_name,
       ...(campaign_id === undefined ? {} : { campaign_id }),
       ...(utm_medium === undefined ? {} : { utm_medium }),
-      item_count: job.notification === 'WISHLIST_REMINDER' ? all.length : news.length,
+      item_count: isReminder ? others.length : news.length,
       items: listed.map((id) => lineOf(situation, id, occasions.get(id))),
     },
   }
+}
+
+/**
+ * What a mail lists beside its news, which come first: all of it where the whole wishlist is
+ * wanted, as much as is wanted where it is the news.
+ */
+export function restListed(job: JobDocument, others: string[]): string[] {
+  const limit = job.number_of_items_in_email
+  if (limit === -1) return others
+  return job.notification === 'WISHLIST_REMINDER' ? others.slice(0, limit) : []
 }
 
 function lineOf({ job, items }: Situation, item_id: string, due: Due | undefined) {

@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { Customer, Due, Item, Situation } from './audience.ts'
+import { type Customer, type Due, type Item, restListed, type Situation } from './audience.ts'
 import type { JobDocument } from './job.ts'
 
 /** The situation of what is due. */
@@ -28,7 +28,9 @@ export async function readSituation(
     ) as wish
     group by customer_id`.execute(db)
   const wanted = new Set(due.map(({ item_id }) => item_id).filter(Boolean))
-  for (const { items } of wishes.rows) for (const item of items) wanted.add(item)
+  // Of the rest of a wishlist what a mail may list: reading all of it for nothing took longer than
+  // all else together (measured).
+  for (const { items } of wishes.rows) for (const item of restListed(job, items)) wanted.add(item)
   return {
     job,
     due,
