@@ -69,6 +69,19 @@ describe('ops/leases', () => {
   })
 })
 
+describe('ops/notifications', () => {
+  it('says what the last run did, and what is due still', async () => {
+    expect(await ask('ops/notifications')).toMatchObject([
+      {
+        ...{ job: 'back', notification: 'BACK_IN_STOCK', next_run_at: '2026-03-12T09:00:00Z' },
+        ...{ last_state: 'failed', last_started_at: at('11T09:00:00'), sent: 7, due: 3 },
+        reason: 'Refused.',
+      },
+    ])
+    expect(await ask('ops/notifications', 'tenant=another')).toEqual([])
+  })
+})
+
 describe('ops/partitions', () => {
   it('has the days, and misses tomorrow where it is not there', async () => {
     const rows = await ask('ops/partitions')

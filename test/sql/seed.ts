@@ -174,6 +174,38 @@ export async function seed(pool: pg.Pool): Promise<void> {
     update cursor
     set owner = '00000000-0000-4000-8000-000000000001', epoch = 3, lease_until = '2200-01-01'
     where consumer = 'fresh'`)
+  await notifications(pool)
+}
+
+/** A job whose run has failed, with what it has yet to send, and one that was deleted. */
+async function notifications(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `insert into notification_job (
+       tenant, id, version, document, created_position, changed_position, through_position,
+       next_run_at
+     )
+     select
+       'dodici', id, 1,
+       jsonb_build_object(
+         'notification', 'BACK_IN_STOCK', 'schedule', '0 9 * * *', 'deleted', id = 'gone'
+       ),
+       1, 1, 1, '2026-03-12T09:00:00Z'
+     from unnest(array['back', 'gone']) as id`,
+  )
+  await pool.query(
+    `with run as (
+       insert into notification_run (
+         tenant, job_id, position, cause, tick_at, state, from_position, to_position, sent, reason,
+         started_at, finished_at
+       ) values (
+         'dodici', 'back', $1, 'schedule', $2, 'failed', 1, 2, 7, 'Refused.', $2, $2
+       )
+       returning id
+     )
+     insert into notice (tenant, notification, position, customer_id, item_id, job_id, run_id)
+     select 'dodici', 'BACK_IN_STOCK', n, 'c', 'v', 'back', id from run, generate_series(1, 3) as n`,
+    [positionAt('11T09:00:00'), at('11T09:00:00')],
+  )
 }
 
 async function event(pool: pg.Pool, tenant: string, time: string, ...rest: string[]) {
