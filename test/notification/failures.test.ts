@@ -12,32 +12,34 @@ import {
   level,
   projected,
   runNow,
+  runOver,
   runsOf,
   tell,
   wishlist,
 } from '../helpers/shop.ts'
 import { until } from '../helpers/until.ts'
+import { rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()
 const CUSTOMERS = 8
 let sendgrid: SendGrid
 let services: Service[] = []
 let url: string
+const environment = () => ({
+  DATABASE_URL: database.url,
+  MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
+  MILLRACE_SENDGRID_URL: sendgrid.url,
+  MILLRACE_SENDGRID_FROM: 'shop@example.com',
+  MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
+  MILLRACE_RETRY_BASE_MS: '20',
+  MILLRACE_SWEEP_MS: '50',
+})
 beforeAll(async () => {
   sendgrid = await startSendGrid()
-  const environment = {
-    DATABASE_URL: database.url,
-    MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
-    MILLRACE_SENDGRID_URL: sendgrid.url,
-    MILLRACE_SENDGRID_FROM: 'shop@example.com',
-    MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
-    MILLRACE_RETRY_BASE_MS: '20',
-    MILLRACE_SWEEP_MS: '50',
-  }
   // Two workers, always: they compete for everything that is done here.
   services = await Promise.all([
-    startService('start', environment),
-    startService('work', environment),
+    startService('start', environment()),
+    startService('work', environment()),
   ])
   url = services[0]?.url as string
   await createJob(url)
@@ -79,6 +81,8 @@ describe('a refused key', () => {
     expect(rows).toEqual([{ status: 'running', reason: failed['reason'] }])
 
     sendgrid.key = SENDGRID_KEY
+    const [row] = await rowsOf(database.url, 'ops/notifications', 'tenant=dodici')
+    expect(row).toMatchObject({ job: 'back-in-stock', last_state: 'failed', due: CUSTOMERS })
     expect(await runNow(url)).toMatchObject({ state: 'completed', sent: CUSTOMERS, found: 0 })
     expect(customers()).toEqual(everybody)
     expect(await runNow(url)).toMatchObject({ state: 'completed', sent: 0 })
@@ -203,6 +207,38 @@ describe('once', () => {
     // c-2 had it on the list when it came back, and has it there no more.
     expect(run).toMatchObject({ sent: CUSTOMERS - 3, withheld: 2 })
     expect(customers()).toEqual(everybody.slice(3))
+  })
+
+  it('a worker that is told to end finishes its request, and another one goes on', async () => {
+    // One address: a request for each of them.
+    const family = ['f-1', 'f-2', 'f-3', 'f-4']
+    const position = await tell(database, [
+      level('v-9', 0),
+      ...family.flatMap((id) => [
+        customer(id, { email: 'family@example.com' }),
+        wishlist(`w-${id}`, id, ['v-9']),
+      ]),
+      level('v-9', 1),
+    ])
+    await projected(database, position)
+    let ended: Promise<unknown> | undefined
+    const before = services
+    sendgrid.answer = (response, accept) => {
+      accept()
+      if (ended) return response.writeHead(202).end()
+      ended = Promise.all(before.map((service) => service.kill('SIGTERM')))
+      void until('all are stopping', () =>
+        before.every((service) => service.output().includes('stopping')),
+      ).then(() => response.writeHead(202).end())
+    }
+    const asked = await call<{ id: string }>(`${url}${JOBS}/back-in-stock/_run`, { method: 'POST' })
+    await until('they were told to end', () => ended)
+    await ended
+    services = [await startService('start', environment())]
+    url = services[0]?.url as string
+    const run = await runOver(url, asked.body.id)
+    expect(run).toMatchObject({ state: 'completed', unconfirmed: 0 })
+    expect(customers()).toEqual([...everybody.slice(3), ...family].sort())
   })
 
   it('no sender at all fails the run, and says what to set', async () => {
