@@ -11,6 +11,7 @@ import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import { publish } from './publish.ts'
+import { queue } from './queue.ts'
 import { replay } from './replay.ts'
 import { s3 } from './s3.ts'
 import type { Scenario } from './scenario.ts'
@@ -18,7 +19,7 @@ import { openStage, type Stage } from './stage.ts'
 import { type Measured, renderTable } from './table.ts'
 import { together } from './together.ts'
 
-const scenarios = [publish, bulk, delivery, together, latency, fairness, replay, s3, growth]
+const scenarios = [publish, bulk, delivery, together, latency, fairness, replay, s3, queue, growth]
 const OUTPUT = 'bench.json'
 
 const words = process.argv.slice(2)

@@ -18,6 +18,7 @@ const SCENARIOS = [
   'fairness',
   'replay',
   's3',
+  'queue',
   'growth',
 ]
 
