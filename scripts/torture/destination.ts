@@ -3,9 +3,11 @@
 // cannot.
 
 import type { Chance } from '../demo/chance.ts'
+import type { Filter } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
+import type { Session } from './server.ts'
 
 /**
  * steady: at most slow. flaky: slow, failing, resetting, throttling and silent by turns. picky:
@@ -13,11 +15,29 @@ import type { Ledger } from './ledger.ts'
  */
 export type Character = 'steady' | 'flaky' | 'picky'
 
+/** An integration that is registered to send to a target of its own. */
+export type Plan = {
+  id: string
+  /** The first one where it is not said. */
+  tenant?: string
+  character: Character
+  filter?: Filter
+  delivery?: Record<string, unknown>
+  /** Recovery is measured at it: it notes what arrives while it arrives. */
+  isWatched?: boolean
+  mayStop?: boolean
+}
+
 export type Target = {
   /** The part of a registration that names it; another `version` is another place of it. */
   parameters(version: number): Record<string, unknown>
   /** From now on it answers as a target should. */
   heal(): void
+  /**
+   * Notes in the ledger what can only be seen when everything has drained. What it counts is a row
+   * of the report.
+   */
+  collect?(session: Session): Promise<Record<string, number>>
   /** What the ledger cannot see, when everything has drained. */
   check(): Promise<void>
   close(): Promise<void>
@@ -33,5 +53,6 @@ export type TargetOptions = {
 
 export type Destination = {
   name: string
+  plans: Plan[]
   startTarget(options: TargetOptions): Promise<Target>
 }

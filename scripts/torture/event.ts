@@ -44,6 +44,8 @@ export function nameOfRoll(roll: number): number {
   })
 }
 
+const LONG = 'x'.repeat(32_000)
+
 export type Filter = { event_filter?: string[]; entity_filter?: string[] }
 
 /** Whether a filter takes an event (SPEC 3: either list names it; no filter takes everything). */
@@ -53,9 +55,13 @@ export function takes(filter: Filter | undefined, name: string): boolean {
   return isNamed || (filter.entity_filter?.includes(entityOf(name)) ?? false)
 }
 
-/** Spelled so that parsing and writing it anew would change it. */
+/**
+ * Spelled so that parsing and writing it anew would change it. One of 32 is large, so that a file
+ * needs an upload in parts.
+ */
 export function payloadOf(serial: number): string {
-  return `{"serial":${serial},"price":25.080,"big":12345678901234567890,"text":"\\u0000 ü \\/"}`
+  const text = serial % 32 === 0 ? LONG : ''
+  return `{"serial":${serial},"price":25.080,"big":12345678901234567890,"text":"\\u0000 ü \\/${text}"}`
 }
 
 export const keyOf = (serial: number): string => `k${serial}`

@@ -4,43 +4,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from '../demo/chance.ts'
 import type { Client } from './client.ts'
-import type { Character, Destination, Target } from './destination.ts'
-import { type Filter, OTHER_TENANT } from './event.ts'
+import type { Destination, Plan, Target } from './destination.ts'
+import type { Filter } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import { createLedger, type Ledger } from './ledger.ts'
-
-type Plan = {
-  id: string
-  /** The first one where it is not said. */
-  tenant?: string
-  character: Character
-  filter?: Filter
-  delivery?: Record<string, unknown>
-  isWatched?: boolean
-  mayStop?: boolean
-}
-
-const PLANS: Plan[] = [
-  { id: 'all', character: 'steady', isWatched: true },
-  {
-    id: 'strict',
-    character: 'steady',
-    filter: { entity_filter: ['customer'] },
-    delivery: { max_in_flight: 1 },
-    isWatched: true,
-  },
-  { id: 'flaky', character: 'flaky', filter: { entity_filter: ['return'] }, mayStop: true },
-  { id: 'picky', character: 'picky', filter: { entity_filter: ['invoice'] } },
-  {
-    id: 'toggled',
-    character: 'steady',
-    filter: { event_filter: ['order.created', 'order.opened'] },
-    mayStop: true,
-  },
-  { id: 'other', character: 'steady', tenant: OTHER_TENANT },
-]
 
 /** What `toggled` is updated to and fro between; each takes all that the first one takes. */
 const FILTERS: Filter[] = [
@@ -52,7 +21,7 @@ export type Integration = Plan & { id: string; ledger: Ledger; target: Target; v
 export type Replay = { ledger: Ledger; target: Target; from: number; through: number }
 
 export const watchedCount = (kinds: Destination[]): number =>
-  PLANS.filter((plan) => plan.isWatched).length * kinds.length
+  kinds.flatMap(({ plans }) => plans).filter((plan) => plan.isWatched).length
 
 export type IntegrationServices = {
   client: Client
@@ -70,7 +39,7 @@ export async function startIntegrations(
   const integrations: Integration[] = []
   let watched = 0
   for (const kind of kinds) {
-    for (const plan of PLANS) {
+    for (const plan of kind.plans) {
       const id = `${kind.name}-${plan.id}`
       const { tenant } = plan
       const watch = plan.isWatched ? { watched: watched++ } : {}

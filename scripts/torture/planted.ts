@@ -167,4 +167,33 @@ export const plants: Plant[] = [
       },
     ],
   },
+  {
+    name: 'a file counts as written before it is',
+    harm: 'The store refuses the end of an upload, and the cursor is past its events.',
+    changes: [
+      {
+        file: 'src/destination/s3.ts',
+        find: 'await upload.complete()',
+        put: 'void upload.complete().catch(() => {})',
+      },
+    ],
+  },
+  {
+    name: 'a new key after a crash',
+    harm: 'What was uploaded before the crash stands in the bucket a second time.',
+    changes: [
+      {
+        file: 'src/delivery/manifest.ts',
+        find: `    select \${columns}
+    from export_file
+    where tenant = \${lease.tenant} and consumer = \${lease.consumer} and run = \${lease.run}
+      and state = 'open'\`.execute(db)`,
+        put: `    update export_file
+    set key = key || '.again', upload_id = null
+    where tenant = \${lease.tenant} and consumer = \${lease.consumer} and run = \${lease.run}
+      and state = 'open'
+    returning \${columns}\`.execute(db)`,
+      },
+    ],
+  },
 ]

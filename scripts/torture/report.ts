@@ -22,6 +22,8 @@ export type Outcome = {
   harmLog: HarmLog
   sampler: Pick<CursorJudge, 'samples' | 'takenBack' | 'mostTakenBackMs'>
   ledgers: Ledger[]
+  /** Counted at the targets when all had drained. */
+  collected: Record<string, number>
   replays: number
   midnights: number
   /** Kept where something broke. */
@@ -71,6 +73,7 @@ export function report(outcome: Outcome): string {
     ['refused, as they must be', journal.counts.refused],
     ['told to be duplicates, as they are', journal.counts.duplicates],
     ['deliveries', sum(({ counts }) => counts.first)],
+    ...Object.entries(outcome.collected),
     ['kills', count('kill work', 'kill serve') + bothKilled],
     ['freezes', count('freeze work', 'freeze serve', 'freeze a backend')],
     ['database crashes', count('crash the database')],

@@ -82,7 +82,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const integrations = await startIntegrations(destinations, services)
   const sampler = sampleCursors(sampling, findings)
   // What every event must pass: of the first kind, the one of each tenant that takes everything.
-  const every = integrations.slice(0, integrations.length / destinations.length)
+  const every = integrations.slice(0, destinations[0]?.plans.length)
   const taking = every.filter(({ filter }) => !filter)
 
   const watching = watchForStarvation(harmLog)
@@ -148,6 +148,12 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const { replays } = harmer
   const evidence: Evidence = { session, journal, findings, harmLog, integrations, replays }
   const events = await checkLog(evidence)
+  const collected: Record<string, number> = {}
+  for (const { target } of [...integrations, ...replays]) {
+    for (const [what, count] of Object.entries((await target.collect?.(session)) ?? {})) {
+      collected[what] = (collected[what] ?? 0) + count
+    }
+  }
   const lost = await checkDeliveries(evidence)
   const strays = await checkStops(evidence)
   await checkProjections(evidence)
@@ -163,7 +169,19 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })
   else writeFileSync(path.join(logs, 'harm.log'), harmLog.told())
   return {
-    ...{ seed, seconds, events, lost, strays, drainedIn, journal, findings, harmLog, sampler },
+    ...{
+      seed,
+      seconds,
+      events,
+      lost,
+      strays,
+      drainedIn,
+      journal,
+      findings,
+      harmLog,
+      sampler,
+      collected,
+    },
     ledgers: [...integrations, ...replays].map(({ ledger }) => ledger),
     replays: replays.length,
     midnights: midnights.passed(),

@@ -2,8 +2,8 @@
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Character, Destination, TargetOptions } from './destination.ts'
-import { NAMES, payloadOf, serialOf, tenantOf } from './event.ts'
+import type { Character, Destination, Plan, TargetOptions } from './destination.ts'
+import { NAMES, OTHER_TENANT, payloadOf, serialOf, tenantOf } from './event.ts'
 import { createMoods, type Phase } from './moods.ts'
 
 /** How a receiver behaves for a while. */
@@ -31,8 +31,29 @@ const MOODS: Record<Character, Phase<Mood>[]> = {
  */
 const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
 
+const PLANS: Plan[] = [
+  { id: 'all', character: 'steady', isWatched: true },
+  {
+    id: 'strict',
+    character: 'steady',
+    filter: { entity_filter: ['customer'] },
+    delivery: { max_in_flight: 1 },
+    isWatched: true,
+  },
+  { id: 'flaky', character: 'flaky', filter: { entity_filter: ['return'] }, mayStop: true },
+  { id: 'picky', character: 'picky', filter: { entity_filter: ['invoice'] } },
+  {
+    id: 'toggled',
+    character: 'steady',
+    filter: { event_filter: ['order.created', 'order.opened'] },
+    mayStop: true,
+  },
+  { id: 'other', character: 'steady', tenant: OTHER_TENANT },
+]
+
 export const webhook: Destination = {
   name: 'webhook',
+  plans: PLANS,
   async startTarget(options) {
     const moodOf = createMoods<Mood>(options.chance, MOODS[options.character])
     let isHealed = false

@@ -1,0 +1,119 @@
+// What must hold of the files of an integration: each event stands in one of them and no other, to
+// the byte, in the order of the log within and over files; the store holds what the manifest says
+// is finished, and nothing else, no upload that nobody ends either.
+
+import { createHash } from 'node:crypto'
+import { gunzipSync } from 'node:zlib'
+import {
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { NAMES, payloadOf, TENANT } from './event.ts'
+import type { Findings } from './findings.ts'
+import type { Journal } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import type { Session } from './server.ts'
+
+type Evidence = {
+  client: S3Client
+  bucket: string
+  session: Session
+  ledger: Ledger
+  journal: Journal
+  findings: Findings
+}
+
+type FileRow = {
+  key: string
+  state: string
+  events: number
+  bytes: number
+  sha256: string
+  first_position: number
+  last_position: number
+}
+
+/** Reads the files of an integration into its ledger, and reports what is wrong with them. */
+export async function collectFiles(evidence: Evidence): Promise<Record<string, number>> {
+  const { client, bucket: Bucket, session, ledger, findings } = evidence
+  const rows = await session.ask<FileRow>(
+    `select key, state, events, bytes, encode(sha256, 'hex') as sha256, first_position,
+       last_position
+     from export_file
+     where tenant = $1 and consumer = $2
+     order by to_position`,
+    [TENANT, ledger.id],
+  )
+  if (!rows) throw new Error('The database did not answer: export_file')
+  const finished = rows.filter(({ state }) => state === 'finished')
+  for (const { key, state } of rows) {
+    if (state === 'open') findings.broke('file left open', `${ledger.id} has ${key}`)
+  }
+  const known = new Set(finished.map(({ key }) => key))
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket })) {
+    for (const { Key = '' } of Contents) {
+      if (!known.has(Key)) findings.broke('file unknown', `${ledger.id} has ${Key} in its bucket`)
+    }
+  }
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+  for (const { Key } of Uploads) findings.broke('upload left', `${ledger.id} has one of ${Key}`)
+
+  const seen = new Set<number>()
+  let newest = 0
+  let inParts = 0
+  for (const file of finished) {
+    const object = await client
+      .send(new GetObjectCommand({ Bucket, Key: file.key }))
+      .catch(() => {})
+    if (!object?.Body) {
+      findings.broke('file missing', `${ledger.id} has no ${file.key}`)
+      continue
+    }
+    const stored = Buffer.from(await object.Body.transformToByteArray())
+    const sha256 = createHash('sha256').update(stored).digest('hex')
+    const text = object.ContentEncoding === 'gzip' ? gunzipSync(stored) : stored
+    const lines = text.toString().split('\n')
+    const isWhole = lines.pop() === '' && lines.length === file.events
+    if (!isWhole || sha256 !== file.sha256 || stored.length !== file.bytes) {
+      findings.broke('file differs', `${file.key} of ${ledger.id} is not what is written of it`)
+    }
+    for (const line of lines) look(line, file)
+    // S3's way to tell: the tag of what came in parts ends with their number.
+    if (/-\d+"?$/.test(object.ETag ?? '')) inParts++
+  }
+  return { files: finished.length, '  uploaded in parts': inParts }
+
+  function look(line: string, { key, first_position, last_position }: FileRow): void {
+    const event = eventOf(line, evidence)
+    if (!event || seen.has(event.serial)) {
+      const what = event ? `event ${event.serial}` : line.slice(0, 200)
+      findings.broke(event ? 'twice in files' : 'altered', `${key} of ${ledger.id} has ${what}`)
+      return
+    }
+    const { serial, position } = event
+    seen.add(serial)
+    if (position <= newest || position < first_position || position > last_position) {
+      findings.broke('file out of order', `event ${serial} at ${position} in ${key}`)
+    }
+    newest = position
+    ledger.arrive(serial, position)
+    ledger.pass(serial, 'taken')
+  }
+}
+
+/** The event of a line; undefined where nobody published such a one. */
+function eventOf(
+  line: string,
+  { journal }: Evidence,
+): { serial: number; position: number } | undefined {
+  const serial = Number(/"payload":\{"serial":(\d+),/.exec(line)?.[1] ?? journal.size)
+  if (serial >= journal.size) return undefined
+  const position = journal.positionOf(serial)
+  const time = new Date(Math.floor(position / 1000)).toISOString().slice(0, -1)
+  const publishedAt = `${time}${String(position % 1000).padStart(3, '0')}Z`
+  const name = NAMES[journal.nameOf(serial)]
+  const wanted = `{"tenant":"${TENANT}","name":"${name}","published_at":"${publishedAt}","payload":${payloadOf(serial)}}`
+  return line === wanted ? { serial, position } : undefined
+}
