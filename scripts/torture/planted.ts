@@ -168,6 +168,28 @@ export const plants: Plant[] = [
     ],
   },
   {
+    name: 'what a queue did not take is taken for delivered',
+    harm: 'One message of a request fails, and is lost.',
+    changes: [
+      {
+        file: 'src/destination/queue.ts',
+        find: 'const error = errors.get(i)',
+        put: 'const error = errors.get(-1)',
+      },
+    ],
+  },
+  {
+    name: 'a message gets a new deduplication id each time',
+    harm: 'A repeat is a second message of a FIFO queue.',
+    changes: [
+      {
+        file: 'src/destination/message.ts',
+        find: 'deduplicationId: `msg_',
+        put: `deduplicationId: \`msg_\${performance.now()}_`,
+      },
+    ],
+  },
+  {
     name: 'a file counts as written before it is',
     harm: 'The store refuses the end of an upload, and the cursor is past its events.',
     changes: [
@@ -193,6 +215,17 @@ export const plants: Plant[] = [
     where tenant = \${lease.tenant} and consumer = \${lease.consumer} and run = \${lease.run}
       and state = 'open'
     returning \${columns}\`.execute(db)`,
+      },
+    ],
+  },
+  {
+    name: 'what a kill has left at the store is not cleared',
+    harm: 'Parts that nobody sees are paid for, for ever.',
+    changes: [
+      {
+        file: 'src/delivery/export.ts',
+        find: '(plan || (await isClear(file)))',
+        put: '(plan || Boolean(isClear))',
       },
     ],
   },

@@ -16,6 +16,8 @@ export type Outcome = {
   lost: number
   /** Left by a frozen worker on a socket, and come after a stop. */
   strays: number
+  /** Messages in queues at the end, and those that a standard one holds more than once. */
+  queued: { messages: number; repeated: number }
   drainedIn: number
   journal: Journal
   findings: Findings
@@ -74,6 +76,8 @@ export function report(outcome: Outcome): string {
     ['told to be duplicates, as they are', journal.counts.duplicates],
     ['deliveries', sum(({ counts }) => counts.first)],
     ...Object.entries(outcome.collected),
+    ['messages in queues', outcome.queued.messages],
+    ['  twice in a standard one', outcome.queued.repeated],
     ['kills', count('kill work', 'kill serve') + bothKilled],
     ['freezes', count('freeze work', 'freeze serve', 'freeze a backend')],
     ['database crashes', count('crash the database')],

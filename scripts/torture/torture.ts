@@ -24,6 +24,7 @@ import { createJournal } from './journal.ts'
 import { cutToday, oldDays } from './partitions.ts'
 import type { Managed } from './processes.ts'
 import { publishAll } from './publishers.ts'
+import { startQueues } from './queues.ts'
 import type { Outcome } from './report.ts'
 import { scheduleHarm } from './schedule.ts'
 import { createSession, type Session, startDatabase } from './server.ts'
@@ -80,6 +81,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const services = { client, chance, journal, findings, harmLog }
   await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
   const integrations = await startIntegrations(destinations, services)
+  const queues = await startQueues(services, seed + 3)
   const sampler = sampleCursors(sampling, findings)
   // What every event must pass: of the first kind, the one of each tenant that takes everything.
   const every = integrations.slice(0, destinations[0]?.plans.length)
@@ -116,7 +118,9 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     }
   })()
 
-  await Promise.all([sleep(seconds * 1_000), relieving])
+  const toggling = queues.toggle(() => Date.now() > deadline)
+
+  await Promise.all([sleep(seconds * 1_000), relieving, toggling])
   harmer.end()
   await harming
   // The last word is harm's. While the leases of the dead last, publishers wake nobody, and then
@@ -129,6 +133,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const publishedFor = Date.now() - started
   say(`${journal.stored} events in ${Math.round(publishedFor / 1000)} s; draining`)
   for (const { target } of [...integrations, ...harmer.replays]) target.heal()
+  await queues.heal()
   const drainStarted = Date.now()
   const hasDrained = await drain(options.drainMs)
   const drainedIn = Date.now() - drainStarted
@@ -156,12 +161,14 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
   const lost = await checkDeliveries(evidence)
   const strays = await checkStops(evidence)
+  const queued = await queues.check()
   await checkProjections(evidence)
   await checkLeases(evidence)
   for (const { target } of [...integrations, ...replays]) {
     await target.check()
     await target.close()
   }
+  await queues.close()
   await Promise.all([session.close(), sampling.close(), client.close()])
   for (const proxy of proxies) proxy.close()
   await database.stop()
@@ -182,6 +189,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
       sampler,
       collected,
     },
+    queued,
     ledgers: [...integrations, ...replays].map(({ ledger }) => ledger),
     replays: replays.length,
     midnights: midnights.passed(),
@@ -192,9 +200,11 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     // A start wakes every integration of the tenant: those that run must get there without one.
     const drained = await until(async () => (await behind(session, ['running'])) === 0, patienceMs)
     if (!drained) return false
+    await queues.activate()
     return until(async () => {
       for (const each of integrations) await relieve(services, each)
-      return (await behind(session, ['running', 'stopped'])) === 0
+      const areDrained = await queues.areDrained(session)
+      return areDrained && (await behind(session, ['running', 'stopped'])) === 0
     }, patienceMs)
   }
 

@@ -1,0 +1,135 @@
+// A broker under torture, in a process of its own: the SQS and SNS of npm, in memory, which no harm
+// reaches, and before it a front with moods that follow the seed. It is asked at the end what its
+// queues hold: what a broker has taken is there once for each time that it was taken.
+
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { startFauxqs } from 'fauxqs'
+import { Agent, request as forward } from 'undici'
+import { serveCalls } from '../bench/remote.ts'
+import { type Chance, createChance } from '../demo/chance.ts'
+import { payloadOf, serialOf } from './event.ts'
+import { createMoods, type Phase } from './moods.ts'
+
+type Server = Awaited<ReturnType<typeof startFauxqs>>
+/**
+ * unheard: the messages are taken, and the connection is reset before the answer. partly: some
+ * messages of a request are not taken. silent: never answered.
+ */
+type Mood = 'well' | 'failing' | 'unheard' | 'throttling' | 'partly' | 'silent'
+
+const MOODS: Phase<Mood>[] = [
+  { mood: 'well', lastsMs: [500, 2_000] },
+  { mood: 'failing', lastsMs: [50, 400] },
+  { mood: 'unheard', lastsMs: [50, 300] },
+  { mood: 'throttling', lastsMs: [50, 200] },
+  { mood: 'partly', lastsMs: [200, 800] },
+  { mood: 'silent', lastsMs: [20, 100] },
+]
+
+/** What a queue holds: the messages of each group in their order, group after group. */
+export type Held = {
+  serials: number[]
+  positions: number[]
+  groups: string[]
+  /** Bodies that are not what was published. */
+  altered: string[]
+}
+
+const ALTERED_TOLD = 5
+const agent = new Agent({ connections: 64 })
+let server: Server
+let isHealed = false
+
+serveCalls({
+  ping: () => {},
+  /** Where it answers: always well, and with moods. */
+  async start(seed: number): Promise<{ steady: string; moody: string }> {
+    server = await startFauxqs({ port: 0, logger: false })
+    const steady = `http://127.0.0.1:${server.port}`
+    return { steady, moody: await startFront(steady, createChance(seed)) }
+  },
+  createQueue(name: string) {
+    const attributes: Record<string, string> = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {}
+    server.createQueue(name, { attributes })
+  },
+  /** A FIFO topic whose messages arrive, as they are, in the queue of the same name. */
+  createTopic(name: string): string {
+    const { topicArn } = server.createTopic(name, { attributes: { FifoTopic: 'true' } })
+    server.subscribe({ topic: name, queue: name, attributes: { RawMessageDelivery: 'true' } })
+    return topicArn
+  },
+  heal() {
+    isHealed = true
+  },
+  held(name: string): Held {
+    const held: Held = { serials: [], positions: [], groups: [], altered: [] }
+    for (const message of server.inspectQueue(name)?.messages.ready ?? []) {
+      const { idempotency_key, position } = message.messageAttributes
+      const serial = serialOf(idempotency_key?.StringValue ?? '') ?? -1
+      const { event_payload, entity_id } = JSON.parse(message.body)
+      const payload = Buffer.from(event_payload.base64_encoded_payload_json, 'base64').toString()
+      const isWhole = payload === payloadOf(serial) && event_payload.entity_id === entity_id
+      if (!isWhole && held.altered.length < ALTERED_TOLD) held.altered.push(message.body)
+      held.serials.push(serial)
+      held.positions.push(Number(position?.StringValue))
+      held.groups.push(message.messageGroupId ?? entity_id)
+    }
+    return held
+  },
+})
+
+async function startFront(target: string, chance: Chance): Promise<string> {
+  const moodOf = createMoods(chance, MOODS)
+  const front = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk) => chunks.push(chunk))
+    request.on('error', () => {})
+    request.on('end', () => {
+      serve(request.headers, Buffer.concat(chunks), response).catch(() => response.destroy())
+    })
+  })
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+
+  async function serve(
+    headers: http.IncomingHttpHeaders,
+    body: Buffer,
+    response: http.ServerResponse,
+  ): Promise<void> {
+    const mood = isHealed ? 'well' : moodOf().mood
+    if (mood === 'silent') return
+    if (mood === 'failing') return void response.writeHead(500).end('down')
+    const isSqs = headers['x-amz-target'] !== undefined
+    if (mood === 'throttling') {
+      const error = isSqs
+        ? '{"__type":"com.amazonaws.sqs#RequestThrottled"}'
+        : '<ErrorResponse><Error><Code>Throttled</Code></Error></ErrorResponse>'
+      return void response.writeHead(400).end(error)
+    }
+    const { taken, failed } =
+      mood === 'partly' && isSqs ? partOf(body) : { taken: body, failed: [] }
+    const { 'content-length': _, ...passed } = headers
+    const answer = await forward(target, {
+      ...{ dispatcher: agent, method: 'POST', headers: passed, body: taken },
+    })
+    const text = await answer.body.text()
+    if (mood === 'unheard') return void response.socket?.resetAndDestroy()
+    const told = failed.length > 0 ? { ...JSON.parse(text), Failed: failed } : undefined
+    response
+      .writeHead(answer.statusCode, { 'content-type': String(answer.headers['content-type']) })
+      .end(told ? JSON.stringify(told) : text)
+  }
+
+  /** At least one is taken: a batch of none would be refused as a whole. */
+  function partOf(body: Buffer): { taken: Buffer; failed: object[] } {
+    const input = JSON.parse(body.toString())
+    const isTaken = (input.Entries as unknown[]).map((_, i) => i === 0 || chance.happens(0.5))
+    const entries: { Id: string }[] = input.Entries
+    const failed = entries.flatMap(({ Id }, i) =>
+      isTaken[i] ? [] : [{ Id, Code: 'InternalError', SenderFault: false }],
+    )
+    const Entries = entries.filter((_, i) => isTaken[i])
+    return { taken: Buffer.from(JSON.stringify({ ...input, Entries })), failed }
+  }
+}
