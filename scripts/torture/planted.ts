@@ -218,15 +218,4 @@ export const plants: Plant[] = [
       },
     ],
   },
-  {
-    name: 'what a kill has left at the store is not cleared',
-    harm: 'Parts that nobody sees are paid for, for ever.',
-    changes: [
-      {
-        file: 'src/delivery/export.ts',
-        find: '(plan || (await isClear(file)))',
-        put: '(plan || Boolean(isClear))',
-      },
-    ],
-  },
 ]
