@@ -7,6 +7,7 @@ import { makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call } from '../helpers/service.ts'
 import { aJob, JOBS } from '../helpers/shop.ts'
+import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Server
@@ -114,10 +115,13 @@ describe('a job', () => {
     expect(first).toMatchObject({ status: 201, body: { state: 'queued', cause: 'manual' } })
     expect((await ask('/asked/_run', 'POST')).body).toEqual(first.body)
     expect((await ask('/asked/runs', 'GET')).body).toEqual({ runs: [first.body] })
-    const { rows } = await database.pool.query(
-      `select task_identifier from graphile_worker.jobs where key = 'notify:dodici/asked'`,
-    )
-    expect(rows).toEqual([{ task_identifier: 'notify' }])
+    // The hint to the runner follows the answer.
+    await until('the runner was asked', async () => {
+      const { rows } = await database.pool.query(
+        `select task_identifier from graphile_worker.jobs where key = 'notify:dodici/asked'`,
+      )
+      return rows.length === 1 && rows[0].task_identifier === 'notify'
+    })
     await ask('/asked', 'PUT', { is_active: false })
     expect(await ask('/asked/_run', 'POST')).toMatchObject({
       status: 400,
