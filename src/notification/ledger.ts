@@ -18,9 +18,16 @@ export type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unco
 
 export type RunKey = { lease: JobLease; runId: string; notification: Notification }
 
-/** What the next `most` customers of a job are due, run or not, that it comes from. */
-export async function nextDue(db: Db, { tenant, jobId }: JobLease, most: number): Promise<Due[]> {
-  const { rows } = await dueBatchQuery(tenant, jobId, most).execute(db)
+/**
+ * What the next `most` customers of a job are due, whichever of its runs found it. Of its own kind:
+ * what was due before a job was changed to another one waits until it is changed back.
+ */
+export async function nextDue(
+  db: Db,
+  { lease, notification }: RunKey,
+  most: number,
+): Promise<Due[]> {
+  const { rows } = await dueBatchQuery(lease, notification, most).execute(db)
   return rows.map((row) => ({
     ...row,
     previous_price: row.previous_price === null ? null : Number(row.previous_price),
@@ -28,16 +35,21 @@ export async function nextDue(db: Db, { tenant, jobId }: JobLease, most: number)
 }
 
 /** The statement of nextDue. */
-export function dueBatchQuery(tenant: string, jobId: string, most: number): RawBuilder<Due> {
+export function dueBatchQuery(
+  { tenant, jobId }: Pick<JobLease, 'tenant' | 'jobId'>,
+  notification: Notification,
+  most: number,
+): RawBuilder<Due> {
+  const isOfJob = sql`tenant = ${tenant} and job_id = ${jobId} and notification = ${notification}`
   return sql<Due>`
     select customer_id, item_id, position, previous_price, currency
     from notice
-    where tenant = ${tenant} and job_id = ${jobId} and state = 'due'
+    where ${isOfJob} and state = 'due'
       and customer_id <= (
         select max(customer_id) from (
           select distinct customer_id
           from notice
-          where tenant = ${tenant} and job_id = ${jobId} and state in ('due', 'sending')
+          where ${isOfJob} and state = 'due'
           order by customer_id
           limit ${most}
         ) as batch

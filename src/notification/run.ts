@@ -86,7 +86,7 @@ async function carryOut(
   let failures = options.attempts
   let most: number = limits.mailsPerRequest
   while (mayGo()) {
-    const due = await nextDue(db, key.lease, most)
+    const due = await nextDue(db, key, most)
     if (due.length === 0) return { why: 'completed' }
     const audience = audienceOf(await readSituation(db, tenant, document, due))
     const withheld = { from: 'due', to: 'withheld' } as const

@@ -148,7 +148,8 @@ describe('a run', () => {
 
   it('finds the next batch by an index, also when the ledger is long', async () => {
     await database.pool.query('analyze notice')
-    const scans = scanned(await planOf(dueBatchQuery('dodici', 'back-in-stock', 1_000)))
+    const job = { tenant: 'dodici', jobId: 'back-in-stock' }
+    const scans = scanned(await planOf(dueBatchQuery(job, 'BACK_IN_STOCK', 1_000)))
     for (const scan of scans) expect(scan).toMatch(/^(Bitmap Heap|Index( Only)?) Scan/)
   })
 })
