@@ -73,8 +73,9 @@ describe('a refused key', () => {
     const failed = await runNow(url)
     expect(failed).toMatchObject({ state: 'failed', sent: 0, found: CUSTOMERS })
     expect(failed['reason']).toMatch(/unauthorized \(HTTP status code 401\)/)
-    const output = services.map((service) => service.output()).join()
-    expect(output).toContain('notification run failed')
+    await until('it is said in a log', () =>
+      services.some((service) => service.output().includes('notification run failed')),
+    )
     const { rows } = await database.pool.query(
       `select status, reason from config_log where action = 'job_run_failed'`,
     )
