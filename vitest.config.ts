@@ -8,8 +8,9 @@ export default defineConfig({
     globalSetup: ['test/helpers/postgres.ts'],
     pool: 'forks',
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Starting a process takes seconds where other work is going on.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Real processes, sockets and databases: what a test leaves behind shows up here.
     dangerouslyIgnoreUnhandledErrors: false,
   },

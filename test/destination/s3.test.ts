@@ -112,7 +112,9 @@ describe.each(storeKinds)('%s', (kind) => {
     missing.close()
   })
 
-  it.runIf(kind === 'radosgw')('says that a bucket is in another region', async () => {
+  // Those of the one of npm are in every region: s3-answers.test.ts has the answers of AWS.
+  const elsewhere = kind === 'radosgw' ? ['another region'] : []
+  it.each(elsewhere)('says that a bucket is in %s', async () => {
     await server.createBucket('elsewhere')
     const there = storeAt(server.endpoint, { bucket: 'elsewhere' })
     expect(await there.write('key', chunksOf(content(1)), plain)).toMatchObject({
