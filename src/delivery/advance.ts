@@ -37,8 +37,8 @@ import { createWindow } from './window.ts'
 const DAY_MS = 86_400_000
 const STEP_MS = 250
 const STEP_EVENTS = 200
-/** A window that has something to offer is filled up with at least this many at once. */
-const FILL_EVENTS = 50
+/** The window is filled up with so many rows at once, or with as many as may be in flight. */
+const FILL_ROWS = 50
 /** A run that waits for new events looks at the clock this often; at the log when it is told to. */
 const TICK_MS = 1_000
 /** The part of a lease after which it is renewed. */
@@ -161,17 +161,21 @@ async function runLease(
     return isCrowded() && time - started > SLICE_MS
   }
 
-  /** Moves what was read into the window, as far as it has room. */
+  /**
+   * Moves what was read into the window while it offers fewer than may be in flight, as far as it
+   * has room: what stands in it is written down with every step.
+   */
   function fill(): void {
-    const room = limits.windowEvents - window.size
-    if (window.bytes >= limits.windowBytes || (window.hasNext && room < FILL_EVENTS)) return
-    const rows = reader.take(room)
-    const last = rows.at(-1)
-    if (!last) return
-    const taken = rows.filter((row): row is LoggedEvent => row.payload !== null)
-    window.push(taken)
-    readPosition = last.position
-    progress.filtered(rows.length - taken.length)
+    while (window.ready < inFlight.current && window.bytes < limits.windowBytes) {
+      const room = limits.windowEvents - window.size
+      const rows = reader.take(Math.min(room, Math.max(FILL_ROWS, inFlight.current)))
+      const last = rows.at(-1)
+      if (!last) return
+      const taken = rows.filter((row): row is LoggedEvent => row.payload !== null)
+      window.push(taken)
+      readPosition = last.position
+      progress.filtered(rows.length - taken.length)
+    }
   }
 
   function send() {
@@ -179,7 +183,7 @@ async function runLease(
     while (!closing && window.inFlight < inFlight.current) {
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
       if (deadline.isOver()) return close({ why: 'expired' })
-      if (!window.hasNext || !mayGo()) return
+      if (window.ready === 0 || !mayGo()) return
       void deliver(window.next() as LoggedEvent)
     }
   }

@@ -15,8 +15,8 @@ export type Window = {
   giveBack(event: LoggedEvent): void
   /** Positions that are not settled, oldest first, in flight or not. */
   unresolved(): number[]
-  /** Whether next() has one to offer. */
-  readonly hasNext: boolean
+  /** How many next() has to offer. */
+  readonly ready: number
   readonly size: number
   readonly bytes: number
   readonly inFlight: number
@@ -69,8 +69,8 @@ export function createWindow(): Window {
       insert(event)
     },
     unresolved: () => [...unsettled.keys()],
-    get hasNext() {
-      return ready.length > 0
+    get ready() {
+      return ready.length
     },
     get size() {
       return unsettled.size
