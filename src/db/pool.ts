@@ -7,6 +7,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { Client } from './client.ts'
 import type { Tables } from './tables.ts'
 
 export type Db = Kysely<Tables>
@@ -44,6 +45,7 @@ export function openDatabase(
     ...(options.durability === 'relaxed' ? { enable_bitmapscan: 'off' } : {}),
   }
   const pool = new pg.Pool({
+    Client,
     connectionString: url,
     max: options.max,
     application_name: 'millrace',

@@ -1,0 +1,60 @@
+// A client of node-postgres that lets go of a query when it has its answer. V8 allocates a function
+// that is assigned to a property as it is written down (`query.callback = () => …`) in the old
+// space, for it takes it for a method; node-postgres does so with every query, and the function's
+// scope has the query. So the values and the rows of every query outlived all cheap collections: a
+// publisher of 4,000 events/s ran a full one every 0.4 s, of 30 ms each, which was its p99.
+
+import pg from 'pg'
+
+type Callback = (error: Error | null, result?: pg.QueryResult) => void
+
+/** What a query of node-postgres carries. */
+type Carrier = pg.Submittable & {
+  callback?: Callback | undefined
+  query_timeout?: number | undefined
+  values: unknown
+  _result: unknown
+  _results: unknown
+}
+
+export class Client extends pg.Client {
+  override query(config: unknown, values?: unknown, callback?: unknown): never {
+    const queue = super.query as (query: unknown, ...rest: unknown[]) => unknown
+    if (typeof (config as Partial<Carrier>).submit === 'function') {
+      return queue.call(this, config, values, callback) as never
+    }
+    const query = new pg.Query(config as string, values as unknown[]) as unknown as Carrier
+    const given = query.callback ?? (callback as Callback | undefined)
+    query.callback = undefined
+    query.query_timeout = (config as Partial<Carrier>).query_timeout
+    const [answer, settle] = given ? [undefined, given] : promised()
+    queue.call(this, query, settledBy(query, settle))
+    return answer as never
+  }
+}
+
+function promised(): [Promise<pg.QueryResult>, Callback] {
+  const { promise, resolve, reject } = Promise.withResolvers<pg.QueryResult>()
+  const settle: Callback = (error, result) => {
+    if (error) reject(error)
+    else resolve(result as pg.QueryResult)
+  }
+  return [promise, settle]
+}
+
+/**
+ * A callback that leaves nothing behind. Of a query that failed the server may still send rows.
+ */
+function settledBy(query: Carrier, callback: Callback): Callback {
+  let settle: Callback | undefined = callback
+  return (error, result) => {
+    const settled = settle
+    settle = undefined
+    query.values = undefined
+    if (!error) {
+      query._result = undefined
+      query._results = undefined
+    }
+    settled?.(error, result)
+  }
+}
