@@ -1,5 +1,7 @@
-// The HTTP application: routes as values become a koa router. Each request gets an id, an identity
-// where its route asks for one, and an error in the shape of its family.
+// The HTTP application: routes as values become koa routers, one for each resource: a router tries
+// all its routes on every request, which for all of them was a quarter of what publishing left to
+// the garbage collector. Each request gets an id, an identity where its route asks for one, and an
+// error in the shape of its family.
 
 import { randomUUID } from 'node:crypto'
 import Router from '@koa/router'
@@ -11,6 +13,9 @@ import type { Authenticate } from './identity.ts'
 import { problemOf } from './problem.ts'
 import type { Family, RequestContext, Route } from './route.ts'
 
+/** What the paths of a resource begin with: "/events", "/api/v1/jobs". */
+const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
+
 /**
  * Builds the application. `isDraining` tells whether connections are to be closed after their
  * answer.
@@ -20,8 +25,11 @@ export function createApp(
   options: { authenticate: Authenticate; isDraining: () => boolean; logger: Logger },
 ): Koa {
   const app = new Koa()
-  const router = new Router()
+  const routers = new Map<string, Router>()
   for (const route of routes) {
+    const resource = resourceOf(route.path)
+    const router = routers.get(resource) ?? new Router()
+    routers.set(resource, router)
     router[route.method](route.path, async (context) => {
       if (route.scope !== 'public') {
         const caller = identify(context.req, route.scope, options.authenticate)
@@ -48,13 +56,27 @@ export function createApp(
       context.body = problem.body
     }
   })
-  app.use(router.routes())
-  app.use(router.allowedMethods())
+  const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
+  for (const [resource, router] of routers) {
+    resources.set(resource, [
+      router.routes() as Koa.Middleware,
+      router.allowedMethods() as Koa.Middleware,
+    ])
+  }
+  app.use((context, next) => {
+    const [serve, refuse] = resources.get(resourceOf(context.path)) ?? []
+    return serve && refuse ? serve(context, () => refuse(context, next)) : next()
+  })
   // What koa itself reports: a socket that broke while it was answered. Nothing is lost by it.
   app.on('error', (error: Error) =>
     options.logger.debug({ reason: error.message }, 'answer not sent'),
   )
   return app
+}
+
+function resourceOf(path: string): string {
+  // As routers see it: in lower case.
+  return RESOURCE.exec(path.toLowerCase())?.[0] ?? ''
 }
 
 /**
