@@ -15,7 +15,7 @@ import type { Stage } from './stage.ts'
 const DRAIN_TIMEOUT_MS = 60_000
 
 const sizes = {
-  full: { events: 100_000, rounds: 3, warmMs: 200, ms: 700, jobs: 8_000, defaultJobs: 2_000 },
+  full: { events: 100_000, rounds: 3, warmMs: 800, ms: 1_500, jobs: 8_000, defaultJobs: 2_000 },
   smoke: { events: 4_000, rounds: 1, warmMs: 50, ms: 150, jobs: 500, defaultJobs: 100 },
 }
 
