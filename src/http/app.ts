@@ -25,18 +25,13 @@ export function createApp(
   options: { authenticate: Authenticate; isDraining: () => boolean; logger: Logger },
 ): Koa {
   const app = new Koa()
-  const routers = new Map<string, Router>()
-  for (const route of routes) {
-    const resource = resourceOf(route.path)
-    const router = routers.get(resource) ?? new Router()
-    routers.set(resource, router)
-    router[route.method](route.path, async (context) => {
-      if (route.scope !== 'public') {
-        const caller = identify(context.req, route.scope, options.authenticate)
-        context.state.identity = caller instanceof Promise ? await caller : caller
-      }
-      await route.handle(context as unknown as RequestContext)
-    })
+  const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
+  for (const [resource, itsRoutes] of Map.groupBy(routes, ({ path }) => resourceOf(path))) {
+    const router = routerOf(itsRoutes, options.authenticate)
+    resources.set(resource, [
+      router.routes() as Koa.Middleware,
+      router.allowedMethods() as Koa.Middleware,
+    ])
   }
 
   app.use(async (context, next) => {
@@ -56,13 +51,6 @@ export function createApp(
       context.body = problem.body
     }
   })
-  const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
-  for (const [resource, router] of routers) {
-    resources.set(resource, [
-      router.routes() as Koa.Middleware,
-      router.allowedMethods() as Koa.Middleware,
-    ])
-  }
   app.use((context, next) => {
     const [serve, refuse] = resources.get(resourceOf(context.path)) ?? []
     return serve && refuse ? serve(context, () => refuse(context, next)) : next()
@@ -72,6 +60,20 @@ export function createApp(
     options.logger.debug({ reason: error.message }, 'answer not sent'),
   )
   return app
+}
+
+function routerOf(routes: Route[], authenticate: Authenticate): Router {
+  const router = new Router()
+  for (const route of routes) {
+    router[route.method](route.path, async (context) => {
+      if (route.scope !== 'public') {
+        const caller = identify(context.req, route.scope, authenticate)
+        context.state.identity = caller instanceof Promise ? await caller : caller
+      }
+      await route.handle(context as unknown as RequestContext)
+    })
+  }
+  return router
 }
 
 function resourceOf(path: string): string {
