@@ -13,9 +13,14 @@ type Carrier = pg.Submittable & {
   callback?: Callback | undefined
   query_timeout?: number | undefined
   values: unknown
+  text: string
+  name: string | undefined
   _result: unknown
   _results: unknown
 }
+
+/** A statement that begins with the comment `prepared: <name>` is prepared under that name. */
+const PREPARED = /^\s*\/\* prepared: (\w+) \*\//
 
 export class Client extends pg.Client {
   override query(config: unknown, values?: unknown, callback?: unknown): never {
@@ -24,6 +29,7 @@ export class Client extends pg.Client {
       return queue.call(this, config, values, callback) as never
     }
     const query = new pg.Query(config as string, values as unknown[]) as unknown as Carrier
+    query.name ??= PREPARED.exec(query.text)?.[1]
     const given = query.callback ?? (callback as Callback | undefined)
     query.callback = undefined
     query.query_timeout = (config as Partial<Carrier>).query_timeout

@@ -3,14 +3,13 @@
 // given; a write that finds no row is a zombie's, and the zombie stops. A step whose answer was
 // lost may come after the next one, or may have been carried out: none takes the cursor back.
 // Progress is written with relaxed durability: a database crash may take back 200 ms of it, and
-// then events are sent again, which at-least-once allows.
+// then events are sent again, which at-least-once allows. All is prepared: of statements this short
+// planning takes longer than running them, and there are hundreds a second of them.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import type { Target } from './target.ts'
-
-const NOTHING = sql``
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
@@ -44,6 +43,7 @@ export async function takeLease(
   leaseMs: number,
 ): Promise<Leased | undefined> {
   const { rows } = await sql<Omit<Leased, 'lease' | 'target'> & Target & { epoch: number }>`
+    /* prepared: take_lease */
     with configured as (
       -- Shared: a stop waits for this statement, or this one sees the stop.
       select tenant, id, kind, version, status, document, changed_position
@@ -96,21 +96,23 @@ export type StepOutcome = 'running' | 'stopped' | 'lost'
 /**
  * Writes a step with its receipt, and keeps the lease for another `leaseMs`. Where the cursor is
  * ahead of the step already it stays there. `along`: what is written with it, a part of the
- * statement that reads from `moved`.
+ * statement that reads from `moved`, which makes it another statement with another name.
  */
 export async function moveCursor(
   db: Db,
   lease: Lease,
   step: Step,
   leaseMs: number,
-  along: RawBuilder<unknown> = NOTHING,
+  along: { name: string; part: RawBuilder<unknown> } = { name: 'move_cursor', part: sql`` },
 ): Promise<StepOutcome> {
-  return write(db, lease, step, sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`, along)
+  const hold = sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`
+  return write(db, lease, step, { ...along, hold })
 }
 
 /** Keeps the lease for another `leaseMs`, and moves nothing. */
 export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise<StepOutcome> {
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
+    /* prepared: renew_lease */
     update cursor
     set lease_until = ${leaseEnd(leaseMs)}
     from consumer
@@ -133,22 +135,18 @@ export async function releaseCursor(
   retryInMs: number | undefined,
   { isClosed } = { isClosed: false },
 ): Promise<StepOutcome> {
-  const retryAt =
-    retryInMs === undefined
-      ? sql`null`
-      : sql`clock_timestamp() + ${retryInMs}::double precision * interval '1 millisecond'`
-  const closeUntil = isClosed ? sql`null` : sql`close_until`
-  const hold = sql`owner = null, lease_until = null, retry_at = ${retryAt},
-    close_until = ${closeUntil}`
-  return write(db, lease, step, hold, NOTHING)
+  const hold = sql`owner = null, lease_until = null,
+    retry_at = clock_timestamp()
+      + ${retryInMs ?? null}::double precision * interval '1 millisecond',
+    close_until = case when not ${isClosed} then close_until end`
+  return write(db, lease, step, { name: 'release_cursor', hold, part: sql`` })
 }
 
 async function write(
   db: Db,
   lease: Lease,
   step: Step,
-  hold: RawBuilder<unknown>,
-  along: RawBuilder<unknown>,
+  { name, hold, part }: { name: string; hold: RawBuilder<unknown>; part: RawBuilder<unknown> },
 ): Promise<StepOutcome> {
   const unresolved = sql`${`{${step.unresolved}}`}::bigint[]`
   // Under one lease what was read only grows, and until more is read what is unresolved only
@@ -156,6 +154,7 @@ async function write(
   const isAhead = sql`(cursor.read_position, -cardinality(cursor.unresolved))
     > (${step.readPosition}::bigint, -cardinality(${unresolved}))`
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
+    /* prepared: ${sql.raw(name)} */
     with moved as (
       update cursor
       set
@@ -184,7 +183,7 @@ async function write(
         ${step.latencyHistogram}::integer[]
       from moved
       where ${step.delivered + step.rejected + step.filtered}::integer > 0
-    )${along}
+    )${part}
     select status from moved`.execute(db)
   return rows[0]?.status ?? 'lost'
 }

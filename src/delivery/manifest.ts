@@ -142,7 +142,7 @@ export async function finishFile(
   written: WrittenFile,
   { step, leaseMs }: { step: Step; leaseMs: number },
 ): Promise<StepOutcome> {
-  const finished = sql`,
+  const part = sql`,
     finished as (
       update export_file
       set state = 'finished', finished_at = clock_timestamp(),
@@ -152,7 +152,7 @@ export async function finishFile(
       where tenant = ${lease.tenant} and consumer = ${lease.consumer}
         and position = ${file.position}
     )`
-  return moveCursor(db, lease, step, leaseMs, finished)
+  return moveCursor(db, lease, step, leaseMs, { name: 'finish_file', part })
 }
 
 /**
@@ -165,7 +165,7 @@ export async function dropFile(
   file: OpenFile,
   { step, leaseMs }: { step: Step; leaseMs: number },
 ): Promise<StepOutcome> {
-  const dropped = sql`,
+  const part = sql`,
     dropped as (
       update export_file
       set state = 'abandoned'
@@ -173,7 +173,7 @@ export async function dropFile(
       where tenant = ${lease.tenant} and consumer = ${lease.consumer}
         and position = ${file.position}
     )`
-  return moveCursor(db, lease, step, leaseMs, dropped)
+  return moveCursor(db, lease, step, leaseMs, { name: 'drop_file', part })
 }
 
 /** A finished file, for whoever collects it. */

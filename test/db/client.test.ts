@@ -27,6 +27,19 @@ describe('a client of a pool', () => {
     expect((await database.pool.query(ask)).rows).toEqual([{ word: 'one' }])
   })
 
+  it('prepares a statement under the name in its first comment, once', async () => {
+    const client = await database.pool.connect()
+    const text = '/* prepared: doubled */ select $1::integer * 2 as doubled'
+    const { rows } = await client.query(text, [3])
+    await client.query(text, [4])
+    const prepared = await client.query(
+      'select name, generic_plans + custom_plans as runs from pg_prepared_statements',
+    )
+    client.release()
+    expect(rows).toEqual([{ doubled: 6 }])
+    expect(prepared.rows).toContainEqual({ name: 'doubled', runs: 2 })
+  })
+
   it('rejects at the end of its patience, and the connection does not break of the answer', async () => {
     const slow = { text: 'select pg_sleep(0.3), $1::text', values: ['x'], query_timeout: 50 }
     await expect(database.pool.query(slow)).rejects.toThrow('Query read timeout')
