@@ -15,8 +15,24 @@ import type { Stage } from './stage.ts'
 const DRAIN_TIMEOUT_MS = 60_000
 
 const sizes = {
-  full: { events: 100_000, rounds: 3, warmMs: 800, ms: 1_500, jobs: 8_000, defaultJobs: 2_000 },
-  smoke: { events: 4_000, rounds: 1, warmMs: 50, ms: 150, jobs: 500, defaultJobs: 100 },
+  full: {
+    events: 100_000,
+    rounds: 3,
+    rivalRounds: 5,
+    warmMs: 800,
+    ms: 1_500,
+    jobs: 8_000,
+    defaultJobs: 2_000,
+  },
+  smoke: {
+    events: 4_000,
+    rounds: 1,
+    rivalRounds: 1,
+    warmMs: 50,
+    ms: 150,
+    jobs: 500,
+    defaultJobs: 100,
+  },
 }
 
 type Cell = {
@@ -113,7 +129,7 @@ async function againstRivals(
   receiver: Receiver,
   backlog: Backlog,
 ): Promise<Line[]> {
-  const { rounds, warmMs, ms, jobs, defaultJobs } = sizes[size]
+  const { rivalRounds, warmMs, ms, jobs, defaultJobs } = sizes[size]
   const redis = await startRedis(stage)
   const [graphile, pgboss, bullmq] = await Promise.all([
     startRival('graphile', { stage }, 1),
@@ -130,7 +146,7 @@ async function againstRivals(
     }
     // What is compiled late is compiled now.
     if (size === 'full') await byTurns(1, contenders)
-    const runs = await byTurns(rounds, contenders)
+    const runs = await byTurns(rivalRounds, contenders)
     const line = (rival: string, key: string, goal: string) =>
       compare(
         'delivery, receiver 0 ms, 64 in flight',
