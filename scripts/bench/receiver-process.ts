@@ -1,9 +1,9 @@
-// The process behind receiver.ts, as cheap as an HTTP server in Node can be: what it costs it takes
-// from those that are measured on the same machine. The key of an event says what it is:
+// The process behind receiver.ts, as cheap as it can be: what it costs it takes from those that are
+// measured on the same machine. The key of an event says what it is:
 // "<entity>:<sequence within the entity>", sequences from 0.
 
-import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createHttpServer, type Request } from './http-server.ts'
 import type { ReceiverOptions, Report, Sample } from './receiver.ts'
 import { serveCalls } from './remote.ts'
 
@@ -33,16 +33,12 @@ let options: ReceiverOptions = {}
 let answers = 0
 let waiting: { isOver: () => boolean; resolve: () => void }[] = []
 
-const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-  request.resume()
-  request.once('end', () => {
-    const path = request.url ?? ''
-    if (path.startsWith('/dead')) return response.writeHead(503).end()
-    arrived(streamOf(path), request.headers)
-    const delay = nextLatency()
-    if (delay === 0) response.end()
-    else setTimeout(() => response.end(), delay)
-  })
+const server = createHttpServer((request) => {
+  if (request.path.startsWith('/dead')) return request.answer(503)
+  arrived(request)
+  const delay = nextLatency()
+  if (delay === 0) request.answer(200)
+  else setTimeout(request.answer, delay, 200)
 })
 
 serveCalls({
@@ -106,17 +102,16 @@ function nextLatency(): number {
   return slowPart > 0 && answers % Math.round(1 / slowPart) === 0 ? slowMs : latencyMs
 }
 
-function arrived(stream: Stream, headers: http.IncomingHttpHeaders): void {
+function arrived({ path, header }: Request): void {
+  const stream = streamOf(path)
   const at = now()
   if (stream.count === 0) stream.firstMs = at
   stream.lastMs = at
   stream.count++
   total++
-  note(stream, headers['idempotency-key'] as string)
-  const position = headers['millrace-position']
-  if (options.keepLatencies && position !== undefined) {
-    stream.latenciesMs.push(at - Number(position) / 1000)
-  }
+  note(stream, header('idempotency-key') as string)
+  if (options.keepLatencies)
+    stream.latenciesMs.push(at - Number(header('millrace-position')) / 1000)
   if (waiting.length > 0) wakeWaiting()
 }
 
