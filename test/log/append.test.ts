@@ -96,7 +96,11 @@ describe('append', () => {
   })
 
   it.each([
+    [{ tenant: '' }, 'tenant_is_a_word'],
     [{ tenant: 'a.b' }, 'tenant_is_a_word'],
+    [{ tenant: '_a' }, 'tenant_is_a_word'],
+    [{ tenant: 'a\n' }, 'tenant_is_a_word'],
+    [{ tenant: 'a'.repeat(64) }, 'tenant_is_a_word'],
     [{ name: 'order' }, 'name_is_entity_action'],
     [{ entityId: '' }, 'entity_id_is_short_text'],
     [{ idempotencyKey: 'a\nb' }, 'idempotency_key_is_short_text'],
