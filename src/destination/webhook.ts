@@ -3,7 +3,6 @@
 // acknowledges, 400 rejects, 403 and 410 refuse, anything else (redirects included, which are not
 // followed) is tried again.
 
-import type { KeyObject } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
@@ -12,7 +11,7 @@ import { bodyText } from './body.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
 import { type Answer, post, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
-import { sign, signingKey } from './sign.ts'
+import { type SigningKey, sign, signingKey } from './sign.ts'
 
 const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
 const BEYOND_ASCII = /[\u0080-\uffff]/
@@ -78,7 +77,7 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
   }
 }
 
-function headersOf(event: OutgoingEvent, body: Buffer, keys: KeyObject[]): string[] {
+function headersOf(event: OutgoingEvent, body: Buffer, keys: SigningKey[]): string[] {
   // The same for an event in every retry and replay.
   const id = `msg_${event.tenant}_${event.position}`
   const timestamp = String(Math.floor(Date.now() / 1000))
