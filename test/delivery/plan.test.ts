@@ -9,7 +9,7 @@ import type { OpenFile } from '../../src/delivery/manifest.ts'
 import { type Plan, planFile } from '../../src/delivery/plan.ts'
 import type { EventFilter } from '../../src/log/event.ts'
 import { rawQuery, sizesQuery } from '../../src/log/raw.ts'
-import { pageQuery } from '../../src/log/read.ts'
+import { measuredPageQuery, pageQuery } from '../../src/log/read.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { layEvents } from '../helpers/files.ts'
@@ -104,8 +104,10 @@ it.each([['not analysed yet'], ['analysed']])(
     const through = newest + 86_400_000_000
     const range = { tenant: fresh, after: newest - 3_600_000_000, through, filter: null }
     const page = { ...range, maxEvents: 500, maxBytes: 4_000_000 }
-    const { sql, parameters } = pageQuery(page).compile(database.kysely)
-    expectPlan(await explain(relaxed.pool, sql, [...parameters]))
+    for (const query of [pageQuery(page, 8_000), measuredPageQuery(page)]) {
+      const { sql, parameters } = query.compile(database.kysely)
+      expectPlan(await explain(relaxed.pool, sql, [...parameters]))
+    }
     const { ends } = await planFile(relaxed.pool, { ...range, maxBytes: 1_000_000 })
     expectPlan(await explain(relaxed.pool, rawQuery({ ...range, through: ends[0] as number }, 500)))
     expectPlan(await explain(relaxed.pool, sizesQuery(range, 10_000)))

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, it } from 'vitest'
 import { appendEvents } from '../../src/log/append.ts'
-import { pageQuery, readEvents, readPage } from '../../src/log/read.ts'
+import { measuredPageQuery, pageQuery, readEvents, readPage } from '../../src/log/read.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 
@@ -59,6 +59,30 @@ describe('readPage', () => {
     expect(smallest.rows).toHaveLength(1)
   })
 
+  it('cuts a page at an event that is large, and measures the one that begins with it', async () => {
+    const sizes = [10, 9_000, 10, 20_000, 30_000, 10]
+    const events = sizes.map((bytes) =>
+      anEvent({ tenant: 'large', payload: Buffer.from(`{"a":"${'x'.repeat(bytes)}"}`) }),
+    )
+    const appended = await appendEvents(database.pool, events)
+    const through = appended.at(-1)?.position as number
+    const pages: number[][] = []
+    for (let after = whole.after, isLast = false; !isLast; ) {
+      // Five events of at most 8,000 bytes, or some of at most 40,000 together.
+      const range = { ...whole, tenant: 'large', after, through, maxEvents: 5, maxBytes: 40_000 }
+      const page = await readPage(database.kysely, range)
+      pages.push(page.rows.map(({ payload }) => (payload?.length ?? 0) - '{"a":""}'.length))
+      after = page.rows.at(-1)?.position ?? after
+      isLast = page.isLast
+    }
+    expect(pages.flat()).toEqual(sizes)
+    expect(pages).toEqual([[10], [9_000, 10, 20_000, 30_000], [10]])
+    const unwanted = { names: ['order.closed'], entities: [] }
+    const all = { ...whole, tenant: 'large', through, maxBytes: 40_000, maxEvents: 5 }
+    const { rows } = await readPage(database.kysely, { ...all, filter: unwanted })
+    expect(rows.map(({ payload }) => payload)).toEqual(Array.from({ length: 5 }, () => null))
+  })
+
   it('finds events that are days behind the position', async () => {
     const after = whole.after - 20 * 86_400_000_000
     expect((await readPage(database.kysely, { ...whole, after })).rows).toHaveLength(90)
@@ -97,15 +121,21 @@ describe('the plan of a page', () => {
     await database.pool.query('analyze event')
   })
 
-  it('is a range of the primary key of the days that hold it, without a sort', async () => {
-    const range = { ...whole, through: whole.after + 86_400_000_000 }
-    const { sql, parameters } = pageQuery(range).compile(database.kysely)
-    const { rows } = await database.pool.query(`explain (costs off) ${sql}`, [...parameters])
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-    const partitions = plan.match(/Scan using \w+ on event_\d+/g) ?? []
-    expect(partitions.length).toBeGreaterThan(0)
-    expect(partitions.length).toBeLessThanOrEqual(2)
-    expect(plan).not.toMatch(/\bSort\b|Seq Scan/)
-    expect(plan).toMatch(/Index Cond: .*tenant = 'dodici'.*"position" >/)
-  })
+  const range = () => ({ ...whole, through: whole.after + 86_400_000_000 })
+  it.each([
+    ['', () => pageQuery(range(), 8_000)],
+    ['that is measured ', () => measuredPageQuery(range())],
+  ])(
+    '%sis a range of the primary key of the days that hold it, without a sort',
+    async (_, query) => {
+      const { sql, parameters } = query().compile(database.kysely)
+      const { rows } = await database.pool.query(`explain (costs off) ${sql}`, [...parameters])
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+      const partitions = plan.match(/Scan using \w+ on event_\d+/g) ?? []
+      expect(partitions.length).toBeGreaterThan(0)
+      expect(partitions.length).toBeLessThanOrEqual(2)
+      expect(plan).not.toMatch(/\bSort\b|Seq Scan/)
+      expect(plan).toMatch(/Index Cond: .*tenant = 'dodici'.*"position" >/)
+    },
+  )
 })
