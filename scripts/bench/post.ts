@@ -1,18 +1,16 @@
 // How the ceiling and the rivals send, in their processes: undici's `request` on connections that
 // are kept alive; the rivals with a signature, as Millrace makes it.
 
-import { createHmac, createSecretKey } from 'node:crypto'
 import { Pool } from 'undici'
+import { sign, signingKey } from '../../src/destination/sign.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { positionNow, webhookOf } from './events.ts'
 
-const secret = Buffer.alloc(32, 7)
-const key = createSecretKey(secret)
-
 /** What an integration is registered with, for the same signatures. */
-export const SIGNING_SECRET = `whsec_${secret.toString('base64')}`
+export const SIGNING_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+const keys = [signingKey(SIGNING_SECRET)]
 
-type Post = (headers: Record<string, string>, body: string) => Promise<void>
+type Post = (headers: Record<string, string>, body: string | Buffer) => Promise<void>
 
 /** POSTs to one URL over at most `connections` connections. Rejects unless the answer is 200. */
 export function createPost(target: string, connections: number): Post {
@@ -40,16 +38,16 @@ export function jobOf(event: NewEvent, tuned: boolean): JobData {
 
 /** The job's work: what Millrace does of an event. */
 export function sendJob(post: Post, { id, key: idempotencyKey, ...job }: JobData): Promise<void> {
-  const body = typeof job.body === 'string' ? job.body : JSON.stringify(job.body)
+  const text = typeof job.body === 'string' ? job.body : JSON.stringify(job.body)
+  const body = Buffer.from(text)
   const timestamp = String(Math.floor(Date.now() / 1000))
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body)
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'Millrace',
     'webhook-id': id,
     'webhook-timestamp': timestamp,
     'idempotency-key': idempotencyKey,
-    'webhook-signature': `v1,${signature.digest('base64')}`,
+    'webhook-signature': sign(keys, id, timestamp, body),
   }
   return post(headers, body)
 }
