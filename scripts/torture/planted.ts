@@ -51,7 +51,7 @@ export const plants: Plant[] = [
     ],
   },
   {
-    name: 'a lease without owner and epoch',
+    name: 'a lease without owner and epoch, steps go back',
     harm: 'A worker that was frozen writes over the one that took its place.',
     changes: [
       {
@@ -59,6 +59,9 @@ export const plants: Plant[] = [
         find: `        and cursor.owner = \${lease.owner} and cursor.epoch = \${lease.epoch}\n`,
         put: '',
       },
+      // What holds even so: no step takes the cursor back.
+      { file: CURSOR, find: 'const isAhead = sql`', put: 'const isAhead = sql`false and ' },
+      { file: CURSOR, find: 'greatest(cursor.read_position, ', put: 'greatest(' },
     ],
   },
   {
@@ -157,7 +160,7 @@ export const plants: Plant[] = [
     const isEmpty = (window.size === 0 && reader.isEmpty) || isPast`,
       },
       {
-        file: 'sql/migrations/0004_event_stream.sql',
+        file: 'sql/migrations/0008_consumer.sql',
         find: `    and c.unresolved = '{}'
     and not exists (
       select from event e

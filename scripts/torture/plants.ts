@@ -12,7 +12,7 @@ const root = path.resolve(import.meta.dirname, '../..')
 const { SECONDS = '30', SEED = '1', RATE = '4000', ONLY } = process.env
 /** Caught is caught: what does not drain need not be waited for. */
 const DRAIN_MS = 15_000
-const TRIES = 3
+const TRIES = 6
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const rows: string[] = []

@@ -35,7 +35,7 @@ const COMMON = [2, 3, 4]
 const COMMON_SHARE = 0.85
 
 export function createSqlPublisher(
-  { connect, journal }: PublisherServices,
+  { connect, journal, findings }: PublisherServices,
   chance: Chance,
   entities: Entities,
 ): Publisher {
@@ -64,7 +64,10 @@ export function createSqlPublisher(
       serials.map(payloadOf),
     ]
     for (;;) {
-      const rows = await session.ask<{ position: number }>(statement, values)
+      const rows = await session.ask<{ position: number }>(statement, values).catch((error) => {
+        findings.broke('refused', `${serials.length} events in SQL: ${error.message}`)
+        return []
+      })
       if (rows) {
         for (const [index, row] of rows.entries()) {
           journal.answered(serials[index] as number, row.position)

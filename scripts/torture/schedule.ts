@@ -33,7 +33,7 @@ const perMinute = {
   'restart work': { times: 1, lastsMs: [0, 0] },
   'stop and start': { times: 6, lastsMs: [50, 600] },
   'stop, update and start': { times: 2, lastsMs: [50, 500] },
-  replay: { times: 3, lastsMs: [500, 4_000] },
+  replay: { times: 8, lastsMs: [500, 4_000] },
 } as const
 
 /**
