@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Destination } from './destination.ts'
 import type { HarmLog } from './harm-log.ts'
 import {
+  hasRoom,
   type Integration,
   type IntegrationServices,
   type Replay,
@@ -106,6 +107,7 @@ export function createHarmer(victims: Victims): Harmer {
     'stop, update and start': (harm) => toggle(harm, { isUpdate: true }),
     replay: (harm) =>
       one(harm, victims.kinds, async (kind) => {
+        if (!(await hasRoom(victims.services))) return
         const fromMs = Date.now() - 1_000 - harm.lastsMs
         // Ends in the past, or ahead.
         const untilMs = Date.now() + (harm.pick % 2_000) - 1_000

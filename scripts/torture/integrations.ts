@@ -2,6 +2,7 @@
 // is done to them over the API: stops, starts, updates, replays, retries of rejected events.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { limits } from '../../src/config.ts'
 import type { Chance } from '../demo/chance.ts'
 import type { Client } from './client.ts'
 import type { Destination, Plan, Target } from './destination.ts'
@@ -85,25 +86,39 @@ export async function stopAndStart(
   { pauseMs, isUpdate }: { pauseMs: number; isUpdate: boolean },
 ): Promise<void> {
   const { id, ledger, target } = integration
-  let answer = await client.configure('POST', `/${id}/_stop`)
-  while (answer.body['status'] === 'running') {
-    await sleep(100)
-    answer = await client.configure('GET', `/${id}`)
-  }
+  await stop(client, id)
   ledger.stopAnswered()
   await sleep(pauseMs)
   if (isUpdate) {
     integration.version++
     const filter = FILTERS[integration.version % FILTERS.length]
     ledger.useFilter(filter)
-    const { status, body } = await client.configure('PATCH', `/${id}`, {
-      ...target.parameters(integration.version),
-      filter_conditions: filter,
-    })
+    const changes = { ...target.parameters(integration.version), filter_conditions: filter }
+    let { status, body } = await client.configure('PATCH', `/${id}`, changes)
+    // Started by the first try of the start before, which had no answer and was only late.
+    while (status === 400 && String(body['message']).startsWith('status is running')) {
+      await stop(client, id)
+      ;({ status, body } = await client.configure('PATCH', `/${id}`, changes))
+    }
     if (status !== 200) findings.broke('not updated', `${id}: ${JSON.stringify(body)}`)
   }
   ledger.startAsked()
   await client.configure('POST', `/${id}/_start`)
+}
+
+/** Stops an integration and waits until it is. */
+async function stop(client: Client, id: string): Promise<void> {
+  let { body } = await client.configure('POST', `/${id}/_stop`)
+  while (body['status'] === 'running') {
+    await sleep(100)
+    ;({ body } = await client.configure('GET', `/${id}`))
+  }
+}
+
+/** Whether the tenant may have one more, even while another is registered. */
+export async function hasRoom({ client }: IntegrationServices): Promise<boolean> {
+  const { body } = await client.configure('GET', '')
+  return (body['integrations'] as unknown[]).length < limits.integrationsPerTenant - 1
 }
 
 /** Registers a replay of the time between two moments (ms), the last of which may lie ahead. */
