@@ -1,14 +1,18 @@
 // The end of a run: the last step is written, the lease is given back, and what comes next is
 // decided: a retry at a time, a stop of the integration, or nothing.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdvanceJob } from '../db/jobs.ts'
-import type { Db } from '../db/pool.ts'
+import { type Db, isTransient } from '../db/pool.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
 import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
 
 /** How long a cursor is left alone after a failure of ours. */
 const BROKEN_RETRY_MS = 1_000
+/** How long, and how often, a lease is given back to a database that is away. */
+const AWAY_MS = 8_000
+const AWAY_PAUSE_MS = 250
 
 /**
  * Why a run ends: told to (halted, draining), for the sake of others (gave_way), since it cannot be
@@ -80,7 +84,8 @@ export async function letGo(
   // A stop closes the file that is open, once: it does not wait for a store that fails.
   const isClosed = ['closed', 'stop', 'retry'].includes(closing.why)
   const step = end.stepOf(attempts)
-  const outcome = await releaseCursor(services.db, lease, step, retryInMs, { isClosed })
+  const release = () => releaseCursor(services.db, lease, step, retryInMs, { isClosed })
+  const outcome = await (closing.why === 'broken' ? whileAway(release) : release())
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.
   if (closing.why === 'at_end') await completeReplay(services.durable, lease)
@@ -95,4 +100,15 @@ function retryDelay(
   { retryAfterMs }: { retryAfterMs: number | undefined },
 ): number | undefined {
   return retryDelayMs(retry, { baseMs: retryBaseMs, chance: Math.random(), retryAfterMs })
+}
+
+/** A lease that is not given back when the database returns keeps everybody waiting for its end. */
+async function whileAway<T>(write: () => Promise<T>): Promise<T> {
+  for (const end = performance.now() + AWAY_MS; ; await sleep(AWAY_PAUSE_MS)) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isTransient(error) || performance.now() > end) throw error
+    }
+  }
 }
