@@ -26,7 +26,7 @@ torture: install ## Kills, freezes and crashes under load, then counts; SECONDS=
 torture-plants: install ## Does the torture catch bugs that are planted? A table, in a quarter of an hour
 	@export $(WITH); exec node scripts/torture/plants.ts
 
-torture-day: install ## Two million events and 24 midnights: what must stay flat, stays flat
+torture-day: install ## Two million events, a midnight every eight seconds: what must stay flat, stays flat
 	@export $(WITH); exec node scripts/torture/day.ts
 
 check: install ## Types, lint and the rules of the house, in seconds

@@ -110,8 +110,8 @@ function arrived({ path, header }: Request): void {
   stream.count++
   total++
   note(stream, header('idempotency-key') as string)
-  if (options.keepLatencies)
-    stream.latenciesMs.push(at - Number(header('millrace-position')) / 1000)
+  const position = options.keepLatencies ? header('millrace-position') : undefined
+  if (position !== undefined) stream.latenciesMs.push(at - Number(position) / 1000)
   if (waiting.length > 0) wakeWaiting()
 }
 

@@ -46,18 +46,9 @@ export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<Unme
   return sql<UnmeasuredRow>`
     select
       position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
-      case when takes and not is_large then payload end as payload,
-      takes and is_large as "isLarge"
-    from (
-      select position, name, entity_id, idempotency_key, payload,
-        ${takes(range.filter)} as takes,
-        payload_bytes > ${smallBytes} as is_large
-      from event
-      where tenant = ${range.tenant}
-        and position > ${range.after} and position <= ${range.through}
-      order by position
-      limit ${range.maxEvents}
-    ) as page
+      case when takes and payload_bytes <= ${smallBytes} then payload end as payload,
+      takes and payload_bytes > ${smallBytes} as "isLarge"
+    from (${scanned(range)}) as page
     order by position`
 }
 
@@ -72,19 +63,23 @@ export function measuredPageQuery(range: PageRange): RawBuilder<PageRow> {
         page.*,
         -- What the rows before this one carry: a page is not cut before its first event.
         coalesce(sum(payload_bytes) filter (where takes) over before_this, 0) as bytes_before
-      from (
-        select position, name, entity_id, idempotency_key, payload, payload_bytes,
-          ${takes(range.filter)} as takes
-        from event
-        where tenant = ${range.tenant}
-          and position > ${range.after} and position <= ${range.through}
-        order by position
-        limit ${range.maxEvents}
-      ) as page
+      from (${scanned(range)}) as page
       window before_this as (order by position rows between unbounded preceding and 1 preceding)
     ) as measured
     where bytes_before < ${range.maxBytes}
     order by position`
+}
+
+/** What a page is cut from, and whether the filter takes it. */
+function scanned(range: PageRange): RawBuilder<unknown> {
+  return sql`
+    select position, name, entity_id, idempotency_key, payload, payload_bytes,
+      ${takes(range.filter)} as takes
+    from event
+    where tenant = ${range.tenant}
+      and position > ${range.after} and position <= ${range.through}
+    order by position
+    limit ${range.maxEvents}`
 }
 
 /** The next events of a range in order; empty when there is none. */
