@@ -1,9 +1,9 @@
 // The end of a run: the last step is written, the lease is given back, and what comes next is
 // decided: a retry at a time, a stop of the integration, or nothing.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdvanceJob } from '../db/jobs.ts'
-import { type Db, isTransient } from '../db/pool.ts'
+import type { Db } from '../db/pool.ts'
+import { whileAway } from '../db/while-away.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
 import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
@@ -85,7 +85,12 @@ export async function letGo(
   const isClosed = ['closed', 'stop', 'retry'].includes(closing.why)
   const step = end.stepOf(attempts)
   const release = () => releaseCursor(services.db, lease, step, retryInMs, { isClosed })
-  const outcome = await (closing.why === 'broken' ? whileAway(release) : release())
+  const until = performance.now() + AWAY_MS
+  // A lease that is not given back when the database returns keeps everybody waiting for its end.
+  const outcome = await whileAway(release, {
+    pauseMs: () => AWAY_PAUSE_MS,
+    mayWait: () => closing.why === 'broken' && performance.now() <= until,
+  })
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.
   if (closing.why === 'at_end') await completeReplay(services.durable, lease)
@@ -100,15 +105,4 @@ function retryDelay(
   { retryAfterMs }: { retryAfterMs: number | undefined },
 ): number | undefined {
   return retryDelayMs(retry, { baseMs: retryBaseMs, chance: Math.random(), retryAfterMs })
-}
-
-/** A lease that is not given back when the database returns keeps everybody waiting for its end. */
-async function whileAway<T>(write: () => Promise<T>): Promise<T> {
-  for (const end = performance.now() + AWAY_MS; ; await sleep(AWAY_PAUSE_MS)) {
-    try {
-      return await write()
-    } catch (error) {
-      if (!isTransient(error) || performance.now() > end) throw error
-    }
-  }
 }

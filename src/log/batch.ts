@@ -3,14 +3,14 @@
 // with one of 5 ms), and an idle publisher waits for nobody. The queue is bounded; beyond it a
 // publisher is told to come back.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import { limits } from '../config.ts'
-import { isTransient } from '../db/pool.ts'
+import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
 
 /** How long an append whose outcome is unknown, or that found no server, is tried again. */
 const RETRY_MS = 5_000
+const FIRST_RETRY_MS = 20
 
 export type Publisher = {
   /**
@@ -107,16 +107,12 @@ export function createPublisher(options: {
     if (tenants.size > 0) options.onAppended(tenants)
   }
 
-  async function appendUntilKnown(events: NewEvent[]): Promise<Appended[]> {
+  function appendUntilKnown(events: NewEvent[]): Promise<Appended[]> {
     const deadline = performance.now() + RETRY_MS
-    for (let delay = 20; ; delay *= 2) {
-      try {
-        return await options.append(events)
-      } catch (error) {
-        if (!isTransient(error) || performance.now() + delay > deadline) throw error
-        await sleep(delay)
-      }
-    }
+    return whileAway(() => options.append(events), {
+      pauseMs: (tries) => FIRST_RETRY_MS * 2 ** tries,
+      mayWait: (ms) => performance.now() + ms <= deadline,
+    })
   }
 }
 

@@ -4,12 +4,12 @@
 // ends the run, loudly; what is due stays due, and the job's next run sends it.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { NotifyJob } from '../db/jobs.ts'
-import { type Db, isTransient } from '../db/pool.ts'
+import type { Db } from '../db/pool.ts'
+import { whileAway } from '../db/while-away.ts'
 import { retryDelayMs } from '../delivery/backoff.ts'
 import { now } from '../delivery/deadline.ts'
 import type { Mailer, MailOutcome } from '../destination/sendgrid.ts'
@@ -112,14 +112,8 @@ async function carryOut(
     reason?: string,
   ): Promise<boolean> {
     const lines = batch.flatMap(({ told }) => told.map((due) => line(due, reason)))
-    for (;;) {
-      try {
-        return await moveNotices(db, key, lines, { from, to })
-      } catch (error) {
-        if (!isTransient(error) || !mayWait()) throw error
-        await sleep(SETTLE_AGAIN_MS)
-      }
-    }
+    const pauseMs = () => SETTLE_AGAIN_MS
+    return whileAway(() => moveNotices(db, key, lines, { from, to }), { pauseMs, mayWait })
   }
 
   /** The only place that decides what an answer means for the run. */
