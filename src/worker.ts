@@ -45,15 +45,16 @@ export async function startWorker(
   const secrets = createSecretBox(options.secretKey)
   const destinations = createDestinations(config, secrets)
   const runs = new Map<string, Run>()
+  let draining = false
   const pageBytes = () => {
     const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
     return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, runs.size))))
   }
   const services = runServices(config, {
     ...{ relaxed, durable, destinations, secrets, pageBytes, logger },
+    isDraining: () => draining,
   })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }
-  let draining = false
 
   const listener = await listen(url, logger)
   listener.on(channels.wake, (tenant) => {
@@ -156,6 +157,7 @@ function runServices(
     destinations: Destinations
     secrets: SecretBox
     pageBytes: () => number
+    isDraining: () => boolean
     logger: Logger
   },
 ): RunServices {
@@ -185,6 +187,7 @@ function runServices(
     projections: { [SHOP]: createShopProjection(parts.logger) },
     replayPace: createPace(config.MILLRACE_REPLAY_RATE),
     leaseMs: config.MILLRACE_LEASE_MS,
+    isDraining: parts.isDraining,
     retryBaseMs: config.MILLRACE_RETRY_BASE_MS,
     logger: parts.logger,
   }

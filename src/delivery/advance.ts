@@ -24,7 +24,7 @@ import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Moment, now } from './deadline.ts'
 import { exportFiles } from './export.ts'
 import { SAFE_PART } from './hold.ts'
-import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { paced } from './pace.ts'
 import { createProgress } from './progress.ts'
 import { project } from './project.ts'
@@ -254,10 +254,8 @@ async function runLease(
       .catch(broken)
   }
 
-  /** The database failed us: let go, as far as it lets us; the sweep goes on. */
   function broken(error: Error): void {
-    services.logger.warn({ ...lease, reason: error.message }, 'run broken off')
-    close({ why: 'broken' })
+    close(brokenOff(services.logger, lease, error))
   }
 
   function step(): void {
@@ -266,7 +264,9 @@ async function runLease(
     const time = performance.now()
     const isDue = progress.count() > 0 && time - lastStep >= STEP_MS
     const isRenewal = time - lastStep >= leaseMs * RENEW_PART
-    if (!isDue && !isRenewal && progress.count() < STEP_EVENTS) return
+    // One that failed is not tried again at once: the database is away, and the last step follows.
+    const isFull = progress.count() >= STEP_EVENTS && closing?.why !== 'broken'
+    if (!isDue && !isRenewal && !isFull) return
     stepping = true
     lastStep = time
     const next = stepOf(attempts)

@@ -15,7 +15,7 @@ import { recordAttempt } from './attempt.ts'
 import type { Leased, Step, StepOutcome } from './cursor.ts'
 import type { Moment } from './deadline.ts'
 import { holdLease } from './hold.ts'
-import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { type Content, unlessEmpty } from './lines.ts'
 import {
   beginFile,
@@ -94,8 +94,7 @@ export async function exportFiles(
       if (isCrowded() && performance.now() - started > SLICE_MS) close({ why: 'gave_way' })
     }
   } catch (error) {
-    services.logger.warn({ ...lease, reason: (error as Error).message }, 'run broken off')
-    close({ why: 'broken' })
+    close(brokenOff(services.logger, lease, error as Error))
   }
   await hold.end()
   store?.close()

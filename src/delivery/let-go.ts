@@ -2,16 +2,16 @@
 // decided: a retry at a time, a stop of the integration, or nothing.
 
 import type { AdvanceJob } from '../db/jobs.ts'
-import type { Db } from '../db/pool.ts'
+import { type Db, isTransient } from '../db/pool.ts'
 import { whileAway } from '../db/while-away.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
 import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
 
-/** How long a cursor is left alone after a failure of ours. */
+/** How long a cursor is left alone after a failure of ours, and after one of the connection. */
 const BROKEN_RETRY_MS = 1_000
-/** How long, and how often, a lease is given back to a database that is away. */
-const AWAY_MS = 8_000
+const CUT_OFF_RETRY_MS = 100
+/** A lease is given back to a database that is away this often, as long as it lasts. */
 const AWAY_PAUSE_MS = 250
 
 /**
@@ -21,11 +21,18 @@ const AWAY_PAUSE_MS = 250
  * the target takes nothing more.
  */
 export type Closing =
-  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' | 'at_end' | 'broken' }
+  | { why: 'halted' | 'draining' | 'gave_way' | 'expired' | 'lost' | 'at_end' }
+  | { why: 'broken'; isCutOff: boolean }
   | { why: 'closed' }
   | { why: 'not_due'; dueInMs: number }
   | { why: 'retry'; retryAfterMs: number | undefined }
   | { why: 'stop'; reason: string }
+
+/** Breaks a run off for a failure of ours, mostly the database's: let go, as far as it lets us. */
+export function brokenOff(logger: Logger, lease: Lease, error: Error): Closing {
+  logger.warn({ ...lease, reason: error.message }, 'run broken off')
+  return { why: 'broken', isCutOff: isTransient(error) }
+}
 
 /** What says more about the stream is above what says less: a loss, a stop, a retry, the others. */
 export function rankOf({ why }: Closing): number {
@@ -45,6 +52,9 @@ export type LetGoServices = {
   durable: Db
   /** Stops the integration, with a reason for people. */
   stop(job: AdvanceJob, reason: string): Promise<void>
+  leaseMs: number
+  /** Whether the process is about to end, and cannot wait. */
+  isDraining(): boolean
   retryBaseMs: number
   logger: Logger
 }
@@ -71,7 +81,7 @@ export async function letGo(
   let attempts = closing.why === 'retry' ? end.attempts + 1 : end.attempts
   let retryInMs = closing.why === 'retry' ? retryDelay(services, attempts, closing) : undefined
   // Our own failure is no attempt of the target's, but it must not become a hot loop.
-  if (closing.why === 'broken') retryInMs = BROKEN_RETRY_MS
+  if (closing.why === 'broken') retryInMs = closing.isCutOff ? CUT_OFF_RETRY_MS : BROKEN_RETRY_MS
   if (closing.why === 'not_due') retryInMs = closing.dueInMs
   // Stopped before it is let go: a crash in between leaves a lease that ends by itself, never one
   // try too many.
@@ -85,11 +95,11 @@ export async function letGo(
   const isClosed = ['closed', 'stop', 'retry'].includes(closing.why)
   const step = end.stepOf(attempts)
   const release = () => releaseCursor(services.db, lease, step, retryInMs, { isClosed })
-  const until = performance.now() + AWAY_MS
+  const until = performance.now() + services.leaseMs
   // A lease that is not given back when the database returns keeps everybody waiting for its end.
   const outcome = await whileAway(release, {
     pauseMs: () => AWAY_PAUSE_MS,
-    mayWait: () => closing.why === 'broken' && performance.now() <= until,
+    mayWait: () => closing.why === 'broken' && !services.isDraining() && performance.now() <= until,
   })
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.

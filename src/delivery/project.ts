@@ -10,7 +10,7 @@ import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step } from './cursor.ts'
 import type { Moment } from './deadline.ts'
 import { holdLease } from './hold.ts'
-import { type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { createProgress } from './progress.ts'
 import { type Projection, type Run, type RunServices, SLICE_MS } from './run.ts'
 import { filterOfTarget } from './target.ts'
@@ -72,10 +72,7 @@ export async function project(
 
   function broken(error: Error): false {
     if (error instanceof Lost) close({ why: 'lost' })
-    else {
-      services.logger.warn({ ...lease, reason: error.message }, 'run broken off')
-      close({ why: 'broken' })
-    }
+    else close(brokenOff(services.logger, lease, error))
     return false
   }
 

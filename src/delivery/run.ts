@@ -40,7 +40,6 @@ export type RunServices = LetGoServices & {
   inFlightOf(consumer: string, most: number): InFlightLimit
   /** By consumer id: what makes tables of events. */
   projections: Record<string, Projection>
-  leaseMs: number
 }
 
 /** Both write within the transaction that they are given, which moves the cursor too. */

@@ -1,6 +1,7 @@
 // A TCP proxy before Postgres that loses a connection at one statement, in one of two ways: the
 // statement is late (the client is cut off and gives up, the server gets it when it is told to), or
-// its answer is lost (the server carries it out, the client never hears of it).
+// its answer is lost (the server carries it out, the client never hears of it). It can also be silent
+// or down for all.
 
 import net from 'node:net'
 
@@ -11,6 +12,11 @@ export type Wire = {
   catchNext(marker: string, fate: 'late' | 'answer lost'): void
   /** How many were caught. */
   readonly caught: number
+  /** What is sent from now on reaches nobody. */
+  goSilent(): void
+  /** Ends every connection, and each that comes, until it is up again. */
+  goDown(): void
+  comeUp(): void
   /** Hands over what is late; resolves when the server has answered it. */
   deliver(): Promise<void>
   close(): Promise<void>
@@ -26,8 +32,11 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
   let awaited: { marker: string; fate: 'late' | 'answer lost' } | undefined
   let late: { upstream: net.Socket; bytes: Buffer } | undefined
   let caught = 0
+  let isDown = false
+  let isSilent = false
 
   const server = net.createServer({ noDelay: true }, (client) => {
+    if (isDown) return client.resetAndDestroy()
     const upstream = net.connect({ port, ...place })
     let isCaught = false
     for (const socket of [client, upstream]) {
@@ -53,7 +62,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
           late = { upstream, bytes: chunk }
           client.resetAndDestroy()
         }
-      } else upstream.write(chunk)
+      } else if (!isSilent) upstream.write(chunk)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -67,6 +76,17 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
     },
     get caught() {
       return caught
+    },
+    goSilent() {
+      isSilent = true
+    },
+    goDown() {
+      isDown = true
+      for (const socket of sockets) socket.destroy()
+    },
+    comeUp() {
+      isSilent = false
+      isDown = false
     },
     async deliver() {
       const { upstream, bytes } = late as NonNullable<typeof late>

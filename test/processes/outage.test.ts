@@ -3,16 +3,16 @@
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, publishLoad } from '../helpers/load.ts'
 import { query } from '../helpers/postgres.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { ok, type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, publish, register, type Service, startService } from '../helpers/service.ts'
 import { until } from '../helpers/until.ts'
+import { startWire } from '../helpers/wire.ts'
 
 const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
 const pidFile = path.join(dataDir, 'postgres/postmaster.pid')
@@ -85,29 +85,9 @@ it.runIf(process.platform === 'linux')(
 )
 
 it('survives connections that are cut, and ends in time while the database is silent', async () => {
-  const target = new URL(database.url.replace(/^postgres:\/\/postgres@\//, 'postgres://x/'))
-  const host = target.searchParams.get('host')
-  const sockets = new Set<net.Socket>()
-  let isSilent = false
-  const proxy = net.createServer((client) => {
-    const server = host
-      ? net.connect(path.join(decodeURIComponent(host), '.s.PGSQL.5432'))
-      : net.connect(Number(target.port || 5432), target.hostname)
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      sockets.add(from)
-      from.on('data', (chunk) => isSilent || to.write(chunk))
-      from.on('error', () => {})
-      from.on('close', () => to.destroy())
-    }
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  const { port } = proxy.address() as net.AddressInfo
-  const name = target.pathname.slice(1)
+  const wire = await startWire(database.url)
   const other = await startService('start', {
-    DATABASE_URL: `postgres://postgres@127.0.0.1:${port}/${name}`,
+    DATABASE_URL: wire.url,
     MILLRACE_SWEEP_MS: '100',
     MILLRACE_LEASE_MS: '1000',
   })
@@ -116,17 +96,45 @@ it('survives connections that are cut, and ends in time while the database is si
   const publishing = publishLoad(() => other.url, { events: 2_000, entities: 50, publishers: 8 })
   for (let cut = 1; cut <= 3; cut++) {
     await until('some have arrived', () => own.received.length > cut * 300)
-    for (const socket of sockets) socket.destroy()
-    sockets.clear()
+    wire.goDown()
+    wire.comeUp()
   }
   await everythingArrives(own, await publishing)
   expect(other.process.exitCode).toBeNull()
 
-  isSilent = true
+  wire.goSilent()
   const began = performance.now()
   await other.kill('SIGTERM')
   expect(performance.now() - began).toBeLessThan(10_500)
-  for (const socket of sockets) socket.destroy()
-  proxy.close()
-  await own.close()
+  await Promise.all([own.close(), wire.close()])
 }, 120_000)
+
+it('keeps its progress, and does not hammer a database that is away', async () => {
+  const wire = await startWire(database.url)
+  const server = await startService('serve', { DATABASE_URL: database.url })
+  const worker = await startService('work', { DATABASE_URL: wire.url, MILLRACE_SWEEP_MS: '100' })
+  let first: (() => void) | undefined
+  const own = await startReceiver((received, response) => {
+    if (first) ok(received, response)
+    else first = () => ok(received, response)
+  })
+  const starts_at = new Date().toISOString()
+  const journal = await publishLoad(() => server.url, {
+    ...{ events: 400, entities: 20, publishers: 8, prefix: 'patient' },
+  })
+  await register(server.url, 'patient', own.url, { starts_at })
+  // A page of the log is here.
+  await until('the first is in flight', () => first !== undefined)
+  wire.goSilent()
+  first?.()
+  await until('more have arrived than a step waits for', () => own.received.length > 300)
+  wire.goDown()
+  const count = (message: string) => worker.output().split(`"${message}"`).length - 1
+  await until('the database has been away for a while', () => count('sweep failed') >= 10)
+  expect(count('run broken off')).toBeLessThan(10)
+  wire.comeUp()
+  await everythingArrives(own, journal)
+  expect(own.received).toHaveLength(400)
+  await Promise.all([worker.kill('SIGTERM'), server.kill('SIGTERM')])
+  await Promise.all([own.close(), wire.close()])
+}, 60_000)
