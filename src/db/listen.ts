@@ -33,7 +33,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
     },
     {
       retryTimeout: Number.POSITIVE_INFINITY,
-      retryInterval: (attempt) => Math.min(100 * 2 ** attempt, 2_000),
+      retryInterval: (attempt) => Math.min(100 * 2 ** attempt, 500),
       paranoidChecking: 5_000,
       // Payloads are plain words, not JSON.
       parse: (text) => text,

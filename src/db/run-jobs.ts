@@ -6,10 +6,14 @@ import { Logger as GraphileLogger, type Runner, run } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from '../logger.ts'
 import type { Payloads } from './jobs.ts'
+import { whileAway } from './while-away.ts'
 
 /** Retries are jobs with a date; the runner looks for due ones this often. */
 const POLL_MS = 500
 const RESTART_MS = 200
+/** How long, and how often, a connection is asked for while the database is away. */
+const AWAY_MS = 10_000
+const AWAY_PAUSE_MS = 100
 
 export type JobRunner = {
   /** Takes no more jobs, and resolves when those under way are over. */
@@ -29,7 +33,7 @@ export function runJobs<Task extends keyof Payloads>(
 
   const start = () => {
     runner = run({
-      pgPool: pool,
+      pgPool: patient(pool, () => !isStopped),
       preset: {
         worker: {
           concurrentJobs: options.places,
@@ -73,4 +77,22 @@ export function runJobs<Task extends keyof Payloads>(
       await runner?.then((started) => started.stop()).catch(() => {}) // it has ended already
     },
   }
+}
+
+/**
+ * The pool for graphile-worker, which after "the database system is starting up" stays away for up
+ * to 3 s, and ends a runner that cannot say that a job is done: a connection waits for the database.
+ */
+function patient(pool: pg.Pool, mayGoOn: () => boolean): pg.Pool {
+  const connect = (callback?: Parameters<pg.Pool['connect']>[0]) => {
+    if (callback) return pool.connect(callback)
+    const until = performance.now() + AWAY_MS
+    return whileAway(() => pool.connect(), {
+      pauseMs: () => AWAY_PAUSE_MS,
+      mayWait: () => mayGoOn() && performance.now() < until,
+    })
+  }
+  return new Proxy(pool, {
+    get: (target, key) => (key === 'connect' ? connect : Reflect.get(target, key)),
+  })
 }

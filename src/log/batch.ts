@@ -8,9 +8,10 @@ import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
 
-/** How long an append whose outcome is unknown, or that found no server, is tried again. */
+/** How long, and how often, an append of unknown outcome, or without a server, is tried again. */
 const RETRY_MS = 5_000
-const FIRST_RETRY_MS = 20
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 200
 
 export type Publisher = {
   /**
@@ -110,7 +111,7 @@ export function createPublisher(options: {
   function appendUntilKnown(events: NewEvent[]): Promise<Appended[]> {
     const deadline = performance.now() + RETRY_MS
     return whileAway(() => options.append(events), {
-      pauseMs: (tries) => FIRST_RETRY_MS * 2 ** tries,
+      pauseMs: (tries) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries),
       mayWait: (ms) => performance.now() + ms <= deadline,
     })
   }
