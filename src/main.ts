@@ -2,6 +2,7 @@
 // millrace <command>: the table of commands, help, exit codes. 0: done, or stopped by a signal; 1:
 // it failed, and said why on standard error; 2: the command line or the configuration is wrong.
 
+import './heap.ts'
 import path from 'node:path'
 import { keptSecret } from './access/kept-secret.ts'
 import { UsageError } from './cli/client.ts'
