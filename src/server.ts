@@ -10,6 +10,7 @@ import { appendCollected } from './collector/collect.ts'
 import { collectorRoutes } from './collector/routes.ts'
 import { type Config, limits } from './config.ts'
 import { schemaProblem } from './db/migrate.ts'
+import { createPipe } from './db/pipe.ts'
 import { openDatabase } from './db/pool.ts'
 import { createDestinations } from './delivery/destinations.ts'
 import { deliveryRoutes } from './delivery/routes.ts'
@@ -56,11 +57,16 @@ export async function startServer(
   const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
   const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
   const waker = createWaker(notifier.pool, logger)
-  const publisherThrough = (append: typeof appendEvents) =>
-    createPublisher({
-      append: (events) => append(durable.pool, events),
+  const appending = openDatabase(options.url, {
+    ...{ durability: 'durable', max: 4, pipeline: true, logger },
+  })
+  const publisherThrough = (append: typeof appendEvents) => {
+    const pipe = createPipe(appending.pool)
+    return createPublisher({
+      append: (events) => append(pipe, events),
       onAppended: (tenants) => tenants.forEach(waker.wake),
     })
+  }
   const secrets = createSecretBox(options.secretKey)
   const destinations = createDestinations(config, secrets)
   const services = { db: durable.kysely, clock: systemClock, ...options }
@@ -137,7 +143,7 @@ export async function startServer(
       draining = true
       partitions.stop()
       await close(server)
-      await Promise.all([durable.close(), notifier.close(), destinations.close()])
+      await Promise.all([durable, appending, notifier, destinations].map((each) => each.close()))
     },
   }
 }

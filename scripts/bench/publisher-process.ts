@@ -1,6 +1,7 @@
 // Millrace's publishing without the HTTP in front, in a process of its own: what `serve` does with
 // an event once it has read the request. The rivals publish from a process likewise.
 
+import { createPipe } from '../../src/db/pipe.ts'
 import { openDatabase } from '../../src/db/pool.ts'
 import { createWaker } from '../../src/delivery/wake.ts'
 import { appendEvents } from '../../src/log/append.ts'
@@ -14,11 +15,12 @@ const logger = createLogger('error')
 let publisher: Publisher | undefined
 
 function publisherOf(url: string): Publisher {
-  const durable = openDatabase(url, { durability: 'durable', max: 20, logger })
+  const durable = openDatabase(url, { durability: 'durable', max: 4, pipeline: true, logger })
+  const pipe = createPipe(durable.pool)
   const notifier = openDatabase(url, { durability: 'relaxed', max: 1, logger })
   const waker = createWaker(notifier.pool, logger)
   return createPublisher({
-    append: (events) => appendEvents(durable.pool, events),
+    append: (events) => appendEvents(pipe, events),
     onAppended: (tenants) => tenants.forEach(waker.wake),
   })
 }

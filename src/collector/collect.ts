@@ -1,14 +1,14 @@
 // Collected events in the log: appended under one key across all of them, and found by that key.
 
 import { sql } from 'kysely'
-import type pg from 'pg'
+import type { Queryable } from '../db/pipe.ts'
 import type { Db } from '../db/pool.ts'
 import { appendThrough } from '../log/append.ts'
 import type { Appended, NewEvent } from '../log/event.ts'
 
 /** As appendEvents, but that the idempotency key is one for all names (0011_collector.sql). */
-export function appendCollected(pool: pg.Pool, events: NewEvent[]): Promise<Appended[]> {
-  return appendThrough('append_collected', pool, events)
+export function appendCollected(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
+  return appendThrough('append_collected', db, events)
 }
 
 /** The event as it was posted, to the byte; undefined where there is none with this id. */

@@ -32,10 +32,11 @@ export const typeParsers = {
 /**
  * Opens a pool on `url`, at most `max` connections. Statements end after 30 s and waits for locks
  * after 5 s, so that nothing hangs for ever. Nothing is connected before the first query.
+ * `pipeline`: for db/pipe.
  */
 export function openDatabase(
   url: string,
-  options: { durability: Durability; max: number; logger: Logger },
+  options: { durability: Durability; max: number; pipeline?: boolean; logger: Logger },
 ): Database {
   const settings = {
     synchronous_commit: options.durability === 'durable' ? 'on' : 'off',
@@ -48,6 +49,7 @@ export function openDatabase(
     Client,
     connectionString: url,
     max: options.max,
+    pipeline: options.pipeline ?? false,
     application_name: 'millrace',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,

@@ -80,8 +80,9 @@ export function runJobs<Task extends keyof Payloads>(
 }
 
 /**
- * The pool for graphile-worker, which after "the database system is starting up" stays away for up
- * to 3 s, and ends a runner that cannot say that a job is done: a connection waits for the database.
+ * The pool for graphile-worker, whose connections wait for the database: after "the database system
+ * is starting up" it stays away for up to 3 s, and it ends a runner that cannot say that a job is
+ * done.
  */
 function patient(pool: pg.Pool, mayGoOn: () => boolean): pg.Pool {
   const connect = (callback?: Parameters<pg.Pool['connect']>[0]) => {

@@ -6,8 +6,8 @@
 // tailing reader of a bigserial missed 66,867 of 387,404 rows. The call is one autocommit round
 // trip, so that the lock is never held while a client thinks.
 
-import type pg from 'pg'
 import { binaryTextArray } from '../db/binary-array.ts'
+import type { Queryable } from '../db/pipe.ts'
 import type { Appended, NewEvent } from './event.ts'
 
 /** Functions that append what they are given, and answer for each. */
@@ -30,18 +30,18 @@ const statements = {
  * the connection was lost (then it is not known, and the same call again is safe: idempotency
  * keys).
  */
-export function appendEvents(pool: pg.Pool, events: NewEvent[]): Promise<Appended[]> {
-  return appendThrough('append_events', pool, events)
+export function appendEvents(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
+  return appendThrough('append_events', db, events)
 }
 
 /** The same through another function of the database. */
 export async function appendThrough(
   append: Append,
-  pool: pg.Pool,
+  db: Queryable,
   events: NewEvent[],
 ): Promise<Appended[]> {
   const column = (read: (event: NewEvent) => string | Buffer) => binaryTextArray(events.map(read))
-  const { rows } = await pool.query<Appended>({
+  const { rows } = await db.query<Appended>({
     ...statements[append],
     values: [
       column((event) => event.tenant),

@@ -1,6 +1,8 @@
 // Natural group commit: one batch is in flight, what arrives meanwhile is the next one. No timer:
 // "flush when the last flush returns" beats every linger (measured: 15–17k events/s against 7.5k
-// with one of 5 ms), and an idle publisher waits for nobody. The queue is bounded; beyond it a
+// with one of 5 ms), and an idle publisher waits for nobody. Where many wait, the next one follows
+// the last on its connection before that is answered: the server need not wait for us (256
+// publishers, commits of 2 ms: 14.7k events/s, and 16.3k so). The queue is bounded; beyond it a
 // publisher is told to come back.
 
 import { limits } from '../config.ts'
@@ -12,6 +14,9 @@ import type { Appended, NewEvent } from './event.ts'
 const RETRY_MS = 5_000
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 200
+/** So many make a second batch, but no third: that gains nothing. */
+const SECOND_BATCH_EVENTS = 64
+const MOST_IN_FLIGHT = 2
 
 export type Publisher = {
   /**
@@ -28,8 +33,8 @@ type Waiting = {
 }
 
 /**
- * Batches what is published. `append` writes one batch; `onAppended` is told the tenants that have
- * new events, after the commit.
+ * Batches what is published. `append` writes one batch, and those that are under way in the order
+ * of its calls; `onAppended` is told the tenants that have new events, after the commit.
  */
 export function createPublisher(options: {
   append: (events: NewEvent[]) => Promise<Appended[]>
@@ -37,7 +42,7 @@ export function createPublisher(options: {
 }): Publisher {
   let queue: Waiting[] = []
   let queuedBytes = 0
-  let flushing = false
+  let flushes = 0
 
   return {
     publish(event) {
@@ -48,17 +53,21 @@ export function createPublisher(options: {
       return new Promise<Appended>((resolve, reject) => {
         queue.push({ event, resolve, reject })
         queuedBytes += event.payload.length
-        if (!flushing) void flush()
+        if (flushes === 0 || (flushes < MOST_IN_FLIGHT && isLong())) void flush()
       })
     },
   }
 
   async function flush(): Promise<void> {
-    flushing = true
+    flushes++
     // The requests of this turn of the event loop arrive before the batch is cut.
     await new Promise(setImmediate)
-    while (queue.length > 0) await appendBatch(nextBatch())
-    flushing = false
+    while (queue.length > 0 && (flushes === 1 || isLong())) await appendBatch(nextBatch())
+    flushes--
+  }
+
+  function isLong(): boolean {
+    return queue.length >= SECOND_BATCH_EVENTS
   }
 
   function nextBatch(): Waiting[] {

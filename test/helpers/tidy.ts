@@ -6,7 +6,7 @@
  * one step never meet.
  */
 const RANKS = [
-  ['config', 'errors', 'json', 'clock', 'logger', 'metrics', 'repeat', 'tenant'],
+  ['heap', 'config', 'errors', 'json', 'clock', 'logger', 'metrics', 'repeat', 'tenant'],
   ['db', 'destination'],
   ['http'],
   ['access'],

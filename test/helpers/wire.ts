@@ -1,7 +1,7 @@
 // A TCP proxy before Postgres that loses a connection at one statement, in one of two ways: the
 // statement is late (the client is cut off and gives up, the server gets it when it is told to), or
-// its answer is lost (the server carries it out, the client never hears of it). It can also be silent
-// or down for all.
+// its answer is lost (the server carries it out, the client never hears of it). It can also be
+// silent or down for all.
 
 import net from 'node:net'
 

@@ -1,23 +1,35 @@
 // The batcher on a real Postgres: group commit, bisection, a bounded queue, and an outcome that is
 // not known.
 
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { limits } from '../../src/config.ts'
+import { createPipe } from '../../src/db/pipe.ts'
+import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { createPublisher } from '../../src/log/batch.ts'
 import type { NewEvent } from '../../src/log/event.ts'
+import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
+let appending: Database
+beforeAll(() => {
+  const logger = createLogger('silent')
+  appending = openDatabase(database.url, {
+    ...{ durability: 'durable', max: 4, pipeline: true, logger },
+  })
+})
+afterAll(() => appending.close())
 
 function publisher() {
   const batches: number[] = []
   const woken: string[] = []
+  const pipe = createPipe(appending.pool)
   const append = (events: NewEvent[]) => {
     batches.push(events.length)
-    return appendEvents(database.pool, events)
+    return appendEvents(pipe, events)
   }
   const onAppended = (tenants: Set<string>) => woken.push(...tenants)
   return { batches, woken, ...createPublisher({ append, onAppended }) }
@@ -31,6 +43,7 @@ describe('publish', () => {
     const events = Array.from({ length: 2_000 }, (_, i) => anEvent({ tenant: `t${i % 2}` }))
     const results = await Promise.all(events.map(publish))
     const positions = results.map(({ position }) => position)
+    // Whichever batch an event is in.
     expect(positions).toEqual([...positions].sort((a, b) => a - b))
     expect(batches.length).toBeLessThanOrEqual(6)
     expect(Math.max(...batches)).toBeLessThanOrEqual(limits.batchEvents)
@@ -70,7 +83,7 @@ describe('publish', () => {
       )
       return waiting.rows.length > 0
     })
-    const more = Array.from({ length: limits.batchEvents + 1 }, () => publish(anEvent()))
+    const more = Array.from({ length: 2 * limits.batchEvents + 1 }, () => publish(anEvent()))
     const settled = Promise.allSettled(more)
     await blocker.query('rollback')
     blocker.release()
