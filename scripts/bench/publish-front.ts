@@ -2,6 +2,7 @@
 // of the token, in front of a publisher that answers without a database (the ceiling) or that does
 // one INSERT a request (the rival).
 
+import '../../src/heap.ts'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAccess } from '../../src/access/access.ts'

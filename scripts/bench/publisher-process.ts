@@ -1,6 +1,7 @@
 // Millrace's publishing without the HTTP in front, in a process of its own: what `serve` does with
 // an event once it has read the request. The rivals publish from a process likewise.
 
+import '../../src/heap.ts'
 import { createPipe } from '../../src/db/pipe.ts'
 import { openDatabase } from '../../src/db/pool.ts'
 import { createWaker } from '../../src/delivery/wake.ts'

@@ -1,8 +1,7 @@
 // Calls into a child process over the channel of `fork`: load generators, receivers and rivals run
-// in processes of their own, as in earnest, and are told what to do and asked what happened. V8 is
-// told the same in all of them as in Millrace's own: no rival is slow by chance.
+// in processes of their own, as in earnest, and are told what to do and asked what happened. They run
+// as Node comes, but for those that stand for Millrace: they tell V8 what it does (src/heap.ts).
 
-import '../../src/heap.ts'
 import { fork } from 'node:child_process'
 import path from 'node:path'
 import { guardProcess } from './guard.ts'
