@@ -3,6 +3,7 @@
 // (the next request when the answer is there) or at a rate (open loop: a request that finds every
 // connection busy waits, and its wait counts).
 
+import '../../src/heap.ts'
 import { Client } from 'undici'
 import { newEvent, publishHeaders } from './events.ts'
 import { quantile } from './measure.ts'

@@ -2,6 +2,7 @@
 // measured on the same machine. The key of an event says what it is:
 // "<entity>:<sequence within the entity>", sequences from 0.
 
+import '../../src/heap.ts'
 import type { AddressInfo } from 'node:net'
 import { createHttpServer, type Request } from './http-server.ts'
 import type { ReceiverOptions, Report, Sample } from './receiver.ts'

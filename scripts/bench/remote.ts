@@ -1,6 +1,7 @@
 // Calls into a child process over the channel of `fork`: load generators, receivers and rivals run
-// in processes of their own, as in earnest, and are told what to do and asked what happened. They run
-// as Node comes, but for those that stand for Millrace: they tell V8 what it does (src/heap.ts).
+// in processes of their own, as in earnest, and are told what to do and asked what happened. What
+// stands for Millrace, and the tools that all of them share (the load, the receiver), tell V8 what
+// Millrace does (src/heap.ts); rivals and bare loops run as Node comes.
 
 import { fork } from 'node:child_process'
 import path from 'node:path'
