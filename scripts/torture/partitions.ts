@@ -1,6 +1,7 @@
 // Midnight without waiting for it: today's partitions are cut short before the service makes its
 // own, which goes by their names, and the next ones are attached while events are published, as the
 // service does it. Each cut is a midnight for the log: batches, keys, pages and receipts cross it.
+// The real one ends them: what follows has partitions of the service's own.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from './server.ts'
@@ -19,19 +20,26 @@ export type Midnights = {
 
 /** Cuts today every `everyMs`. To be called on a schema without partitions. */
 export async function cutToday(session: Session, everyMs: number): Promise<Midnights> {
-  const cuts = [Date.now() + everyMs]
+  const midnight = (Math.floor(Date.now() / DAY_MS) + 1) * DAY_MS
+  const today = tables()
+  const cuts = [Math.min(Date.now() + everyMs, midnight)]
   let isOver = false
-  for (const table of tables()) {
-    await attach(session, table.name, `${table.name}_${table.day}`, table.from, cuts[0] as number)
+  const endOf = (table: Today, cut: number) => (cut < midnight ? cut : table.until)
+  for (const table of today) {
+    const until = endOf(table, cuts[0] as number)
+    await attach(session, table.name, `${table.name}_${table.day}`, table.from, until)
   }
   const next = async () => {
     const from = cuts.at(-1) as number
     const number = cuts.length
-    for (const { name, day } of tables()) {
+    if (from === midnight) return
+    const cut = Math.min(from + everyMs, midnight)
+    for (const table of today) {
       // Read by the service's retention: the last eight letters are the day.
-      await attach(session, name, `${name}_cut${number}_${day}`, from, from + everyMs)
+      const name = `${table.name}_cut${number}_${table.day}`
+      await attach(session, table.name, name, from, endOf(table, cut))
     }
-    cuts.push(from + everyMs)
+    cuts.push(cut)
   }
   const isAhead = () => (cuts.at(-1 - AHEAD) ?? Number.MAX_SAFE_INTEGER) > Date.now()
   for (let made = 0; made < AHEAD; made++) await next()
@@ -50,11 +58,14 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
   }
 }
 
-function tables() {
+/** A table, and the partition of its own that has today in it. */
+type Today = { name: string; from: number; until: number; day: string }
+
+function tables(): Today[] {
   const today = Math.floor(Date.now() / DAY_MS)
   return Object.entries(TABLES).map(([name, days]) => {
-    const first = Math.floor(today / days) * days * DAY_MS
-    return { name, from: first, day: dayOf(first) }
+    const from = Math.floor(today / days) * days * DAY_MS
+    return { name, from, until: from + days * DAY_MS, day: dayOf(from) }
   })
 }
 
