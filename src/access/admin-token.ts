@@ -1,6 +1,6 @@
 // The operator's token: may do everything, for every tenant.
 
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { EVERY_TENANT, type Identity, identityOf } from '../http/identity.ts'
 
 const administrator = identityOf('admin token', {
@@ -11,12 +11,12 @@ const administrator = identityOf('admin token', {
   eventNames: null,
 })
 
-/** Recognises one token. The time that it takes tells its length at most. */
+/** Recognises one token, in constant time: digests of equal length are compared, not the tokens. */
 export function createAdminTokenCheck(adminToken: string): (token: string) => Identity | undefined {
-  const expected = Buffer.from(adminToken)
-  return (token) => {
-    const given = Buffer.from(token)
-    const isEqual = given.length === expected.length && timingSafeEqual(given, expected)
-    return isEqual ? administrator : undefined
-  }
+  const expected = digest(adminToken)
+  return (token) => (timingSafeEqual(digest(token), expected) ? administrator : undefined)
+}
+
+function digest(text: string): Buffer {
+  return hash('sha256', text, 'buffer')
 }
