@@ -50,6 +50,32 @@ describe('publish', () => {
     expect(new Set(woken)).toEqual(new Set(['t0', 't1']))
   })
 
+  it('sends a second batch after the first when as many wait, and no third', async () => {
+    const { publish, batches } = publisher()
+    const several = (count: number) => Array.from({ length: count }, () => publish(anEvent()))
+    const client = await database.pool.connect()
+    try {
+      await client.query('begin')
+      await client.query('select next_position()') // Whoever appends waits for it.
+      const all = several(30)
+      await until('a batch', () => batches.length === 1)
+      all.push(...several(29))
+      // Had they left, a query of this turn would come back after them.
+      await client.query('select 1')
+      expect(batches).toEqual([30])
+      all.push(...several(1))
+      await until('a second one', () => batches.length === 2)
+      all.push(...several(60))
+      await client.query('select 1')
+      expect(batches).toEqual([30, 30])
+      await client.query('rollback')
+      await Promise.all(all)
+      expect(batches).toEqual([30, 30, 60])
+    } finally {
+      client.release()
+    }
+  })
+
   it('cuts a batch by bytes', async () => {
     const { publish, batches } = publisher()
     const payload = Buffer.from(JSON.stringify({ big: 'x'.repeat(900_000) }))
