@@ -116,6 +116,9 @@ function launch(place: Place): () => boolean {
     `unix_socket_directories=${sockets}`,
     'unix_socket_permissions=0700',
     'max_connections=200',
+    // Commits would wait while a new file of the WAL is filled with zeros: p99 of publishing at
+    // half load was 12 ms, and is 5 without (ext4, a new cluster).
+    'wal_init_zero=off',
   ]
   const [command, ...args] = [
     ...drop.prefix,
