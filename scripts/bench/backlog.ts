@@ -15,7 +15,7 @@ const FIRST_TIMEOUT_MS = 20_000
 const DRAIN_TIMEOUT_MS = 120_000
 
 /** How long a rate is measured, after how long. */
-type Span = { warmMs: number; ms: number }
+export type Span = { warmMs: number; ms: number }
 
 export type Backlog = {
   events: number

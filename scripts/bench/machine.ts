@@ -30,7 +30,8 @@ export function describeMachine(known: { postgres: string; size: Size }): Machin
     postgres: `${known.postgres}, embedded`,
     redis: redisVersion() ?? 'none on the PATH: BullMQ left out',
     settings:
-      'PostgreSQL: its defaults (fsync and synchronous_commit on); Redis: appendfsync everysec; ' +
+      'PostgreSQL: its defaults (fsync and synchronous_commit on) but for wal_init_zero off; ' +
+      'Redis: appendfsync everysec; ' +
       'events of 1.5 KB; publishers, receivers and all that is compared on the same machine',
   }
 }

@@ -4,8 +4,8 @@
 // connection busy waits, and its wait counts).
 
 import '../../src/heap.ts'
-import { Client } from 'undici'
 import { newEvent, publishHeaders } from './events.ts'
+import { type Answer, createHttpClient } from './http-client.ts'
 import { quantile } from './measure.ts'
 import { serveCalls } from './remote.ts'
 
@@ -47,10 +47,8 @@ async function run(load: Load): Promise<LoadResult> {
   const due: number[] = []
   const idle: (() => void)[] = []
 
-  const clients = sequences.map(() => new Client(load.url))
-  const loops = clients.map((client, entity) => publishInTurn(client, entity))
+  const loops = sequences.map((_, entity) => publishInTurn(entity))
   await Promise.all([...loops, load.rate === undefined ? undefined : pace(load.rate)])
-  await Promise.all(clients.map((client) => client.close()))
   const [failure] = failures
   if (failure) throw new Error(`${failures.length} requests failed. The first one: ${failure}`)
   return {
@@ -61,30 +59,15 @@ async function run(load: Load): Promise<LoadResult> {
   }
 
   /** Callbacks, not promises: the generator shares the cores with what is measured. */
-  function publishInTurn(client: Client, entity: number): Promise<void> {
+  function publishInTurn(entity: number): Promise<void> {
     return new Promise((resolve) => {
       let since = 0
-      let status = 0
-      let problem = ''
-      const handler = {
-        onRequestStart() {},
-        onResponseStart(_: unknown, statusCode: number) {
-          status = statusCode
-        },
-        onResponseData(_: unknown, chunk: Buffer) {
-          if (status !== 201) problem += chunk
-        },
-        onResponseEnd: () => conclude(),
-        onResponseError(_: unknown, error: Error) {
-          problem = error.message
-          conclude()
-        },
-      }
+      const client = createHttpClient(load.url, conclude)
       next()
 
       function next(): void {
         const now = performance.now()
-        if (now >= end) resolve()
+        if (now >= end || failures.length > 0) finish()
         else if (load.rate === undefined) send(now)
         else if (due.length > 0) send(due.shift() as number)
         else idle.push(next)
@@ -92,21 +75,23 @@ async function run(load: Load): Promise<LoadResult> {
 
       function send(moment: number): void {
         since = moment
-        status = 0
         const i = (sequences[entity] as number) * load.connections + entity
         const event = newEvent(i, { entities: load.connections })
-        const headers = publishHeaders(event, load.token)
-        const path = `/events/${event.name}`
-        client.dispatch({ method: 'POST', path, headers, body: event.payload }, handler)
+        client.post(`/events/${event.name}`, publishHeaders(event, load.token), event.payload)
       }
 
-      function conclude(): void {
+      function conclude(answer: Answer | Error): void {
         const now = performance.now()
-        if (status === 201) sequences[entity] = (sequences[entity] as number) + 1
-        else failures.push(`${status} ${problem}`)
         if (since >= begin && now <= end) latencies.push(now - since)
-        if (failures.length > 0) resolve()
-        else next()
+        if (answer instanceof Error) failures.push(answer.message)
+        else if (answer.status !== 201) failures.push(`${answer.status} ${answer.body}`)
+        else sequences[entity] = (sequences[entity] as number) + 1
+        next()
+      }
+
+      function finish(): void {
+        client.close()
+        resolve()
       }
     })
   }
