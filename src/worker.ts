@@ -103,14 +103,28 @@ export async function startWorker(
   }
 
   function startRunner(task: keyof typeof running, places: number) {
-    const isCrowded = () => running[task].size >= places
+    // Where all places are taken others may wait for one. A few go at a time: if all that have
+    // nothing to do went at once, they would all come back at once.
+    const mostLeaving = Math.ceil(places / 64)
+    let leaving = 0
     return runJobs(relaxed.pool, task, {
       places,
       logger,
       async handle(job) {
-        const work = advanceOne(job, task, isCrowded)
+        let isLeaving = false
+        const givesWay = () => {
+          if (!isLeaving && running[task].size >= places && leaving < mostLeaving) {
+            isLeaving = true
+            leaving++
+          }
+          return isLeaving
+        }
+        const work = advanceOne(job, task, givesWay)
         running[task].add(work)
-        await work.finally(() => running[task].delete(work))
+        await work.finally(() => {
+          running[task].delete(work)
+          if (isLeaving) leaving--
+        })
       },
     })
   }
@@ -119,14 +133,14 @@ export async function startWorker(
   async function advanceOne(
     job: AdvanceJob,
     task: keyof typeof running,
-    isCrowded: () => boolean,
+    givesWay: () => boolean,
   ): Promise<void> {
     const key = consumerKey(job)
     if (draining) return
     let mine: Run | undefined
     try {
       const result = await advance(services, job, {
-        isCrowded,
+        givesWay,
         attach: (run) => {
           mine = run
           runs.set(key, run)

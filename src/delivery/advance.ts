@@ -46,13 +46,13 @@ const RENEW_PART = 0.4
 
 /**
  * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
- * close. `isCrowded` says whether others wait for a place. `attach` is given the handle of the run
- * while it holds the lease.
+ * close. `givesWay` says whether this run must leave its place to others. `attach` is given the handle of
+ * the run while it holds the lease.
  */
 export async function advance(
   services: RunServices,
   job: AdvanceJob,
-  options: { isCrowded: () => boolean; attach: (run: Run) => void },
+  options: { givesWay: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
@@ -69,7 +69,7 @@ async function runLease(
   services: RunServices,
   leased: Leased & { target: SendingTarget },
   asked: Moment,
-  { isCrowded, attach }: { isCrowded: () => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: { givesWay: () => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
   const { lease, stopPosition, target } = leased
@@ -132,7 +132,6 @@ async function runLease(
     send()
     step()
     const isEmpty = window.size === 0 && reader.isEmpty
-    if (window.size > 0) lastBusy = performance.now()
     if (isEmpty) inFlight.rest()
     if (isEmpty && stopPosition !== null && Date.now() * 1000 > stopPosition) {
       close({ why: 'at_end' })
@@ -140,7 +139,7 @@ async function runLease(
     if (isOver(isEmpty)) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
     if (closing && window.inFlight === 0 && !reader.isReading && !stepping) break
-    await rungOrAfter(isEmpty ? TICK_MS : STEP_MS)
+    await rungOrAfter(isEmpty && progress.count() === 0 ? TICK_MS : STEP_MS)
   }
   await writes
   const failing = `The event at position ${window.unresolved()[0]}`
@@ -157,8 +156,8 @@ async function runLease(
 
   function isOver(isEmpty: boolean): boolean {
     const time = performance.now()
-    if (isEmpty) return isCrowded() || time - lastBusy > SLICE_MS
-    return isCrowded() && time - started > SLICE_MS
+    if (isEmpty) return time - lastBusy > SLICE_MS || givesWay()
+    return time - started > SLICE_MS && givesWay()
   }
 
   /**
@@ -202,6 +201,7 @@ async function runLease(
       window.giveBack(event)
       broken(error as Error)
     }
+    lastBusy = performance.now()
     send()
     if (closing || progress.count() >= STEP_EVENTS || window.size === 0) ring()
   }

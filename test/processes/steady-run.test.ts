@@ -1,0 +1,37 @@
+// An integration that gets an event now and then is advanced by one run, not by a new one each.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { SLICE_MS } from '../../src/delivery/run.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { type Receiver, startReceiver } from '../helpers/receiver.ts'
+import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+
+const database = useDatabase()
+let service: Service
+let receiver: Receiver
+beforeAll(async () => {
+  receiver = await startReceiver()
+  service = await startService('start', { DATABASE_URL: database.url })
+})
+afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+
+it('keeps its place while events come', async () => {
+  await register(service.url, 'erp', receiver.url)
+  const runs = new Set<string>()
+  // Longer than a run goes on that has nothing to do.
+  const end = performance.now() + SLICE_MS * 1.6
+  for (let i = 0; performance.now() < end; i++) {
+    const { body } = await publish(service.url, { key: `k${i}`, payload: '{}' })
+    await until('its progress is written', async () => {
+      const { rows } = await database.pool.query<{ run: string; read: string }>(
+        `select epoch || ' ' || owner as run, read_position as read
+         from cursor join integration on integration.id = cursor.consumer`,
+      )
+      if (Number(rows[0]?.read) < body.position) return false
+      runs.add(rows[0]?.run as string)
+      return true
+    })
+  }
+  expect([...runs]).toHaveLength(1)
+})
