@@ -103,8 +103,8 @@ export async function startWorker(
   }
 
   function startRunner(task: keyof typeof running, places: number) {
-    // Where all places are taken others may wait for one. A few go at a time: if all that have
-    // nothing to do went at once, they would all come back at once.
+    // Where all places are taken others may wait for one. Of those that have nothing to do a few go
+    // at a time: if all went at once, they would all come back at once.
     const mostLeaving = Math.ceil(places / 64)
     let leaving = 0
     return runJobs(relaxed.pool, task, {
@@ -112,8 +112,10 @@ export async function startWorker(
       logger,
       async handle(job) {
         let isLeaving = false
-        const givesWay = () => {
-          if (!isLeaving && running[task].size >= places && leaving < mostLeaving) {
+        const givesWay = (isIdle: boolean) => {
+          const isFull = running[task].size >= places
+          if (!isIdle) return isFull
+          if (!isLeaving && isFull && leaving < mostLeaving) {
             isLeaving = true
             leaving++
           }
@@ -133,7 +135,7 @@ export async function startWorker(
   async function advanceOne(
     job: AdvanceJob,
     task: keyof typeof running,
-    givesWay: () => boolean,
+    givesWay: (isIdle: boolean) => boolean,
   ): Promise<void> {
     const key = consumerKey(job)
     if (draining) return

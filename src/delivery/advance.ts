@@ -46,13 +46,13 @@ const RENEW_PART = 0.4
 
 /**
  * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
- * close. `givesWay` says whether this run must leave its place to others. `attach` is given the handle of
- * the run while it holds the lease.
+ * close. `givesWay` says whether this run, idle or not, must leave its place to others. `attach` is
+ * given the handle of the run while it holds the lease.
  */
 export async function advance(
   services: RunServices,
   job: AdvanceJob,
-  options: { givesWay: () => boolean; attach: (run: Run) => void },
+  options: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
@@ -69,7 +69,7 @@ async function runLease(
   services: RunServices,
   leased: Leased & { target: SendingTarget },
   asked: Moment,
-  { givesWay, attach }: { givesWay: () => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
   const { lease, stopPosition, target } = leased
@@ -156,8 +156,8 @@ async function runLease(
 
   function isOver(isEmpty: boolean): boolean {
     const time = performance.now()
-    if (isEmpty) return time - lastBusy > SLICE_MS || givesWay()
-    return time - started > SLICE_MS && givesWay()
+    if (isEmpty) return time - lastBusy > SLICE_MS || givesWay(true)
+    return time - started > SLICE_MS && givesWay(false)
   }
 
   /**

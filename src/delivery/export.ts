@@ -46,7 +46,7 @@ export async function exportFiles(
   services: RunServices,
   leased: Leased & { target: IntegrationTarget },
   asked: Moment,
-  { givesWay, attach }: { givesWay: () => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, durable, leaseMs, fileLimits } = services
   const { lease, closesAt, stopPosition } = leased
@@ -91,7 +91,7 @@ export async function exportFiles(
       const next = await nextFile()
       if (next) await write(next.file, next.plan)
       if (closesAt !== null) close({ why: 'closed' })
-      if (performance.now() - started > SLICE_MS && givesWay()) close({ why: 'gave_way' })
+      if (performance.now() - started > SLICE_MS && givesWay(false)) close({ why: 'gave_way' })
     }
   } catch (error) {
     close(brokenOff(services.logger, lease, error as Error))

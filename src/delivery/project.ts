@@ -26,7 +26,7 @@ export async function project(
   services: RunServices,
   leased: Leased,
   asked: Moment,
-  { givesWay, attach }: { givesWay: () => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
 ): Promise<RunResult> {
   const { db, leaseMs } = services
   const { lease } = leased
@@ -56,8 +56,8 @@ export async function project(
     if (hold.isOver()) close({ why: 'expired' })
     else if (applied) {
       lastBusy = time
-      if (time - started > SLICE_MS && givesWay()) close({ why: 'gave_way' })
-    } else if (time - lastBusy > SLICE_MS || givesWay()) close({ why: 'gave_way' })
+      if (time - started > SLICE_MS && givesWay(false)) close({ why: 'gave_way' })
+    } else if (time - lastBusy > SLICE_MS || givesWay(true)) close({ why: 'gave_way' })
     else if (!closing) await rungOrAfter(TICK_MS)
   }
   await hold.end()
