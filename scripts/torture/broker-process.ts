@@ -27,7 +27,7 @@ const MOODS: Phase<Mood>[] = [
   { mood: 'silent', lastsMs: [20, 100] },
 ]
 
-/** What a queue holds: the messages of each group in their order, group after group. */
+/** What a queue got: the messages of each group in their order. */
 export type Held = {
   serials: number[]
   positions: number[]
@@ -37,7 +37,10 @@ export type Held = {
 }
 
 const ALTERED_TOLD = 5
+const HARVEST_MS = 2_000
 const agent = new Agent({ connections: 64 })
+/** What has been taken out of each queue. */
+const queues = new Map<string, Held>()
 let server: Server
 let isHealed = false
 
@@ -46,12 +49,14 @@ serveCalls({
   /** Where it answers: always well, and with moods. */
   async start(seed: number): Promise<{ steady: string; moody: string }> {
     server = await startFauxqs({ port: 0, logger: false })
+    setInterval(harvest, HARVEST_MS)
     const steady = `http://127.0.0.1:${server.port}`
     return { steady, moody: await startFront(steady, createChance(seed)) }
   },
   createQueue(name: string) {
     const attributes: Record<string, string> = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {}
     server.createQueue(name, { attributes })
+    queues.set(name, { serials: [], positions: [], groups: [], altered: [] })
   },
   /** A FIFO topic whose messages arrive, as they are, in the queue of the same name. */
   createTopic(name: string): string {
@@ -62,8 +67,19 @@ serveCalls({
   heal() {
     isHealed = true
   },
-  held(name: string): Held {
-    const held: Held = { serials: [], positions: [], groups: [], altered: [] }
+  held(name: string): Held | undefined {
+    harvest()
+    return queues.get(name)
+  },
+})
+
+/**
+ * Takes out of the queues what they hold, in one turn of the event loop, so that nothing comes in
+ * between: the 1,700,000 messages of ten minutes took 4 GB. What they remember of deduplication
+ * stays.
+ */
+function harvest(): void {
+  for (const [name, held] of queues) {
     for (const message of server.inspectQueue(name)?.messages.ready ?? []) {
       const { idempotency_key, position } = message.messageAttributes
       const serial = serialOf(idempotency_key?.StringValue ?? '') ?? -1
@@ -75,9 +91,9 @@ serveCalls({
       held.positions.push(Number(position?.StringValue))
       held.groups.push(message.messageGroupId ?? entity_id)
     }
-    return held
-  },
-})
+  }
+  server.reset()
+}
 
 async function startFront(target: string, chance: Chance): Promise<string> {
   const moodOf = createMoods(chance, MOODS)
