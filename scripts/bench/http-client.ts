@@ -1,6 +1,6 @@
 // The least of an HTTP/1.1 client: one connection that is kept alive, one request on it at a time,
-// answers that have a Content-Length. The load runs on the machine that is measured, and undici
-// costs it more than half of what a request costs (measured).
+// answers that have a Content-Length. The load runs on the machine that is measured: with undici a
+// request cost it 22 to 27 us of that, this costs 13 to 20 (measured).
 
 import net from 'node:net'
 
