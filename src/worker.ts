@@ -15,7 +15,7 @@ import { createInFlightLimits } from './delivery/in-flight.ts'
 import { createLineReader } from './delivery/lines.ts'
 import { createPace } from './delivery/pace.ts'
 import { planFile } from './delivery/plan.ts'
-import type { Run, RunServices } from './delivery/run.ts'
+import type { Run, RunPlace, RunServices } from './delivery/run.ts'
 import { createSharedRead } from './delivery/shared-read.ts'
 import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
@@ -135,7 +135,7 @@ export async function startWorker(
   async function advanceOne(
     job: AdvanceJob,
     task: keyof typeof running,
-    givesWay: (isIdle: boolean) => boolean,
+    givesWay: RunPlace['givesWay'],
   ): Promise<void> {
     const key = consumerKey(job)
     if (draining) return

@@ -30,7 +30,7 @@ import { createProgress } from './progress.ts'
 import { project } from './project.ts'
 import { createReader } from './reader.ts'
 import { keepRejected } from './rejected.ts'
-import { type Run, type RunServices, SLICE_MS } from './run.ts'
+import { type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import { filterOfTarget, maxInFlightOf, type SendingTarget } from './target.ts'
 import { createWindow } from './window.ts'
 
@@ -46,13 +46,12 @@ const RENEW_PART = 0.4
 
 /**
  * Advances the cursor of `job` until there is nothing to do, its time is over, or it is told to
- * close. `givesWay` says whether this run, idle or not, must leave its place to others. `attach` is
- * given the handle of the run while it holds the lease.
+ * close.
  */
 export async function advance(
   services: RunServices,
   job: AdvanceJob,
-  options: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
+  options: RunPlace,
 ): Promise<RunResult> {
   const asked = now()
   const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
@@ -69,7 +68,7 @@ async function runLease(
   services: RunServices,
   leased: Leased & { target: SendingTarget },
   asked: Moment,
-  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, leaseMs } = services
   const { lease, stopPosition, target } = leased

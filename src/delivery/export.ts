@@ -29,7 +29,7 @@ import {
 } from './manifest.ts'
 import type { Plan } from './plan.ts'
 import { createProgress } from './progress.ts'
-import { type Run, type RunServices, SLICE_MS } from './run.ts'
+import { type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import type { IntegrationTarget } from './target.ts'
 
 const DAY_MS = 86_400_000
@@ -46,7 +46,7 @@ export async function exportFiles(
   services: RunServices,
   leased: Leased & { target: IntegrationTarget },
   asked: Moment,
-  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, durable, leaseMs, fileLimits } = services
   const { lease, closesAt, stopPosition } = leased

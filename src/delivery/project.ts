@@ -12,7 +12,7 @@ import type { Moment } from './deadline.ts'
 import { holdLease } from './hold.ts'
 import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { createProgress } from './progress.ts'
-import { type Projection, type Run, type RunServices, SLICE_MS } from './run.ts'
+import { type Projection, type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import { filterOfTarget } from './target.ts'
 
 const DAY_MS = 86_400_000
@@ -26,7 +26,7 @@ export async function project(
   services: RunServices,
   leased: Leased,
   asked: Moment,
-  { givesWay, attach }: { givesWay: (isIdle: boolean) => boolean; attach: (run: Run) => void },
+  { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, leaseMs } = services
   const { lease } = leased

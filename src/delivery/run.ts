@@ -13,10 +13,7 @@ import type { Planner } from './plan.ts'
 import type { ReadPage } from './shared-read.ts'
 import type { SendingTarget } from './target.ts'
 
-/**
- * A run gives way to others after this long, and waits for new events this long, where others want
- * its place.
- */
+/** A run gives way to others after this long, and ends after as long without an event. */
 export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
@@ -57,4 +54,12 @@ export type Run = {
   close(why: 'halted' | 'draining'): void
   /** The same, without waiting for what is in flight: those events are sent again. */
   abandon(): void
+}
+
+/** What a run is told of its place in a worker, and tells. */
+export type RunPlace = {
+  /** Whether it must leave its place to others. Of the idle ones a few are told so at a time. */
+  givesWay(isIdle: boolean): boolean
+  /** Is given the handle of the run while it holds the lease. */
+  attach(run: Run): void
 }
