@@ -18,7 +18,7 @@ const ENTITIES = 1_000
 const READS = 3
 
 const sizes = {
-  full: { events: [100_000, 1_000_000, 10_000_000], days: 30, rounds: 7, batches: 20 },
+  full: { events: [100_000, 1_000_000, 10_000_000], days: 30, rounds: 11, batches: 20 },
   smoke: { events: [1_000, 2_000, 5_000], days: 2, rounds: 1, batches: 2 },
 }
 

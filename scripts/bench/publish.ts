@@ -19,7 +19,7 @@ const SLOW_COMMIT_US = 2_000
 const SLOW_CONNECTIONS = 256
 
 const sizes = {
-  full: { rounds: 3, ms: 1_300, warmMs: 200, warmUpMs: 4_000 },
+  full: { rounds: 9, ms: 700, warmMs: 150, warmUpMs: 4_000 },
   smoke: { rounds: 1, ms: 500, warmMs: 50, warmUpMs: 100 },
 }
 
