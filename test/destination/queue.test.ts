@@ -54,35 +54,34 @@ function openTopic(ending = '', more: Partial<QueueOptions> = {}): Place {
   return { name, destination: createSns(connections, { ...optionsWith(more), topicArn }) }
 }
 const kinds = (outcomes: Outcome[]) => outcomes.map(({ kind }) => kind)
-/** Of concurrent requests any may arrive first: the largest leads. */
-const requestSizes = () =>
-  broker.requests.map(({ entries }) => entries.length).sort((a, b) => b - a)
+/** Which events, by the `i` of their payloads, came together: concurrent requests in any order. */
+const requested = () =>
+  broker.requests
+    .map(({ entries }) => entries.map((entry) => JSON.parse(payloadOfMessage(entry)).i))
+    .sort(([a], [b]) => a - b)
 const payloads = (name: string) => broker.messages(name).map(payloadOfMessage)
 
 describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   it('gets what is sent at once in requests of ten', async () => {
     const { destination, name } = open()
-    const events = Array.from({ length: 25 }, () => eventOf())
+    const events = Array.from({ length: 25 }, (_, i) => eventOf(`{"i":${i}}`))
     await Promise.all(events.map((event) => destination.send(event)))
-    expect(requestSizes()).toEqual([10, 10, 5])
-    const messages = broker.messages(name)
-    const positions = messages.map(({ messageAttributes }) => messageAttributes['position'])
-    expect(positions.map((position) => Number(position?.StringValue)).sort()).toEqual(
-      events.map(({ position }) => position).sort(),
-    )
-    for (const { messageGroupId, messageDeduplicationId } of messages) {
-      expect([messageGroupId, messageDeduplicationId]).toEqual([undefined, undefined])
-    }
+    const numbers = events.map((_, i) => i)
+    expect(requested()).toEqual([numbers.slice(0, 10), numbers.slice(10, 20), numbers.slice(20)])
+    const message = broker.messages(name).find((one) => payloadOfMessage(one) === '{"i":0}')
+    expect(message?.messageGroupId).toBeUndefined()
+    expect(message?.messageDeduplicationId).toBeUndefined()
+    expect(message?.messageAttributes['position']?.StringValue).toBe(String(events[0]?.position))
   })
 
   it('gets no request that is too large, and everything that is not', async () => {
     const { destination, name } = open()
-    const third = `{"a":"${'x'.repeat((maxBytes / 4) * 0.99)}"}`
-    const events = Array.from({ length: 7 }, () => eventOf(third))
+    const fill = 'x'.repeat((maxBytes / 4) * 0.99)
+    const events = Array.from({ length: 7 }, (_, i) => eventOf(`{"i":${i},"a":"${fill}"}`))
     expect(kinds(await Promise.all(events.map(destination.send)))).toEqual(
       events.map(() => 'delivered'),
     )
-    expect(requestSizes()).toEqual([3, 3, 1])
+    expect(requested()).toEqual([[0, 1, 2], [3, 4, 5], [6]])
     expect(payloads(name)).toHaveLength(7)
   })
 

@@ -152,7 +152,7 @@ async function startQueueTarget(name: string, kind?: 'topic'): Promise<Target> {
 }
 
 /** The payload of an event of the gateway, in its message. */
-export function payloadOfMessage({ body }: BrokerMessage): string {
+export function payloadOfMessage({ body }: Pick<BrokerMessage, 'body'>): string {
   const { base64_encoded_payload_json } = JSON.parse(body).event_payload
   return Buffer.from(base64_encoded_payload_json, 'base64').toString()
 }
