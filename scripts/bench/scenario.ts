@@ -10,7 +10,7 @@ export type Line = {
   what: string
   figure: number
   unit: 'events/s' | 'ms' | 'µs/event' | 'MiB'
-  /** A ceiling or a rival, measured in the same run; `ratio` is what `compare` says. */
+  /** A ceiling or a rival, measured in the same run; `ratio` is the median of the turns' ratios. */
   against?: { what: string; figure: number; ratio: number; runs?: number[] }
   /** What the ratio, or the figure where there is none, is meant to be: "≥ 0.85". */
   goal?: string
@@ -29,9 +29,9 @@ export type Scenario = {
 }
 
 /**
- * A line of the medians of what was measured by turns, and of the median of the turns' ratios: the
- * machine's speed changes from turn to turn (an app without a database answered 9,688, 17,108 and
- * 17,155 requests/s in three), and a turn's ratio is of figures that were measured side by side.
+ * A line of the medians of what was measured by turns, as many of each, and of the median of the
+ * turns' ratios: the machine's speed changes from turn to turn (an app without a database answered
+ * 9,688, 17,108 and 17,155 requests/s in three), and a turn's figures were measured side by side.
  */
 export function compare(
   what: string,
