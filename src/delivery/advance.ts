@@ -14,7 +14,7 @@
 import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
 import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
-import type { Failure } from '../destination/destination.ts'
+import type { Failure, Outcome } from '../destination/destination.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
 import { readEvents, readPage } from '../log/read.ts'
@@ -182,19 +182,25 @@ async function runLease(
       // Others may hold the lease by now. Letting go is safe: that write is theirs to refuse.
       if (deadline.isOver()) return close({ why: 'expired' })
       if (window.ready === 0 || !mayGo()) return
-      void deliver(window.next() as LoggedEvent)
+      deliver(window.next() as LoggedEvent)
     }
   }
 
-  async function deliver(event: LoggedEvent): Promise<void> {
+  function deliver(event: LoggedEvent): void {
     const sent = performance.now()
+    const publishedAt = timeOf(event.position)
+    destination.send({ ...event, tenant, publishedAt }, (outcome) => {
+      void settle(event, outcome, performance.now() - sent)
+    })
+  }
+
+  /** Where an event is delivered, the next one is sent before this returns: see Destination. */
+  async function settle(event: LoggedEvent, outcome: Outcome, latencyMs: number): Promise<void> {
     try {
-      const publishedAt = timeOf(event.position)
-      const outcome = await destination.send({ ...event, tenant, publishedAt })
       if (outcome.kind === 'delivered') {
         window.settle(event)
         progress.delivered(event, Date.now())
-        succeed(performance.now() - sent)
+        succeed(latencyMs)
       } else await conclude(event, outcome)
     } catch (error) {
       window.giveBack(event)

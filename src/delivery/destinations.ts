@@ -5,9 +5,10 @@ import type { SecretBox } from '../access/secret.ts'
 import { openDestination } from '../collector/seal.ts'
 import { placeOf, type SubscriptionDocument } from '../collector/subscription.ts'
 import { type Config, limits } from '../config.ts'
+import { createConnections } from '../destination/connections.ts'
 import type { Destination } from '../destination/destination.ts'
 import { createQueueConnections, type QueueConnections } from '../destination/queue.ts'
-import { createAgent, createWebhook } from '../destination/webhook.ts'
+import { createWebhook } from '../destination/webhook.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
 import type { SendingTarget } from './target.ts'
@@ -22,18 +23,18 @@ export type Destinations = {
 /** Makes destinations that share connections. */
 export function createDestinations(config: Config, secrets: SecretBox): Destinations {
   const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
-  const agent = createAgent({ allowPrivateTargets })
-  const connections = createQueueConnections({ allowPrivateTargets })
+  const webhooks = createConnections({ allowPrivateTargets })
+  const queues = createQueueConnections({ allowPrivateTargets })
 
   return {
     async of(tenant, { kind, document }) {
       if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
       const destination = openDestination(tenant, document.destination, secrets)
-      return queueOf(config, connections, destination)
+      return queueOf(config, queues, destination)
     },
     async close() {
-      connections.close()
-      await agent.destroy()
+      queues.close()
+      await webhooks.close()
     },
   }
 
@@ -43,7 +44,7 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
     const { callback_url, api_key } = callback_parameters
     const stillValid = previous && Date.parse(previous.valid_until) > Date.now()
     const signingSecrets = [delivery?.signing_secret, stillValid ? previous.secret : undefined]
-    return createWebhook(agent, {
+    return createWebhook(webhooks, {
       url: callback_url,
       apiKey: api_key,
       headers: delivery?.headers,

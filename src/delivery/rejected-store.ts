@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { Destination, Outcome } from '../destination/destination.ts'
+import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
 import { timeOf } from '../log/position.ts'
 
 export type RejectedEvent = {
@@ -69,7 +69,7 @@ export async function retryRejected(
   destination: Destination,
 ): Promise<Outcome> {
   const { eventPosition: position, name, entityId, idempotencyKey, payload } = event
-  const outcome = await destination.send({
+  const outcome = await sendOne(destination, {
     ...{ tenant, position, name, entityId, idempotencyKey, payload },
     publishedAt: timeOf(position),
   })

@@ -40,8 +40,16 @@ export type Outcome =
 export type Failure = Exclude<Outcome, { kind: 'delivered' }>
 
 export type Destination = {
-  /** Sends one event. Never rejects. */
-  send(event: OutgoingEvent): Promise<Outcome>
+  /**
+   * Sends one event. Never throws. `settled` is called once, and not by way of a promise, so that
+   * what is sent from there can leave on the connection that the answer came on.
+   */
+  send(event: OutgoingEvent, settled: (outcome: Outcome) => void): void
+}
+
+/** Sends one event, for who sends no next one. Never rejects. */
+export function sendOne(destination: Destination, event: OutgoingEvent): Promise<Outcome> {
+  return new Promise((resolve) => destination.send(event, resolve))
 }
 
 /** What became of a file that was not written. halted: nothing was to leave any more. */

@@ -30,27 +30,41 @@ export function mayHaveLeft(error: Error): boolean {
 
 const NOTHING = Buffer.alloc(0)
 
+/** Time from now to the last byte of the answer, and the most that is read of it. */
+export type PostLimits = { timeoutMs: number; responseBytes: number }
+
 /**
- * Sends the request and reads the answer, at most `responseBytes` of it, within `timeoutMs` from
- * now. Rejects with TimeOut, or with the error of the connection; then it is not known whether the
- * target has taken the request.
+ * Sends the request and reads the answer. Rejects with TimeOut, or with the error of the
+ * connection; then it is not known whether the target has taken the request.
  */
 export function post(
   dispatcher: Dispatcher,
   request: PostRequest,
-  limits: { timeoutMs: number; responseBytes: number },
+  limits: PostLimits,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const exchange = new Exchange(limits, resolve, reject)
-    // Its own limits start anew with every byte; the one here is for all of it.
-    dispatcher.dispatch({ ...request, method: 'POST', headersTimeout: 0, bodyTimeout: 0 }, exchange)
+    exchange(dispatcher, request, limits, (result) => {
+      if (result instanceof Error) reject(result)
+      else resolve(result)
+    })
   })
+}
+
+/** The same for who must know at once: `done` is called while the last byte is being read. */
+export function exchange(
+  dispatcher: Dispatcher,
+  request: PostRequest,
+  limits: PostLimits,
+  done: (result: Answer | Error) => void,
+): void {
+  // Its own limits start anew with every byte; the one here is for all of it.
+  const options = { ...request, method: 'POST', headersTimeout: 0, bodyTimeout: 0 } as const
+  dispatcher.dispatch(options, new Exchange(limits, done))
 }
 
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #responseBytes: number
-  readonly #resolve: (answer: Answer) => void
-  readonly #reject: (error: Error) => void
+  readonly #done: (result: Answer | Error) => void
   /** Not AbortSignal.timeout: its timers live on after the answer, one for each event. */
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | undefined
@@ -60,14 +74,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #size = 0
 
-  constructor(
-    { timeoutMs, responseBytes }: { timeoutMs: number; responseBytes: number },
-    resolve: (answer: Answer) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor({ timeoutMs, responseBytes }: PostLimits, done: (result: Answer | Error) => void) {
     this.#responseBytes = responseBytes
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#done = done
     this.#timer = setTimeout(() => this.#fail(new TimeOut()), timeoutMs)
   }
 
@@ -98,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #answer(body: Buffer | undefined): void {
     if (!this.#end()) return
-    this.#resolve({ status: this.#status, headers: this.#headers, body })
+    this.#done({ status: this.#status, headers: this.#headers, body })
     if (body === undefined) this.#controller?.abort(new Error('too long'))
   }
 
@@ -106,7 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#end()) return
     // It is given a controller when it is written to a connection that stands.
     if (!this.#controller) unsent.add(error)
-    this.#reject(error)
+    this.#done(error)
     this.#controller?.abort(error)
   }
 

@@ -16,7 +16,7 @@ import {
   refusalOf,
 } from './aws-guard.ts'
 import { createBatches } from './batch.ts'
-import type { Destination, Failure, Outcome, OutgoingEvent } from './destination.ts'
+import type { Destination, Failure, Outcome } from './destination.ts'
 import { type Message, messageOf } from './message.ts'
 import { type EntryError, judgeEntryError, judgeRequestError } from './queue-error.ts'
 
@@ -146,12 +146,12 @@ export function createQueue(
   })
 
   return {
-    async send(event: OutgoingEvent): Promise<Outcome> {
-      if (refusal) return failed(judgeRequestError(refusal))
+    send(event, settled) {
+      if (refusal) return settled(failed(judgeRequestError(refusal)))
       const message = messageOf(event)
-      if (message.bytes <= maxBytes) return sendInBatch(message)
+      if (message.bytes <= maxBytes) return void sendInBatch(message).then(settled)
       const reason = `it has ${message.bytes} bytes with its attributes, of at most ${maxBytes}`
-      return failed({ kind: 'rejected', status: 413, reason, response: '' })
+      settled(failed({ kind: 'rejected', status: 413, reason, response: '' }))
     },
   }
 

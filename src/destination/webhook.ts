@@ -5,11 +5,11 @@
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
-import { Agent } from 'undici'
-import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import { hostOf, isPublicAddress } from './address.ts'
 import { bodyText } from './body.ts'
+import type { Connections } from './connections.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
-import { type Answer, post, TimeOut } from './post.ts'
+import { type Answer, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { type SigningKey, sign, signingKey } from './sign.ts'
 
@@ -32,25 +32,11 @@ export type WebhookOptions = {
   responseKept: number
 }
 
-/**
- * The connections of a process. Not bounded here: each integration's in-flight limit bounds its
- * own, so that a slow target takes nothing from another one of the same host.
- */
-export function createAgent(options: { allowPrivateTargets: boolean }): Agent {
-  const lookup = options.allowPrivateTargets ? {} : { lookup: publicLookup }
-  return new Agent({
-    connect: { timeout: 10_000, ...lookup },
-    keepAliveTimeout: 10_000,
-    pipelining: 1,
-    maxHeaderSize: 16_384,
-  })
-}
-
-/** A destination that POSTs to a URL. `agent` is shared, and closed by its owner. */
-export function createWebhook(agent: Agent, options: WebhookOptions): Destination {
+/** A destination that POSTs to a URL. `connections` are shared, and closed by their owner. */
+export function createWebhook(connections: Connections, options: WebhookOptions): Destination {
   const url = new URL(options.url)
   const host = hostOf(url)
-  // A literal address is never looked up, so the agent's lookup cannot refuse it.
+  // A literal address is never looked up, so the lookup of the connection cannot refuse it.
   const forbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
   const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
   const fixed = Object.entries({ ...options.headers, ...authorization, ...FIXED_HEADERS }).flat()
@@ -61,18 +47,16 @@ export function createWebhook(agent: Agent, options: WebhookOptions): Destinatio
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
 
   return {
-    async send(event) {
+    send(event, settled) {
       if (forbidden) {
-        return { kind: 'unavailable', reason: failed(`${host} is not a public address`) }
+        return settled({ kind: 'unavailable', reason: failed(`${host} is not a public address`) })
       }
-      try {
-        const body = Buffer.from(bodyText(event))
-        const headers = [...fixed, ...headersOf(event, body, keys)]
-        const answer = await post(agent, { ...target, headers, body }, options)
-        return judge(answer, options, failed)
-      } catch (error) {
-        return { kind: 'unavailable', reason: failed(describe(error, options.timeoutMs)) }
-      }
+      const body = Buffer.from(bodyText(event))
+      const headers = [...fixed, ...headersOf(event, body, keys)]
+      connections.post({ ...target, headers, body }, options, (result) => {
+        if (!(result instanceof Error)) return settled(judge(result, options, failed))
+        settled({ kind: 'unavailable', reason: failed(describe(result, options.timeoutMs)) })
+      })
     },
   }
 }
@@ -137,7 +121,7 @@ export function statusText(status: number): string {
   return words ? `${words.toLowerCase()} (${code})` : code
 }
 
-function describe(error: unknown, timeoutMs: number): string {
+function describe(error: Error, timeoutMs: number): string {
   const { name, code, message } = error as NodeJS.ErrnoException
   if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
   return message || code || name

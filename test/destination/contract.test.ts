@@ -2,6 +2,7 @@
 // means, and what is never told or called.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { sendOne } from '../../src/destination/destination.ts'
 import { faultNames, type Target, targetKinds } from '../helpers/targets.ts'
 import { until } from '../helpers/until.ts'
 
@@ -27,7 +28,7 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
 
   it('gets the payload to the byte', async () => {
     const event = next()
-    expect(await target.open().send(event)).toEqual({ kind: 'delivered', status: 200 })
+    expect(await sendOne(target.open(), event)).toEqual({ kind: 'delivered', status: 200 })
     expect(target.received()).toContain(event.payload)
   })
 
@@ -40,7 +41,7 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
     await Promise.all(
       lanes.map(async (lane) => {
         for (const event of lane) {
-          expect(await destination.send(event)).toEqual({ kind: 'delivered', status: 200 })
+          expect(await sendOne(destination, event)).toEqual({ kind: 'delivered', status: 200 })
         }
       }),
     )
@@ -55,30 +56,30 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
 
   it('may reject an event', async () => {
     target.behave('rejecting')
-    expect(await target.open().send(next())).toMatchObject({
+    expect(await sendOne(target.open(), next())).toMatchObject({
       ...{ kind: 'rejected', status: 400 },
       response: expect.any(String),
     })
   })
   it('may refuse everything', async () => {
     target.behave('refusing')
-    expect(await target.open().send(next())).toMatchObject({ kind: 'refused', status: 403 })
+    expect(await sendOne(target.open(), next())).toMatchObject({ kind: 'refused', status: 403 })
   })
   it('refuses who has the wrong secret', async () => {
-    expect(await target.open({ wrongSecret: true }).send(next())).toMatchObject({
+    expect(await sendOne(target.open({ wrongSecret: true }), next())).toMatchObject({
       ...{ kind: 'refused', status: 403 },
     })
   })
   it('may fail', async () => {
     target.behave('failing')
     const destination = target.open()
-    expect(await destination.send(next())).toMatchObject({ kind: 'unavailable', status: 500 })
+    expect(await sendOne(destination, next())).toMatchObject({ kind: 'unavailable', status: 500 })
     target.behave('well')
-    expect(await destination.send(next())).toMatchObject({ kind: 'delivered' })
+    expect(await sendOne(destination, next())).toMatchObject({ kind: 'delivered' })
   })
   it('may ask for a pause', async () => {
     target.behave('throttling')
-    expect(await target.open().send(next())).toMatchObject({
+    expect(await sendOne(target.open(), next())).toMatchObject({
       ...{ kind: 'unavailable', isThrottled: true },
       retryAfterMs: 3_000,
     })
@@ -87,24 +88,24 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
   it.each(faultNames)('may answer with %s', async (name) => {
     target.fault(name)
     const destination = target.open({ timeoutMs: 300 })
-    expect(await destination.send(next())).toMatchObject({
+    expect(await sendOne(destination, next())).toMatchObject({
       kind: 'unavailable',
       reason: expect.stringMatching(/failed\. Reason: ./),
     })
     target.behave('well')
-    expect(await destination.send(next())).toMatchObject({ kind: 'delivered' })
+    expect(await sendOne(destination, next())).toMatchObject({ kind: 'delivered' })
   })
 
   it('may know a secret, which is not passed on', async () => {
     target.say(`you sent ${target.secret}`)
-    const outcome = await target.open().send(next())
+    const outcome = await sendOne(target.open(), next())
     expect(outcome).toMatchObject({ kind: 'unavailable' })
     expect('reason' in outcome && outcome.reason).not.toContain(target.secret)
   })
 
   it('is not called at a private address', async () => {
     const before = target.requests()
-    expect(await target.open({ allowPrivateTargets: false }).send(next())).toMatchObject({
+    expect(await sendOne(target.open({ allowPrivateTargets: false }), next())).toMatchObject({
       kind: 'unavailable',
       reason: expect.stringContaining('not a public address'),
     })
@@ -115,13 +116,13 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
     target.fault('silence')
     const destination = target.open({ timeoutMs: 30_000 })
     const before = target.requests()
-    const sending = Promise.all(Array.from({ length: 300 }, () => destination.send(next())))
+    const sending = Promise.all(Array.from({ length: 300 }, () => sendOne(destination, next())))
     // Of some kinds the others wait until these are answered.
     await until('ten requests', () => target.requests() >= before + 10)
     target.halt()
     for (const outcome of await sending) expect(outcome).toMatchObject({ kind: 'unavailable' })
     const after = target.requests()
-    expect(await destination.send(next())).toMatchObject({ kind: 'unavailable' })
+    expect(await sendOne(destination, next())).toMatchObject({ kind: 'unavailable' })
     expect(target.requests()).toBe(after)
   })
 })

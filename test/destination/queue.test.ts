@@ -2,7 +2,7 @@
 // groups and deduplication, and what each error of the services means.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Destination, Outcome } from '../../src/destination/destination.ts'
+import { type Destination, type Outcome, sendOne } from '../../src/destination/destination.ts'
 import { groupOf, messageOf } from '../../src/destination/message.ts'
 import { createQueueConnections, type QueueOptions } from '../../src/destination/queue.ts'
 import { createSns } from '../../src/destination/sns.ts'
@@ -65,7 +65,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   it('gets what is sent at once in requests of ten', async () => {
     const { destination, name } = open()
     const events = Array.from({ length: 25 }, (_, i) => eventOf(`{"i":${i}}`))
-    await Promise.all(events.map((event) => destination.send(event)))
+    await Promise.all(events.map((event) => sendOne(destination, event)))
     const numbers = events.map((_, i) => i)
     expect(requested()).toEqual([numbers.slice(0, 10), numbers.slice(10, 20), numbers.slice(20)])
     const message = broker.messages(name).find((one) => payloadOfMessage(one) === '{"i":0}')
@@ -78,7 +78,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     const { destination, name } = open()
     const fill = 'x'.repeat((maxBytes / 4) * 0.99)
     const events = Array.from({ length: 7 }, (_, i) => eventOf(`{"i":${i},"a":"${fill}"}`))
-    expect(kinds(await Promise.all(events.map(destination.send)))).toEqual(
+    expect(kinds(await Promise.all(events.map((event) => sendOne(destination, event))))).toEqual(
       events.map(() => 'delivered'),
     )
     expect(requested()).toEqual([[0, 1, 2], [3, 4, 5], [6]])
@@ -94,12 +94,12 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
       payload: `{"id":"${event.idempotencyKey}","entity_name":"ORDER","event_payload":{"a":"${'x'.repeat(fill)}"}}`,
     })
     const fill = maxBytes - messageOf(collected(0)).bytes
-    expect(await destination.send(collected(fill + 1))).toMatchObject({
+    expect(await sendOne(destination, collected(fill + 1))).toMatchObject({
       ...{ kind: 'rejected', status: 413, response: '' },
       reason: expect.stringContaining(`${maxBytes + 1} bytes`),
     })
     expect(broker.requests).toEqual([])
-    expect(await destination.send(collected(fill))).toEqual({ kind: 'delivered', status: 200 })
+    expect(await sendOne(destination, collected(fill))).toEqual({ kind: 'delivered', status: 200 })
     expect(broker.messages(name)[0]?.body).toBe(collected(fill).payload)
   })
 
@@ -118,7 +118,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
       return codes[id] && { code, isSenderFault }
     }
     const events = Array.from({ length: 8 }, (_, i) => eventOf(`{"i":${i}}`))
-    const outcomes = await Promise.all(events.map(destination.send))
+    const outcomes = await Promise.all(events.map((event) => sendOne(destination, event)))
     expect(kinds(outcomes)).toEqual([
       ...['delivered', 'rejected', 'unavailable', 'unavailable'],
       ...['rejected', 'refused', 'unavailable', 'delivered'],
@@ -138,7 +138,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
       return errorOf(400, 'InvalidParameterValue')(request, response)
     }
     const events = ['{"i":0}', '{"bad":1}', '{"i":2}'].map((payload) => eventOf(payload))
-    const outcomes = await Promise.all(events.map(destination.send))
+    const outcomes = await Promise.all(events.map((event) => sendOne(destination, event)))
     expect(kinds(outcomes)).toEqual(['delivered', 'rejected', 'delivered'])
     expect(payloads(name).sort()).toEqual(['{"i":0}', '{"i":2}'])
   })
@@ -149,17 +149,18 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
       response.end(service === 'sqs' ? '{}' : '<PublishBatchResponse></PublishBatchResponse>')
       return true
     }
-    expect(await destination.send(eventOf())).toMatchObject({ kind: 'unavailable' })
+    expect(await sendOne(destination, eventOf())).toMatchObject({ kind: 'unavailable' })
   })
 
   it('keeps each entity in its order and each event once, when it is FIFO', async () => {
     const { destination, name } = open('.fifo')
     const event = eventOf('{"n":1}', 'größe 1')
     const others = [eventOf('{"n":2}', 'order-1'), eventOf('{"n":3}', 'größe 1')]
-    expect(await destination.send(event)).toMatchObject({ kind: 'delivered' })
-    for (const other of others) expect(await destination.send(other)).toMatchObject({ status: 200 })
+    expect(await sendOne(destination, event)).toMatchObject({ kind: 'delivered' })
+    for (const other of others)
+      expect(await sendOne(destination, other)).toMatchObject({ status: 200 })
     // As after a crash, by another process.
-    expect(await destination.send(event)).toMatchObject({ kind: 'delivered' })
+    expect(await sendOne(destination, event)).toMatchObject({ kind: 'delivered' })
     const groups = Map.groupBy(broker.messages(name), ({ messageGroupId }) => messageGroupId)
     expect([...groups].map(([group, all]) => [group, ...all.map(payloadOfMessage)])).toEqual([
       [groupOf('größe 1'), '{"n":1}', '{"n":3}'],
@@ -169,10 +170,10 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
 
   it('that is gone refuses', async () => {
     const { destination, name } = open()
-    expect(await destination.send(eventOf())).toMatchObject({ kind: 'delivered' })
+    expect(await sendOne(destination, eventOf())).toMatchObject({ kind: 'delivered' })
     if (service === 'sqs') broker.deleteQueue(name)
     else broker.deleteTopic(name)
-    expect(await destination.send(eventOf())).toMatchObject({
+    expect(await sendOne(destination, eventOf())).toMatchObject({
       kind: 'refused',
       reason: expect.stringMatching(/QueueDoesNotExist|NotFound/),
     })
@@ -180,7 +181,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
 
   it('is not called without keys, unless the operator lends some', async () => {
     const { destination } = open('', { credentials: undefined })
-    expect(await destination.send(eventOf())).toMatchObject({
+    expect(await sendOne(destination, eventOf())).toMatchObject({
       kind: 'refused',
       reason: expect.stringContaining('operator'),
     })
@@ -200,7 +201,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   ]
   it.each(refused)('%i %s: refused', async (status, name, message) => {
     broker.answer = errorOf(status, name, message)
-    expect(await open().destination.send(eventOf())).toMatchObject({ kind: 'refused', status })
+    expect(await sendOne(open().destination, eventOf())).toMatchObject({ kind: 'refused', status })
   })
 
   const passing: [number, string, string?][] = [
@@ -213,7 +214,10 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   ]
   it.each(passing)('%i %s: to be tried again', async (status, name, message) => {
     broker.answer = errorOf(status, name, message)
-    expect(await open().destination.send(eventOf())).toMatchObject({ kind: 'unavailable', status })
+    expect(await sendOne(open().destination, eventOf())).toMatchObject({
+      kind: 'unavailable',
+      status,
+    })
   })
 
   const throttling: [number, string][] = [
@@ -224,7 +228,7 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   ]
   it.each(throttling)('%i %s: fewer at once', async (status, name) => {
     broker.answer = errorOf(status, name)
-    expect(await open().destination.send(eventOf())).toMatchObject({
+    expect(await sendOne(open().destination, eventOf())).toMatchObject({
       ...{ kind: 'unavailable', status, isThrottled: true },
     })
     expect(broker.requests).toHaveLength(1)
@@ -235,14 +239,14 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     let failures = 0
     broker.answer = (request, response) =>
       failures++ === 0 && errorOf(500, 'InternalError')(request, response)
-    expect(await destination.send(eventOf())).toMatchObject({ kind: 'delivered' })
+    expect(await sendOne(destination, eventOf())).toMatchObject({ kind: 'delivered' })
     expect(payloads(name)).toHaveLength(1)
   })
 })
 
 it('finds a queue by its URL where there is no endpoint', async () => {
   const { destination, name } = openQueue('', { endpoint: undefined })
-  expect(await destination.send(eventOf('{"n":1}'))).toMatchObject({ kind: 'delivered' })
+  expect(await sendOne(destination, eventOf('{"n":1}'))).toMatchObject({ kind: 'delivered' })
   expect(payloads(name)).toEqual(['{"n":1}'])
 })
 
@@ -254,7 +258,7 @@ it('does not call a private address that stands in a queue’s URL', async () =>
       ...optionsWith({ endpoint: undefined, allowPrivateTargets: false }),
       queueUrl: queueUrl.replace('127.0.0.1', host),
     })
-    expect(await destination.send(eventOf())).toMatchObject({
+    expect(await sendOne(destination, eventOf())).toMatchObject({
       ...{ kind: 'unavailable', reason: expect.stringContaining('not a public address') },
     })
   }
@@ -265,7 +269,7 @@ it('rejects what a queue’s own limit forbids, and sends the rest', async () =>
   const queueUrl = broker.createQueue('small', { MaximumMessageSize: '2048' })
   const destination = createSqs(connections, { ...optionsWith({}), queueUrl })
   const events = [eventOf(), eventOf(`{"a":"${'x'.repeat(3_000)}"}`), eventOf()]
-  expect(kinds(await Promise.all(events.map(destination.send)))).toEqual([
+  expect(kinds(await Promise.all(events.map((event) => sendOne(destination, event))))).toEqual([
     ...['delivered', 'rejected', 'delivered'],
   ])
 })

@@ -2,15 +2,17 @@
 
 import net from 'node:net'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { createConnections } from '../../src/destination/connections.ts'
+import { sendOne } from '../../src/destination/destination.ts'
 import { parseRetryAfter } from '../../src/destination/retry-after.ts'
-import { createAgent, createWebhook, type WebhookOptions } from '../../src/destination/webhook.ts'
+import { createWebhook, type WebhookOptions } from '../../src/destination/webhook.ts'
 import { type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 
-const agent = createAgent({ allowPrivateTargets: true })
-const guarded = createAgent({ allowPrivateTargets: false })
+const connections = createConnections({ allowPrivateTargets: true })
+const guarded = createConnections({ allowPrivateTargets: false })
 const receivers: Receiver[] = []
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())))
-afterAll(() => Promise.all([agent.destroy(), guarded.destroy()]))
+afterAll(() => Promise.all([connections.close(), guarded.close()]))
 
 const event = {
   tenant: 'dodici',
@@ -22,7 +24,7 @@ const event = {
   payload: '{"b":25.080,"a":12345678901234567890,"b":"\\u0000😀"}',
 }
 const webhook = (url: string, changes: Partial<WebhookOptions> = {}) =>
-  createWebhook(agent, {
+  createWebhook(connections, {
     url,
     timeoutMs: 5_000,
     allowPrivateTargets: true,
@@ -39,7 +41,7 @@ async function receiver(answer?: Parameters<typeof startReceiver>[0]) {
 describe('the request', () => {
   it('has the envelope, the payload to the byte, and the headers', async () => {
     const target = await receiver()
-    await webhook(`${target.url}events?shop=1`, { apiKey: 'api-key' }).send(event)
+    await sendOne(webhook(`${target.url}events?shop=1`, { apiKey: 'api-key' }), event)
     const [received] = target.received
     expect(received?.url).toBe('/events?shop=1')
     expect(received?.body.toString()).toBe(
@@ -57,7 +59,7 @@ describe('the request', () => {
   })
   it('has no authorization where there is no key', async () => {
     const target = await receiver()
-    await webhook(target.url).send(event)
+    await sendOne(webhook(target.url), event)
     expect(target.received[0]?.headers.authorization).toBeUndefined()
   })
 })
@@ -78,18 +80,18 @@ describe('an answer', () => {
     [503, 'unavailable'],
   ])('of %i is %s', async (code, kind) => {
     const target = await receiver(status(code, { location: 'http://127.0.0.1:1/' }, ''))
-    expect(await webhook(target.url).send(event)).toMatchObject({ kind, status: code })
+    expect(await sendOne(webhook(target.url), event)).toMatchObject({ kind, status: code })
     expect(target.received).toHaveLength(1)
   })
   it('keeps the start of its body', async () => {
     const target = await receiver(status(400, {}, 'no such product '.repeat(100)))
-    const outcome = await webhook(target.url).send(event)
+    const outcome = await sendOne(webhook(target.url), event)
     expect(outcome).toMatchObject({ kind: 'rejected' })
     expect('response' in outcome && outcome.response).toHaveLength(100)
   })
   it('may ask for a pause', async () => {
     const target = await receiver(status(429, { 'retry-after': '7' }))
-    expect(await webhook(target.url).send(event)).toMatchObject({ retryAfterMs: 7_000 })
+    expect(await sendOne(webhook(target.url), event)).toMatchObject({ retryAfterMs: 7_000 })
   })
 })
 
@@ -102,25 +104,27 @@ describe('no good answer', () => {
   it('is a refused connection, a reset, half an answer', async () => {
     const dead = await receiver()
     await dead.close()
-    expect(await webhook(dead.url).send(event)).toMatchObject(unavailable(/ECONNREFUSED/))
+    expect(await sendOne(webhook(dead.url), event)).toMatchObject(unavailable(/ECONNREFUSED/))
     const reset = await receiver((_, response) => response.socket?.resetAndDestroy())
-    expect(await webhook(reset.url).send(event)).toMatchObject(unavailable(/./))
+    expect(await sendOne(webhook(reset.url), event)).toMatchObject(unavailable(/./))
     const half = await receiver((_, response) => {
       response.writeHead(200, { 'content-length': '10' })
       response.write('half', () => response.socket?.destroy())
     })
-    expect(await webhook(half.url).send(event)).toMatchObject(unavailable(/./))
+    expect(await sendOne(webhook(half.url), event)).toMatchObject(unavailable(/./))
   })
   it('is one that takes too long, to begin or to end', async () => {
     const silent = await receiver(() => {})
     const quick = { timeoutMs: 200 }
-    expect(await webhook(silent.url, quick).send(event)).toMatchObject(unavailable(/within 200 ms/))
+    expect(await sendOne(webhook(silent.url, quick), event)).toMatchObject(
+      unavailable(/within 200 ms/),
+    )
     const dripping = await receiver((_, response) => {
       response.writeHead(200)
       const timer = setInterval(() => response.write('.'), 20)
       response.on('close', () => clearInterval(timer))
     })
-    expect(await webhook(dripping.url, quick).send(event)).toMatchObject(
+    expect(await sendOne(webhook(dripping.url, quick), event)).toMatchObject(
       unavailable(/within 200 ms/),
     )
   })
@@ -132,17 +136,21 @@ describe('no good answer', () => {
       response.on('drain', write)
       write()
     })
-    expect(await webhook(endless.url).send(event)).toMatchObject(unavailable(/larger than 65536/))
+    expect(await sendOne(webhook(endless.url), event)).toMatchObject(
+      unavailable(/larger than 65536/),
+    )
   })
   it('is something that does not speak HTTP, or a name that is none', async () => {
     const server = net.createServer((socket) => socket.end('SSH-2.0-x\r\n'))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as net.AddressInfo
-    const outcome = await webhook(`http://127.0.0.1:${port}/`).send(event)
+    const outcome = await sendOne(webhook(`http://127.0.0.1:${port}/`), event)
     expect(outcome).toMatchObject(unavailable(/./))
     server.close()
-    expect(await webhook('http://nowhere.invalid/').send(event)).toMatchObject(unavailable(/./))
-    expect(await webhook(`https://127.0.0.1:${port}/`).send(event)).toMatchObject(unavailable(/./))
+    expect(await sendOne(webhook('http://nowhere.invalid/'), event)).toMatchObject(unavailable(/./))
+    expect(await sendOne(webhook(`https://127.0.0.1:${port}/`), event)).toMatchObject(
+      unavailable(/./),
+    )
   })
 })
 
@@ -153,7 +161,7 @@ describe('a private target', () => {
       const url = target.url.replace('127.0.0.1', host)
       const options = { ...{ timeoutMs: 5_000, responseBytes: 1, responseKept: 1 }, url }
       const strict = createWebhook(guarded, { ...options, allowPrivateTargets: false })
-      const outcome = await strict.send(event)
+      const outcome = await sendOne(strict, event)
       expect(outcome).toMatchObject({
         kind: 'unavailable',
         reason: expect.stringMatching(/not a public address/),

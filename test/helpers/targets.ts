@@ -2,11 +2,12 @@
 // of names: so that one suite can hold them all to the contract of destinations.
 
 import type { ServerResponse } from 'node:http'
+import { createConnections } from '../../src/destination/connections.ts'
 import type { Destination } from '../../src/destination/destination.ts'
 import { createQueueConnections } from '../../src/destination/queue.ts'
 import { createSns } from '../../src/destination/sns.ts'
 import { createSqs } from '../../src/destination/sqs.ts'
-import { createAgent, createWebhook } from '../../src/destination/webhook.ts'
+import { createWebhook } from '../../src/destination/webhook.ts'
 import { type BrokerMessage, errorOf, keys, startBroker } from './broker.ts'
 import { ok, payloadOf, startReceiver, status } from './receiver.ts'
 
@@ -56,7 +57,8 @@ export const targetKinds: Record<string, () => Promise<Target>> = {
 
 async function startWebhookTarget(): Promise<Target> {
   const receiver = await startReceiver()
-  const agents = [true, false].map((allowPrivateTargets) => createAgent({ allowPrivateTargets }))
+  const connections = createConnections({ allowPrivateTargets: true })
+  const guarded = createConnections({ allowPrivateTargets: false })
   const answers = {
     ...{ well: ok, rejecting: status(400), refusing: status(403), failing: status(500) },
     throttling: status(429, { 'retry-after': '3' }),
@@ -65,7 +67,7 @@ async function startWebhookTarget(): Promise<Target> {
   receiver.answer = take
   return {
     open({ timeoutMs = 5_000, allowPrivateTargets = true, wrongSecret = false } = {}) {
-      return createWebhook((allowPrivateTargets ? agents[0] : agents[1]) as (typeof agents)[0], {
+      return createWebhook(allowPrivateTargets ? connections : guarded, {
         url: receiver.url,
         apiKey: wrongSecret ? 'another' : keys.secretAccessKey,
         ...{ timeoutMs, allowPrivateTargets, responseBytes: 65_536, responseKept: 100 },
@@ -83,9 +85,9 @@ async function startWebhookTarget(): Promise<Target> {
     say(text) {
       receiver.answer = status(500, {}, text)
     },
-    halt: () => void agents[0]?.destroy(),
+    halt: () => void connections.close(),
     async close() {
-      await Promise.all(agents.map((agent) => agent.destroy()))
+      await Promise.all([connections.close(), guarded.close()])
       await receiver.close()
     },
   }
