@@ -1,10 +1,11 @@
 // Turns a publish request into an event, or says everything that is wrong with it. The body is
-// parsed to be checked and for nothing else: what is stored and sent is the bytes.
+// looked through to be checked and for nothing else: what is stored and sent is the bytes.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { limits } from '../config.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject, parseJson } from '../json.ts'
+import { isJsonObject } from '../json-object.ts'
 import { isEventName, type NewEvent } from '../log/event.ts'
 import { isTenant } from '../tenant.ts'
 
@@ -94,6 +95,7 @@ function readCorrelationIds(header: string | string[] | undefined, faults: Fault
 }
 
 function checkPayload(body: Buffer, faults: Fault[]): void {
+  if (isJsonObject(body)) return
   const parsed = parseJson(body)
   if ('fault' in parsed) faults.push(parsed.fault)
   else if (!isObject(parsed.value)) {

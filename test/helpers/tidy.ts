@@ -6,7 +6,18 @@
  * one step never meet.
  */
 const RANKS = [
-  ['heap', 'config', 'errors', 'json', 'clock', 'logger', 'metrics', 'repeat', 'tenant'],
+  [
+    'heap',
+    'config',
+    'errors',
+    'json',
+    'json-object',
+    'clock',
+    'logger',
+    'metrics',
+    'repeat',
+    'tenant',
+  ],
   ['db', 'destination'],
   ['http'],
   ['access'],
