@@ -8,8 +8,13 @@ import type { Logger } from '../logger.ts'
 import type { Payloads } from './jobs.ts'
 import { whileAway } from './while-away.ts'
 
-/** Retries are jobs with a date; the runner looks for due ones this often. */
-const POLL_MS = 500
+/**
+ * Retries are jobs with a date; the runner looks for due ones this often. Those that came due since
+ * then begin together: every 500 ms the retries of ten dead targets did, and who was alive waited
+ * for all they ask of Postgres (p99 of a thousand integrations: 35 to 53 ms in four runs, 26 ms so
+ * and 25 ms without the dead). A worker that has nothing to do takes 1.4 % of a core, not 1.0 %.
+ */
+const POLL_MS = 200
 const RESTART_MS = 200
 /** How long, and how often, a connection is asked for while the database is away. */
 const AWAY_MS = 10_000
