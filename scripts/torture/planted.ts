@@ -26,10 +26,16 @@ export const plants: Plant[] = [
       },
       {
         file: ADVANCE,
-        find: 'void deliver(window.next() as LoggedEvent)',
+        find: 'deliver(window.next() as LoggedEvent)',
         put: `const event = window.next() as LoggedEvent
       sending.add(event.position)
-      void deliver(event).finally(() => sending.delete(event.position))`,
+      deliver(event)`,
+      },
+      {
+        file: ADVANCE,
+        find: 'void settle(event, outcome, performance.now() - sent)',
+        put: `const settling = settle(event, outcome, performance.now() - sent)
+      void settling.finally(() => sending.delete(event.position))`,
       },
       {
         file: ADVANCE,

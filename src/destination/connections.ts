@@ -20,6 +20,9 @@ export type Connections = {
   close(): Promise<void>
 }
 
+/** The connections to an origin, and those of them that are idle, used last at the end. */
+type Place = { all: Set<Client>; idle: Client[] }
+
 /**
  * Not bounded here: each integration's in-flight limit bounds its own, so that a slow target takes
  * nothing from another one of the same host.
@@ -30,56 +33,60 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
     allowH2: false,
     ...(options.allowPrivateTargets ? {} : { lookup: publicLookup }),
   })
-  const clients = new Set<Client>()
-  const idle = new Map<string, Client[]>()
+  const places = new Map<string, Place>()
   let isClosed = false
 
   return {
     post(request, limits, done) {
       const { origin } = request
-      const client = idle.get(origin)?.pop() ?? open(origin)
+      const place = placeOf(origin)
+      const client = place.idle.pop() ?? open(origin, place)
       exchange(client, request, limits, (result) => {
         // Before it is told: who is told may post again at once, and then to this one.
-        if (result instanceof Error || result.body === undefined) forget(client)
-        else giveBack(origin, client)
+        if (result instanceof Error || result.body === undefined) forget(origin, client)
+        else place.idle.push(client)
         done(result)
       })
     },
     async close() {
       isClosed = true
-      await Promise.all([...clients].map((client) => client.destroy()))
+      const clients = [...places.values()].flatMap(({ all }) => [...all])
+      await Promise.all(clients.map((client) => client.destroy()))
     },
   }
 
-  function open(origin: string): Client {
+  function placeOf(origin: string): Place {
+    let place = places.get(origin)
+    if (!place) {
+      place = { all: new Set(), idle: [] }
+      places.set(origin, place)
+    }
+    return place
+  }
+
+  function open(origin: string, { all, idle }: Place): Client {
     const client = new Client(origin, {
       connect,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: HEADER_BYTES,
       pipelining: 1,
     })
-    clients.add(client)
-    if (isClosed) forget(client)
+    all.add(client)
+    if (isClosed) forget(origin, client)
     // It was idle for too long, or the other side has hung up; one that is in use connects again.
     client.on('disconnect', () => {
-      const others = idle.get(origin) ?? []
-      const at = others.indexOf(client)
+      const at = idle.indexOf(client)
       if (at === -1) return
-      others.splice(at, 1)
-      if (others.length === 0) idle.delete(origin)
-      forget(client)
+      idle.splice(at, 1)
+      forget(origin, client)
     })
     return client
   }
 
-  function giveBack(origin: string, client: Client): void {
-    const others = idle.get(origin)
-    if (others) others.push(client)
-    else idle.set(origin, [client])
-  }
-
-  function forget(client: Client): void {
-    clients.delete(client)
+  function forget(origin: string, client: Client): void {
+    const place = places.get(origin)
+    place?.all.delete(client)
+    if (place?.all.size === 0) places.delete(origin)
     void client.destroy()
   }
 }
