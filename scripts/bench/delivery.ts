@@ -25,7 +25,7 @@ const sizes = {
     rivalRounds: 5,
     warmMs: 800,
     ms: 1_500,
-    // As long as the span over which Millrace is measured, or nearly: the rivals' batches are large.
+    // For nearly as long as Millrace is measured: the rivals' batches are large.
     jobs: 16_000,
     defaultJobs: 2_000,
   },
