@@ -91,7 +91,9 @@ describe('reading an event', () => {
   })
 
   it('never throws, and gives nothing that Postgres would not take', () => {
-    const text = fc.string({ unit: 'binary' })
+    const isText = (given: string) => given.isWellFormed() && !given.includes('\0')
+    const odd = fc.constantFrom('a', '\0', '\ud800', '\udc00', '\\')
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: odd }))
     const value = fc.dictionary(
       fc.constantFrom('id', 'email', 'variant_id', 'amount', 'items', 'available', 'name'),
       fc.oneof(text, fc.double(), fc.constant(null), fc.array(fc.object())),
@@ -99,9 +101,11 @@ describe('reading an event', () => {
     const entity = fc.constantFrom(...Object.keys(entities))
     fc.assert(
       fc.property(entity, fc.oneof(value, fc.array(value), fc.jsonValue()), (name, given) => {
-        const { changes } = decode(collected(name, 'update', 'x', given))
-        const written = JSON.stringify(changes)
-        expect(written).not.toMatch(/\\u0000|\\ud[89a-f]/i)
+        // Of the shop, not of the changes: fields that are not read may hold anything.
+        JSON.stringify(shopOf([collected(name, 'update', 'x', given)]), (_, inner) => {
+          if (typeof inner === 'string') expect(inner).toSatisfy(isText)
+          return inner instanceof Map ? [...inner] : inner
+        })
       }),
     )
   })
