@@ -53,7 +53,6 @@ function fillStatements(part: Part, start: number, stepUs: number, tenant: strin
       ${PAYLOAD.length}, '${PAYLOAD}'`,
     event_key: 'event_key_hash(name, key), position',
   }
-  const primaryKey = { event: 'tenant, position', event_key: 'tenant, key_hash, position' }
   return `
     set synchronous_commit = off;
     set maintenance_work_mem = '256MB';
@@ -71,7 +70,6 @@ function fillStatements(part: Part, start: number, stepUs: number, tenant: strin
         'order.created' as name, 'past:' || i as key
       from generate_series(${events[0]}, ${events[1] - 1}) as i
     ) as made;
-    alter table ${name} add primary key (${primaryKey[table]});
     alter table ${table} attach partition ${name}
       for values from (${days[0] * DAY_US}) to (${days[1] * DAY_US})`
 }

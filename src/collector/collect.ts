@@ -20,11 +20,13 @@ export async function findCollected(
   const { rows } = await sql<{ payload: string }>`
     select original.payload
     from (
-      select position
+      select max(position) as position
       from event_key
-      where tenant = ${tenant} and key_hash = event_key_hash('collected', ${id})
-      order by position desc
-      limit 1
+      where
+        event_key_fingerprint(tenant, key_hash)
+          = event_key_fingerprint(${tenant}, event_key_hash('collected', ${id}))
+        and tenant = ${tenant}
+        and key_hash = event_key_hash('collected', ${id})
     ) as latest
     -- A key may outlive its event.
     cross join lateral (
