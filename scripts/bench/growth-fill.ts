@@ -2,10 +2,10 @@
 // partition is filled as a table of its own and indexed when it is full, which is the fastest there
 // is.
 
+import { partitionDays } from '../../src/log/partitions.ts'
 import { ask } from './stored.ts'
 
-/** As in src/log/partitions.ts. */
-const KEY_DAYS = 10
+const KEY_DAYS = partitionDays.event_key
 const DAY_US = 86_400_000_000
 /** As many as there are cores on a small machine. */
 const CONNECTIONS = 2

@@ -4,10 +4,9 @@
 // The real one ends them: what follows has partitions of the service's own.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { partitionDays } from '../../src/log/partitions.ts'
 import type { Session } from './server.ts'
 
-/** The tables and the days of their partitions (src/log/partitions.ts). */
-const TABLES = { event: 1, event_key: 10, receipt: 1, attempt: 1 }
 const DAY_MS = 86_400_000
 /** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */
 const AHEAD = 5
@@ -63,7 +62,7 @@ type Today = { name: string; from: number; until: number; day: string }
 
 function tables(): Today[] {
   const today = Math.floor(Date.now() / DAY_MS)
-  return Object.entries(TABLES).map(([name, days]) => {
+  return Object.entries(partitionDays).map(([name, days]) => {
     const from = Math.floor(today / days) * days * DAY_MS
     return { name, from, until: from + days * DAY_MS, day: dayOf(from) }
   })

@@ -7,7 +7,7 @@ import { limits } from '../config.ts'
 const PARTITION_LOCK = 1296651860
 
 /** Days of a partition, by table. Key partitions are long so that few are probed for a key. */
-export const partitionDays = { event: 1, event_key: 10, receipt: 1, attempt: 1 } as const
+export const partitionDays = { event: 1, event_key: 30, receipt: 1, attempt: 1 } as const
 
 /**
  * Makes the partitions of today and of the week ahead where they are missing, and tells how many it
