@@ -10,7 +10,7 @@ export type Plant = {
 
 const ADVANCE = 'src/delivery/advance.ts'
 const CURSOR = 'src/delivery/cursor.ts'
-const APPEND_SQL = 'sql/migrations/0006_append.sql'
+const APPEND_SQL = 'sql/migrations/0014_key_fingerprint.sql'
 const LOG_SQL = 'sql/migrations/0001_log.sql'
 
 export const plants: Plant[] = [
