@@ -6,7 +6,10 @@ import type { Db } from '../db/pool.ts'
 import { appendThrough } from '../log/append.ts'
 import type { Appended, NewEvent } from '../log/event.ts'
 
-/** As appendEvents, but that the idempotency key is one for all names (0011_collector.sql). */
+/**
+ * As appendEvents, but that the idempotency key is one for all names
+ * (sql/migrations/0014_key_fingerprint.sql).
+ */
 export function appendCollected(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
   return appendThrough('append_collected', db, events)
 }

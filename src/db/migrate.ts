@@ -99,9 +99,15 @@ async function applyMigrations(url: string, logger: Logger): Promise<void> {
       getMigrations: async () =>
         Object.fromEntries(files.map((file) => [file.name, asMigration(file)])),
     }
-    const { error, results } = await new Migrator({ db, provider }).migrateToLatest()
-    for (const { migrationName } of results ?? []) logger.info({ migrationName }, 'migrated')
-    if (error) throw new Error(`A migration failed: ${reasonOf(error)}`, { cause: error })
+    const migrator = new Migrator({ db, provider })
+    // Each in a transaction of its own: what is dropped in one may be in use by calls that began
+    // before the one that replaced it.
+    for (;;) {
+      const { error, results = [] } = await migrator.migrateUp()
+      if (error) throw new Error(`A migration failed: ${reasonOf(error)}`, { cause: error })
+      for (const { migrationName } of results) logger.info({ migrationName }, 'migrated')
+      if (results.length === 0) return
+    }
   } finally {
     await db.destroy()
   }

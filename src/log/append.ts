@@ -1,10 +1,10 @@
-// The one way into the log. Why a tailing reader can trust it: append_events
-// (sql/migrations/0001_log.sql) hands out positions under an advisory lock of the transaction, and
-// Postgres releases that lock after the rows are visible. So the next publisher's positions are
-// larger than every position that anyone can see, and a reader that asks for `position > cursor
-// order by position` never finds a row appear behind it. A sequence alone does not give that: a
-// tailing reader of a bigserial missed 66,867 of 387,404 rows. The call is one autocommit round
-// trip, so that the lock is never held while a client thinks.
+// The one way into the log. Why a tailing reader can trust it: append_events takes positions under
+// an advisory lock of the transaction (next_position, sql/migrations/0001_log.sql), and Postgres
+// releases that lock after the rows are visible. So the next publisher's positions are larger than
+// every position that anyone can see, and a reader that asks for `position > cursor order by
+// position` never finds a row appear behind it. A sequence alone does not give that: a tailing
+// reader of a bigserial missed 66,867 of 387,404 rows. The call is one autocommit round trip, so
+// that the lock is never held while a client thinks.
 
 import { binaryTextArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/pipe.ts'

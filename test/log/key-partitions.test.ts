@@ -29,28 +29,40 @@ async function partitions(): Promise<{ name: string; from: number; to: number }[
   return rows.map(({ name, from, to }) => ({ name, from: from / DAY_US, to: to / DAY_US }))
 }
 
+/** The step, as a process of now takes it on a log of before. */
+async function takeStep(): Promise<void> {
+  await database.pool.query('alter table event_key add primary key (tenant, key_hash, position)')
+  await database.pool.query(step)
+}
+
 it.each([
-  ['a new log', 0],
-  ['one of a month', 35],
-])('%s has a partition for each day to come', async (_, age) => {
+  ['a new log', 0, 30],
+  ['one of a month', 35, 30],
+  ['one that is kept for a week', 35, 7],
+])('%s has a partition for each day to come', async (_, age, retention) => {
   for (let today = 21_000; today < 21_030; today++) {
     for (const { name } of await partitions()) await database.pool.query(`drop table ${name}`)
     for (let day = today - age - 1; day <= today + 7; day++) await make(day, 10)
     const before = await partitions()
-    await database.pool.query(step)
-    // A process of before for nine days more, which makes them a week ahead, and then one of now.
+    await takeStep()
+    // A process of before for nine days more, which makes them a week ahead and drops what it does
+    // not keep; and then one of now.
     for (let day = today; day <= today + 16; day++) await make(day, 10)
+    const isOld = ({ to }: { to: number }) => to <= today - retention
+    for (const { name } of (await partitions()).filter(isOld)) {
+      await database.pool.query(`drop table ${name}`)
+    }
     for (let day = today; day <= today + 90; day++) await make(day, 30)
     const after = await partitions()
-    expect(after).toEqual(expect.arrayContaining(before))
+    expect(after).toEqual(expect.arrayContaining(before.filter((one) => !isOld(one))))
     expect(after.slice(1).map(({ from }) => from)).toEqual(after.slice(0, -1).map(({ to }) => to))
-    expect(after[0]?.from).toBeLessThan(today - age)
+    expect(after[0]?.from).toBeLessThanOrEqual(today - Math.min(age, retention))
     expect(after.at(-1)?.to).toBeGreaterThan(today + 90)
   }
 })
 
 it('does nothing to a log that has none yet', async () => {
   for (const { name } of await partitions()) await database.pool.query(`drop table ${name}`)
-  await database.pool.query(step)
+  await takeStep()
   expect(await partitions()).toEqual([])
 })

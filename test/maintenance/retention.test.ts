@@ -90,6 +90,24 @@ describe('retirePartitions', () => {
   })
 })
 
+describe('partitions of keys', () => {
+  it('go when the last of their days does, and those with younger days stay', async () => {
+    const make = async (age: number) => {
+      const { rows } = await database.pool.query(`
+        with first as (
+          select date '1970-01-01' + (${today} - ${age} - date '1970-01-01') / 30 * 30 as day
+        )
+        select create_partition('event_key', day, 30), 'event_key_' || to_char(day, 'YYYYMMDD') as name
+        from first`)
+      return rows[0].name
+    }
+    const [old, young] = [await make(100), await make(60)]
+    const dropped = await retirePartitions(database.pool, 60)
+    expect(dropped).toContain(old)
+    expect(dropped).not.toContain(young)
+  })
+})
+
 describe('createPartitions', () => {
   it('makes what is missing, once, however many call it', async () => {
     await database.pool.query(`
