@@ -1,7 +1,8 @@
 // millrace sql [script] [name=value …] [--json]: runs a script of sql/audit, sql/replay or sql/ops
 // where there is no psql. A script that says it only reads runs where nothing can be written.
 
-import pg from 'pg'
+import type pg from 'pg'
+import { openClient } from '../db/session.ts'
 import { UsageError } from './client.ts'
 import { readScripts, type Script } from './script.ts'
 import { type Column, jsonLines, type Row, table } from './table.ts'
@@ -71,13 +72,7 @@ export async function runCall(
 
 /** Runs a script and returns the answers of those of its statements that have one. */
 export async function answersOf(url: string, { script, values }: Call): Promise<Answer[]> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: `millrace sql ${script.name}`,
-    types: AS_TEXT,
-  })
-  client.on('error', () => {}) // the statement under way rejects with the same error
-  await client.connect()
+  const client = await openClient(url, `millrace sql ${script.name}`, 'script', { types: AS_TEXT })
   try {
     // No transaction around it all: one that writes holds the lane, and no client's round trip may.
     const readsOnly = script.effect === 'Reads only.'

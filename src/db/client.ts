@@ -1,10 +1,14 @@
-// A client of node-postgres that lets go of a query when it has its answer. V8 allocates a function
-// that is assigned to a property as it is written down (`query.callback = () => …`) in the old
-// space, for it takes it for a method; node-postgres does so with every query, and the function's
-// scope has the query. So the values and the rows of every query outlived all cheap collections: at
-// 4,900 events/s a publisher ran a full one of 30 ms every 0.4 s, and its p99 was made of them.
+// A client of node-postgres that every query of ours passes. It tells failures apart (failure.ts)
+// and ends a connection that must not be used again.
+//
+// It also lets go of a query when it has its answer. V8 allocates a function that is assigned to a
+// property as it is written down (`query.callback = () => …`) in the old space, for it takes it for
+// a method; node-postgres does so with every query, and the function's scope has the query. So the
+// values and the rows of every query outlived all cheap collections: at 4,900 events/s a publisher
+// ran a full one of 30 ms every 0.4 s, and its p99 was made of them.
 
 import pg from 'pg'
+import { failureOf, spoilsConnection } from './failure.ts'
 
 type Callback = (error: Error | null, result?: pg.QueryResult) => void
 
@@ -26,7 +30,8 @@ export class Client extends pg.Client {
   override query(config: unknown, values?: unknown, callback?: unknown): never {
     const queue = super.query as (query: unknown, ...rest: unknown[]) => unknown
     if (typeof (config as Partial<Carrier>).submit === 'function') {
-      return queue.call(this, config, values, callback) as never
+      const told = this.#told((callback ?? values) as Callback)
+      return queue.call(this, config, undefined, told) as never
     }
     const query = new pg.Query(config as string, values as unknown[]) as unknown as Carrier
     query.name ??= PREPARED.exec(query.text)?.[1]
@@ -34,8 +39,26 @@ export class Client extends pg.Client {
     query.callback = undefined
     query.query_timeout = (config as Partial<Carrier>).query_timeout
     const [answer, settle] = given ? [undefined, given] : promised()
-    queue.call(this, query, settledBy(query, settle))
+    queue.call(this, query, settledBy(query, this.#told(settle)))
     return answer as never
+  }
+
+  /**
+   * Whether no transaction is open. In one that was left open the next user of the connection would
+   * write, and nobody would commit.
+   */
+  get isIdle(): boolean {
+    return (this as unknown as { _txStatus: string | null })._txStatus === 'I'
+  }
+
+  /** Tells a failure apart, and ends the connection if it is spoiled: its pool makes another. */
+  #told(settle: Callback): Callback {
+    return (error, result) => {
+      if (!error) return settle(null, result)
+      const failure = failureOf(error)
+      if (spoilsConnection(failure)) void this.end()
+      settle(failure)
+    }
   }
 }
 

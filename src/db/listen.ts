@@ -1,9 +1,12 @@
 // LISTEN that never gives up, on a connection of its own. A notification is only speed: whoever
 // listens must also be right without it, so every reconnect tells its listeners that something may
-// have been missed.
+// have been missed. A connection counts when it listens on every channel: one that only answers (a
+// LISTEN was cancelled, the server is a standby) would be deaf for good.
 
-import pgListen, { type Subscriber } from 'pg-listen'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { openClient } from './session.ts'
 
 /** The channels of NOTIFY, and what each payload is. */
 export const channels = {
@@ -13,6 +16,9 @@ export const channels = {
   halt: 'millrace_halt',
 } as const
 
+const CHECK_MS = 5_000
+const RETRY_MS = 200
+
 export type Listener = {
   on(channel: string, handler: (payload: string) => void): void
   onReconnect(handler: () => void): void
@@ -20,36 +26,70 @@ export type Listener = {
 }
 
 /**
- * Listens on every channel; resolves when the first connection stands, rejects where it cannot be
+ * Listens on every channel; resolves when the first connection stands, rejects if it cannot be
  * made.
  */
 export async function listen(url: string, logger: Logger): Promise<Listener> {
-  const subscriber: Subscriber<Record<string, string>> = pgListen.default(
-    {
-      connectionString: url,
-      application_name: 'millrace listen',
-      keepAlive: true,
-      query_timeout: 10_000,
-    },
-    {
-      retryTimeout: Number.POSITIVE_INFINITY,
-      retryInterval: (attempt) => Math.min(100 * 2 ** attempt, 500),
-      paranoidChecking: 5_000,
-      // Payloads are plain words, not JSON.
-      parse: (text) => text,
-      serialize: (text) => text,
-    },
-  )
-  subscriber.events.on('error', (error) => logger.warn({ reason: error.message }, 'listen failed'))
-  await subscriber.connect()
-  await Promise.all(Object.values(channels).map((channel) => subscriber.listenTo(channel)))
+  const handlers = new Map<string, (payload: string) => void>()
+  let onReconnect = () => {}
+  let isClosed = false
+  let client = keep(await connect(url))
+
   return {
-    on: (channel, handler) => {
-      subscriber.notifications.on(channel, handler)
+    on: (channel, handler) => void handlers.set(channel, handler),
+    onReconnect(handler) {
+      onReconnect = handler
     },
-    onReconnect: (handler) => {
-      subscriber.events.on('connected', handler)
+    async close() {
+      isClosed = true
+      await client.end()
     },
-    close: () => subscriber.close(),
+  }
+
+  /** Watches a connection that listens until it ends, and then makes another one. */
+  function keep(connected: pg.Client): pg.Client {
+    let isOver = false
+    const over = () => {
+      if (isOver) return
+      isOver = true
+      clearInterval(check)
+      void connected.end()
+      if (!isClosed) void reconnect()
+    }
+    // A silent network says nothing of its end: the time limit of this statement does.
+    const check = setInterval(() => connected.query('select 1').catch(over), CHECK_MS)
+    connected.on('notification', ({ channel, payload = '' }) => handlers.get(channel)?.(payload))
+    connected.once('end', over)
+    return connected
+  }
+
+  async function reconnect(): Promise<void> {
+    logger.warn('notifications are lost until the connection is back')
+    while (!isClosed) {
+      const connected = await connect(url).catch(() => undefined)
+      if (!connected) await sleep(RETRY_MS)
+      else if (isClosed) return void connected.end()
+      else {
+        client = keep(connected)
+        return onReconnect()
+      }
+    }
+  }
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = await openClient(url, 'millrace listen', 'relaxed', {
+    query_timeout: CHECK_MS * 2,
+  })
+  try {
+    await client.query(
+      Object.values(channels)
+        .map((name) => `LISTEN "${name}"`)
+        .join(';'),
+    )
+    return client
+  } catch (error) {
+    void client.end()
+    throw error
   }
 }

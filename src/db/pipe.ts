@@ -3,7 +3,7 @@
 // PostgreSQL manual, "Message Flow"; each statement is a transaction, and fails alone.)
 
 import type pg from 'pg'
-import { isTransient } from './pool.ts'
+import { spoilsConnection } from './failure.ts'
 
 /** What a statement can be sent through: a pool, or a pipe. */
 export type Queryable = {
@@ -12,7 +12,8 @@ export type Queryable = {
 
 /**
  * A pipe over one connection of a pool that is opened with `pipeline`. Where the connection breaks,
- * all that is under way on it rejects, and the next statement gets another one.
+ * all that is under way on it rejects, and the next statement gets another one. So it is if the
+ * server has become a standby: under steady load a connection would never be given back.
  */
 export function createPipe(pool: pg.Pool): Queryable {
   let current: { client: Promise<pg.PoolClient>; underWay: number; isBroken: boolean } | undefined
@@ -25,7 +26,7 @@ export function createPipe(pool: pg.Pool): Queryable {
       try {
         return await (await held.client).query<Row>(config)
       } catch (error) {
-        held.isBroken ||= isTransient(error)
+        held.isBroken ||= spoilsConnection(error)
         throw error
       } finally {
         held.underWay--

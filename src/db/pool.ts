@@ -1,33 +1,17 @@
-// Connections. Two kinds: durable ones, for everything a client was promised, and relaxed ones for
-// delivery. There, losing the last 200 ms of commits in a crash means a redelivery, which
-// at-least-once allows; and the log is read in the order of its key, whatever the planner thinks of
-// it: of a day that is not analysed yet it expects a dozen rows, and would sort all that is left of
-// a range for each page of it (100 ms and more where 4 will do).
+// Pools of connections: durable ones, for everything a client was promised, and relaxed ones for
+// delivery (session.ts says what that is).
 
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { Client } from './client.ts'
+import { ConnectionError } from './failure.ts'
+import { limitedOptions, setUpSession } from './session.ts'
 import type { Tables } from './tables.ts'
+import { typeParsers } from './types.ts'
 
 export type Db = Kysely<Tables>
 export type Database = { pool: pg.Pool; kysely: Db; close(): Promise<void> }
-
-type Durability = 'durable' | 'relaxed'
-
-const { types } = pg
-const parsers = new Map<number, (text: string) => unknown>([
-  [types.builtins.INT8, Number],
-  [1016, (text) => text.slice(1, -1).split(',').filter(Boolean).map(Number)], // bigint[]
-  // A payload is passed on byte for byte: nothing may parse it on the way out.
-  [types.builtins.JSON, (text) => text],
-])
-
-/** Parses int8 and int8[] to numbers and leaves json as the text that it is. */
-export const typeParsers = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    (format !== 'binary' && parsers.get(oid)) || types.getTypeParser(oid, format as 'text'),
-} as unknown as pg.CustomTypesConfig
 
 /**
  * Opens a pool on `url`, at most `max` connections. Statements end after 30 s and waits for locks
@@ -36,30 +20,17 @@ export const typeParsers = {
  */
 export function openDatabase(
   url: string,
-  options: { durability: Durability; max: number; pipeline?: boolean; logger: Logger },
+  options: { durability: 'durable' | 'relaxed'; max: number; pipeline?: boolean; logger: Logger },
 ): Database {
-  const settings = {
-    synchronous_commit: options.durability === 'durable' ? 'on' : 'off',
-    statement_timeout: '30s',
-    lock_timeout: '5s',
-    idle_in_transaction_session_timeout: '30s',
-    ...(options.durability === 'relaxed' ? { enable_bitmapscan: 'off' } : {}),
-  }
-  const pool = new pg.Pool({
+  const setUp = (client: pg.ClientBase) => setUpSession(client, options.durability)
+  const pool = new Pool({
+    ...limitedOptions(url, 'millrace'),
     Client,
-    connectionString: url,
     max: options.max,
     pipeline: options.pipeline ?? false,
-    application_name: 'millrace',
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    // The server's limits do not help where the network is silent.
-    query_timeout: 35_000,
     types: typeParsers,
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
-      .join(' '),
+    // It waits for the promise, whatever its type says.
+    onConnect: setUp as (client: pg.ClientBase) => void,
   })
   // A connection that breaks while idle is replaced by the pool; without a listener it would end
   // the process.
@@ -67,6 +38,9 @@ export function openDatabase(
     options.logger.warn({ reason: error.message }, 'connection lost')
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
+  pool.on('release', (_, client) => {
+    if (!(client as unknown as Client).isIdle) void client.end()
+  })
   return {
     pool,
     kysely: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }),
@@ -74,15 +48,22 @@ export function openDatabase(
   }
 }
 
-/**
- * Whether an error of node-postgres means that the statement may or may not have been committed, or
- * was refused before it began, so that an idempotent one may be sent again: lost connections, a
- * server that shuts down or starts up, deadlocks and serialisation failures (PostgreSQL manual,
- * appendix A).
- */
-export function isTransient(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = (error as { code?: string }).code
-  if (code === undefined) return /connection|timeout/i.test(error.message)
-  return /^(08...|57P0[123]|40001|40P01|53300|55P03|E[A-Z]+)$/.test(code)
+type Connected = Parameters<pg.Pool['connect']>[0]
+
+/** A pool whose connections fail with a ConnectionError, whatever the reason is. */
+class Pool extends pg.Pool {
+  override connect(callback?: Connected): never {
+    const answer = callback
+      ? super.connect((error, client, release) =>
+          callback(error && failedToConnect(error), client, release),
+        )
+      : super.connect().catch((error) => {
+          throw failedToConnect(error)
+        })
+    return answer as never
+  }
+}
+
+function failedToConnect(error: Error): ConnectionError {
+  return error instanceof ConnectionError ? error : new ConnectionError(error)
 }

@@ -1,7 +1,7 @@
 // Writing to a database that may be away for a while: restarting, failing over, not to be reached.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTransient } from './pool.ts'
+import { maySendAgain } from './failure.ts'
 
 /**
  * Carries out `write`, an idempotent one, again and again while the database is away, as long as
@@ -16,7 +16,7 @@ export async function whileAway<T>(
       return await write()
     } catch (error) {
       const pause = pauseMs(tries)
-      if (!isTransient(error) || !mayWait(pause)) throw error
+      if (!maySendAgain(error) || !mayWait(pause)) throw error
       await sleep(pause)
     }
   }

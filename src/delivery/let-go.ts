@@ -1,8 +1,9 @@
 // The end of a run: the last step is written, the lease is given back, and what comes next is
 // decided: a retry at a time, a stop of the integration, or nothing.
 
+import { isBug, maySendAgain } from '../db/failure.ts'
 import type { AdvanceJob } from '../db/jobs.ts'
-import { type Db, isTransient } from '../db/pool.ts'
+import type { Db } from '../db/pool.ts'
 import { whileAway } from '../db/while-away.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
@@ -30,8 +31,10 @@ export type Closing =
 
 /** Breaks a run off for a failure of ours, mostly the database's: let go, as far as it lets us. */
 export function brokenOff(logger: Logger, lease: Lease, error: Error): Closing {
-  logger.warn({ ...lease, reason: error.message }, 'run broken off')
-  return { why: 'broken', isCutOff: isTransient(error) }
+  const told = { ...lease, reason: error.message }
+  if (isBug(error)) logger.error({ ...told, cause: error.stack }, 'run broken off')
+  else logger.warn(told, 'run broken off')
+  return { why: 'broken', isCutOff: maySendAgain(error) }
 }
 
 /** What says more about the stream is above what says less: a loss, a stop, a retry, the others. */

@@ -3,7 +3,8 @@
 // exactly once, whatever is killed in between, and a zombie's page is rolled back with its step.
 
 import { limits } from '../config.ts'
-import { type Db, isTransient } from '../db/pool.ts'
+import { maySendAgain } from '../db/failure.ts'
+import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { type PageRow, readPage } from '../log/read.ts'
 import { createBell } from './bell.ts'
@@ -88,7 +89,7 @@ export async function project(
       await write((trx) => projection.apply(trx, tenant, events), rows, events)
       maxEvents = limits.pageEvents
     } catch (error) {
-      if (error instanceof Lost || isTransient(error)) throw error
+      if (error instanceof Lost || maySendAgain(error)) throw error
       if (rows.length > 1) {
         maxEvents = Math.ceil(rows.length / 2)
         return true

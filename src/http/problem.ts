@@ -3,7 +3,7 @@
 // that the client was given.
 
 import { Type } from 'typebox'
-import { isTransient } from '../db/pool.ts'
+import { maySendAgain } from '../db/failure.ts'
 import { type Fault, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Family } from './route.ts'
@@ -63,7 +63,7 @@ function asMillraceError(error: unknown): MillraceError {
   if (error instanceof URIError) {
     return new MillraceError('invalid_request', 'The path has a malformed escape.')
   }
-  if (isTransient(error)) {
+  if (maySendAgain(error)) {
     const message = 'The database does not answer in time; try again.'
     return new MillraceError('unavailable', message, { retryAfterSeconds: 1, cause: error })
   }

@@ -6,6 +6,7 @@
 // for it. The queue is bounded; beyond it a publisher is told to come back.
 
 import { limits } from '../config.ts'
+import { isBug } from '../db/failure.ts'
 import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
@@ -97,8 +98,9 @@ export function createPublisher(options: {
       if (queue.length > 0) setImmediate(answer, batch, results)
       else answer(batch, results)
     } catch (error) {
-      const failure = explain(error)
-      if (batch.length > 1 && failure.code === 'invalid_request') {
+      const failure = isBug(error) ? (error as Error) : explain(error)
+      const isRefused = failure instanceof MillraceError && failure.code === 'invalid_request'
+      if (batch.length > 1 && isRefused) {
         // One bad event must fail alone: halve until it is.
         const half = Math.ceil(batch.length / 2)
         await appendBatch(batch.slice(0, half))

@@ -2,8 +2,9 @@
 // connection that breaks under them.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { maySendAgain } from '../../src/db/failure.ts'
 import { createPipe } from '../../src/db/pipe.ts'
-import { type Database, isTransient, openDatabase } from '../../src/db/pool.ts'
+import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { until } from '../helpers/until.ts'
@@ -53,7 +54,7 @@ it('rejects what is under way where the connection breaks, and goes on with anot
   const pid = await until('it waits', async () => (await blocker.query(waiting)).rows[0]?.pid)
   await blocker.query('select pg_terminate_backend($1)', [pid])
   for (const outcome of await settled) {
-    expect(outcome.status === 'rejected' && isTransient(outcome.reason)).toBe(true)
+    expect(outcome.status === 'rejected' && maySendAgain(outcome.reason)).toBe(true)
   }
   expect((await query<{ pid: number }>(insert('after'))).rows[0]?.pid).not.toBe(pid)
   await blocker.query('select pg_advisory_unlock(1)')

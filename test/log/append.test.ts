@@ -2,7 +2,7 @@
 
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
-import { typeParsers } from '../../src/db/pool.ts'
+import { typeParsers } from '../../src/db/types.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'

@@ -3,7 +3,7 @@
 
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
-import { typeParsers } from '../../src/db/pool.ts'
+import { typeParsers } from '../../src/db/types.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { readPage } from '../../src/log/read.ts'
 import { useDatabase } from '../helpers/database.ts'
