@@ -13,9 +13,10 @@ import { listScripts, readCall, runCall } from './cli/sql.ts'
 import { welcome } from './cli/welcome.ts'
 import { type Config, limits, readConfig } from './config.ts'
 import { startEmbeddedPostgres } from './db/embedded.ts'
+import { isBug } from './db/failure.ts'
 import { migrate } from './db/migrate.ts'
-import { isTransient } from './db/pool.ts'
 import { createLogger, type Logger } from './logger.ts'
+import { startMonitor } from './monitor.ts'
 import { startServer } from './server.ts'
 import { startWorker } from './worker.ts'
 
@@ -45,7 +46,7 @@ type Surroundings = {
 const commands: Record<string, (args: string[]) => Promise<void>> = {
   start: () => run([work, serve], { withWelcome: true }),
   serve: () => run([serve]),
-  work: () => run([work]),
+  work: () => run([workAlone]),
   migrate: () => run([]),
   keys: (args) =>
     keys(args, readConfigOrFail(), { print: console.log, note: (line) => console.error(line) }),
@@ -81,7 +82,7 @@ async function run(
   const dataDir = config.MILLRACE_DATA_DIR
   // Asked for before anything is started, so that a signal in the middle ends it in order too.
   const signal = start.length > 0 ? nextSignal(logger) : undefined
-  surviveLostConnections(logger)
+  surviveSurroundings(logger)
 
   const embedded = config.DATABASE_URL ? undefined : await startEmbeddedPostgres(dataDir)
   const parts: Part[] = []
@@ -138,6 +139,19 @@ function work({ config, ...options }: Surroundings): Promise<Part> {
   return startWorker(config, options)
 }
 
+/** Beside a server nobody need ask a worker for its health. */
+async function workAlone(surroundings: Surroundings): Promise<Part> {
+  const { config, logger } = surroundings
+  const worker = await startWorker(config, surroundings)
+  const monitor = await startMonitor(config, worker.problem, logger)
+  return {
+    async stop() {
+      await worker.stop()
+      await monitor.stop()
+    },
+  }
+}
+
 function serve({ config, ...options }: Surroundings): Promise<Part> {
   return startServer(config, options)
 }
@@ -158,14 +172,17 @@ function readConfigOrFail(): Config {
 }
 
 /**
- * graphile-worker completes its jobs without anybody waiting: a connection that is lost just then
- * would end the process. The sweep makes good for a job that was not completed. Everything else
- * that nobody waits for is a bug, and ends it.
+ * What nobody waits for may fail too: graphile-worker completes its jobs so, and sockets break at
+ * any time. A database, a peer or a socket ends the statement or the job that it failed, never the
+ * process; the sweep makes good for a job that was not completed. A bug ends it.
  */
-function surviveLostConnections(logger: Logger): void {
-  process.on('unhandledRejection', (error) => {
-    if (!isTransient(error)) throw error
-    logger.warn({ reason: (error as Error).message }, 'a job was not completed')
+function surviveSurroundings(logger: Logger): void {
+  process.on('uncaughtException', (error, origin) => {
+    if (isBug(error)) {
+      logger.fatal({ origin, cause: error?.stack ?? String(error) }, 'a bug ends this process')
+      process.exit(1)
+    }
+    logger.warn({ origin, reason: error.message }, 'something that nobody waited for failed')
   })
 }
 

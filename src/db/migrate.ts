@@ -5,15 +5,21 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, runMigrations } from 'graphile-worker'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { Client } from './client.ts'
+import { refuseUnfitDatabase } from './fitness.ts'
+import { connectionOptions, openClient, setUpSession } from './session.ts'
 
 const directory = path.join(import.meta.dirname, '../../sql/migrations')
 const MIGRATION_LOCK = 1296651859
-const OLDEST_POSTGRES = 150_000
+const LOCK_RETRY_MS = 200
+/** Every ten seconds. */
+const TRIES_TOLD = 50
 
 /** graphile-worker logs each of its migrations at length; ours say enough. */
 const quietLogger = new GraphileLogger(() => () => {})
@@ -34,26 +40,65 @@ export function readMigrations(): MigrationFile[] {
 }
 
 /**
- * Migrates the database at `url`. Throws an Error with one sentence for an operator where the
- * server cannot be reached, is older than 15, is not UTF-8, or has a schema that is newer than this
+ * Migrates the database at `url`. Throws an Error with one sentence for an operator if the server
+ * cannot be reached, cannot be worked with (fitness.ts), or has a schema that is newer than this
  * program.
  */
 export async function migrate(url: string, logger: Logger): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'millrace migrate' })
-  client.on('error', () => {}) // the statement under way rejects with the same error
+  const client = await openClient(url, 'millrace migrate', 'patient').catch((error: Error) => {
+    throw new Error(`The database cannot be reached: ${error.message}`, { cause: error })
+  })
   try {
-    await client.connect()
-  } catch (error) {
-    throw new Error(`The database cannot be reached: ${reasonOf(error)}`, { cause: error })
-  }
-  try {
-    await refuseUnfitServer(client)
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await refuseUnfitDatabase(url, client)
+    await lock(client, logger)
     await applyMigrations(url, logger)
-    await runMigrations({ connectionString: url, logger: quietLogger })
+    await migrateJobs(url)
   } finally {
     await client.end()
   }
+}
+
+/** Waits for other processes that migrate, and says for whom. */
+async function lock(client: pg.Client, logger: Logger): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [MIGRATION_LOCK])
+    if (rows[0].mine) return
+    if (tries % TRIES_TOLD === 0) {
+      const holder = await client.query(holderOfLock, [MIGRATION_LOCK])
+      logger.warn({ ...holder.rows[0] }, 'waiting for another process that migrates')
+    }
+    await sleep(LOCK_RETRY_MS)
+  }
+}
+
+const holderOfLock = `
+  select pg_stat_activity.pid, application_name, client_addr, backend_start
+  from pg_locks
+  join pg_stat_activity on pg_stat_activity.pid = pg_locks.pid
+  where locktype = 'advisory' and granted and classid = 0 and objid = $1
+    and pg_locks.database = (select oid from pg_database where datname = current_database())`
+
+/** graphile-worker's own tables, in its own schema. */
+async function migrateJobs(url: string): Promise<void> {
+  const pool = poolOf(url)
+  try {
+    await runMigrations({ pgPool: pool, logger: quietLogger })
+  } finally {
+    await pool.end()
+  }
+}
+
+function poolOf(url: string): pg.Pool {
+  const setUp = (client: pg.ClientBase) => setUpSession(client, 'patient')
+  const pool = new pg.Pool({
+    ...connectionOptions(url, 'millrace migrate'),
+    Client,
+    max: 1,
+    onConnect: setUp as (client: pg.ClientBase) => void,
+  })
+  pool.on('error', () => {}) // the statement under way rejects with the same error
+  pool.on('connect', (connected) => connected.on('error', () => {}))
+  return pool
 }
 
 /** What stands between this database and this program, in words; undefined where nothing does. */
@@ -66,24 +111,8 @@ export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string
   return compare(known, applied, { complete: true })
 }
 
-async function refuseUnfitServer(client: pg.Client): Promise<void> {
-  const { rows } = await client.query(
-    `select current_setting('server_version_num')::integer as number,
-            current_setting('server_version') as version,
-            current_setting('server_encoding') as encoding`,
-  )
-  const { number, version, encoding } = rows[0]
-  if (number < OLDEST_POSTGRES) {
-    throw new Error(`millrace needs PostgreSQL 15 or newer; this server is ${version}.`)
-  }
-  if (encoding !== 'UTF8') {
-    throw new Error(`millrace needs a database in UTF8; this one is in ${encoding}.`)
-  }
-}
-
 async function applyMigrations(url: string, logger: Logger): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url, max: 1 })
-  pool.on('error', () => {}) // as above
+  const pool = poolOf(url)
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     await sql`create table if not exists migration_checksum (
