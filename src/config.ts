@@ -72,6 +72,11 @@ const Environment = Type.Object({
   /** The address that mails come from, and the name beside it. */
   MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ format: 'email' })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
+  /**
+   * Where `work` tells its health. Without a port it is 8081, or any other one if that is taken.
+   */
+  MILLRACE_MONITOR_HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
+  MILLRACE_MONITOR_PORT: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',

@@ -117,7 +117,11 @@ export async function startServer(
       if (draining) return 'The service is stopping.'
       const problem = await schemaProblem(durable.pool)
       if (problem) return problem
-      return (await partitionsArePresent(durable.pool)) ? undefined : 'Partitions are missing.'
+      if (!(await partitionsArePresent(durable.pool))) return 'Today has no partition in the log.'
+      // A publish of no event, on a connection of the publisher's own: it must be writable, and the
+      // lane free.
+      await appendEvents(appending.pool, [])
+      return undefined
     }),
   ]
   const served = [...routes, openApiRoute(routes, entitySchemas)]

@@ -6,6 +6,7 @@ import { type Config, limits } from './config.ts'
 import { changeConsumer } from './consumer/change.ts'
 import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
 import { channels, listen } from './db/listen.ts'
+import { schemaProblem } from './db/migrate.ts'
 import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
 import { advance } from './delivery/advance.ts'
@@ -29,7 +30,11 @@ import { repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
 
-export type Worker = { stop(): Promise<void> }
+export type Worker = {
+  /** What keeps it from delivering, in words. Rejects with the database's error. */
+  problem(): Promise<string | undefined>
+  stop(): Promise<void>
+}
 
 /**
  * Starts delivering. `stop` lets what is in flight finish, within limits.shutdownMs, and writes
@@ -83,6 +88,13 @@ export async function startWorker(
   notifying.look()
 
   return {
+    async problem() {
+      if (draining) return 'The worker is stopping.'
+      const problem = await schemaProblem(relaxed.pool)
+      if (problem) return problem
+      const { rows } = await relaxed.pool.query('show transaction_read_only')
+      return rows[0].transaction_read_only === 'off' ? undefined : 'The database takes no writes.'
+    },
     async stop() {
       draining = true
       // Asked first, so that no job is taken any more; awaited last, since it waits for the runs.

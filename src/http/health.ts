@@ -1,14 +1,16 @@
-// GET /healthz: the process answers. GET /readyz: it can do its work.
+// GET /healthz: the process answers. GET /readyz: it can do its work, which is asked of the database
+// each time, the way the work itself asks it.
 
 import { Type } from 'typebox'
+import { takesNoWrites } from '../db/failure.ts'
 import { MillraceError } from '../errors.ts'
 import type { Route } from './route.ts'
 
 const Health = Type.Object({ status: Type.Literal('ok') })
 
 /**
- * `problem` says in words what keeps the service from its work; undefined where nothing does. It
- * may reject.
+ * `problem` says in words what keeps the process from its work; undefined if nothing does. It may
+ * reject with the database's error.
  */
 export function healthRoutes(problem: () => Promise<string | undefined>): Route[] {
   const common = { method: 'get', scope: 'public', family: 'configuration' } as const
@@ -27,20 +29,24 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
       ...common,
       path: '/readyz',
       operationId: 'getReadiness',
-      summary: 'Whether the database is reachable, its schema current, and partitions are there.',
+      summary: 'Whether the process can do its work: whether a publish would succeed now.',
       responses: {
         200: { description: 'Ready.', schema: Health },
         503: { description: 'Not ready; the message says why.' },
       },
       async handle(context) {
-        const found = await problem().catch((error) => {
-          throw new MillraceError('unavailable', 'The database cannot be reached.', {
-            cause: error,
-          })
+        const found = await problem().catch((cause) => {
+          throw new MillraceError('unavailable', reasonOf(cause), { retryAfterSeconds: 1, cause })
         })
-        if (found) throw new MillraceError('unavailable', found)
+        if (found) throw new MillraceError('unavailable', found, { retryAfterSeconds: 1 })
         context.body = { status: 'ok' }
       },
     },
   ]
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof MillraceError) return error.message
+  if (takesNoWrites(error)) return 'The database takes no writes.'
+  return 'The database cannot be reached.'
 }

@@ -50,13 +50,17 @@ const createStatement = `
   )
   select from first_days where create_partition($1::text::regclass, first_day, $2::integer)`
 
-/**
- * Whether today's and tomorrow's partitions of the log are there: without them nothing can be
- * published.
- */
+/** Whether the partitions for what is published now are there, of events and of their keys. */
 export async function partitionsArePresent(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ present: boolean }>(`
-    select bool_and(to_regclass('event_' || to_char(day, 'YYYYMMDD')) is not null) as present
-    from generate_series(now() at time zone 'UTC', now() at time zone 'UTC' + '1 day', '1 day') as day`)
+    select count(distinct inhparent) = 2 as present
+    from pg_inherits
+    join pg_class on pg_class.oid = pg_inherits.inhrelid
+    cross join lateral regexp_match(
+      pg_get_expr(pg_class.relpartbound, pg_class.oid), 'FROM \\(''(\\d+)''\\) TO \\(''(\\d+)''\\)'
+    ) as bounds
+    where inhparent in ('event'::regclass, 'event_key'::regclass)
+      and position_of(clock_timestamp()) >= bounds[1]::bigint
+      and position_of(clock_timestamp()) < bounds[2]::bigint`)
   return rows[0]?.present ?? false
 }

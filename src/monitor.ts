@@ -1,0 +1,49 @@
+// The port of `millrace work` for whoever watches it: /healthz and /readyz. It listens on loopback
+// unless it is told otherwise.
+
+import http from 'node:http'
+import type net from 'node:net'
+import type { Config } from './config.ts'
+import { createApp } from './http/app.ts'
+import { healthRoutes } from './http/health.ts'
+import type { Logger } from './logger.ts'
+
+export type Monitor = { stop(): Promise<void> }
+
+/**
+ * Starts it, and logs where. `problem` as in healthRoutes. If the port is taken and nobody asked for
+ * it (two workers on one machine), it takes another one; otherwise it rejects.
+ */
+export async function startMonitor(
+  config: Config,
+  problem: () => Promise<string | undefined>,
+  logger: Logger,
+): Promise<Monitor> {
+  const options = { authenticate: () => undefined, isDraining: () => false, logger }
+  const server = http.createServer(createApp(healthRoutes(problem), options).callback())
+  const { MILLRACE_MONITOR_HOST: host, MILLRACE_MONITOR_PORT: port } = config
+  await listen(server, host, port ?? DEFAULT_PORT).catch((error: NodeJS.ErrnoException) => {
+    if (port !== undefined || error.code !== 'EADDRINUSE') throw error
+    return listen(server, host, 0)
+  })
+  const address = server.address() as net.AddressInfo
+  logger.info({ host: address.address, port: address.port }, 'health is told')
+  return {
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+const DEFAULT_PORT = 8081
+
+function listen(server: http.Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
