@@ -1,5 +1,6 @@
-// Which connection a POST leaves on: the one that has just answered, a new one where all are taken,
-// never one on which something went wrong or that the other side has closed.
+// Which connection a POST leaves on: the one that has just answered if its origin keeps them, a new
+// one if all are taken, never one on which something went wrong or that the other side has closed.
+// A request that met a closed one leaves again, once.
 
 import type { Socket } from 'node:net'
 import { afterAll, afterEach, expect, it } from 'vitest'
@@ -28,7 +29,17 @@ async function start() {
     connections.post({ ...target, body: Buffer.from('{}') }, limits, done)
   }
   const posted = () => new Promise<Answer | Error>(post)
-  return { behave, sockets, post, posted, distinct: () => new Set(sockets).size }
+  const distinct = () => new Set(sockets).size
+  /** Posts until a connection is used again at once, then forgets what was posted. */
+  async function warmUp(): Promise<void> {
+    await until('one is used again at once', async () => {
+      sockets.length = 0
+      await chain(post)
+      return distinct() === 1
+    })
+    sockets.length = 0
+  }
+  return { behave, sockets, post, posted, distinct, warmUp }
 }
 
 /** Posts five times, each time as soon as it is told of the one before. */
@@ -46,7 +57,8 @@ function chain(post: (done: (result: Answer | Error) => void) => void): Promise<
 }
 
 it('is the one that has just answered, for who posts when it is told', async () => {
-  const { post, sockets, distinct } = await start()
+  const { post, sockets, distinct, warmUp } = await start()
+  await warmUp()
   expect(await chain(post)).toEqual([200, 200, 200, 200, 200])
   expect(sockets).toHaveLength(5)
   expect(distinct()).toBe(1)
@@ -61,7 +73,8 @@ it('is a new one for who posts when it is told, where the answer closes it', asy
 })
 
 it('is an idle one, or a new one where there is none', async () => {
-  const { posted, distinct } = await start()
+  const { posted, distinct, warmUp } = await start()
+  await warmUp()
   await Promise.all([posted(), posted(), posted()])
   expect(distinct()).toBe(3)
   await Promise.all([posted(), posted()])
@@ -91,6 +104,36 @@ it('is another one where the other side closes it, asked or not', async () => {
   await until('closed', () => sockets.every(({ destroyed }) => destroyed))
   expect(await posted()).toMatchObject({ status: 200 })
   expect(distinct()).toBe(3)
+})
+
+it('is a new one for a request that met a closed one, told as one', async () => {
+  const { behave, posted, sockets, distinct, warmUp } = await start()
+  await warmUp()
+  const kept = new Set<unknown>()
+  behave.answer = (request, response) => {
+    kept.add(sockets[0])
+    if (kept.has(response.socket)) response.socket?.resetAndDestroy()
+    else ok(request, response)
+  }
+  expect(await posted()).toMatchObject({ status: 200 })
+  expect(sockets).toHaveLength(2)
+  expect(distinct()).toBe(2)
+})
+
+it('is no third one', async () => {
+  const { behave, posted, sockets, warmUp } = await start()
+  await warmUp()
+  behave.answer = (_, response) => response.socket?.resetAndDestroy()
+  expect(await posted()).toBeInstanceOf(Error)
+  expect(sockets).toHaveLength(2)
+})
+
+it('is no second one after a byte of an answer', async () => {
+  const { behave, posted, sockets, warmUp } = await start()
+  await warmUp()
+  behave.answer = (_, { socket }) => socket?.write('H', () => socket.destroy())
+  expect(await posted()).toBeInstanceOf(Error)
+  expect(sockets).toHaveLength(1)
 })
 
 it('is none after the end', async () => {

@@ -1,0 +1,80 @@
+// What a connection has read of the answer under way. undici takes a `100 Continue` that nobody
+// asked for as an error, though RFC 9110 15.2 has every client skip it; 102 and 103 it skips. So
+// the last digit of such a status is changed to a 2 before undici's parser reads it.
+
+import type { Socket } from 'node:net'
+
+const LF = 10
+const CR = 13
+const ZERO = 48
+const ONE = 49
+const TWO = 50
+/** Where the status stands in "HTTP/1.1 100 Continue". */
+const STATUS_AT = 9
+
+export type AnswerWatch = {
+  /** Whether a byte of the answer under way was read. */
+  readonly hasBegun: boolean
+  /** The answer is over: the next byte is of the next one. */
+  next(): void
+}
+
+/** Watches what is read of a socket from now on; its first byte is the first of an answer. */
+export function watchAnswers(socket: Socket): AnswerWatch {
+  const read = socket.read.bind(socket)
+  let hasBegun = false
+  let part: 'status line' | 'interim head' | 'rest' = 'status line'
+  /** Bytes of the status line that were read. */
+  let at = 0
+  /** Whether the status is 1 or 10 so far, and then something else. */
+  let isContinue = false
+  let isLineEmpty = false
+
+  socket.read = (size?: number) => {
+    const chunk: Buffer | null = read(size)
+    if (chunk === null || chunk.length === 0) return chunk
+    hasBegun = true
+    for (let i = 0; i < chunk.length && part !== 'rest'; i++) {
+      if (part === 'status line') readStatus(chunk, i)
+      else readInterim(chunk[i])
+    }
+    return chunk
+  }
+
+  return {
+    get hasBegun() {
+      return hasBegun
+    },
+    next() {
+      hasBegun = false
+      part = 'status line'
+      at = 0
+    },
+  }
+
+  function readStatus(chunk: Buffer, i: number): void {
+    const byte = chunk[i]
+    // An empty line before a status line is skipped by the parser, too.
+    if (at === 0 && (byte === CR || byte === LF)) return
+    const digit = at++ - STATUS_AT
+    if (digit === 0) {
+      isContinue = byte === ONE
+      if (!isContinue) part = 'rest'
+    } else if (digit === 1) {
+      isContinue &&= byte === ZERO
+    } else if (digit === 2) {
+      if (isContinue && byte === ZERO) chunk[i] = TWO
+      part = 'interim head'
+      isLineEmpty = false
+    }
+  }
+
+  /** The head ends at an empty line; then comes the next status line. */
+  function readInterim(byte: number | undefined): void {
+    if (byte === LF && isLineEmpty) {
+      part = 'status line'
+      at = 0
+    } else if (byte === LF) isLineEmpty = true
+    else if (byte !== CR) isLineEmpty = false
+  }
+}

@@ -1,0 +1,27 @@
+// How undici opens a connection to a place that a tenant has chosen: its name is resolved and its
+// addresses are checked by resolve.ts and address.ts, and what it reads is watched (answers.ts).
+
+import { buildConnector } from 'undici'
+import { publicLookup } from './address.ts'
+import { type AnswerWatch, watchAnswers } from './answers.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** A connector for each client; all of them share TLS sessions. `onOpen` is told of each socket. */
+export type Connector = (onOpen?: (watch: AnswerWatch) => void) => buildConnector.connector
+
+/** Refuses names that resolve to an address that is not public, unless private ones are allowed. */
+export function createConnector(options: { allowPrivateTargets: boolean }): Connector {
+  const connect = buildConnector({
+    timeout: CONNECT_TIMEOUT_MS,
+    allowH2: false,
+    ...(options.allowPrivateTargets ? {} : { lookup: publicLookup }),
+  })
+  return (onOpen) => (target, callback) =>
+    connect(target, (...[error, socket]) => {
+      if (error) return callback(error, null)
+      const watch = watchAnswers(socket)
+      onOpen?.(watch)
+      callback(null, socket)
+    })
+}
