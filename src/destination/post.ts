@@ -29,6 +29,8 @@ export function mayHaveLeft(error: Error): boolean {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** Answers before the answer, 100 Continue and the like. */
+const MOST_INTERIM = 100
 
 /** Time from now to the last byte of the answer, and the most that is read of it. */
 export type PostLimits = { timeoutMs: number; responseBytes: number }
@@ -69,6 +71,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
+  #interim = 0
   #status = 0
   #headers: IncomingHttpHeaders = {}
   #chunks: Buffer[] = []
@@ -87,6 +90,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200 && ++this.#interim > MOST_INTERIM) {
+      this.#fail(new Error(`more than ${MOST_INTERIM} interim answers`))
+    }
     this.#status = status
     this.#headers = headers
   }

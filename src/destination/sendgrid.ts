@@ -8,7 +8,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
 import { parseJson } from '../json.ts'
-import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import { hostOf, isPublicAddress } from './address.ts'
+import { createConnector } from './connector.ts'
 import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { readable, statusText } from './webhook.ts'
@@ -49,8 +50,7 @@ export type Mailer = {
 
 /** Connections that are used once. */
 export function createMailAgent(options: { allowPrivateTargets: boolean }): Agent {
-  const lookup = options.allowPrivateTargets ? {} : { lookup: publicLookup }
-  return new Agent({ connect: { timeout: 10_000, ...lookup }, pipelining: 0 })
+  return new Agent({ connect: createConnector(options)(), pipelining: 0 })
 }
 
 /** A mailer for one sender. `agent` is shared, and closed by its owner. */

@@ -58,6 +58,15 @@ describe('a request', () => {
 })
 
 describe('an answer', () => {
+  it('may come after a 100 Continue that nobody asked for', async () => {
+    sendgrid.answer = (response, accept) => {
+      accept()
+      response.writeContinue()
+      response.writeHead(202).end()
+    }
+    expect(await mailer().send('d-1', mails(1))).toEqual({ kind: 'accepted' })
+  })
+
   it('401: refused, without a word of the key', async () => {
     const apiKey = 'SG.another-key'
     const outcome = await mailer({ apiKey }).send('d-1', mails(1))

@@ -140,6 +140,18 @@ describe('no good answer', () => {
       unavailable(/larger than 65536/),
     )
   })
+  it('is one with more interim answers than anybody needs', async () => {
+    const hinting = await receiver((_, response) => {
+      const write = () => {
+        while (response.socket?.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(20)));
+      }
+      response.socket?.on('drain', write)
+      write()
+    })
+    expect(await sendOne(webhook(hinting.url), event)).toMatchObject(
+      unavailable(/more than 100 interim answers/),
+    )
+  })
   it('is something that does not speak HTTP, or a name that is none', async () => {
     const server = net.createServer((socket) => socket.end('SSH-2.0-x\r\n'))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

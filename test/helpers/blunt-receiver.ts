@@ -30,6 +30,10 @@ export const behaviours = {
   },
   'sends 100 Continue unasked': (socket) => socket.write(CONTINUE + OK),
   'sends 100 Continue in pieces': (socket) => inPieces(socket, CONTINUE + CONTINUE + OK),
+  'sends 102 and 103 unasked': (socket) =>
+    socket.write(
+      `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${OK}`,
+    ),
   'speaks HTTP/1.0 with a length': (socket) =>
     socket.end('HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok'),
   'speaks HTTP/1.0 without a length': (socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nok'),
