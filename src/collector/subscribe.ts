@@ -6,7 +6,7 @@ import { limits } from '../config.ts'
 import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
 import { consumerIdOf } from '../consumer/consumer.ts'
 import type { Db } from '../db/pool.ts'
-import { refusalOfHost } from '../destination/address.ts'
+import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { type FoundSubscription, findSubscription } from './find.ts'
 import { sealSubscription, withStoredKeys } from './seal.ts'
@@ -30,7 +30,7 @@ export async function subscribe(
   change: Change,
 ): Promise<void> {
   const { db, secrets } = services
-  await refuseFaults(services, subscription)
+  await refuseFaults(services, tenant, subscription)
   const consumer = consumerIdOf('subscription', subscription.id)
   const most = limits.subscriptionsPerTenant
   const outcome = await registerConsumer(db, tenant, 'subscription', consumer, {
@@ -62,7 +62,7 @@ export async function updateSubscription(
   for (let tries = 0; ; tries++) {
     const found = await mustFind(db, tenant, update.id)
     const whole = withStoredKeys(tenant, update, found.document, secrets)
-    await refuseFaults(services, whole)
+    await refuseFaults(services, tenant, whole)
     const outcome = await changeConsumer(db, tenant, consumer, 'replace', {
       ...change,
       document: sealSubscription(tenant, whole, secrets),
@@ -95,14 +95,14 @@ export async function mustFind(db: Db, tenant: string, id: string): Promise<Foun
 
 async function refuseFaults(
   services: SubscribeServices,
+  tenant: string,
   subscription: NewSubscription,
 ): Promise<void> {
   const mayBorrowKeys = services.allowDefaultCredentials
   const faults = faultsOf(subscription, { mayBorrowKeys })
   if (faults.length > 0) throw invalid(faults)
   if (services.allowPrivateTargets) return
-  for (const [field, url] of urlsOf(subscription.destination)) {
-    const refusal = await refusalOfHost(new URL(url))
-    if (refusal) throw invalid([fault(field, 'private_target', `is refused: ${refusal}`)])
-  }
+  const found = await refusalAmong(urlsOf(subscription.destination), tenant)
+  if (!found) return
+  throw invalid([fault(found.field, 'private_target', `is refused: ${found.refusal}`)])
 }

@@ -3,9 +3,10 @@
 // at registration, and again at connect time, when the name is resolved for the connection itself:
 // a name may resolve to something else by then.
 
-import dns from 'node:dns'
-import net from 'node:net'
+import type { LookupAddress } from 'node:dns'
+import type net from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { lookup, resolve } from './resolve.ts'
 
 /** A metadata service that lies among public addresses. */
 const AZURE_METADATA = '168.63.129.16'
@@ -27,15 +28,28 @@ export function hostOf(url: URL): string {
 }
 
 /**
- * Why a URL's host may not be called, in words; undefined where it may, or where its name does not
- * resolve yet.
+ * Why a URL's host may not be called, in words; undefined if it may, or if its name does not
+ * resolve yet, which takes 2.5 s at most. `tenant` is who asks: its look-ups under way are counted.
  */
-export async function refusalOfHost(url: URL): Promise<string | undefined> {
+export async function refusalOfHost(url: URL, tenant: string): Promise<string | undefined> {
   const host = hostOf(url)
-  if (net.isIP(host)) return isPublicAddress(host) ? undefined : refusal(host, host)
-  const addresses = await dns.promises.lookup(host, { all: true }).catch(() => [])
+  const addresses = await resolve(host, tenant).catch(() => [])
   const bad = addresses.find(({ address }) => !isPublicAddress(address))
   return bad && refusal(host, bad.address)
+}
+
+/** The first of some URLs, by their fields, that may not be called. They resolve side by side. */
+export async function refusalAmong(
+  urls: [field: string, url: string][],
+  tenant: string,
+): Promise<{ field: string; refusal: string } | undefined> {
+  const refusals = urls.map(async ([field, url]) => ({
+    field,
+    refusal: await refusalOfHost(new URL(url), tenant),
+  }))
+  for (const { field, refusal } of await Promise.all(refusals)) {
+    if (refusal !== undefined) return { field, refusal }
+  }
 }
 
 function refusal(host: string, address: string): string {
@@ -44,16 +58,19 @@ function refusal(host: string, address: string): string {
     : `${host} resolves to ${address}, which is not a public address`
 }
 
-/** A lookup for net.connect that fails where a name resolves to an address that is not public. */
-export const publicLookup: net.LookupFunction = (hostname, options, callback) => {
-  dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
+/** A lookup for net.connect; without private targets one that fails for what is not public. */
+export function lookupFor(options: { allowPrivateTargets: boolean }): net.LookupFunction {
+  return options.allowPrivateTargets ? lookup : publicLookup
+}
+
+const publicLookup: net.LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, found) => {
     if (error) return callback(error, '')
+    const addresses = found as LookupAddress[]
     const bad = addresses.find(({ address }) => !isPublicAddress(address))
     if (bad) return callback(new Error(refusal(hostname, bad.address)), '')
     if (options.all) return callback(null, addresses)
     const [first] = addresses
-    return first
-      ? callback(null, first.address, first.family)
-      : callback(new Error(`${hostname} has no address`), '')
+    callback(null, first?.address ?? '', first?.family)
   })
 }

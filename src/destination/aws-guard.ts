@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient } from '@aws-sdk/client-sqs'
-import { hostOf, isPublicAddress, publicLookup } from './address.ts'
+import { hostOf, isPublicAddress, lookupFor } from './address.ts'
 
 export const CONNECT_TIMEOUT_MS = 10_000
 const ANSWER_BYTES = 1024 * 1024
@@ -19,9 +19,9 @@ export type Credentials = { accessKeyId: string; secretAccessKey: string }
 /** Connections to places. A name that resolves to a private address is refused when they open. */
 export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
 
-export function createAgents({ allowPrivateTargets }: { allowPrivateTargets: boolean }): Agents {
-  const options = { keepAlive: true, ...(allowPrivateTargets ? {} : { lookup: publicLookup }) }
-  return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) }
+export function createAgents(options: { allowPrivateTargets: boolean }): Agents {
+  const common = { keepAlive: true, lookup: lookupFor(options) }
+  return { httpAgent: new http.Agent(common), httpsAgent: new https.Agent(common) }
 }
 
 /**

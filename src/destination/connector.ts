@@ -2,7 +2,7 @@
 // addresses are checked by resolve.ts and address.ts, and what it reads is watched (answers.ts).
 
 import { buildConnector } from 'undici'
-import { publicLookup } from './address.ts'
+import { lookupFor } from './address.ts'
 import { type AnswerWatch, watchAnswers } from './answers.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -15,7 +15,7 @@ export function createConnector(options: { allowPrivateTargets: boolean }): Conn
   const connect = buildConnector({
     timeout: CONNECT_TIMEOUT_MS,
     allowH2: false,
-    ...(options.allowPrivateTargets ? {} : { lookup: publicLookup }),
+    lookup: lookupFor(options),
   })
   return (onOpen) => (target, callback) =>
     connect(target, (...[error, socket]) => {

@@ -1,17 +1,19 @@
 // What is refused beyond the schema: a target that is not public, an update that comes at the wrong
 // time. Each throws the error that the client sees.
 
-import { refusalOfHost } from '../destination/address.ts'
+import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { FoundIntegration } from './find.ts'
 import { type IntegrationUpdate, urlsOf } from './integration.ts'
 
 /** Refuses targets whose host resolves to an address that is not public. */
-export async function refusePrivateTargets(parts: IntegrationUpdate): Promise<void> {
-  for (const [field, url] of urlsOf(parts)) {
-    const refusal = await refusalOfHost(new URL(url))
-    if (refusal) throw invalid([fault(field, 'private_target', `is refused: ${refusal}`)])
-  }
+export async function refusePrivateTargets(
+  tenant: string,
+  parts: IntegrationUpdate,
+): Promise<void> {
+  const found = await refusalAmong(urlsOf(parts), tenant)
+  if (!found) return
+  throw invalid([fault(found.field, 'private_target', `is refused: ${found.refusal}`)])
 }
 
 /** Refuses to update what runs, what is temporary, and what If-Match does not name. */

@@ -34,7 +34,7 @@ export async function register(
   const mayBorrowKeys = services.allowDefaultCredentials
   const faults = faultsOf(integration, { now: services.clock(), mayBorrowKeys })
   if (faults.length > 0) throw invalid(faults)
-  if (!services.allowPrivateTargets) await refusePrivateTargets(integration)
+  if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, integration)
 
   const { id, starts_at, ends_at } = integration
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)

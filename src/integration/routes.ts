@@ -152,7 +152,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
         if (faults.length > 0) throw invalid(faults)
         refuseUpdate(found, context.get('if-match'))
-        if (!services.allowPrivateTargets) await refusePrivateTargets(update)
+        if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
         const outcome = await changeConsumer(db, tenant, id, 'update', {
           ...changeBy(context, 'Updated via API.'),
           document: updateDocument(tenant, found.document, update, secrets),

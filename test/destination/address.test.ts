@@ -1,7 +1,7 @@
 // Which addresses a callback may lead to.
 
 import { describe, expect, it } from 'vitest'
-import { isPublicAddress, publicLookup, refusalOfHost } from '../../src/destination/address.ts'
+import { isPublicAddress, lookupFor, refusalOfHost } from '../../src/destination/address.ts'
 
 describe('isPublicAddress', () => {
   it.each(['93.184.216.34', '8.8.8.8', '2606:2800:220:1:248:1893:25c8:1946'])('takes %s', (a) =>
@@ -40,16 +40,16 @@ describe('refusalOfHost', () => {
     'http://[::1]:8080/',
     'http://[::ffff:10.0.0.1]/',
   ])('refuses %s, however it is spelled', async (url) => {
-    expect(await refusalOfHost(new URL(url))).toMatch(/is not a public address/)
+    expect(await refusalOfHost(new URL(url), 'dodici')).toMatch(/is not a public address/)
   })
   it('takes a name that does not resolve yet', async () => {
-    expect(await refusalOfHost(new URL('http://nowhere.invalid/'))).toBeUndefined()
+    expect(await refusalOfHost(new URL('http://nowhere.invalid/'), 'dodici')).toBeUndefined()
   })
 })
 
 it('refuses at connect time what a name resolves to by then', async () => {
   const refused = await new Promise<Error | null>((resolve) =>
-    publicLookup('localhost', {}, (error) => resolve(error)),
+    lookupFor({ allowPrivateTargets: false })('localhost', {}, (error) => resolve(error)),
   )
   expect(refused?.message).toMatch(/localhost resolves to .* not a public address/)
 })

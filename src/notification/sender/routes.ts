@@ -63,7 +63,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const sender = check(await readJson(context.req, limits.configurationBytes))
-        if (sender.url !== undefined) await refuseUrl(sender.url)
+        if (sender.url !== undefined) await refuseUrl(tenant, sender.url)
         const change = { actor: context.state.identity.actor, reason: 'Set via API.' }
         await changeSender(db, tenant, sealSender(tenant, sender, secrets), change)
         await show(context, tenant)
@@ -110,12 +110,12 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
     context.body = rest
   }
 
-  async function refuseUrl(text: string): Promise<void> {
+  async function refuseUrl(tenant: string, text: string): Promise<void> {
     const url = URL.canParse(text) ? new URL(text) : undefined
     if (!url || !/^https?:$/.test(url.protocol)) {
       throw invalid([fault('url', 'invalid', 'is no http or https URL')])
     }
-    const refusal = allowPrivateTargets ? undefined : await refusalOfHost(url)
+    const refusal = allowPrivateTargets ? undefined : await refusalOfHost(url, tenant)
     if (refusal) throw invalid([fault('url', 'not_allowed', `is not allowed: ${refusal}`)])
   }
 }

@@ -1,0 +1,146 @@
+// Names to addresses. Not dns.lookup: it holds one of Node's four threads until the name server
+// answers, and getaddrinfo gets half of them, so that four names of one tenant that nobody answers
+// for would stop every other look-up, the database's among them. c-ares has no threads. Each
+// look-up has a channel of its own, which reads /etc/resolv.conf anew and is gone after its
+// deadline: a silent name costs one socket until then, and nothing that others wait for.
+
+import dns from 'node:dns'
+import net from 'node:net'
+import { type Address, readSystemNames } from './system-names.ts'
+
+/** For one name, the domains of the search list included. */
+const DEADLINE_MS = 2_500
+/** For one try with one name server. */
+const TRY_MS = 700
+const TRIES = 2
+/** How long an answer is kept, and a failure. */
+const KEPT_MS = 5_000
+const FAILURE_KEPT_MS = 1_000
+const MOST_KEPT = 1_000
+/** Look-ups of one owner under way. */
+const MOST_OF_OWNER = 16
+/** What name servers say of a name that has no address. */
+const NO_ADDRESS = ['ENOTFOUND', 'ENODATA']
+
+export type Resolver = {
+  /**
+   * The addresses of a name or a literal address, IPv4 first, within 2.5 s. `owner` is whose
+   * look-ups are counted: the tenant of a request. Those of deliveries are bounded already, by the
+   * consumers that a tenant may have. Rejects with the code ENOTFOUND if it has none, EAI_AGAIN if
+   * no name server said so in time, EBUSY if its owner has too many look-ups under way.
+   */
+  resolve(name: string, owner?: string): Promise<Address[]>
+  /** The same for net.connect. */
+  lookup: net.LookupFunction
+}
+
+/** A resolver that keeps answers for seconds and shares a look-up among all who wait for it. */
+export function createResolver(files: { hostsFile?: string; resolvFile?: string } = {}): Resolver {
+  const names = readSystemNames(files)
+  const kept = new Map<string, { answer: Promise<Address[]>; until: number }>()
+  const underWay = new Map<string, number>()
+
+  const resolver: Resolver = {
+    async resolve(host, owner) {
+      const family = net.isIP(host)
+      if (family !== 0) return [{ address: host, family: family as 4 | 6 }]
+      const name = host.toLowerCase()
+      const own = names.ownAddresses(name.replace(/\.$/, ''))
+      if (own.length > 0) return own
+      const found = kept.get(name)
+      if (found && found.until > performance.now()) return found.answer
+      const release = owner === undefined ? undefined : count(owner)
+      return keep(name, askFor(name, names.candidates(name)).finally(release))
+    },
+    lookup(host, { family = 0, all }, callback) {
+      const wanted = Number(String(family).replace('IPv', ''))
+      resolver.resolve(host).then(
+        (addresses) => {
+          const fitting = wanted ? addresses.filter((one) => one.family === wanted) : addresses
+          const [first] = fitting
+          if (!first) callback(failure('ENOTFOUND', `${host} has no IPv${wanted} address`), '')
+          else if (all) callback(null, fitting)
+          else callback(null, first.address, first.family)
+        },
+        (error) => callback(error, ''),
+      )
+    },
+  }
+  return resolver
+
+  function keep(name: string, answer: Promise<Address[]>): Promise<Address[]> {
+    // Until it is over it is shared; after that its time begins.
+    const entry = { answer, until: Number.POSITIVE_INFINITY }
+    kept.delete(name)
+    kept.set(name, entry)
+    const [oldest] = kept.keys()
+    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest)
+    const keptFor = (ms: number) => () => {
+      entry.until = performance.now() + ms
+    }
+    answer.then(keptFor(KEPT_MS), keptFor(FAILURE_KEPT_MS))
+    return answer
+  }
+
+  function count(owner: string): () => void {
+    const others = underWay.get(owner) ?? 0
+    if (others >= MOST_OF_OWNER) throw failure('EBUSY', 'too many names are being resolved')
+    underWay.set(owner, others + 1)
+    return () => {
+      const left = (underWay.get(owner) ?? 1) - 1
+      if (left === 0) underWay.delete(owner)
+      else underWay.set(owner, left)
+    }
+  }
+}
+
+const serversAtStart = new dns.Resolver().getServers().join()
+
+/** Asks for one candidate after the other until one has an address. */
+async function askFor(name: string, candidates: string[]): Promise<Address[]> {
+  const channel = new dns.promises.Resolver({ timeout: TRY_MS, tries: TRIES })
+  // Whoever calls dns.setServers means this resolver, too.
+  const servers = dns.getServers()
+  if (servers.join() !== serversAtStart) channel.setServers(servers)
+  let isLate = false
+  const deadline = setTimeout(() => {
+    isLate = true
+    channel.cancel()
+  }, DEADLINE_MS)
+  let outage = ''
+  try {
+    for (const candidate of candidates) {
+      const { addresses, code } = await askBoth(channel, candidate)
+      if (addresses.length > 0) return addresses
+      if (!NO_ADDRESS.includes(code)) outage = code
+      if (isLate) break
+    }
+  } finally {
+    clearTimeout(deadline)
+  }
+  if (isLate) throw failure('EAI_AGAIN', `${name} did not resolve within ${DEADLINE_MS} ms`)
+  if (outage) throw failure('EAI_AGAIN', `no name server answers for ${name} (${outage})`)
+  throw failure('ENOTFOUND', `${name} does not resolve (ENOTFOUND)`)
+}
+
+/** The addresses of both families; those of one if the other does not come. */
+async function askBoth(
+  channel: dns.promises.Resolver,
+  name: string,
+): Promise<{ addresses: Address[]; code: string }> {
+  const answers = await Promise.allSettled([channel.resolve4(name), channel.resolve6(name)])
+  const [four, six] = answers.map((one) => (one.status === 'fulfilled' ? one.value : []))
+  const addresses: Address[] = [
+    ...(four ?? []).map((address) => ({ address, family: 4 as const })),
+    ...(six ?? []).map((address) => ({ address, family: 6 as const })),
+  ]
+  const codes = answers.map((one) => (one.status === 'rejected' ? one.reason.code : 'ENODATA'))
+  return { addresses, code: codes.find((code) => !NO_ADDRESS.includes(code)) ?? 'ENOTFOUND' }
+}
+
+function failure(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code })
+}
+
+/** The resolver of this process. */
+export const { resolve, lookup } = createResolver()

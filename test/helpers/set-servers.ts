@@ -1,0 +1,5 @@
+// Preloaded by processes that are to ask a test's own name server (name-server.ts).
+
+import dns from 'node:dns'
+
+dns.setServers([String(process.env['NAME_SERVER'])])
