@@ -10,6 +10,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { hostOf, isPublicAddress, lookupFor } from './address.ts'
+import { afterRest } from './rest.ts'
 
 export const CONNECT_TIMEOUT_MS = 10_000
 const ANSWER_BYTES = 1024 * 1024
@@ -21,7 +22,39 @@ export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
 
 export function createAgents(options: { allowPrivateTargets: boolean }): Agents {
   const common = { keepAlive: true, lookup: lookupFor(options) }
-  return { httpAgent: new http.Agent(common), httpsAgent: new https.Agent(common) }
+  const [httpAgent, httpsAgent] = [new http.Agent(common), new https.Agent(common)]
+  letRest(httpAgent)
+  letRest(httpsAgent)
+  return { httpAgent, httpsAgent }
+}
+
+/**
+ * Lets each connection rest after an answer, as connections.ts does: what closes it without a word
+ * is seen before the next request is written. It stays the agent's in all else: Node destroys it
+ * on whatever it reads.
+ */
+function letRest(agent: http.Agent): void {
+  const idle = agent.freeSockets as Record<string, net.Socket[]>
+  const resting = new Set<net.Socket>()
+  // Node's own listener has put it among the idle ones, or destroyed it.
+  agent.on('free', (socket: net.Socket, options: Parameters<http.Agent['getName']>[0]) => {
+    const name = agent.getName(options)
+    const at = idle[name]?.indexOf(socket) ?? -1
+    if (at === -1) return
+    idle[name]?.splice(at, 1)
+    resting.add(socket)
+    afterRest(() => {
+      resting.delete(socket)
+      if (socket.destroyed) return
+      idle[name] ??= []
+      idle[name].push(socket)
+    })
+  })
+  const destroy = agent.destroy.bind(agent)
+  agent.destroy = () => {
+    for (const socket of resting) socket.destroy()
+    destroy()
+  }
 }
 
 /**

@@ -12,11 +12,10 @@ import { Client } from 'undici'
 import type { AnswerWatch } from './answers.ts'
 import { createConnector } from './connector.ts'
 import { type Answer, exchange, type PostLimits, type PostRequest } from './post.ts'
+import { afterRest } from './rest.ts'
 
 const KEEP_ALIVE_MS = 10_000
 const HEADER_BYTES = 16_384
-/** A close that belongs to an answer comes sooner than this after it. */
-const REST_MS = 25
 /** Every connection to an origin rests that long after one was closed without a word. */
 const DISTRUST_MS = 60_000
 /** Errors of a request whose connection was closed, the first one undici's. */
@@ -104,8 +103,7 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
     if (place.keeps === true) place.idle.push(connection)
     else {
       connection.isResting = true
-      // The timer may be late: what the other side did meanwhile is read before the immediate.
-      setTimeout(() => setImmediate(endRest, place, connection), REST_MS).unref()
+      afterRest(() => endRest(place, connection))
     }
   }
 

@@ -74,6 +74,23 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     expect(message?.messageAttributes['position']?.StringValue).toBe(String(events[0]?.position))
   })
 
+  it.each(['closes', 'resets'])('gets each message once if it %s after an answer', async (how) => {
+    const { destination, name } = open()
+    broker.answer = (_, response) => {
+      const { socket } = response
+      const cut = how === 'closes' ? () => socket?.end() : () => socket?.resetAndDestroy()
+      response.on('finish', () => setImmediate(cut))
+      return false
+    }
+    const outcomes: Outcome[] = []
+    for (let i = 0; i < 10; i++) {
+      const events = Array.from({ length: 40 }, () => eventOf(`{"i":${i}}`))
+      outcomes.push(...(await Promise.all(events.map((event) => sendOne(destination, event)))))
+    }
+    expect(new Set(kinds(outcomes))).toEqual(new Set(['delivered']))
+    expect(broker.messages(name)).toHaveLength(400)
+  })
+
   it('gets no request that is too large, and everything that is not', async () => {
     const { destination, name } = open()
     const fill = 'x'.repeat((maxBytes / 4) * 0.99)

@@ -128,6 +128,24 @@ describe('a store that answers', () => {
     expect(await ask(begun, {}, 2 * PART)).toMatchObject({ kind: 'delivered' })
   })
 
+  it.each(['closes', 'resets'])('and %s without a word: nothing is sent twice', async (how) => {
+    receiver.received.length = 0
+    receiver.answer = (request, response) => {
+      const { socket } = response
+      const cut = how === 'closes' ? () => socket?.end() : () => socket?.resetAndDestroy()
+      response.on('finish', () => setImmediate(cut))
+      begun(request, response)
+    }
+    const store = storeAt(receiver.url)
+    for (let n = 0; n < 10; n++) {
+      const outcome = await store.write('key', chunksOf(content(2 * PART)), plain)
+      expect(outcome).toMatchObject({ kind: 'delivered' })
+    }
+    store.close()
+    // The begin, two parts, the end.
+    expect(receiver.received).toHaveLength(40)
+  })
+
   it('an error while a compressed part is under way', async () => {
     const random = Buffer.concat(Array.from({ length: 40 }, () => randomBytes(PART / 10)))
     const answer: Answer = (request, response) =>
