@@ -4,13 +4,17 @@
 
 import {
   createRemoteJWKSet,
+  customFetch,
   decodeProtectedHeader,
   errors,
+  type FetchImplementation,
   type JWTPayload,
   jwtVerify,
   SignJWT,
 } from 'jose'
+import { Agent, fetch } from 'undici'
 import type { Clock } from '../clock.ts'
+import { createConnector } from '../destination/connector.ts'
 import { MillraceError } from '../errors.ts'
 import type { Grant } from '../http/identity.ts'
 import type { Logger } from '../logger.ts'
@@ -57,6 +61,7 @@ export function createJwt(settings: JwtSettings): Jwt {
     createRemoteJWKSet(new URL(settings.jwksUrl), {
       cacheMaxAge: KEY_SET_AGE_MS,
       cooldownDuration: KEY_SET_PAUSE_MS,
+      [customFetch]: fetchKeySet(),
     })
 
   return {
@@ -105,6 +110,16 @@ export function createJwt(settings: JwtSettings): Jwt {
       if (audience) token.setAudience(audience)
       return token.sign(secret)
     },
+  }
+}
+
+/** A fetch whose name is resolved on no thread, so that a silent name server holds none of ours. */
+function fetchKeySet(): FetchImplementation {
+  const dispatcher = new Agent({ connect: createConnector({ allowPrivateTargets: true })() })
+  return async (url, options) => {
+    const headers = [...options.headers]
+    // undici's types are not those of Node's own copy of it.
+    return (await fetch(url, { ...options, headers, dispatcher })) as unknown as Response
   }
 }
 

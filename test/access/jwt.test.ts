@@ -1,12 +1,14 @@
 // JWTs on the running service: by the shared secret, and by a JWKS that is served by a real HTTP
 // server and whose keys are rotated.
 
+import dns from 'node:dns'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { startNameServer } from '../helpers/name-server.ts'
 import { call, EVENTSTREAM } from '../helpers/service.ts'
 import { until } from '../helpers/until.ts'
 import { API_KEYS, aJwt, JWT_SECRET, startHere } from './callers.ts'
@@ -209,6 +211,19 @@ describe('a JWT by a key set', () => {
       return (await status(await signed(next, 'RS256', 'rsa-2'))) === 200
     })
     expect(await status(await signed(rsa, 'RS256', 'rsa-1'))).toBe(401)
+  })
+
+  it('is verified by a key set whose name the name servers of the process know', async () => {
+    const servers = dns.getServers()
+    const nameServer = await startNameServer({ 'keys.example': ['127.0.0.1'] })
+    dns.setServers([nameServer.address])
+    const url = keySetUrl.replace('127.0.0.1', 'keys.example')
+    const named = await startHere(database.url, { MILLRACE_JWKS_URL: url })
+    const next = await publishKey('RS256', 'rsa-3')
+    expect(await status(await signed(next, 'RS256', 'rsa-3'), '', named.url)).toBe(200)
+    dns.setServers(servers)
+    await named.stop()
+    await nameServer.close()
   })
 
   it('is 503 while no key set can be had, and others go on', async () => {
