@@ -1,36 +1,62 @@
-// `make test`: types, lint, then every test. The last line counts: "N passed, N failed". A skipped
-// test counts as failed, since it showed nothing.
+// `make test`: types, lint, every test, and those that depend on the server again on each other
+// major version of Postgres that is installed. The last line counts: "N passed, N failed". A test
+// that is skipped counts as failed, since it showed nothing; a version not installed is named.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { findServer, hasJit } from '../test/helpers/cluster.ts'
+
+/** The whole suite runs on the embedded one, 18. */
+const OTHER_MAJORS = [15, 16, 17]
+/** What the planner, the catalogue and the session of a server can change. */
+const SERVER_TESTS = ['db', 'log', 'delivery', 'consumer'].map((name) => `test/${name}/`)
+
+type Count = { passed: number; failed: number }
 
 const bin = path.resolve('node_modules/.bin')
-const results = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'results.json')
 
-const passes = (command: string, ...args: string[]) =>
-  spawnSync(path.join(bin, command), args, { stdio: 'inherit' }).status === 0
+const counts = [check('tsc'), check('biome', 'check'), runTests([], {})]
+const notRun = OTHER_MAJORS.map(runOnMajor).filter((reason) => reason !== undefined)
 
-const checks = [passes('tsc'), passes('biome', 'check')]
-passes('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`)
+for (const reason of notRun) console.log(reason)
+const sum = (name: keyof Count) => counts.reduce((total, count) => total + count[name], 0)
+console.log(`${sum('passed')} passed, ${sum('failed')} failed`)
+process.exit(sum('failed') === 0 ? 0 : 1)
 
-const { passed, failed } = count()
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed === 0 ? 0 : 1)
+function run(environment: NodeJS.ProcessEnv, command: string, ...args: string[]): boolean {
+  const env = { ...process.env, ...environment }
+  return spawnSync(path.join(bin, command), args, { stdio: 'inherit', env }).status === 0
+}
 
-function count(): { passed: number; failed: number } {
-  const faults = checks.filter((passed) => !passed).length
+function check(command: string, ...args: string[]): Count {
+  return { passed: 0, failed: run({}, command, ...args) ? 0 : 1 }
+}
+
+/** Counts what it runs; where it runs nothing, returns the reason in one line. */
+function runOnMajor(major: number): string | undefined {
+  const server = findServer(major)
+  if (!server) return `PostgreSQL ${major}: not run, there is no server of it; see .ci/run`
+  console.log(`\nPostgreSQL ${major}, jit ${hasJit(server) ? 'on' : 'not built in'}: ${server}`)
+  counts.push(runTests(SERVER_TESTS, { TEST_POSTGRES: server }))
+  return undefined
+}
+
+function runTests(filters: string[], environment: NodeJS.ProcessEnv): Count {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
+  const results = path.join(directory, 'results.json')
+  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
   try {
+    run(environment, 'vitest', 'run', ...filters, ...reports)
     const report = JSON.parse(readFileSync(results, 'utf8'))
     const { numPassedTests, numTotalTests, success } = report
     const failedTests = numTotalTests - numPassedTests
     // A file that does not load, or an error outside a test, fails the run without failing a test.
-    const outside = success || failedTests > 0 ? 0 : 1
-    return { passed: numPassedTests, failed: failedTests + outside + faults }
+    return { passed: numPassedTests, failed: failedTests + (success || failedTests > 0 ? 0 : 1) }
   } catch {
-    return { passed: 0, failed: 1 + faults }
+    return { passed: 0, failed: 1 }
   } finally {
-    rmSync(path.dirname(results), { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true })
   }
 }

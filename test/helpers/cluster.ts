@@ -8,6 +8,9 @@ import path from 'node:path'
 import pg from 'pg'
 import { until } from './until.ts'
 
+/** Where Debian and its kin install servers, a directory for each major version. */
+const DEBIAN = '/usr/lib/postgresql'
+
 /**
  * Copies the embedded cluster of `dataDir` to `target` while it is used (PostgreSQL manual, "Making
  * a Base Backup Using the Low Level API"): it needs nothing but SQL and the files.
@@ -58,12 +61,30 @@ export function makeStandby(target: string, url: string): void {
   )
 }
 
+/**
+ * The programs of a server of this major version: Debian's, which has a JIT compiler, or else the
+ * ones that CI takes from npm (.ci/postgres). Undefined: there are none.
+ */
+export function findServer(major: number): string | undefined {
+  const directories = [
+    path.join(DEBIAN, String(major), 'bin'),
+    path.resolve(`.ci/postgres/node_modules/postgres-${major}/native/bin`),
+  ]
+  return directories.find(
+    (directory) =>
+      ['initdb', 'postgres'].every((name) => fs.existsSync(path.join(directory, name))) &&
+      majorOf(directory) === major,
+  )
+}
+
+/** Whether the server of this directory compiles expensive statements ("jit" is on by default). */
+export const hasJit = (bin: string) => fs.existsSync(path.join(bin, '../lib/llvmjit.so'))
+
 /** The directory of an installation that has a server of 15 or newer and its own pg_dump. */
 export function findInstallation(): string | undefined {
-  const root = '/usr/lib/postgresql'
-  const versions = fs.existsSync(root) ? fs.readdirSync(root).sort() : []
+  const versions = fs.existsSync(DEBIAN) ? fs.readdirSync(DEBIAN).sort() : []
   const directories = [
-    ...versions.map((version) => path.join(root, version, 'bin')),
+    ...versions.map((version) => path.join(DEBIAN, version, 'bin')),
     ...(process.env['PATH'] ?? '').split(path.delimiter),
   ]
   return directories.find(
@@ -81,7 +102,7 @@ function majorOf(directory: string): number {
 
 /** Starts a fresh server of an installation in `directory`. */
 export async function startInstalled(bin: string, directory: string) {
-  const data = path.join(directory, 'data')
+  const data = path.join(directory, 'postgres')
   // Postgres refuses to run as root, and is not root in a user namespace of its own.
   const asRoot = process.getuid?.() === 0
   const prefix = asRoot ? ['unshare', '--user', '--map-user=65534', '--map-group=65534'] : []
@@ -90,7 +111,7 @@ export async function startInstalled(bin: string, directory: string) {
   const [initdb, ...initArgs] = command('initdb', '-D', data, '-U', 'postgres', '-A', 'trust')
   const made = spawnSync(initdb, [...initArgs, '--encoding=UTF8', '--locale=C.UTF-8'])
   if (made.status !== 0) throw new Error(String(made.stderr))
-  const settings = ['-c', 'listen_addresses=', '-k', directory, '-c', 'max_connections=100']
+  const settings = ['-c', 'listen_addresses=', '-k', directory, '-c', 'max_connections=200']
   const [postgres, ...args] = command('postgres', '-D', data, ...settings)
   const child = spawn(postgres, args, { stdio: 'ignore' })
   const exited = new Promise((resolve) => child.once('exit', resolve))

@@ -1,6 +1,6 @@
-// vitest's global set-up: one real Postgres for the whole run (DATABASE_URL, or an embedded one in
-// a directory of its own), and in it a migrated template database from which each test file gets a
-// copy.
+// vitest's global set-up: one real Postgres for the whole run (the server in TEST_POSTGRES,
+// DATABASE_URL, or an embedded one in a directory of its own), and in it a migrated template
+// database from which each test file gets a copy.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -11,6 +11,7 @@ import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
+import { startInstalled } from './cluster.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -20,25 +21,31 @@ declare module 'vitest' {
 }
 
 export default async function setUp(project: TestProject) {
-  const given = process.env['DATABASE_URL']
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
-  const embedded = given ? undefined : await startEmbeddedPostgres(dataDir)
-  const serverUrl = given ?? (embedded?.url as string)
+  const server = await startServer(dataDir)
+  const serverUrl = server.url
   const template = `millrace_template_${process.pid}`
 
   try {
     await makeTemplate(serverUrl, template)
   } catch (error) {
-    await embedded?.stop()
+    await server.stop()
     throw error
   }
   project.provide('serverUrl', serverUrl)
   project.provide('template', template)
   return async () => {
     await query(serverUrl, `drop database ${template} with (force)`)
-    await embedded?.stop()
+    await server.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
+}
+
+function startServer(dataDir: string): Promise<{ url: string; stop(): Promise<void> }> {
+  const bin = process.env['TEST_POSTGRES']
+  if (bin) return startInstalled(bin, dataDir)
+  const url = process.env['DATABASE_URL']
+  return url ? Promise.resolve({ url, stop: async () => {} }) : startEmbeddedPostgres(dataDir)
 }
 
 async function makeTemplate(serverUrl: string, template: string): Promise<void> {
