@@ -32,8 +32,8 @@ torture-day: install ## Two million events, a midnight every eight seconds: what
 check: install ## Types, lint and the rules of the house, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts
 
-bench: install ## What it can do, beside ceilings and rivals of the same run; six to twelve minutes
-	@export $(WITH); exec node scripts/bench/run.ts
+bench: install ## What it can do, beside ceilings and rivals of the same run; six to twelve minutes; ONLY=publish
+	@export $(WITH); exec node scripts/bench/run.ts $(ONLY)
 
 bench-smoke: install ## The same in seconds, to see that it still works; the figures mean nothing
 	@export $(WITH); exec node scripts/bench/run.ts --smoke

@@ -139,7 +139,8 @@ async function startFront(
   return [front, await front.call<string>('serve', options)]
 }
 
-function contender(load: Remote, size: Size, url: string, connections: number): Contender {
+/** One that serves at `url`, under a load of so many connections. */
+export function contender(load: Remote, size: Size, url: string, connections: number): Contender {
   const { ms, warmMs } = sizes[size]
   const results: LoadResult[] = []
   return {
@@ -149,7 +150,7 @@ function contender(load: Remote, size: Size, url: string, connections: number): 
 }
 
 /** Requests a second of each, by turns, after each has been warmed up. */
-async function inTurn<Name extends string>(
+export async function inTurn<Name extends string>(
   size: Size,
   contenders: Record<Name, Contender>,
 ): Promise<Record<Name, number[]>> {

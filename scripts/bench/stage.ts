@@ -1,12 +1,13 @@
-// Where the benchmark plays: an embedded PostgreSQL of its own in a temporary directory, and fresh,
-// migrated databases in it. All of it is gone afterwards, whatever happens.
+// Where the benchmark plays: a PostgreSQL of its own in a temporary directory, the embedded one
+// unless a scenario brings another, and fresh, migrated databases in it. All of it is gone
+// afterwards, whatever happens.
 
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
-import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
@@ -16,6 +17,8 @@ const TEMPLATE = 'bench_template'
 
 export type BenchDatabase = { url: string; analyze(): Promise<void>; drop(): Promise<void> }
 
+type DatabaseOptions = { commitDelayUs?: number; jit?: 'on' | 'off' }
+
 export type Stage = {
   /** For files of the scenarios; removed at the end. */
   directory: string
@@ -23,17 +26,19 @@ export type Stage = {
   postgresVersion: string
   /**
    * A database of its own, migrated, with partitions. `commitDelayUs` makes each commit take that
-   * much longer, as on a slower disk.
+   * much longer, as on a slower disk; `jit` is its default for every session.
    */
-  database(name: string, options?: { commitDelayUs?: number }): Promise<BenchDatabase>
+  database(name: string, options?: DatabaseOptions): Promise<BenchDatabase>
   close(): Promise<void>
 }
 
-/** Starts the PostgreSQL and prepares the template of the databases. */
-export async function openStage(): Promise<Stage> {
+/** Starts a PostgreSQL and prepares the template of the databases. */
+export async function openStage(
+  start: (directory: string) => Promise<EmbeddedPostgres> = startEmbeddedPostgres,
+): Promise<Stage> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-bench-'))
   guardDirectory(directory)
-  const server = await startEmbeddedPostgres(directory)
+  const server = await start(directory)
   await query(server.url, `create database ${TEMPLATE}`)
   const templateUrl = databaseUrl(server.url, TEMPLATE)
   await migrate(templateUrl, createLogger('silent'))
@@ -45,13 +50,14 @@ export async function openStage(): Promise<Stage> {
   return {
     directory,
     postgresVersion: rows[0]?.server_version ?? 'unknown',
-    async database(name, { commitDelayUs } = {}) {
+    async database(name, { commitDelayUs, jit } = {}) {
       const unique = `${name.replace(/\W/g, '_')}_${randomBytes(4).toString('hex')}`
       await query(server.url, `create database ${unique} template ${TEMPLATE}`)
       if (commitDelayUs !== undefined) {
         await query(server.url, `alter database ${unique} set commit_delay = ${commitDelayUs}`)
         await query(server.url, `alter database ${unique} set commit_siblings = 0`)
       }
+      if (jit) await query(server.url, `alter database ${unique} set jit = ${jit}`)
       return {
         url: databaseUrl(server.url, unique),
         analyze: () => query(databaseUrl(server.url, unique), 'analyze'),
