@@ -10,8 +10,8 @@ export type Plant = {
 
 const ADVANCE = 'src/delivery/advance.ts'
 const CURSOR = 'src/delivery/cursor.ts'
-const APPEND_SQL = 'sql/migrations/0014_key_fingerprint.sql'
-const LOG_SQL = 'sql/migrations/0001_log.sql'
+const APPEND_SQL = 'sql/functions/append_events.sql'
+const POSITION_SQL = 'sql/functions/next_position.sql'
 
 export const plants: Plant[] = [
   {
@@ -107,7 +107,7 @@ export const plants: Plant[] = [
     name: 'the log without its lock',
     harm: 'Positions become visible out of order, and a reader passes over the late ones.',
     changes: [
-      { file: LOG_SQL, find: '  perform pg_advisory_xact_lock(1296651858, 0);\n', put: '' },
+      { file: POSITION_SQL, find: '  perform pg_advisory_xact_lock(1296651858, 0);\n', put: '' },
     ],
   },
   {
@@ -166,7 +166,7 @@ export const plants: Plant[] = [
     const isEmpty = (window.size === 0 && reader.isEmpty) || isPast`,
       },
       {
-        file: 'sql/migrations/0008_consumer.sql',
+        file: 'sql/functions/complete_replay.sql',
         find: `    and c.unresolved = '{}'
     and not exists (
       select from event e

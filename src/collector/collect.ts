@@ -8,7 +8,7 @@ import type { Appended, NewEvent } from '../log/event.ts'
 
 /**
  * As appendEvents, but that the idempotency key is one for all names
- * (sql/migrations/0014_key_fingerprint.sql).
+ * (sql/functions).
  */
 export function appendCollected(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
   return appendThrough('append_collected', db, events)

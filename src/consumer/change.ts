@@ -1,6 +1,6 @@
 // Changes of configuration. What a command does is decided by the table in state.ts; it is then one
 // call that takes the next position of the log, changes the projection where its version is still
-// the one that was looked at, and writes the config log (sql/migrations/0008_consumer.sql): the
+// the one that was looked at, and writes the config log (sql/functions): the
 // three agree because they commit together.
 
 import { sql } from 'kysely'

@@ -1,4 +1,4 @@
-// Brings the schema up to date: sql/migrations in the order of their numbers, then
+// Brings the schema up to date: sql/migrations in the order of their numbers, sql/functions, then
 // graphile-worker's own. Forward only; each file's checksum is kept, so that an edited migration is
 // noticed. One advisory lock around it all: two processes may start at once.
 
@@ -13,6 +13,7 @@ import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { Client } from './client.ts'
 import { refuseUnfitDatabase } from './fitness.ts'
+import { applyFunctions, functionProblem } from './functions.ts'
 import { connectionOptions, openClient, setUpSession } from './session.ts'
 
 const directory = path.join(import.meta.dirname, '../../sql/migrations')
@@ -52,6 +53,7 @@ export async function migrate(url: string, logger: Logger): Promise<void> {
     await refuseUnfitDatabase(url, client)
     await lock(client, logger)
     await applyMigrations(url, logger)
+    await applyFunctions(client, logger)
     await migrateJobs(url)
   } finally {
     await client.end()
@@ -108,7 +110,7 @@ export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string
   const applied = exists.rows[0].yes
     ? (await client.query('select name, checksum from migration_checksum')).rows
     : []
-  return compare(known, applied, { complete: true })
+  return compare(known, applied, { complete: true }) ?? functionProblem(client)
 }
 
 async function applyMigrations(url: string, logger: Logger): Promise<void> {

@@ -1,5 +1,5 @@
 // The one way into the log. Why a tailing reader can trust it: append_events takes positions under
-// an advisory lock of the transaction (next_position, sql/migrations/0001_log.sql), and Postgres
+// an advisory lock of the transaction (next_position, sql/functions), and Postgres
 // releases that lock after the rows are visible. So the next publisher's positions are larger than
 // every position that anyone can see, and a reader that asks for `position > cursor order by
 // position` never finds a row appear behind it. A sequence alone does not give that: a tailing

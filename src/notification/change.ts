@@ -1,5 +1,5 @@
 // Changes of jobs and of senders: each is one call that takes the next position of the log, writes
-// the projection and the config log (sql/migrations/0009_notification.sql), so that they agree.
+// the projection and the config log (sql/functions), so that they agree.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'

@@ -1,7 +1,8 @@
 // Migrations: two at once, a schema that is newer, a file that was changed, a server that is not
 // there.
 
-import { describe, expect, inject, it } from 'vitest'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { readFunctions } from '../../src/db/functions.ts'
 import { migrate, readMigrations, schemaProblem } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -39,5 +40,54 @@ describe('migrate', () => {
   it('sees a migration that is missing', async () => {
     await database.pool.query(`delete from migration_checksum`)
     expect(await schemaProblem(database.pool)).toMatch(/0001_log is missing/)
+  })
+})
+
+describe('functions', () => {
+  const change = { name: 'note_consumer', checksum: 'of another program' }
+  const nowAre = async (rows: { name: string; checksum: string }[]) => {
+    await database.pool.query(`delete from function_checksum where name = 'note_consumer'`)
+    for (const { name, checksum } of rows) {
+      await database.pool.query('insert into function_checksum values ($1, $2)', [name, checksum])
+    }
+  }
+  const mine = readFunctions().filter(({ name }) => name === change.name)
+
+  beforeAll(async () => {
+    // What the tests above took away.
+    await database.pool.query('truncate migration_checksum')
+    for (const { name, checksum } of readMigrations()) {
+      await database.pool.query('insert into migration_checksum values ($1, $2)', [name, checksum])
+    }
+  })
+
+  it('are those of their files', async () => {
+    expect(await schemaProblem(database.pool)).toBeUndefined()
+    const { rows } = await database.pool.query('select name from function_checksum order by name')
+    expect(rows).toEqual(readFunctions().map(({ name }) => ({ name })))
+    for (const { name, text } of readFunctions()) {
+      expect(text.match(/create or replace function (\w+)/g)).toEqual([
+        `create or replace function ${name}`,
+      ])
+    }
+  })
+
+  it('of an older program are noticed, and replaced by migrate', async () => {
+    await nowAre([change])
+    await database.pool.query('drop function note_consumer')
+    expect(await schemaProblem(database.pool)).toMatch(/note_consumer is missing, or an older/)
+    await migrate(database.url, logger)
+    expect(await schemaProblem(database.pool)).toBeUndefined()
+    const { rows } = await database.pool.query(`select to_regproc('note_consumer') as found`)
+    expect(rows).toEqual([{ found: 'note_consumer' }])
+  })
+
+  it('of a newer program do not trouble an older one, which does not put its own back', async () => {
+    await nowAre([...mine, change])
+    await database.pool.query('drop function note_consumer')
+    expect(await schemaProblem(database.pool)).toBeUndefined()
+    await migrate(database.url, logger)
+    const { rows } = await database.pool.query(`select to_regproc('note_consumer') as found`)
+    expect(rows).toEqual([{ found: null }])
   })
 })

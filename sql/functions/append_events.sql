@@ -1,0 +1,122 @@
+-- Appends events in the order of the arrays, all of the same length, and answers one row for each,
+-- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
+-- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
+-- their own, after the lock is held: one statement alone would look with the snapshot that it took
+-- before it waited. That needs read committed, which is checked.
+create or replace function append_events(
+  tenants text[], names text[], entity_ids text[], idempotency_keys text[],
+  teams text[], services text[], correlation_ids text[], payloads text[]
+) returns table (outcome text, "position" bigint)
+language plpgsql
+-- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
+-- by index for ever.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  first_free bigint;
+  key_hashes bytea[];
+  first_ordinals bigint[];
+  known_positions bigint[];
+  known_payloads text[];
+  has_known boolean;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'Events are appended in read committed transactions only, not in %.',
+      current_setting('transaction_isolation')
+      using errcode = 'MR002';
+  end if;
+
+  first_free := next_position();
+
+  with incoming as materialized (
+    select
+      batch.tenant,
+      batch.ordinal,
+      event_key_hash(batch.name, batch.idempotency_key) as key_hash
+    from unnest(tenants, names, idempotency_keys) with ordinality
+      as batch (tenant, name, idempotency_key, ordinal)
+  ),
+  numbered as materialized (
+    select incoming.*, event_key_fingerprint(tenant, key_hash) as fingerprint
+    from incoming
+  ),
+  -- The same key twice in one batch: the first one is the event, the others are its duplicates.
+  told_apart as (
+    select
+      numbered.*,
+      min(ordinal) over (partition by fingerprint, tenant, key_hash) as first_ordinal
+    from numbered
+  )
+  select
+    array_agg(told_apart.key_hash order by told_apart.ordinal),
+    array_agg(told_apart.first_ordinal order by told_apart.ordinal),
+    array_agg(latest.position order by told_apart.ordinal),
+    count(latest.position) > 0
+  into key_hashes, first_ordinals, known_positions, has_known
+  from told_apart
+  left join lateral (
+    select max(event_key.position) as position
+    from event_key
+    where
+      event_key_fingerprint(event_key.tenant, event_key.key_hash) = told_apart.fingerprint
+      and event_key.tenant = told_apart.tenant
+      and event_key.key_hash = told_apart.key_hash
+  ) as latest on true;
+
+  if has_known then
+    select
+      array_agg(original.position order by batch.ordinal),
+      array_agg(original.payload order by batch.ordinal)
+    into known_positions, known_payloads
+    from unnest(tenants, known_positions) with ordinality as batch (tenant, position, ordinal)
+    left join lateral (
+      select event.position, event.payload::text as payload
+      from event
+      where event.tenant = batch.tenant and event.position = batch.position
+      limit 1
+    ) as original on true;
+  end if;
+
+  insert into event (
+    tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+    payload_bytes, payload
+  )
+  select
+    batch.tenant, first_free + batch.ordinal - 1, batch.name, batch.entity_id,
+    batch.idempotency_key, batch.team, batch.service, batch.correlation_ids::jsonb,
+    octet_length(batch.payload), batch.payload::json
+  from unnest(
+    tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+    first_ordinals, known_positions
+  ) with ordinality as batch (
+    tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
+    first_ordinal, known_position, ordinal
+  )
+  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+
+  insert into event_key (tenant, key_hash, position)
+  select batch.tenant, batch.key_hash, first_free + batch.ordinal - 1
+  from unnest(tenants, key_hashes, first_ordinals, known_positions) with ordinality
+    as batch (tenant, key_hash, first_ordinal, known_position, ordinal)
+  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+
+  perform setval('lane_position', first_free + cardinality(tenants) - 1);
+
+  return query
+  select
+    case
+      when batch.known_position is null and batch.ordinal = batch.first_ordinal then 'appended'
+      -- Subscripts are evaluated for repeated keys only: finding one walks along the array.
+      when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
+        then 'duplicate'
+      else 'key_reused'
+    end,
+    coalesce(batch.known_position, first_free + batch.first_ordinal - 1)
+  from unnest(first_ordinals, known_positions, known_payloads) with ordinality
+    as batch (first_ordinal, known_position, known_payload, ordinal)
+  order by batch.ordinal;
+end
+$$;

@@ -1,0 +1,60 @@
+-- One change of a job: compare-and-set on its version, 0 where there is to be none yet. Returns the
+-- position of the change, or null where the version is another by now and nothing was changed. The
+-- first job of a tenant begins the projections of its shop, from the start of the retained log. A
+-- new job looks at what happens after its own creation.
+create or replace function change_notification_job(
+  tenant text, id text, expected_version integer, document jsonb, action text, actor text,
+  reason text, next_run_at timestamptz
+) returns bigint
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed notification_job;
+  shop_filter jsonb := '{"filter_conditions": {"entity_filter":
+    ["customer", "wishlist", "product", "variant_product", "price", "inventory_level"]}}';
+  status text := case
+    when (document ->> 'deleted')::boolean then 'removed'
+    when (document ->> 'is_active')::boolean and (document ->> 'is_scheduled')::boolean
+      then 'running'
+    else 'stopped'
+  end;
+begin
+  if not exists (select from consumer c where c.tenant = tenant and c.id = 'projection:shop') then
+    perform register_consumer(
+      tenant, 'projection', 'projection:shop', shop_filter, 'running', 'projection_started',
+      'millrace', 'The first notification job needs it.', 0, null, 1
+    );
+  end if;
+  change_position := next_position();
+  if expected_version = 0 then
+    insert into notification_job as j (
+      tenant, id, version, document, created_position, changed_position, through_position,
+      next_run_at
+    ) values (
+      tenant, id, 1, document, change_position, change_position, change_position, next_run_at
+    )
+    on conflict do nothing
+    returning j.* into changed;
+  else
+    update notification_job j
+    set version = j.version + 1,
+      document = document,
+      changed_position = change_position,
+      next_run_at = next_run_at
+    where j.tenant = tenant and j.id = id and j.version = expected_version
+    returning j.* into changed;
+  end if;
+  if changed.id is null then
+    return null;
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'job', 'job:' || id, changed.version, action, status, actor, reason,
+    case when status = 'removed' then null else document end
+  );
+  perform setval('lane_position', change_position);
+  return change_position;
+end
+$$;

@@ -1,0 +1,41 @@
+-- One change of a tenant's sender; document: null removes it. Returns whether anything was changed.
+create or replace function change_notification_sender(
+  tenant text, document jsonb, actor text, reason text
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint := next_position();
+  changed_version integer;
+begin
+  if document is null then
+    delete from notification_sender s where s.tenant = tenant returning s.version + 1
+    into changed_version;
+  else
+    insert into notification_sender as s (tenant, version, document, changed_position)
+    values (
+      tenant,
+      1 + coalesce((
+        select max(c.version) from config_log c
+        where c.tenant = tenant and c.id = 'sender:sendgrid'
+      ), 0),
+      document, change_position
+    )
+    on conflict on constraint notification_sender_pkey do update
+    set version = s.version + 1, document = excluded.document, changed_position = change_position
+    returning s.version into changed_version;
+  end if;
+  if changed_version is null then
+    return false;
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'sender', 'sender:sendgrid', changed_version,
+    case when document is null then 'sender_removed' else 'sender_changed' end,
+    case when document is null then 'removed' else 'running' end, actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  return true;
+end
+$$;

@@ -1,0 +1,26 @@
+-- An entry of the log that changes nothing: a run that failed.
+create or replace function note_notification_job(
+  tenant text, id text, action text, reason text
+) returns void
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint := next_position();
+begin
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  )
+  select
+    j.tenant, change_position, 'job', 'job:' || j.id, newest.version, action, newest.status,
+    'millrace', reason, newest.document
+  from notification_job j
+  cross join lateral (
+    select c.version, c.status, c.document from config_log c
+    where c.tenant = j.tenant and c.id = 'job:' || j.id
+    order by c.position desc
+    limit 1
+  ) as newest
+  where j.tenant = tenant and j.id = id;
+  perform setval('lane_position', change_position);
+end
+$$;

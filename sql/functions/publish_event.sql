@@ -1,0 +1,27 @@
+-- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
+-- that transaction commits. The lane is held until then, so every other publisher waits: keep the
+-- transaction short and publish last. Delivery learns of it from the sweep, within seconds. Errors:
+-- MR001 where the key was used with another payload.
+create or replace function publish_event(
+  tenant text, name text, entity_id text, idempotency_key text, payload json,
+  correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'
+) returns table ("position" bigint, published_at timestamptz, duplicate boolean)
+language plpgsql as $$
+declare
+  appended record;
+begin
+  select * into appended
+  from append_events(
+    array[publish_event.tenant], array[publish_event.name], array[publish_event.entity_id],
+    array[publish_event.idempotency_key], array[publish_event.team], array[publish_event.service],
+    array[publish_event.correlation_ids::text], array[publish_event.payload::text]
+  );
+  if appended.outcome = 'key_reused' then
+    raise exception 'The idempotency key "%" of % was used with another payload (position %).',
+      publish_event.idempotency_key, publish_event.name, appended.position
+      using errcode = 'MR001';
+  end if;
+  return query
+  select appended.position, time_of(appended.position), appended.outcome = 'duplicate';
+end
+$$;

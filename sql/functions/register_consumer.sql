@@ -1,0 +1,33 @@
+-- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind): then nothing
+-- is changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
+-- registration on, and for ever. status: 'running' or 'stopped'.
+create or replace function register_consumer(
+  tenant text, kind text, id text, document jsonb, status text, action text, actor text,
+  reason text, starts_after bigint, stop_position bigint, max_count integer
+) returns text
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint := next_position();
+begin
+  if exists (select from consumer c where c.tenant = tenant and c.id = id) then
+    return 'taken';
+  end if;
+  if (select count(*) from consumer c where c.tenant = tenant and c.kind = kind) >= max_count then
+    return 'full';
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (tenant, change_position, kind, id, 1, action, status, actor, reason, document);
+  insert into consumer (
+    tenant, id, kind, version, status, document, created_position, changed_position
+  ) values (tenant, id, kind, 1, status, document, change_position, change_position);
+  -- "From now on" is the position of the registration itself, to the event.
+  insert into cursor (tenant, consumer, read_position, stop_position)
+  values (tenant, id, coalesce(starts_after, change_position), stop_position);
+  -- What a completed consumer of the same name has left behind.
+  delete from rejected_event r where r.tenant = tenant and r.consumer = id;
+  perform setval('lane_position', change_position);
+  return 'registered';
+end
+$$;

@@ -1,0 +1,83 @@
+// Living SQL: sql/functions has one function a file, applied after the migrations if the database
+// never had that text. The checksums of all texts that were ever applied are kept, so an older
+// program finds its own among them: it stays ready while a newer one has replaced its functions,
+// and does not put them back. A text that was once replaced is therefore never applied again: a
+// function that goes back to it must differ, if only by a comment.
+
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type pg from 'pg'
+import type { Logger } from '../logger.ts'
+
+const directory = path.join(import.meta.dirname, '../../sql/functions')
+
+type FunctionFile = { name: string; text: string; checksum: string }
+
+/** The files do not change while the process lives. */
+let known: FunctionFile[] | undefined
+
+/** The functions on disk, by name. A file is named like its function. */
+export function readFunctions(): FunctionFile[] {
+  const names = readdirSync(directory).filter((name) => name.endsWith('.sql'))
+  return names.sort().map((name) => {
+    const text = readFileSync(path.join(directory, name), 'utf8')
+    const checksum = createHash('sha256').update(text).digest('hex')
+    return { name: name.replace(/\.sql$/, ''), text, checksum }
+  })
+}
+
+/**
+ * Applies the functions that this database never had, all in one transaction. The caller holds the
+ * lock of the migrations. Rejects with an Error that names the function that failed.
+ */
+export async function applyFunctions(client: pg.Client, logger: Logger): Promise<void> {
+  await client.query(`create table if not exists function_checksum (
+    name text, checksum text, applied_at timestamptz not null default now(),
+    primary key (name, checksum)
+  )`)
+  const missing = await missingFunctions(client, readFunctions())
+  if (missing.length === 0) return
+  await client.query(`begin; set local lock_timeout = '2s'`)
+  try {
+    for (const file of missing) await applyFunction(client, file)
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+  logger.info({ functions: missing.map(({ name }) => name) }, 'functions replaced')
+}
+
+/** Which function this program needs and the database never had, in words; undefined if none. */
+export async function functionProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
+  known ??= readFunctions()
+  const [missing] = await missingFunctions(client, known)
+  return missing
+    ? `The SQL function ${missing.name} is missing, or an older one: millrace migrate`
+    : undefined
+}
+
+async function applyFunction(client: pg.Client, { name, text, checksum }: FunctionFile) {
+  try {
+    await client.query(text)
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(`The function ${name} cannot be made: ${message}`, { cause: error })
+  }
+  await client.query('insert into function_checksum (name, checksum) values ($1, $2)', [
+    name,
+    checksum,
+  ])
+}
+
+async function missingFunctions(
+  client: pg.Pool | pg.Client,
+  files: FunctionFile[],
+): Promise<FunctionFile[]> {
+  const exists = await client.query(`select to_regclass('function_checksum') is not null as yes`)
+  if (!exists.rows[0].yes) return files
+  const { rows } = await client.query('select name, checksum from function_checksum')
+  const applied = new Set(rows.map(({ name, checksum }) => `${name} ${checksum}`))
+  return files.filter(({ name, checksum }) => !applied.has(`${name} ${checksum}`))
+}
