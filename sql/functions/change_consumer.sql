@@ -13,19 +13,20 @@ create or replace function change_consumer(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  change_position bigint := next_position();
-  changed consumer;
+  change_position bigint;
+  changed consumer := lock_consumer(tenant, id, for_removal => status = 'removed');
 begin
+  if changed.version is distinct from expected_version then
+    return null;
+  end if;
+  change_position := next_position();
   update consumer c
   set status = case when status = 'removed' then 'stopped' else status end,
     version = c.version + 1,
     document = coalesce(document, c.document),
     changed_position = change_position
-  where c.tenant = tenant and c.id = id and c.version = expected_version
+  where c.tenant = tenant and c.id = id
   returning c.* into changed;
-  if changed.id is null then
-    return null;
-  end if;
   insert into config_log (
     tenant, position, kind, id, version, action, status, actor, reason, document
   ) values (

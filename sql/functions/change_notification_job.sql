@@ -20,6 +20,14 @@ declare
     else 'stopped'
   end;
 begin
+  if expected_version > 0 then
+    perform from notification_job j
+    where j.tenant = tenant and j.id = id and j.version = expected_version
+    for update;
+    if not found then
+      return null;
+    end if;
+  end if;
   if not exists (select from consumer c where c.tenant = tenant and c.id = 'projection:shop') then
     perform register_consumer(
       tenant, 'projection', 'projection:shop', shop_filter, 'running', 'projection_started',
@@ -42,7 +50,7 @@ begin
       document = document,
       changed_position = change_position,
       next_run_at = next_run_at
-    where j.tenant = tenant and j.id = id and j.version = expected_version
+    where j.tenant = tenant and j.id = id
     returning j.* into changed;
   end if;
   if changed.id is null then

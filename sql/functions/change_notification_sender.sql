@@ -5,9 +5,11 @@ create or replace function change_notification_sender(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  change_position bigint := next_position();
+  change_position bigint;
   changed_version integer;
 begin
+  perform from notification_sender s where s.tenant = tenant for update;
+  change_position := next_position();
   if document is null then
     delete from notification_sender s where s.tenant = tenant returning s.version + 1
     into changed_version;

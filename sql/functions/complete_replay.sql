@@ -1,13 +1,18 @@
--- As in 0004, for consumers.
+-- Ends a replay that has sent everything up to its stop_position, and answers whether it did. The
+-- lane makes it exact: next_position waits for every append under way, so what could still get a
+-- position up to the stop is visible when the next statement looks. The run of a consumer's own (0)
+-- completes the consumer; one that was added to it just goes.
 create or replace function complete_replay(tenant text, consumer text, run integer) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  change_position bigint := next_position();
+  change_position bigint;
   ended record;
   receipts record;
   told text;
 begin
+  perform lock_consumer(tenant, consumer, for_removal => run = 0);
+  change_position := next_position();
   select c.* into ended
   from cursor c
   where c.tenant = tenant and c.consumer = consumer and c.run = run
@@ -16,8 +21,7 @@ begin
     and not exists (
       select from event e
       where e.tenant = tenant and e.position > c.read_position and e.position <= c.stop_position
-    )
-  for update;
+    );
   if ended.consumer is null then
     return false;
   end if;

@@ -3,6 +3,11 @@
 -- before: setval is not undone by a rollback, so a clock far ahead, whose rows find no partition,
 -- must fail before it can push the sequence into the future.
 --
+-- Rows first, the lane last: whoever holds the lane holds up every publisher of every tenant, so
+-- nobody may wait for a row, or read much, while it is held. A function that changes rows locks
+-- them before it calls this, in the order consumer, cursor, others; what it then inserts nobody
+-- else inserts without the lane.
+--
 -- The sequence is asked by a function and not scanned: append_events forbids sequential scans, and
 -- a scan that is forbidden and has no other way costs 1e10 up to PostgreSQL 17, so that with jit on
 -- every append was compiled anew.

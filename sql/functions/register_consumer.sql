@@ -8,8 +8,15 @@ create or replace function register_consumer(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  change_position bigint := next_position();
+  change_position bigint;
 begin
+  -- What a completed consumer of the same name has left behind.
+  perform from rejected_event r
+  where r.tenant = tenant and r.consumer = id
+  order by r.id
+  for update;
+  change_position := next_position();
+  -- With the lane held nobody else registers or removes one, so neither answer can be outrun.
   if exists (select from consumer c where c.tenant = tenant and c.id = id) then
     return 'taken';
   end if;
@@ -25,7 +32,6 @@ begin
   -- "From now on" is the position of the registration itself, to the event.
   insert into cursor (tenant, consumer, read_position, stop_position)
   values (tenant, id, coalesce(starts_after, change_position), stop_position);
-  -- What a completed consumer of the same name has left behind.
   delete from rejected_event r where r.tenant = tenant and r.consumer = id;
   perform setval('lane_position', change_position);
   return 'registered';

@@ -58,24 +58,27 @@ planned as (
   where refused is null
   returning run
 ),
+-- Before the note: that holds up all publishers until this statement ends.
+counted as (
+  select count(*) as events
+  from event
+  where tenant = :'tenant'
+    and position >= position_of(:'from'::timestamptz)
+    and position <= position_of(:'to'::timestamptz)
+),
 noted as (
   select
     planned.run,
     note_consumer(:'tenant', :'integration', 'replay_started', format('sql:%s', session_user),
       format('Replay %s of what was published from %s to %s.', planned.run,
         time_of(from_position), time_of(to_position))) is not null as noted
-  from planned
+  from counted
+  cross join planned
   cross join judged
 )
 select
   noted.run,
-  (
-    select count(*)
-    from event
-    where tenant = :'tenant'
-      and position >= position_of(:'from'::timestamptz)
-      and position <= position_of(:'to'::timestamptz)
-  ) as events_in_the_log,
+  (select events from counted) as events_in_the_log,
   case
     when oldest_position > from_position then
       format('The oldest event that is kept was published at %s.', time_of(oldest_position))

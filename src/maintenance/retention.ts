@@ -23,8 +23,8 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
     // finished by the next run.
     await client.query(`set statement_timeout = '${PATIENCE_MS}ms'; set lock_timeout = 0`)
     const horizon = `(now() at time zone 'UTC')::date - ${Math.ceil(retentionDays)}`
-    await client.query(noteLosses(`${horizon} + 1`), ['events_expiring', 'will be removed'])
-    await client.query(noteLosses(horizon), ['events_expired', 'were removed'])
+    await noteLosses(client, `${horizon} + 1`, ['events_expiring', 'will be removed'])
+    await noteLosses(client, horizon, ['events_expired', 'were removed'])
     const dropped: string[] = []
     // What a crash between a detach and its drop has left behind.
     for (const { orphan } of (await client.query(orphans)).rows) {
@@ -71,9 +71,21 @@ const orphans = `
     and not pg_class.relispartition
     and pg_class.relname ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'`
 
+/**
+ * Notes what consumers lose at the horizon, given what to call it and what happens to the events.
+ * Each note is a statement of its own: one for all would hold the lane while it counts events.
+ */
+async function noteLosses(client: pg.PoolClient, horizon: string, told: [string, string]) {
+  const { rows } = await client.query(lossesQuery(horizon), told)
+  for (const { tenant, consumer, reason } of rows) {
+    const values = [tenant, consumer, told[0], reason]
+    await client.query(`select note_consumer($1, $2, $3, 'millrace', $4)`, values)
+  }
+}
+
 // $1 action, $2 what happens to the events. One note for each range that is lost: a range is told
 // by its last event, so that the hourly run does not tell it again.
-const noteLosses = (horizon: string) => `
+const lossesQuery = (horizon: string) => `
   with lost as (
     select cursor.tenant, cursor.consumer, range.*
     from cursor
@@ -100,7 +112,7 @@ const noteLosses = (horizon: string) => `
       last_position
     from lost
   )
-  select note_consumer(tenant, consumer, $1, 'millrace', replace(reason, '$2', $2))
+  select tenant, consumer, replace(reason, '$2', $2) as reason
   from told
   where not exists (
     select from config_log

@@ -82,7 +82,7 @@ describe('functions', () => {
     expect(rows).toEqual([{ found: 'note_consumer' }])
   })
 
-  it('of a newer program do not trouble an older one, which does not put its own back', async () => {
+  it('of a newer program do not trouble an older one, which leaves them there', async () => {
     await nowAre([...mine, change])
     await database.pool.query('drop function note_consumer')
     expect(await schemaProblem(database.pool)).toBeUndefined()
