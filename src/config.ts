@@ -50,7 +50,7 @@ const Environment = Type.Object({
   MILLRACE_DELIVERY_TIMEOUT_MS: whole(30_000, 10, 300_000),
   /** Integrations that one worker advances at once; one that waits costs next to nothing. */
   MILLRACE_WORKER_CONCURRENCY: whole(1_000, 1, 5_000),
-  /** How long a frozen worker keeps its integrations from the others. */
+  /** How long a frozen worker keeps its integrations from the others. (is_held knows the most.) */
   MILLRACE_LEASE_MS: whole(10_000, 500, 300_000),
   /** How long events are kept, in days. */
   MILLRACE_RETENTION_DAYS: Type.Number({ default: 30, exclusiveMinimum: 0, maximum: 3_650 }),
@@ -92,6 +92,11 @@ export const limits = {
   batchBytes: 2 * 1024 * 1024,
   queueEvents: 10_000,
   queueBytes: 64 * 1024 * 1024,
+  /**
+   * How far the database's clock may be ahead of that of the process that publishes: nothing is
+   * stored beyond it, for a position cannot be taken back. Clocks that are kept differ by far less.
+   */
+  clockAheadMs: 60_000,
   /** Headers and identifiers of an event. */
   textLength: 255,
   integrationsPerTenant: 10,

@@ -12,6 +12,7 @@ import { type Config, limits } from './config.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { createPipe } from './db/pipe.ts'
 import { openDatabase } from './db/pool.ts'
+import { watchSkew } from './db/skew.ts'
 import { createDestinations } from './delivery/destinations.ts'
 import { deliveryRoutes } from './delivery/routes.ts'
 import { createWaker } from './delivery/wake.ts'
@@ -132,6 +133,7 @@ export async function startServer(
   })
 
   await createPartitions(durable.pool)
+  const skew = watchSkew(durable.pool, logger)
   const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
   const server = http.createServer({ keepAliveTimeout: 65_000 }, app.callback())
   await new Promise<void>((resolve, reject) => {
@@ -146,6 +148,7 @@ export async function startServer(
     async stop() {
       draining = true
       partitions.stop()
+      skew.stop()
       await close(server)
       await Promise.all([durable, appending, notifier, destinations].map((each) => each.close()))
     },

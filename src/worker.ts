@@ -9,6 +9,7 @@ import { channels, listen } from './db/listen.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { type Database, openDatabase } from './db/pool.ts'
 import { runJobs } from './db/run-jobs.ts'
+import { watchSkew } from './db/skew.ts'
 import { advance } from './delivery/advance.ts'
 import { createDestinations, type Destinations } from './delivery/destinations.ts'
 import { createGate } from './delivery/gate.ts'
@@ -71,6 +72,7 @@ export async function startWorker(
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, () => sweep(relaxed.pool))
   listener.onReconnect(sweepOften.now)
   await createPartitions(durable.pool)
+  const skew = watchSkew(durable.pool, logger)
   const retention = repeat('retention', HOUR_MS, logger, async () => {
     await createPartitions(durable.pool)
     const dropped = await retirePartitions(durable.pool, config.MILLRACE_RETENTION_DAYS)
@@ -101,6 +103,7 @@ export async function startWorker(
       const stopped = Promise.all(runners.map((runner) => runner.stop()))
       sweepOften.stop()
       retention.stop()
+      skew.stop()
       const notified = notifying.stop()
       for (const run of runs.values()) run.close('draining')
       const hurry = setTimeout(() => {

@@ -5,9 +5,14 @@
 -- in a statement of their own after it. The log's own rule holds as well: a key that the gateway
 -- has used for this name and another payload is reused, and an event that it has, to the byte, is a
 -- duplicate.
+drop function if exists append_collected(
+  text[], text[], text[], text[], text[], text[], text[], text[]
+);
+
 create or replace function append_collected(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
-  teams text[], services text[], correlation_ids text[], payloads text[]
+  teams text[], services text[], correlation_ids text[], payloads text[],
+  latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- As in append_events: keys are probed by index for ever.
@@ -31,7 +36,7 @@ begin
       using errcode = 'MR002';
   end if;
 
-  perform next_position();
+  perform next_position(latest_position);
 
   with incoming as materialized (
     select
@@ -85,7 +90,8 @@ begin
       array_agg(appended.position order by ordinal)
     into new_outcomes, new_positions
     from append_events(
-      tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads
+      tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+      latest_position
     ) with ordinality as appended (outcome, position, ordinal);
   elsif new_ordinals is not null then
     select
@@ -111,7 +117,8 @@ begin
     ) as remaining
     cross join lateral append_events(
       remaining.tenants, remaining.names, remaining.entity_ids, remaining.idempotency_keys,
-      remaining.teams, remaining.services, remaining.correlation_ids, remaining.payloads
+      remaining.teams, remaining.services, remaining.correlation_ids, remaining.payloads,
+      latest_position
     ) with ordinality as appended (outcome, position, ordinal);
   end if;
 

@@ -3,9 +3,14 @@
 -- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
 -- their own, after the lock is held: one statement alone would look with the snapshot that it took
 -- before it waited. That needs read committed, which is checked.
+drop function if exists append_events(
+  text[], text[], text[], text[], text[], text[], text[], text[]
+);
+
 create or replace function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
-  teams text[], services text[], correlation_ids text[], payloads text[]
+  teams text[], services text[], correlation_ids text[], payloads text[],
+  latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
@@ -29,7 +34,7 @@ begin
       using errcode = 'MR002';
   end if;
 
-  first_free := next_position();
+  first_free := next_position(latest_position);
 
   with incoming as materialized (
     select

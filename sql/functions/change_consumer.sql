@@ -6,9 +6,14 @@
 -- but not where the store fails already. A removal takes the cursors along and abandons the file
 -- that is open; rejected events stay where an integration completed by itself, until its name is
 -- used again.
+drop function if exists change_consumer(
+  text, text, integer, text, text, text, text, jsonb, boolean
+);
+
 create or replace function change_consumer(
   tenant text, id text, expected_version integer, status text, action text, actor text,
-  reason text, document jsonb, from_now boolean
+  reason text, document jsonb, from_now boolean,
+  latest_position bigint default null
 ) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable
@@ -19,7 +24,7 @@ begin
   if changed.version is distinct from expected_version then
     return null;
   end if;
-  change_position := next_position();
+  change_position := next_position(latest_position);
   update consumer c
   set status = case when status = 'removed' then 'stopped' else status end,
     version = c.version + 1,

@@ -2,9 +2,14 @@
 -- position of the change, or null where the version is another by now and nothing was changed. The
 -- first job of a tenant begins the projections of its shop, from the start of the retained log. A
 -- new job looks at what happens after its own creation.
+drop function if exists change_notification_job(
+  text, text, integer, jsonb, text, text, text, timestamptz
+);
+
 create or replace function change_notification_job(
   tenant text, id text, expected_version integer, document jsonb, action text, actor text,
-  reason text, next_run_at timestamptz
+  reason text, next_run_at timestamptz,
+  latest_position bigint default null
 ) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable
@@ -31,10 +36,10 @@ begin
   if not exists (select from consumer c where c.tenant = tenant and c.id = 'projection:shop') then
     perform register_consumer(
       tenant, 'projection', 'projection:shop', shop_filter, 'running', 'projection_started',
-      'millrace', 'The first notification job needs it.', 0, null, 1
+      'millrace', 'The first notification job needs it.', 0, null, 1, latest_position
     );
   end if;
-  change_position := next_position();
+  change_position := next_position(latest_position);
   if expected_version = 0 then
     insert into notification_job as j (
       tenant, id, version, document, created_position, changed_position, through_position,

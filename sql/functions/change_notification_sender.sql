@@ -1,6 +1,9 @@
 -- One change of a tenant's sender; document: null removes it. Returns whether anything was changed.
+drop function if exists change_notification_sender(text, jsonb, text, text);
+
 create or replace function change_notification_sender(
-  tenant text, document jsonb, actor text, reason text
+  tenant text, document jsonb, actor text, reason text,
+  latest_position bigint default null
 ) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
@@ -9,7 +12,7 @@ declare
   changed_version integer;
 begin
   perform from notification_sender s where s.tenant = tenant for update;
-  change_position := next_position();
+  change_position := next_position(latest_position);
   if document is null then
     delete from notification_sender s where s.tenant = tenant returning s.version + 1
     into changed_version;

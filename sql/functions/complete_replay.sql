@@ -2,7 +2,11 @@
 -- lane makes it exact: next_position waits for every append under way, so what could still get a
 -- position up to the stop is visible when the next statement looks. The run of a consumer's own (0)
 -- completes the consumer; one that was added to it just goes.
-create or replace function complete_replay(tenant text, consumer text, run integer) returns boolean
+drop function if exists complete_replay(text, text, integer);
+
+create or replace function complete_replay(
+  tenant text, consumer text, run integer, latest_position bigint default null
+) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
@@ -12,7 +16,7 @@ declare
   told text;
 begin
   perform lock_consumer(tenant, consumer, for_removal => run = 0);
-  change_position := next_position();
+  change_position := next_position(latest_position);
   select c.* into ended
   from cursor c
   where c.tenant = tenant and c.consumer = consumer and c.run = run
@@ -34,10 +38,11 @@ begin
   delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
   perform setval('lane_position', change_position);
   if run > 0 then
-    perform note_consumer(tenant, consumer, 'replay_completed', 'millrace', told);
+    perform note_consumer(tenant, consumer, 'replay_completed', 'millrace', told, latest_position);
   else
     perform change_consumer(
-      tenant, consumer, c.version, 'removed', c.kind || '_completed', 'millrace', told, null, false
+      tenant, consumer, c.version, 'removed', c.kind || '_completed', 'millrace', told, null, false,
+      latest_position
     )
     from consumer c
     where c.tenant = tenant and c.id = consumer;

@@ -1,11 +1,14 @@
 -- An entry of the log that changes nothing: a run that failed.
+drop function if exists note_notification_job(text, text, text, text);
+
 create or replace function note_notification_job(
-  tenant text, id text, action text, reason text
+  tenant text, id text, action text, reason text,
+  latest_position bigint default null
 ) returns void
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  change_position bigint := next_position();
+  change_position bigint := next_position(latest_position);
 begin
   insert into config_log (
     tenant, position, kind, id, version, action, status, actor, reason, document

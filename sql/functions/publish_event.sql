@@ -1,7 +1,8 @@
 -- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
 -- that transaction commits. The lane is held until then, so every other publisher waits: keep the
--- transaction short and publish last. Delivery learns of it from the sweep, within seconds. Errors:
--- MR001 where the key was used with another payload.
+-- transaction short and publish last. Delivery learns of it from the sweep, within seconds. It has
+-- no other clock than the database's: one that is ahead is bounded only by the partitions that are
+-- made ahead. Errors: MR001 if the key was used with another payload.
 create or replace function publish_event(
   tenant text, name text, entity_id text, idempotency_key text, payload json,
   correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'

@@ -1,9 +1,14 @@
 -- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind): then nothing
 -- is changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
 -- registration on, and for ever. status: 'running' or 'stopped'.
+drop function if exists register_consumer(
+  text, text, text, jsonb, text, text, text, text, bigint, bigint, integer
+);
+
 create or replace function register_consumer(
   tenant text, kind text, id text, document jsonb, status text, action text, actor text,
-  reason text, starts_after bigint, stop_position bigint, max_count integer
+  reason text, starts_after bigint, stop_position bigint, max_count integer,
+  latest_position bigint default null
 ) returns text
 language plpgsql as $$
 #variable_conflict use_variable
@@ -15,7 +20,7 @@ begin
   where r.tenant = tenant and r.consumer = id
   order by r.id
   for update;
-  change_position := next_position();
+  change_position := next_position(latest_position);
   -- With the lane held nobody else registers or removes one, so neither answer can be outrun.
   if exists (select from consumer c where c.tenant = tenant and c.id = id) then
     return 'taken';

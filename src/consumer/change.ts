@@ -5,7 +5,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import { timeOf } from '../log/position.ts'
+import { latestPosition, timeOf } from '../log/position.ts'
 import type { Kind } from './consumer.ts'
 import { type Command, transition } from './state.ts'
 
@@ -41,7 +41,7 @@ export async function registerConsumer(
     select register_consumer(
       ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action}, ${options.actor},
       ${options.reason}, ${options.startsAfter ?? null}, ${options.stopPosition ?? null},
-      ${options.most}
+      ${options.most}, ${latestPosition()}
     ) as outcome`.execute(db)
   return rows[0]?.outcome as 'registered'
 }
@@ -74,7 +74,7 @@ export async function changeConsumer(
     const { rows } = await sql<{ position: number | null }>`
       select change_consumer(
         ${tenant}, ${id}, ${version}, ${next.to}, ${next.action(kind)}, ${options.actor},
-        ${options.reason}, ${document}::jsonb, ${options.fromNow ?? false}
+        ${options.reason}, ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()}
       ) as position`.execute(db)
     if (rows[0]?.position) return 'changed'
   }
@@ -112,5 +112,8 @@ export async function noteConsumer(
   action: string,
   { actor, reason }: Change,
 ): Promise<void> {
-  await sql`select note_consumer(${tenant}, ${id}, ${action}, ${actor}, ${reason})`.execute(db)
+  await sql`
+    select note_consumer(
+      ${tenant}, ${id}, ${action}, ${actor}, ${reason}, ${latestPosition()}
+    )`.execute(db)
 }

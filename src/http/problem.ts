@@ -4,6 +4,7 @@
 
 import { Type } from 'typebox'
 import { maySendAgain } from '../db/failure.ts'
+import { clockProblem } from '../db/skew.ts'
 import { type Fault, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Family } from './route.ts'
@@ -50,7 +51,8 @@ export function problemOf(
 }
 
 function asMillraceError(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error
+  const known = error instanceof MillraceError ? error : clockProblem(error)
+  if (known) return known
   // What koa and its router throw, such as a malformed escape in a path.
   const { status, expose, message } = error as {
     status?: number

@@ -9,6 +9,7 @@
 import { binaryTextArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/pipe.ts'
 import type { Appended, NewEvent } from './event.ts'
+import { latestPosition } from './position.ts'
 
 /** Functions that append what they are given, and answer for each. */
 type Append = 'append_events' | 'append_collected'
@@ -16,7 +17,8 @@ type Append = 'append_events' | 'append_collected'
 const statementOf = (append: Append) => ({
   name: append,
   text: `select outcome, position from ${append}(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::bigint
   )`,
 })
 const statements = {
@@ -52,6 +54,7 @@ export async function appendThrough(
       column((event) => event.service),
       column((event) => event.correlationIds),
       column((event) => event.payload),
+      latestPosition(),
     ],
   })
   return rows

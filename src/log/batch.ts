@@ -7,6 +7,7 @@
 
 import { limits } from '../config.ts'
 import { isBug } from '../db/failure.ts'
+import { clockProblem } from '../db/skew.ts'
 import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
@@ -136,12 +137,14 @@ export function createPublisher(options: {
  */
 function explain(error: unknown): MillraceError {
   const { code, constraint } = error as { code?: string; constraint?: string }
+  const refusedClock = clockProblem(error)
+  if (refusedClock) return refusedClock
   if (code === '54001') return refused('payload', 'is nested too deeply to be stored', error)
   if (code?.startsWith('22')) return refused('payload', 'is no JSON that can be stored', error)
   if (code === '23514' && constraint) {
     return refused(constraint.replace(/_is_.*/, ''), `fails the rule ${constraint}`, error)
   }
-  // A check violation without a constraint: no partition, which a clock far ahead causes.
+  // A check violation without a constraint: no partition.
   return new MillraceError('unavailable', 'The event could not be stored; try again.', {
     retryAfterSeconds: 1,
     cause: error,

@@ -2,6 +2,8 @@
 // JavaScript holds exactly until 2255. A range of dates is therefore a range of positions, and
 // `published_at` is the position read as a time.
 
+import { limits } from '../config.ts'
+
 const MICROSECONDS_PER_DAY = 86_400_000_000
 
 /** The second that was asked for last: events of one are told one after the other. */
@@ -37,6 +39,14 @@ export function positionOf(time: string): number | undefined {
 function isRealDate(second: string): boolean {
   const asUtc = new Date(`${second.toUpperCase()}Z`)
   return asUtc.toISOString().startsWith(second.slice(0, 10))
+}
+
+/** No position is beyond it: the end of a range that has none. */
+export const END_OF_LOG = Number.MAX_SAFE_INTEGER
+
+/** The latest position that this process's clock allows now: the bound for next_position. */
+export function latestPosition(): number {
+  return (Date.now() + limits.clockAheadMs) * 1000
 }
 
 /** The first position of the UTC day that holds `position`. */

@@ -13,8 +13,8 @@ export type PageRange = {
   /** Exclusive. */
   after: number
   /**
-   * Inclusive. Where the page may end at the latest: the newest position that can exist, or a
-   * replay's last.
+   * Inclusive. Where the page may end at the latest: a replay's last position, or END_OF_LOG. No
+   * clock says where the log ends: an event may be ahead of all of them.
    */
   through: number
   maxEvents: number
@@ -26,11 +26,14 @@ export type PageRange = {
 /** A row of a page. `payload` is null where the filter does not take the event. */
 export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
 
+/** `goesOn`: the log, of all tenants, has more than the range of days that was read. */
+type MeasuredRow = PageRow & { goesOn: boolean | null }
+
 /** `isLarge`: without a payload for being large, whatever the filter says. */
-type UnmeasuredRow = PageRow & { isLarge: boolean }
+type UnmeasuredRow = MeasuredRow & { isLarge: boolean }
 
 /** `isCut`: it may have been cut at one of its limits. */
-type CutPage = { rows: PageRow[]; isCut: boolean }
+type CutPage = { rows: MeasuredRow[]; isCut: boolean }
 
 /** Several consumers may hold the same one. `isLast`: when it was read, the range had no more. */
 export type Page = { readonly rows: readonly PageRow[]; isLast: boolean }
@@ -47,17 +50,19 @@ export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<Unme
     select
       position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
       case when takes and payload_bytes <= ${smallBytes} then payload end as payload,
-      takes and payload_bytes > ${smallBytes} as "isLarge"
+      takes and payload_bytes > ${smallBytes} as "isLarge",
+      ${goesOn(range)} as "goesOn"
     from (${scanned(range)}) as page
     order by position`
 }
 
 /** The same with payloads of any size, cut by what they have all together. */
-export function measuredPageQuery(range: PageRange): RawBuilder<PageRow> {
-  return sql<PageRow>`
+export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
+  return sql<MeasuredRow>`
     select
       position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
-      case when takes then payload end as payload
+      case when takes then payload end as payload,
+      ${goesOn(range)} as "goesOn"
     from (
       select
         page.*,
@@ -68,6 +73,25 @@ export function measuredPageQuery(range: PageRange): RawBuilder<PageRow> {
     ) as measured
     where bytes_before < ${range.maxBytes}
     order by position`
+}
+
+/** Once a statement. The sequence is asked: to look would take planning all partitions. */
+function goesOn(range: PageRange): RawBuilder<boolean> {
+  return sql`(select pg_sequence_last_value('lane_position') > ${range.through}::bigint)`
+}
+
+/** The last position of the log, of all tenants, that was handed out; 0 before the first. */
+export async function readLogEnd(db: Db): Promise<number> {
+  const { rows } = await sql<{ last: number | null }>`
+    /* prepared: log_end */ select pg_sequence_last_value('lane_position') as last`.execute(db)
+  return rows[0]?.last ?? 0
+}
+
+/** Whether the log has passed a position: nothing more can come up to there. */
+export async function logHasPassed(db: Db, position: number): Promise<boolean> {
+  const { rows } = await sql<{ passed: boolean }>`
+    /* prepared: log_has_passed */ select log_has_passed(${position}) as passed`.execute(db)
+  return rows[0]?.passed ?? false
 }
 
 /** What a page is cut from, and whether the filter takes it. */
@@ -104,7 +128,9 @@ async function readDays(db: Db, range: PageRange): Promise<Page> {
   const through = Math.min(range.through, endOfDays(range.after))
   const page = await readUnmeasured(db, { ...range, through })
   const { rows, isCut } = page ?? (await readMeasured(db, { ...range, through }))
-  return { rows, isLast: through === range.through && !isCut }
+  if (isCut || through === range.through) return { rows, isLast: !isCut }
+  const [row] = rows
+  return { rows, isLast: row ? !row.goesOn : (await readLogEnd(db)) <= through }
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import type pg from 'pg'
 import { partitionDays } from '../log/partitions.ts'
+import { END_OF_LOG, latestPosition } from '../log/position.ts'
 
 const RETENTION_LOCK = 1296651862
 const PATIENCE_MS = 300_000
@@ -78,8 +79,8 @@ const orphans = `
 async function noteLosses(client: pg.PoolClient, horizon: string, told: [string, string]) {
   const { rows } = await client.query(lossesQuery(horizon), told)
   for (const { tenant, consumer, reason } of rows) {
-    const values = [tenant, consumer, told[0], reason]
-    await client.query(`select note_consumer($1, $2, $3, 'millrace', $4)`, values)
+    const values = [tenant, consumer, told[0], reason, latestPosition()]
+    await client.query(`select note_consumer($1, $2, $3, 'millrace', $4, $5)`, values)
   }
 }
 
@@ -98,7 +99,7 @@ const lossesQuery = (horizon: string) => `
       from event
       where event.tenant = cursor.tenant
         and event.position < position_of((${horizon})::timestamp at time zone 'UTC')
-        and event.position <= coalesce(cursor.stop_position, ${Number.MAX_SAFE_INTEGER})
+        and event.position <= coalesce(cursor.stop_position, ${END_OF_LOG})
         and (event.position > cursor.read_position or event.position = any(cursor.unresolved))
     ) as range
     where consumer.status = 'running' and range.count > 0

@@ -3,6 +3,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
+import { latestPosition } from '../log/position.ts'
 import { findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
 
@@ -55,7 +56,8 @@ async function write(
   const { rows } = await sql<{ position: number | null }>`
     select change_notification_job(
       ${tenant}, ${id}, ${version}, ${JSON.stringify(document)}::jsonb, ${action}, ${actor},
-      ${reason}, ${next === undefined ? null : new Date(next)}::timestamptz
+      ${reason}, ${next === undefined ? null : new Date(next)}::timestamptz,
+      ${latestPosition()}
     ) as position`.execute(db)
   return Boolean(rows[0]?.position)
 }

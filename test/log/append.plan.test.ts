@@ -1,5 +1,5 @@
-// The plans inside an append, as auto_explain tells them. A plan that the planner was forbidden, and
-// that has no other, costs 1e10 up to PostgreSQL 17: above jit_above_cost, so every append was
+// The plans inside an append, as auto_explain tells them. A plan that is forbidden, and taken since
+// there is no other, costs 1e10 up to PostgreSQL 17: above jit_above_cost, so every append was
 // compiled anew (680 to 1,130 us an event instead of 56 to 81). PostgreSQL 18 marks it instead.
 
 import type pg from 'pg'

@@ -99,8 +99,12 @@ describe('readPage', () => {
     expect(await isLast({})).toBe(true)
     expect(await isLast({ maxEvents: 50 })).toBe(false)
     expect(await isLast({ maxBytes: 21 })).toBe(false)
-    // Days that it did not look at may hold more.
-    expect(await isLast({ through: whole.after + 20 * 86_400_000_000 })).toBe(false)
+    // Days that it did not look at hold more only if the log goes on there.
+    const far = { through: whole.after + 20 * 86_400_000_000 }
+    expect(await isLast(far)).toBe(true)
+    const ahead = whole.after + 3 * 86_400_000_000
+    await database.pool.query('select setval($1, $2)', ['lane_position', ahead])
+    expect(await isLast(far)).toBe(false)
   })
 })
 

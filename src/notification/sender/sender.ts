@@ -8,6 +8,7 @@ import type { SecretBox } from '../../access/secret.ts'
 import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
+import { latestPosition } from '../../log/position.ts'
 
 const Name = Type.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$' })
 const shown = {
@@ -63,7 +64,7 @@ export async function changeSender(
   const text = document && JSON.stringify(document)
   const { rows } = await sql<{ changed: boolean }>`
     select change_notification_sender(
-      ${tenant}, ${text}::jsonb, ${actor}, ${reason}
+      ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}
     ) as changed`.execute(db)
   return rows[0]?.changed ?? false
 }

@@ -1,0 +1,74 @@
+// Two clocks: the database's hands out positions and dates leases and retries, the process's bounds
+// the first (next_position) and decides what the API calls the future. How far they are apart is
+// measured now and then and logged, and a refusal for it is put into words here.
+
+import type pg from 'pg'
+import { limits } from '../config.ts'
+import { MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { repeat } from '../repeat.ts'
+
+const MEASURE_MS = 10_000
+const NOTABLE_MS = 1_000
+const RETRY_AFTER_SECONDS = 10
+
+type Class = 'together' | 'apart' | 'too far apart'
+
+export type SkewWatch = {
+  /** The database's clock minus this process's, in ms, when it was last measured. */
+  skewMs(): number | undefined
+  stop(): void
+}
+
+/** How far the database's clock is ahead of this process's, in ms; to half a round trip. */
+export async function measureSkew(pool: pg.Pool): Promise<number> {
+  const client = await pool.connect()
+  try {
+    const asked = Date.now()
+    const { rows } = await client.query<{ now: string }>(
+      'select extract(epoch from clock_timestamp())::float8 * 1000 as now',
+    )
+    return Number(rows[0]?.now) - (asked + Date.now()) / 2
+  } finally {
+    client.release()
+  }
+}
+
+/**
+ * Measures the skew every 10 s, and logs when it passes 1 s (a warning) or what publishing allows
+ * (an error), and when it is small again.
+ */
+export function watchSkew(pool: pg.Pool, logger: Logger): SkewWatch {
+  let latest: number | undefined
+  let told: Class = 'together'
+  const watch = repeat('clock skew', MEASURE_MS, logger, async () => {
+    latest = await measureSkew(pool)
+    const found = classOf(latest)
+    if (found !== told) tell(logger, found, Math.round(latest))
+    told = found
+  })
+  watch.now()
+  return { skewMs: () => latest, stop: watch.stop }
+}
+
+function classOf(skewMs: number): Class {
+  if (Math.abs(skewMs) > limits.clockAheadMs) return 'too far apart'
+  return Math.abs(skewMs) > NOTABLE_MS ? 'apart' : 'together'
+}
+
+function tell(logger: Logger, found: Class, skewMs: number): void {
+  const message = `the clocks of the database and of this process are ${found}`
+  if (found === 'too far apart') logger.error({ skewMs }, message)
+  else if (found === 'apart') logger.warn({ skewMs }, message)
+  else logger.info({ skewMs }, message)
+}
+
+/** What a client is told if next_position refused the database's clock; undefined otherwise. */
+export function clockProblem(error: unknown): MillraceError | undefined {
+  const { code, detail } = error as { code?: string; detail?: string }
+  if (code !== 'MR004') return undefined
+  const seconds = Math.round(limits.clockAheadMs / 1_000 + Number(detail) / 1_000_000)
+  const message = `The database's clock is ${seconds} s ahead of the service's: nothing was stored.`
+  const options = { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error }
+  return new MillraceError('unavailable', message, options)
+}

@@ -1,0 +1,26 @@
+// Another clock for a database: clock_timestamp() and now() in public stand before the system's in
+// the search path, and read how far they are off from a table.
+
+import { query } from './postgres.ts'
+
+/**
+ * Gives the database at `url` a clock of its own, for connections that are opened afterwards. The
+ * function that it returns sets how far it is off, as an interval of SQL.
+ */
+export async function shadowClock(url: string): Promise<(offset: string) => Promise<void>> {
+  const shadow = (name: string, volatility: string) => `
+    create function public.${name}() returns timestamptz language sql ${volatility} as
+    $$select pg_catalog.${name}() + (select off from public.test_clock)$$;`
+  await query(
+    url,
+    `create table public.test_clock as select interval '0' as off;
+    ${shadow('clock_timestamp', 'volatile')}
+    ${shadow('now', 'stable')}
+    do $$ begin
+      execute format('alter database %I set search_path = public, pg_catalog', current_database());
+    end $$`,
+  )
+  return async (offset) => {
+    await query(url, `update public.test_clock set off = '${offset}'`)
+  }
+}
