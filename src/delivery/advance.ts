@@ -16,8 +16,8 @@ import { limits } from '../config.ts'
 import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
 import type { Failure, Outcome } from '../destination/destination.ts'
 import type { LoggedEvent } from '../log/event.ts'
-import { timeOf } from '../log/position.ts'
-import { readEvents, readPage } from '../log/read.ts'
+import { END_OF_LOG, timeOf } from '../log/position.ts'
+import { logHasPassed, readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
@@ -34,7 +34,6 @@ import { type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import { filterOfTarget, maxInFlightOf, type SendingTarget } from './target.ts'
 import { createWindow } from './window.ts'
 
-const DAY_MS = 86_400_000
 const STEP_MS = 250
 const STEP_EVENTS = 200
 /** The window is filled up with so many rows at once, or with as many as may be in flight. */
@@ -98,11 +97,10 @@ async function runLease(
   const reader = createReader({
     after: readPosition,
     read(after) {
-      const newest = (Date.now() + DAY_MS) * 1000
       const page = { maxEvents: limits.pageEvents, maxBytes: services.pageBytes() }
       const range = { tenant, after, filter, ...page }
-      if (stopPosition === null) return services.readLive({ ...range, through: newest })
-      return readPage(db, { ...range, through: Math.min(stopPosition, newest) })
+      if (stopPosition === null) return services.readLive({ ...range, through: END_OF_LOG })
+      return readPage(db, { ...range, through: stopPosition })
     },
     onPage() {
       send()
@@ -132,9 +130,7 @@ async function runLease(
     step()
     const isEmpty = window.size === 0 && reader.isEmpty
     if (isEmpty) inFlight.rest()
-    if (isEmpty && stopPosition !== null && Date.now() * 1000 > stopPosition) {
-      close({ why: 'at_end' })
-    }
+    if (isEmpty && stopPosition !== null) await endAt(stopPosition)
     if (isOver(isEmpty)) close({ why: 'gave_way' })
     if (closing?.why === 'lost' || abandoned) break
     if (closing && window.inFlight === 0 && !reader.isReading && !stepping) break
@@ -151,6 +147,11 @@ async function runLease(
     closing = reason
     reader.close()
     ring()
+  }
+
+  /** Closes if nothing can come up to the end of a replay: the log says so, whatever the clocks. */
+  async function endAt(position: number): Promise<void> {
+    if (await logHasPassed(db, position).catch(broken)) close({ why: 'at_end' })
   }
 
   function isOver(isEmpty: boolean): boolean {

@@ -11,6 +11,7 @@
 
 import type { FileFailure, FileStore } from '../destination/destination.ts'
 import { filterOf } from '../integration/integration.ts'
+import { logHasPassed, readLogEnd } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import type { Leased, Step, StepOutcome } from './cursor.ts'
 import type { Moment } from './deadline.ts'
@@ -32,7 +33,6 @@ import { createProgress } from './progress.ts'
 import { type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import type { IntegrationTarget } from './target.ts'
 
-const DAY_MS = 86_400_000
 /**
  * While a file is not due, the log is looked at for its size: this often in a window, within these
  * bounds, and at most this part of the time.
@@ -132,7 +132,9 @@ export async function exportFiles(
       readPosition = plan.first === null ? plan.through : plan.first - 1
       progress.filtered(plan.leading)
       const looked = performance.now() - asked
-      close(plan.first === null ? idle() : { why: 'not_due', dueInMs: nextLook(dueInMs, looked) })
+      close(
+        plan.first === null ? await idle() : { why: 'not_due', dueInMs: nextLook(dueInMs, looked) },
+      )
       return undefined
     }
     const { version } = leased
@@ -157,26 +159,26 @@ export async function exportFiles(
     return plan
   }
 
-  function planFrom(after: number): Promise<Plan> {
-    const newest = (Date.now() + DAY_MS) * 1000
+  async function planFrom(after: number): Promise<Plan> {
+    const newest = await readLogEnd(db)
     const through = Math.min(newest, stopPosition ?? newest, closesAt ?? newest)
     const { maxBytes } = fileLimits
     return services.planOf({ tenant, after, through, filter, maxBytes })
   }
 
   /** Nothing is there that a file could be made of. */
-  function idle(): Closing {
+  async function idle(): Promise<Closing> {
     if (closesAt !== null) return { why: 'closed' }
-    return { why: isAtEnd() ? 'at_end' : 'gave_way' }
+    return { why: (await isAtEnd()) ? 'at_end' : 'gave_way' }
   }
 
-  function isAtEnd(): boolean {
-    return stopPosition !== null && Date.now() * 1000 > stopPosition
+  async function isAtEnd(): Promise<boolean> {
+    return stopPosition !== null && logHasPassed(db, stopPosition)
   }
 
   async function dueIn(plan: Plan, first: number): Promise<number> {
     const { windowMs } = fileLimits
-    if (plan.isFull || closesAt !== null || isAtEnd()) return 0
+    if (plan.isFull || closesAt !== null || (await isAtEnd())) return 0
     const now = await databaseTime(db)
     // The clock was set back: a window of it is not waited for.
     if (first / 1000 > now + windowMs) {

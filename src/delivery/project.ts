@@ -6,6 +6,7 @@ import { limits } from '../config.ts'
 import { maySendAgain } from '../db/failure.ts'
 import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
+import { END_OF_LOG } from '../log/position.ts'
 import { type PageRow, readPage } from '../log/read.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step } from './cursor.ts'
@@ -16,7 +17,6 @@ import { createProgress } from './progress.ts'
 import { type Projection, type RunPlace, type RunServices, SLICE_MS } from './run.ts'
 import { filterOfTarget } from './target.ts'
 
-const DAY_MS = 86_400_000
 /** A run that waits for new events looks at the log this often; at once when it is told to. */
 const TICK_MS = 1_000
 
@@ -79,9 +79,8 @@ export async function project(
 
   /** Whether there was one. A page that fails is halved until what fails is a single event. */
   async function nextPage(): Promise<boolean> {
-    const through = (Date.now() + DAY_MS) * 1000
     const maxBytes = services.pageBytes()
-    const range = { tenant, after: readPosition, through, filter, maxEvents, maxBytes }
+    const range = { tenant, after: readPosition, through: END_OF_LOG, filter, maxEvents, maxBytes }
     const { rows } = await readPage(db, range)
     if (rows.length === 0) return false
     const events = rows.filter((row): row is LoggedEvent => row.payload !== null)

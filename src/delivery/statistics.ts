@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import { positionOf, timeOf } from '../log/position.ts'
+import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 import { bucketLimitMs } from './progress.ts'
 import { filterOfTarget, type SendingTarget } from './target.ts'
@@ -66,7 +66,7 @@ export async function readStatistics(
         from event
         where tenant = ${tenant}
           and position > read_position
-          and position <= coalesce(stop_position, ${Number.MAX_SAFE_INTEGER}::bigint)
+          and position <= coalesce(stop_position, ${END_OF_LOG}::bigint)
           and ${takes(filterOfTarget(target))}
         order by position
         limit ${COUNTED_EVENTS}
@@ -99,7 +99,8 @@ export async function readStatistics(
       (select array_agg(count order by bucket) from latencies) as histogram
     from place`.execute(db)
   const row = rows[0] as Row
-  const lagMs = row.oldest === null ? 0 : Math.max(0, now - row.oldest / 1000)
+  // An event that is ahead of the clock waits too: for how long no clock tells, but it is not 0.
+  const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
   // A young consumer has not had a whole minute.
   const ageSeconds = Math.max(1, now / 1000 - createdPosition / 1_000_000)
   const rate = row.recent / Math.min(RATE_SECONDS, ageSeconds)
