@@ -15,7 +15,7 @@ select
   epoch,
   lease_until,
   round(extract(epoch from lease_until - clock_timestamp()), 1) as seconds_left,
-  case when lease_until > clock_timestamp() then 'held' else 'ended' end as state,
+  case when is_held(lease_until) then 'held' else 'ended' end as state,
   time_of(read_position) as has_read_up_to,
   cardinality(unresolved) as unresolved
 from cursor

@@ -13,7 +13,7 @@ with replay as (
     case
       when consumer.status = 'stopped' then 'stopped'
       when cursor.attempts > 0 then format('failing, %s attempts', cursor.attempts)
-      when cursor.lease_until > clock_timestamp() then 'running'
+      when is_held(cursor.lease_until) then 'running'
       else 'waiting'
     end as state,
     cursor.read_position, cursor.stop_position, cursor.retry_at,

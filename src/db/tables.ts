@@ -61,6 +61,7 @@ export type Tables = {
     stop_position: number | null
     attempts: Generated<number>
     retry_at: Date | null
+    retry_set_at: Date | null
     owner: string | null
     epoch: Generated<number>
     lease_until: Date | null
@@ -165,6 +166,7 @@ export type Tables = {
     to_position: number | null
     attempts: Generated<number>
     retry_at: Date | null
+    retry_set_at: Date | null
     found: Generated<number>
     sent: Generated<number>
     notices: Generated<number>

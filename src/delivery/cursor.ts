@@ -9,6 +9,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
+import { latestPosition } from '../log/position.ts'
 import type { Target } from './target.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
@@ -57,10 +58,10 @@ export async function takeLease(
     from configured
     where cursor.tenant = configured.tenant and cursor.consumer = configured.id
       and cursor.run = ${job.run}
-      and (cursor.lease_until is null or cursor.lease_until < clock_timestamp())
+      and not is_held(cursor.lease_until)
       and case
-        when status = 'running' then coalesce(cursor.retry_at <= clock_timestamp(), true)
-        else cursor.close_until > clock_timestamp()
+        when status = 'running' then is_due(cursor.retry_at, cursor.retry_set_at)
+        else is_held(cursor.close_until)
       end
     returning
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
@@ -136,6 +137,7 @@ export async function releaseCursor(
   { isClosed } = { isClosed: false },
 ): Promise<StepOutcome> {
   const hold = sql`owner = null, lease_until = null,
+    retry_set_at = clock_timestamp(),
     retry_at = clock_timestamp()
       + ${retryInMs ?? null}::double precision * interval '1 millisecond',
     close_until = case when not ${isClosed} then close_until end`
@@ -198,6 +200,8 @@ function leaseEnd(leaseMs: number) {
  */
 export async function completeReplay(db: Db, job: AdvanceJob): Promise<boolean> {
   const { rows } = await sql<{ completed: boolean }>`
-    select complete_replay(${job.tenant}, ${job.consumer}, ${job.run}) as completed`.execute(db)
+    select complete_replay(
+      ${job.tenant}, ${job.consumer}, ${job.run}, ${latestPosition()}
+    ) as completed`.execute(db)
   return rows[0]?.completed ?? false
 }

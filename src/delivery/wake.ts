@@ -6,6 +6,7 @@
 import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
 import { channels } from '../db/listen.ts'
+import { END_OF_LOG } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
@@ -21,14 +22,14 @@ const wake = (scope: string, condition: string) => `
       case
         when cursor.stop_position is null then '${tasks.advance}' else '${tasks.replay}'
       end as task,
-      coalesce(cursor.lease_until > clock_timestamp(), false) as is_advancing
+      is_held(cursor.lease_until) as is_advancing
     from cursor
     join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
     where ${scope}
       and case
         when consumer.status = 'running'
-          then (cursor.retry_at is null or cursor.retry_at <= clock_timestamp()) and ${condition}
-        else cursor.close_until > clock_timestamp()
+          then is_due(cursor.retry_at, cursor.retry_set_at) and ${condition}
+        else is_held(cursor.close_until)
       end
   ),
   notified as (
@@ -66,9 +67,9 @@ const IS_BEHIND = `(
     select from event
     where event.tenant = cursor.tenant
       and event.position > cursor.read_position
-      and event.position <= coalesce(cursor.stop_position, ${Number.MAX_SAFE_INTEGER})
+      and event.position <= coalesce(cursor.stop_position, ${END_OF_LOG})
   )
-  or cursor.stop_position < position_of(clock_timestamp())
+  or log_has_passed(cursor.stop_position)
 )`
 
 /** Everything that is behind, advanced or not: the sweep. */

@@ -36,7 +36,7 @@ function integrationsQuery(db: Db, tenant: string) {
     select from cursor
     where cursor.tenant = integration.tenant
       and cursor.consumer = integration.id
-      and greatest(cursor.lease_until, cursor.close_until) > clock_timestamp()
+      and (is_held(cursor.lease_until) or is_held(cursor.close_until))
   )`
   return db
     .selectFrom('integration')

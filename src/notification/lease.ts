@@ -33,7 +33,7 @@ export const IS_DUE = sql`
       select from notification_run as open
       where open.tenant = job.tenant and open.job_id = job.id
         and open.state in ('queued', 'running')
-        and coalesce(open.retry_at <= clock_timestamp(), true)
+        and is_due(open.retry_at, open.retry_set_at)
     )
     else coalesce(job.next_run_at <= clock_timestamp(), false)
   end`
@@ -49,7 +49,7 @@ export async function takeJob(
     update notification_job as job
     set owner = ${owner}, epoch = epoch + 1, lease_until = ${leaseEnd(leaseMs)}
     where tenant = ${tenant} and id = ${jobId}
-      and (lease_until is null or lease_until < clock_timestamp())
+      and not is_held(lease_until)
       and ${IS_DUE}
     returning
       epoch, document, through_position as "throughPosition",

@@ -13,6 +13,7 @@ import { whileAway } from '../db/while-away.ts'
 import { retryDelayMs } from '../delivery/backoff.ts'
 import { now } from '../delivery/deadline.ts'
 import type { Mailer, MailOutcome } from '../destination/sendgrid.ts'
+import { latestPosition } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 import { type Audience, audienceOf, type Due } from './audience.ts'
 import { beginRun } from './begin.ts'
@@ -186,7 +187,7 @@ async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Pr
   const change =
     end.why === 'again'
       ? sql`retry_at = clock_timestamp() + ${end.inMs}::double precision * interval '1 millisecond',
-          attempts = ${end.attempts}, reason = ${end.reason}`
+          retry_set_at = clock_timestamp(), attempts = ${end.attempts}, reason = ${end.reason}`
       : sql`state = ${end.why}, finished_at = clock_timestamp(), retry_at = null,
           reason = ${end.why === 'failed' ? end.reason : null}`
   const { numAffectedRows } = await sql`
@@ -199,7 +200,9 @@ async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Pr
   if (end.why !== 'failed' || !numAffectedRows) return
   logger.error({ ...told, reason: end.reason }, 'notification run failed')
   await sql`
-    select note_notification_job(${tenant}, ${jobId}, 'job_run_failed', ${end.reason})`.execute(db)
+    select note_notification_job(
+      ${tenant}, ${jobId}, 'job_run_failed', ${end.reason}, ${latestPosition()}
+    )`.execute(db)
 }
 
 function heldBy({ tenant, jobId, owner, epoch }: JobLease) {

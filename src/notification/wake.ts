@@ -26,7 +26,7 @@ export async function wakeDueJobs(db: Db): Promise<number> {
     with due as (
       select job.tenant, job.id
       from notification_job as job
-      where (job.lease_until is null or job.lease_until < clock_timestamp())
+      where not is_held(job.lease_until)
         and (job.tenant, job.id) in (
           select tenant, id from notification_job where next_run_at <= clock_timestamp()
           union all
