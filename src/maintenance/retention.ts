@@ -23,7 +23,9 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
     // A detach waits for every transaction that uses the table. What is not done in time is
     // finished by the next run.
     await client.query(`set statement_timeout = '${PATIENCE_MS}ms'; set lock_timeout = 0`)
-    const horizon = `(now() at time zone 'UTC')::date - ${Math.ceil(retentionDays)}`
+    // By the clock that is behind: what is dropped for one that is ahead does not come back.
+    const today = `least((now() at time zone 'UTC')::date, date '${new Date().toISOString()}')`
+    const horizon = `${today} - ${Math.ceil(retentionDays)}`
     await noteLosses(client, `${horizon} + 1`, ['events_expiring', 'will be removed'])
     await noteLosses(client, horizon, ['events_expired', 'were removed'])
     const dropped: string[] = []

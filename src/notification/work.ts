@@ -7,6 +7,7 @@ import { type Config, limits } from '../config.ts'
 import { type NotifyJob, tasks } from '../db/jobs.ts'
 import type { Database } from '../db/pool.ts'
 import { runJobs } from '../db/run-jobs.ts'
+import { measureSkew } from '../db/skew.ts'
 import { createMailAgent } from '../destination/sendgrid.ts'
 import type { Logger } from '../logger.ts'
 import { repeat } from '../repeat.ts'
@@ -40,8 +41,10 @@ export function startNotifying(
   const running = new Set<Promise<void>>()
   let isDraining = false
   const look = repeat('notification jobs', config.MILLRACE_SWEEP_MS, logger, () => wakeDueJobs(db))
-  const retire = repeat('retiring notices', HOUR_MS, logger, () => {
-    const before = systemClock() - config.MILLRACE_RETENTION_DAYS * DAY_MS
+  const retire = repeat('retiring notices', HOUR_MS, logger, async () => {
+    // By the clock that is behind: what is removed for one that is ahead does not come back.
+    const now = systemClock() + Math.min(0, await measureSkew(pool))
+    const before = now - config.MILLRACE_RETENTION_DAYS * DAY_MS
     return retireNotices(db, Math.floor(before * 1000))
   })
   retire.now()
