@@ -114,11 +114,11 @@ export const plants: Plant[] = [
     name: 'keys are looked up before the lock is held',
     harm: 'Two tries of one publisher at two processes are two events.',
     changes: [
-      { file: APPEND_SQL, find: '  first_free := next_position();\n', put: '' },
+      { file: APPEND_SQL, find: '  first_free := next_position(latest_position);\n', put: '' },
       {
         file: APPEND_SQL,
         find: '  insert into event (',
-        put: '  first_free := next_position();\n\n  insert into event (',
+        put: '  first_free := next_position(latest_position);\n\n  insert into event (',
       },
     ],
   },
@@ -171,8 +171,8 @@ export const plants: Plant[] = [
     and not exists (
       select from event e
       where e.tenant = tenant and e.position > c.read_position and e.position <= c.stop_position
-    )\n`,
-        put: '',
+    );`,
+        put: ';',
       },
     ],
   },

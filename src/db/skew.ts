@@ -35,13 +35,13 @@ export async function measureSkew(pool: pg.Pool): Promise<number> {
 }
 
 /**
- * Measures the skew every 10 s, and logs when it passes 1 s (a warning) or what publishing allows
- * (an error), and when it is small again.
+ * Measures the skew every 10 s, or every `everyMs`, and logs when it passes 1 s (a warning) or what
+ * publishing allows (an error), and when it is small again.
  */
-export function watchSkew(pool: pg.Pool, logger: Logger): SkewWatch {
+export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): SkewWatch {
   let latest: number | undefined
   let told: Class = 'together'
-  const watch = repeat('clock skew', MEASURE_MS, logger, async () => {
+  const watch = repeat('clock skew', everyMs, logger, async () => {
     latest = await measureSkew(pool)
     const found = classOf(latest)
     if (found !== told) tell(logger, found, Math.round(latest))

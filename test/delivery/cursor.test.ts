@@ -11,6 +11,7 @@ import {
   takeLease,
 } from '../../src/delivery/cursor.ts'
 import { keepRejected } from '../../src/delivery/rejected.ts'
+import { findIntegration } from '../../src/integration/find.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
 
@@ -55,6 +56,18 @@ describe('a lease', () => {
     const first = (await take()) as Leased
     expect(await releaseCursor(database.kysely, first.lease, step(), undefined)).toBe('running')
     expect(await take()).toMatchObject({ readPosition: 100, unresolved: [7, 9], version: 1 })
+  })
+
+  it('is over where it ends later than any can: the clock was ahead when it was taken', async () => {
+    const first = (await take()) as Leased
+    await database.pool.query(`
+      update cursor
+      set lease_until = now() + interval '2 hours', close_until = now() + interval '2 hours'`)
+    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    const found = await findIntegration(database.kysely, 'dodici', 'erp')
+    expect(found).toMatchObject({ desired: 'stopped', status: 'stopped' })
+    await changeConsumer(database.kysely, 'dodici', 'erp', 'start', who)
+    expect(await take()).toMatchObject({ lease: { epoch: first.lease.epoch + 1 } })
   })
 
   it('passes to another when it has ended; the first writes nothing any more', async () => {
