@@ -8,6 +8,7 @@ import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
 import { channels, listen } from './db/listen.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { type Database, openDatabase } from './db/pool.ts'
+import { keepPresence, type Presence } from './db/presence.ts'
 import { runJobs } from './db/run-jobs.ts'
 import { watchSkew } from './db/skew.ts'
 import { advance } from './delivery/advance.ts'
@@ -56,8 +57,9 @@ export async function startWorker(
     const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
     return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, runs.size))))
   }
+  const presence = await keepPresence(url, logger)
   const services = runServices(config, {
-    ...{ relaxed, durable, destinations, secrets, pageBytes, logger },
+    ...{ relaxed, durable, presence, destinations, secrets, pageBytes, logger },
     isDraining: () => draining,
   })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }
@@ -84,10 +86,18 @@ export async function startWorker(
     startRunner(tasks.advance, config.MILLRACE_WORKER_CONCURRENCY),
     startRunner(tasks.replay, limits.replaysPerWorker),
   ]
-  const notifying = startNotifying(config, { database: durable, secrets, logger })
-  sweepOften.now()
+  const notifying = startNotifying(config, { database: durable, presence, secrets, logger })
+  const lookForWork = () => {
+    sweepOften.now()
+    notifying.look()
+  }
+  presence.onChange(() => {
+    if (presence.session()) return lookForWork()
+    // Others may take its leases from now on.
+    for (const run of runs.values()) run.close('expired')
+  })
+  lookForWork()
   retention.now()
-  notifying.look()
 
   return {
     async problem() {
@@ -112,7 +122,7 @@ export async function startWorker(
       await Promise.all([...running.advance, ...running.replay])
       clearTimeout(hurry)
       await Promise.all([stopped, notified])
-      await Promise.all([listener.close(), destinations.close()])
+      await Promise.all([listener.close(), destinations.close(), presence.close()])
       await Promise.all([relaxed.close(), durable.close()])
     },
   }
@@ -185,6 +195,7 @@ function runServices(
   parts: {
     relaxed: Database
     durable: Database
+    presence: Presence
     destinations: Destinations
     secrets: SecretBox
     pageBytes: () => number
@@ -198,6 +209,7 @@ function runServices(
     linesOf: createLineReader(parts.relaxed.pool),
     planOf: (range) => planFile(parts.relaxed.pool, range),
     durable: parts.durable.kysely,
+    presence: parts.presence,
     destinationOf: parts.destinations.of,
     fileGate: createGate(limits.filesPerWorker),
     failedFileGate: createGate(limits.failedFilesPerWorker),

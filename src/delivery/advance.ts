@@ -11,7 +11,6 @@
 // flight finishes, the cursor keeps the count and the time, and the next run sends the oldest
 // unsettled event alone before anything else.
 
-import { randomUUID } from 'node:crypto'
 import { limits } from '../config.ts'
 import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
 import type { Failure, Outcome } from '../destination/destination.ts'
@@ -21,10 +20,10 @@ import { logHasPassed, readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
-import { createDeadline, type Moment, now } from './deadline.ts'
+import { createDeadline, type Deadline, now } from './deadline.ts'
 import { exportFiles } from './export.ts'
 import { SAFE_PART } from './hold.ts'
-import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { brokenOff, type Closing, isAway, letGo, type RunResult, rankOf } from './let-go.ts'
 import { paced } from './pace.ts'
 import { createProgress } from './progress.ts'
 import { project } from './project.ts'
@@ -53,20 +52,23 @@ export async function advance(
   options: RunPlace,
 ): Promise<RunResult> {
   const asked = now()
-  const leased = await takeLease(services.db, job, randomUUID(), services.leaseMs)
+  const { db, leaseMs, presence } = services
+  const session = presence.session()
+  const leased = session && (await takeLease(db, job, session.owner, leaseMs))
   if (!leased) return { kind: 'busy' }
   const { target } = leased
-  if (target.kind === 'projection') return project(services, leased, asked, options)
+  const deadline = createDeadline(asked, leaseMs * SAFE_PART, session.isPresent)
+  if (target.kind === 'projection') return project(services, leased, deadline, options)
   if (target.kind === 'integration' && target.document.s3_parameters) {
-    return exportFiles(services, { ...leased, target }, asked, options)
+    return exportFiles(services, { ...leased, target }, deadline, options)
   }
-  return runLease(services, { ...leased, target }, asked, options)
+  return runLease(services, { ...leased, target }, deadline, options)
 }
 
 async function runLease(
   services: RunServices,
   leased: Leased & { target: SendingTarget },
-  asked: Moment,
+  deadline: Deadline,
   { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, leaseMs } = services
@@ -82,7 +84,6 @@ async function runLease(
   let attempts = leased.attempts
   let readPosition = leased.readPosition
   const inFlight = services.inFlightOf(consumerKey(lease), maxInFlightOf(target))
-  const deadline = createDeadline(asked, leaseMs * SAFE_PART)
   let stepping = false
   let lastStep = started
   let lastBusy = started
@@ -270,8 +271,8 @@ async function runLease(
     const time = performance.now()
     const isDue = progress.count() > 0 && time - lastStep >= STEP_MS
     const isRenewal = time - lastStep >= leaseMs * RENEW_PART
-    // One that failed is not tried again at once: the database is away, and the last step follows.
-    const isFull = progress.count() >= STEP_EVENTS && closing?.why !== 'broken'
+    // One that failed is not tried again at once: the last step follows.
+    const isFull = progress.count() >= STEP_EVENTS && !isAway(closing)
     if (!isDue && !isRenewal && !isFull) return
     stepping = true
     lastStep = time

@@ -1,6 +1,7 @@
 // The cursor of a consumer and its lease. A lease is the mutual exclusion between workers: a job is
 // only a hint that there is something to do. Every write names the owner and the epoch it was
-// given; a write that finds no row is a zombie's, and the zombie stops. A step whose answer was
+// given; a write that finds no row is a zombie's, and the zombie stops. All runs of a worker have
+// the same owner, the worker's presence; the epoch tells them apart. A step whose answer was
 // lost may come after the next one, or may have been carried out: none takes the cursor back.
 // Progress is written with relaxed durability: a database crash may take back 200 ms of it, and
 // then events are sent again, which at-least-once allows. All is prepared: of statements this short
@@ -9,6 +10,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
+import { isGone } from '../db/presence.ts'
 import { latestPosition } from '../log/position.ts'
 import type { Target } from './target.ts'
 
@@ -34,8 +36,9 @@ export type Leased = {
 const CLOSE_MS = 30_000
 
 /**
- * Takes the lease of a cursor for `leaseMs`. Undefined where another worker holds it, its
- * consumer is stopped (and has no file to close) or gone, or its retry is not due.
+ * Takes the lease of a cursor for `leaseMs`, also from a worker that is gone. Undefined if another
+ * worker holds it, its consumer is stopped (and has no file to close) or gone, or its retry is not
+ * due.
  */
 export async function takeLease(
   db: Db,
@@ -58,7 +61,7 @@ export async function takeLease(
     from configured
     where cursor.tenant = configured.tenant and cursor.consumer = configured.id
       and cursor.run = ${job.run}
-      and not is_held(cursor.lease_until)
+      and (not is_held(cursor.lease_until) or ${sql.raw(isGone('cursor.owner'))})
       and case
         when status = 'running' then is_due(cursor.retry_at, cursor.retry_set_at)
         else is_held(cursor.close_until)

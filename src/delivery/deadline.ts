@@ -1,5 +1,6 @@
-// Until when a worker may be sure of its lease, by two clocks: the steady one stands still while a
-// machine is suspended, the wall clock can be set back. Over is what either says is over.
+// Until when a worker may be sure of its lease, by two clocks and its presence: the steady clock
+// stands still while a machine is suspended, the wall clock can be set back, and a worker without a
+// presence counts as dead. Over is what any of them says is over.
 
 export type Deadline = {
   /** Begins anew, from a moment that now() gave before the lease was asked for. */
@@ -13,8 +14,15 @@ export function now(): Moment {
   return { wall: Date.now(), steady: performance.now() }
 }
 
-/** A deadline `milliseconds` after `from`. */
-export function createDeadline(from: Moment, milliseconds: number): Deadline {
+/**
+ * A deadline `milliseconds` after `from`. `isPresent`: whether the session stands under which the
+ * lease was taken.
+ */
+export function createDeadline(
+  from: Moment,
+  milliseconds: number,
+  isPresent: () => boolean,
+): Deadline {
   let begin = from
   return {
     extend(moment) {
@@ -22,7 +30,8 @@ export function createDeadline(from: Moment, milliseconds: number): Deadline {
     },
     isOver() {
       const { wall, steady } = now()
-      return wall - begin.wall > milliseconds || steady - begin.steady > milliseconds
+      const isLate = wall - begin.wall > milliseconds || steady - begin.steady > milliseconds
+      return isLate || !isPresent()
     },
   }
 }

@@ -14,7 +14,7 @@ import { filterOf } from '../integration/integration.ts'
 import { logHasPassed, readLogEnd } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import type { Leased, Step, StepOutcome } from './cursor.ts'
-import type { Moment } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
 import { holdLease } from './hold.ts'
 import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { type Content, unlessEmpty } from './lines.ts'
@@ -45,7 +45,7 @@ const LOOK_PART = 0.02
 export async function exportFiles(
   services: RunServices,
   leased: Leased & { target: IntegrationTarget },
-  asked: Moment,
+  deadline: Deadline,
   { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, durable, leaseMs, fileLimits } = services
@@ -65,7 +65,7 @@ export async function exportFiles(
   let abandoned = false
   const closed = new AbortController()
   const hold = holdLease(db, lease, {
-    ...{ leaseMs, asked },
+    ...{ leaseMs, deadline },
     onLost: () => {
       close({ why: 'lost' })
       cutOff()

@@ -3,7 +3,7 @@
 
 import type { Db } from '../db/pool.ts'
 import { type Lease, renewLease } from './cursor.ts'
-import { createDeadline, type Moment, now } from './deadline.ts'
+import { type Deadline, now } from './deadline.ts'
 
 /** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
 export const SAFE_PART = 0.8
@@ -16,16 +16,15 @@ export type Hold = {
 }
 
 /**
- * Holds a lease that was asked for at `asked`. `onLost`: another worker has it; `onStopped`: its
+ * Holds a lease, and moves its deadline on. `onLost`: another worker has it; `onStopped`: its
  * integration was stopped.
  */
 export function holdLease(
   db: Db,
   lease: Lease,
-  options: { leaseMs: number; asked: Moment; onLost: () => void; onStopped: () => void },
+  options: { leaseMs: number; deadline: Deadline; onLost: () => void; onStopped: () => void },
 ): Hold {
-  const { leaseMs } = options
-  const deadline = createDeadline(options.asked, leaseMs * SAFE_PART)
+  const { leaseMs, deadline } = options
   let renewing: Promise<void> | undefined
   const timer = setInterval(() => {
     renewing ??= renew().finally(() => {

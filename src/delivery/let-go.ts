@@ -37,6 +37,11 @@ export function brokenOff(logger: Logger, lease: Lease, error: Error): Closing {
   return { why: 'broken', isCutOff: maySendAgain(error) }
 }
 
+/** Whether the database may be away: a write that fails is not tried again at once. */
+export function isAway(closing: Closing | undefined): boolean {
+  return closing?.why === 'broken' || closing?.why === 'expired'
+}
+
 /** What says more about the stream is above what says less: a loss, a stop, a retry, the others. */
 export function rankOf({ why }: Closing): number {
   return ['retry', 'stop', 'lost'].indexOf(why)
@@ -102,7 +107,7 @@ export async function letGo(
   // A lease that is not given back when the database returns keeps everybody waiting for its end.
   const outcome = await whileAway(release, {
     pauseMs: () => AWAY_PAUSE_MS,
-    mayWait: () => closing.why === 'broken' && !services.isDraining() && performance.now() <= until,
+    mayWait: () => isAway(closing) && !services.isDraining() && performance.now() <= until,
   })
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.

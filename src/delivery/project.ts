@@ -10,7 +10,7 @@ import { END_OF_LOG } from '../log/position.ts'
 import { type PageRow, readPage } from '../log/read.ts'
 import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step } from './cursor.ts'
-import type { Moment } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
 import { holdLease } from './hold.ts'
 import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
 import { createProgress } from './progress.ts'
@@ -26,7 +26,7 @@ class Lost extends Error {}
 export async function project(
   services: RunServices,
   leased: Leased,
-  asked: Moment,
+  deadline: Deadline,
   { givesWay, attach }: RunPlace,
 ): Promise<RunResult> {
   const { db, leaseMs } = services
@@ -41,7 +41,7 @@ export async function project(
   let closing: Closing | undefined
   const { ring, rungOrAfter } = createBell()
   const hold = holdLease(db, lease, {
-    ...{ leaseMs, asked },
+    ...{ leaseMs, deadline },
     onLost: () => close({ why: 'lost' }),
     onStopped: () => close({ why: 'halted' }),
   })

@@ -1,6 +1,7 @@
 // What a run is given, and how others reach into it.
 
 import type { Db } from '../db/pool.ts'
+import type { Presence } from '../db/presence.ts'
 import type { Destination, FileStore } from '../destination/destination.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import type { LoggedEvent } from '../log/event.ts'
@@ -17,6 +18,8 @@ import type { SendingTarget } from './target.ts'
 export const SLICE_MS = 5_000
 
 export type RunServices = LetGoServices & {
+  /** What leases are taken under: without it, none. */
+  presence: Pick<Presence, 'session'>
   destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
@@ -51,7 +54,7 @@ export type Run = {
   /** New events may be there. */
   wake(): void
   /** Send nothing more and let go. */
-  close(why: 'halted' | 'draining'): void
+  close(why: 'halted' | 'draining' | 'expired'): void
   /** The same, without waiting for what is in flight: those events are sent again. */
   abandon(): void
 }

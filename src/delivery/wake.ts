@@ -6,12 +6,14 @@
 import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
 import { channels } from '../db/listen.ts'
+import { isGone } from '../db/presence.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
 
-// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job. The
+// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job, and so
+// does one whose worker is gone. The
 // job's key is that of jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never
 // doubled. Always in the same order, so that two that wake at once cannot lock each other out. A
 // stopped integration whose last file is open gets one too.
@@ -22,7 +24,7 @@ const wake = (scope: string, condition: string) => `
       case
         when cursor.stop_position is null then '${tasks.advance}' else '${tasks.replay}'
       end as task,
-      is_held(cursor.lease_until) as is_advancing
+      is_held(cursor.lease_until) and not ${isGone('cursor.owner')} as is_advancing
     from cursor
     join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
     where ${scope}

@@ -4,8 +4,8 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import { createDeadline, now } from '../delivery/deadline.ts'
-import { SAFE_PART } from '../delivery/hold.ts'
+import { isGone } from '../db/presence.ts'
+import { type Deadline, now } from '../delivery/deadline.ts'
 import type { JobDocument } from './job.ts'
 
 export type JobLease = { tenant: string; jobId: string; owner: string; epoch: number }
@@ -38,7 +38,10 @@ export const IS_DUE = sql`
     else coalesce(job.next_run_at <= clock_timestamp(), false)
   end`
 
-/** Takes the lease of a job; undefined where another worker has it, or nothing is to be done. */
+/** SQL: whether nobody holds the lease of `job`: it is over, or its worker is gone. */
+export const IS_FREE = sql`(not is_held(job.lease_until) or ${sql.raw(isGone('job.owner'))})`
+
+/** Takes the lease of a job; undefined if another worker holds it, or nothing is to be done. */
 export async function takeJob(
   db: Db,
   { tenant, jobId }: { tenant: string; jobId: string },
@@ -49,7 +52,7 @@ export async function takeJob(
     update notification_job as job
     set owner = ${owner}, epoch = epoch + 1, lease_until = ${leaseEnd(leaseMs)}
     where tenant = ${tenant} and id = ${jobId}
-      and not is_held(lease_until)
+      and ${IS_FREE}
       and ${IS_DUE}
     returning
       epoch, document, through_position as "throughPosition",
@@ -63,15 +66,10 @@ export async function takeJob(
 export type JobHold = { isOver(): boolean; release(): Promise<void> }
 
 /**
- * Keeps a lease, asked for at `asked`, until it is released; `isOver`: another may have it by now.
+ * Keeps a lease, and moves its deadline on, until it is released; `isOver`: another may have it by
+ * now.
  */
-export function holdJob(
-  db: Db,
-  lease: JobLease,
-  asked: ReturnType<typeof now>,
-  leaseMs: number,
-): JobHold {
-  const deadline = createDeadline(asked, leaseMs * SAFE_PART)
+export function holdJob(db: Db, lease: JobLease, leaseMs: number, deadline: Deadline): JobHold {
   let renewing: Promise<void> | undefined
   const timer = setInterval(() => {
     renewing ??= renew()

@@ -3,15 +3,16 @@
 // failure that passes is waited for by a row with a date, never here. A refused key or template
 // ends the run, loudly; what is due stays due, and the job's next run sends it.
 
-import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { NotifyJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
+import type { Presence } from '../db/presence.ts'
 import { whileAway } from '../db/while-away.ts'
 import { retryDelayMs } from '../delivery/backoff.ts'
-import { now } from '../delivery/deadline.ts'
+import { createDeadline, now } from '../delivery/deadline.ts'
+import { SAFE_PART } from '../delivery/hold.ts'
 import type { Mailer, MailOutcome } from '../destination/sendgrid.ts'
 import { latestPosition } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
@@ -26,6 +27,8 @@ const SETTLE_AGAIN_MS = 200
 
 export type NotifyServices = {
   db: Db
+  /** What leases are taken under: without it, none. */
+  presence: Pick<Presence, 'session'>
   clock: Clock
   /** Why there is none, in words, where a tenant has none and the operator lends none. */
   mailerOf(tenant: string): Promise<Mailer | { missing: string }>
@@ -49,12 +52,14 @@ export async function notify(
   job: NotifyJob,
   isDraining: () => boolean,
 ): Promise<void> {
-  const { db, leaseMs } = services
+  const { db, leaseMs, presence } = services
   const asked = now()
-  const leased = await takeJob(db, job, randomUUID(), leaseMs)
+  const session = presence.session()
+  const leased = session && (await takeJob(db, job, session.owner, leaseMs))
   if (!leased) return
   const { lease, document } = leased
-  const hold = holdJob(db, lease, asked, leaseMs)
+  const deadline = createDeadline(asked, leaseMs * SAFE_PART, session.isPresent)
+  const hold = holdJob(db, lease, leaseMs, deadline)
   try {
     const run = await beginRun(db, leased, services.clock)
     if (!run) return

@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import { type NotifyJob, notifyKey, tasks } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
-import { IS_DUE } from './lease.ts'
+import { IS_DUE, IS_FREE } from './lease.ts'
 
 /** Jobs that one sweep gives to the runner; the next one gives more. */
 const MOST = 1_000
@@ -26,7 +26,7 @@ export async function wakeDueJobs(db: Db): Promise<number> {
     with due as (
       select job.tenant, job.id
       from notification_job as job
-      where not is_held(job.lease_until)
+      where ${IS_FREE}
         and (job.tenant, job.id) in (
           select tenant, id from notification_job where next_run_at <= clock_timestamp()
           union all

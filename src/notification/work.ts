@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts'
 import { type Config, limits } from '../config.ts'
 import { type NotifyJob, tasks } from '../db/jobs.ts'
 import type { Database } from '../db/pool.ts'
+import type { Presence } from '../db/presence.ts'
 import { runJobs } from '../db/run-jobs.ts'
 import { measureSkew } from '../db/skew.ts'
 import { createMailAgent } from '../destination/sendgrid.ts'
@@ -22,16 +23,16 @@ const DAY_MS = 86_400_000
 /** Starts it. `stop` lets the requests that are under way finish; no other one leaves. */
 export function startNotifying(
   config: Config,
-  parts: { database: Database; secrets: SecretBox; logger: Logger },
+  parts: { database: Database; presence: Presence; secrets: SecretBox; logger: Logger },
 ): { look(): void; stop(): Promise<void> } {
-  const { database, secrets, logger } = parts
+  const { database, presence, secrets, logger } = parts
   const { pool, kysely: db } = database
   const agents = {
     tenants: createMailAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS }),
     operator: createMailAgent({ allowPrivateTargets: true }),
   }
   const services = {
-    db,
+    ...{ db, presence },
     clock: systemClock,
     mailerOf: createMailers(config, { db, secrets, agents }),
     leaseMs: config.MILLRACE_LEASE_MS,

@@ -17,8 +17,18 @@ it.each([
   const deadline = createDeadline(
     { wall: begin.wall - wallMs, steady: begin.steady - steadyMs },
     1_000,
+    () => true,
   )
   expect(deadline.isOver()).toBe(isOver)
   deadline.extend(now())
   expect(deadline.isOver()).toBe(false)
+})
+
+it('is over without the presence that the lease was taken under', () => {
+  let isPresent = true
+  const deadline = createDeadline(now(), 60_000, () => isPresent)
+  expect(deadline.isOver()).toBe(false)
+  isPresent = false
+  deadline.extend(now())
+  expect(deadline.isOver()).toBe(true)
 })

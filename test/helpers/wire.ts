@@ -14,6 +14,8 @@ export type Wire = {
   readonly caught: number
   /** What is sent from now on reaches nobody. */
   goSilent(): void
+  /** Ends every connection for the clients: the server does not learn of it. */
+  halfOpen(): void
   /** Ends every connection, and each that comes, until it is up again. */
   goDown(): void
   comeUp(): void
@@ -29,6 +31,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
   const port = Number(target.searchParams.get('port') ?? (target.port || 5432))
   const place = directory ? { path: `${directory}/.s.PGSQL.${port}` } : { host: target.hostname }
   const sockets = new Set<net.Socket>()
+  const cuts = new Set<() => void>()
   let awaited: { marker: string; fate: 'late' | 'answer lost' } | undefined
   let late: { upstream: net.Socket; bytes: Buffer } | undefined
   let caught = 0
@@ -39,6 +42,10 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
     if (isDown) return client.resetAndDestroy()
     const upstream = net.connect({ port, ...place })
     let isCaught = false
+    cuts.add(() => {
+      isCaught = true
+      client.resetAndDestroy()
+    })
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {})
@@ -79,6 +86,10 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
     },
     goSilent() {
       isSilent = true
+    },
+    halfOpen() {
+      for (const cut of cuts) cut()
+      cuts.clear()
     },
     goDown() {
       isDown = true

@@ -1,6 +1,7 @@
 // 100,000 customers with 1,000,000 wishes: a run that finds 10,000 restocked pairs takes seconds,
 // since every statement on its way goes by an index.
 
+import { randomUUID } from 'node:crypto'
 import type { RawBuilder } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -134,6 +135,7 @@ describe('a run', () => {
     )
     const services = {
       ...{ db, clock: systemClock, leaseMs: 10_000, retryBaseMs: 1_000 },
+      presence: { session: () => ({ owner: randomUUID(), isPresent: () => true }) },
       logger: createLogger('silent'),
       mailerOf: async () => mailer,
     }

@@ -1,0 +1,126 @@
+// The presence of a worker: a session of Postgres that lives as long as the worker's process, and
+// holds an advisory lock on the worker's id. A killed process loses its connections at once, so its
+// leases need not be waited for; a frozen process keeps them, so its leases must be.
+
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import type { Logger } from '../logger.ts'
+import { openClient } from './session.ts'
+
+const LOCK_SEED = 1_296_651_862
+const RETRY_MS = 100
+const TIMEOUT_MS = 10_000
+
+/** One connection of a presence. A lease that was taken under it may be used while it stands. */
+export type Session = { owner: string; isPresent(): boolean }
+
+export type Presence = {
+  /** Undefined while the connection is lost: then no lease is taken. */
+  session(): Session | undefined
+  /** `handler` is called after each loss, and again when the presence is regained. */
+  onChange(handler: () => void): void
+  close(): Promise<void>
+}
+
+/**
+ * SQL: whether the worker that a uuid column or parameter names is gone. A lookup of one lock, not
+ * a scan of pg_locks. The shared lock that proves it ends with the transaction. An id of version 4
+ * belongs to a program that holds no presence, and is never taken for gone.
+ */
+export function isGone(owner: string): string {
+  return `case
+    when substr(${owner}::text, 15, 1) = '8'
+      then pg_try_advisory_xact_lock_shared(hashtextextended(${owner}::text, ${LOCK_SEED}))
+    else false
+  end`
+}
+
+/**
+ * Opens the presence of this worker, under an id of its own, and opens it anew under the same id
+ * whenever it is lost: leases that nobody has taken meanwhile are still this worker's to give back.
+ * Rejects if the first connection cannot be made.
+ */
+export async function keepPresence(url: string, logger: Logger): Promise<Presence> {
+  const owner = newOwner()
+  const handlers: (() => void)[] = []
+  let held: { session: Session; client: pg.Client } | undefined
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  await hold()
+  return {
+    session: () => held?.session,
+    onChange: (handler) => void handlers.push(handler),
+    async close() {
+      isClosed = true
+      clearTimeout(timer)
+      const client = held?.client
+      held = undefined
+      await client?.end().catch(() => {}) // it is cut off already
+    },
+  }
+
+  async function hold(): Promise<void> {
+    const client = await openClient(url, nameOf(owner), 'patient', { query_timeout: TIMEOUT_MS })
+    client.once('end', () => lost(client))
+    try {
+      await announce(client, owner)
+    } catch (error) {
+      client.end().catch(() => {}) // it never stood
+      throw error
+    }
+    if (isClosed) return void client.end().catch(() => {}) // closed while it was being opened
+    held = { client, session: { owner, isPresent: () => held?.client === client } }
+    logger.info({ owner }, 'presence held')
+  }
+
+  function lost(client: pg.Client): void {
+    if (held?.client !== client) return
+    held = undefined
+    client.end().catch(() => {}) // it is broken already
+    logger.warn({ owner }, 'presence lost, leases are given up')
+    for (const handler of handlers) handler()
+    void regain()
+  }
+
+  async function regain(): Promise<void> {
+    try {
+      await hold()
+    } catch (error) {
+      logger.warn({ reason: (error as Error).message }, 'presence not regained')
+      if (!isClosed) timer = setTimeout(regain, RETRY_MS)
+      return
+    }
+    if (held) for (const handler of handlers) handler()
+  }
+}
+
+/**
+ * Takes the lock. Nothing may end the session while the worker lives, but a dead peer: the server
+ * notices that after 30 s of silence, later than the worker, which by then has stopped sending. A
+ * session of the same worker that the server believes to be alive would keep the lock until then.
+ */
+async function announce(client: pg.Client, owner: string): Promise<void> {
+  await client.query(`
+    select
+      set_config('tcp_keepalives_idle', '15', false),
+      set_config('tcp_keepalives_interval', '5', false),
+      set_config('tcp_keepalives_count', '3', false)`)
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name = $1 and pid <> pg_backend_pid()`,
+    [nameOf(owner)],
+  )
+  await client.query(`select pg_advisory_lock(hashtextextended($1, ${LOCK_SEED}))`, [owner])
+}
+
+/** What its session is called in pg_stat_activity. */
+export function nameOf(owner: string): string {
+  return `millrace presence ${owner}`
+}
+
+/** A uuid of version 8: the version says that its owner holds a presence. */
+function newOwner(): string {
+  const uuid = randomUUID()
+  return `${uuid.slice(0, 14)}8${uuid.slice(15)}`
+}
