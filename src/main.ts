@@ -84,7 +84,9 @@ async function run(
   const signal = start.length > 0 ? nextSignal(logger) : undefined
   surviveSurroundings(logger)
 
-  const embedded = config.DATABASE_URL ? undefined : await startEmbeddedPostgres(dataDir)
+  const embedded = config.DATABASE_URL
+    ? undefined
+    : await startEmbeddedPostgres(dataDir, { onDead: ({ message }) => fail(1, message) })
   const parts: Part[] = []
   try {
     const url = config.DATABASE_URL ?? (embedded?.url as string)
