@@ -55,7 +55,10 @@ export async function exportFiles(
   const filter = filterOf(document)
   const started = performance.now()
   let store: FileStore | undefined
-  const openStore = () => (store ??= services.storeOf(tenant, document))
+  const openStore = async () => {
+    store ??= await services.storeOf(tenant, document)
+    return store
+  }
 
   let closing: Closing | undefined
   let { attempts, readPosition } = leased
@@ -195,7 +198,8 @@ export async function exportFiles(
 
   /** Aborts what an earlier run has left at the store; where it may not look, it goes on. */
   async function isClear(file: OpenFile): Promise<boolean> {
-    const failure = await openStore().discard(file.key, { uploadId: file.uploadId, mayGo })
+    const opened = await openStore()
+    const failure = await opened.discard(file.key, { uploadId: file.uploadId, mayGo })
     if (failure?.kind === 'refused') {
       services.logger.warn({ ...lease, reason: failure.reason }, 'uploads not cleared')
       return true
@@ -222,7 +226,8 @@ export async function exportFiles(
     const lines = await unlessEmpty(services.linesOf(tenant, file, content, plan?.ends))
     // Retention was here.
     if (!lines) return settle(file, content, (end) => dropFile(durable, lease, file, end))
-    const outcome = await openStore().write(file.key, lines, {
+    const opened = await openStore()
+    const outcome = await opened.write(file.key, lines, {
       ...{ compression: file.compression, mayGo },
       async onBegun(uploadId) {
         if (await noteUpload(durable, lease, file, uploadId)) return

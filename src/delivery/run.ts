@@ -24,7 +24,7 @@ export type RunServices = LetGoServices & {
   /** How large a page may be at the moment, so that all runs together stay within bounds. */
   pageBytes(): number
   /** Closed by the run. */
-  storeOf(tenant: string, document: IntegrationDocument): FileStore
+  storeOf(tenant: string, document: IntegrationDocument): Promise<FileStore>
   /** Through it goes whoever writes a file, and through the other one after a failure. */
   fileGate: Gate
   failedFileGate: Gate

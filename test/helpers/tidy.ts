@@ -7,6 +7,7 @@
  */
 const RANKS = [
   [
+    'compile-cache',
     'heap',
     'config',
     'errors',
@@ -29,6 +30,7 @@ const RANKS = [
   ['console'],
   ['server', 'worker', 'monitor'],
   ['cli'],
+  ['commands'],
   ['main'],
 ]
 const LONGEST_FILE = 300
