@@ -6,6 +6,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import type { Tables } from '../db/tables.ts'
+import { untilKnown } from '../db/until-known.ts'
 import { EVERY_TENANT, type Grant, type Identity, identityOf } from '../http/identity.ts'
 
 const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
@@ -53,19 +54,23 @@ export async function createKey(
   const id = randomBytes(6).toString('hex')
   const secret = randomBytes(32).toString('base64url')
   const { eventNames, ...grant } = key.grant
-  const stored = await db
-    .insertInto('api_key')
-    .values({
-      id,
-      name: key.name,
-      secret_sha256: sha256(secret),
-      ...grant,
-      event_names: eventNames,
-      created_by: key.actor,
-      expires_at: key.expiresAt,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
+  const row = {
+    id,
+    name: key.name,
+    secret_sha256: sha256(secret),
+    ...grant,
+    event_names: eventNames,
+    created_by: key.actor,
+    expires_at: key.expiresAt,
+  }
+  const stored = await untilKnown(async () => {
+    const insert = db
+      .insertInto('api_key')
+      .values(row)
+      .onConflict((by) => by.doNothing())
+    return (await insert.returningAll().executeTakeFirst()) ?? (await findKey(db, id))
+  })
+  if (!stored || !isSecretOf(stored, secret)) throw new Error(`There are two API keys ${id}.`)
   return { key: stored, token: `mr_${id}_${secret}` }
 }
 
@@ -88,14 +93,18 @@ export async function listKeys(db: Db, tenants: string[]): Promise<ApiKey[]> {
     .execute()
 }
 
-/** Ends a key. One that is revoked stays as it is. */
-export async function revokeKey(db: Db, id: string, actor: string): Promise<void> {
-  await db
-    .updateTable('api_key')
-    .set({ revoked_at: sql`clock_timestamp()`, revoked_by: actor })
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .execute()
+/** Ends a key, and returns it. One that is revoked stays as it is; undefined: there is none. */
+export async function revokeKey(db: Db, id: string, actor: string): Promise<ApiKey | undefined> {
+  return untilKnown(async () => {
+    const revoked = await db
+      .updateTable('api_key')
+      .set({ revoked_at: sql`clock_timestamp()`, revoked_by: actor })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst()
+    return revoked ?? findKey(db, id)
+  })
 }
 
 function sha256(text: string): Buffer {

@@ -151,10 +151,10 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       parameters: [tenantHeader, idParameter],
       responses: { 200: { description: 'It is revoked.', schema: Key }, ...notFound, ...errors },
       async handle(context) {
-        const { id } = await require(context)
-        await revokeKey(db, id, context.state.identity.actor)
-        keys.forget(id)
-        context.body = view(await require(context))
+        const key = await require(context)
+        const revoked = await revokeKey(db, key.id, context.state.identity.actor)
+        keys.forget(key.id)
+        context.body = view(revoked ?? key)
       },
     },
   ]

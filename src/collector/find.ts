@@ -1,6 +1,7 @@
 // Finding subscriptions, by the name that a tenant knows them by.
 
 import { sql } from 'kysely'
+import type { Consumer } from '../consumer/change.ts'
 import { consumerIdOf } from '../consumer/consumer.ts'
 import type { Db } from '../db/pool.ts'
 import type { SubscriptionDocument } from './subscription.ts'
@@ -30,6 +31,13 @@ export async function findSubscription(
 /** All subscriptions of a tenant, deactivated ones too, in the order of their creation. */
 export async function listSubscriptions(db: Db, tenant: string): Promise<FoundSubscription[]> {
   return subscriptionsQuery(db, tenant).orderBy('created_position').execute()
+}
+
+/** A subscription as a change has left it. */
+export function subscriptionOf(id: string, consumer: Consumer): FoundSubscription {
+  const { id: name, version, status: desired, createdPosition } = consumer
+  const document = consumer.document as SubscriptionDocument
+  return { id, consumer: name, version, desired, document, createdPosition }
 }
 
 function subscriptionsQuery(db: Db, tenant: string) {

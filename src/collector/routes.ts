@@ -134,10 +134,11 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const given = checkNew(await readJson(context.req, limits.configurationBytes))
         const subscription = { ...given, id: given.id ?? randomUUID() }
-        await subscribe(services, tenant, subscription, changeBy(context, 'Created via API.'))
+        const change = changeBy(context, 'Created via API.')
+        const subscribed = await subscribe(services, tenant, subscription, change)
         onStarted(tenant)
         context.status = 201
-        await show(context, tenant, subscription.id)
+        context.body = present(subscribed)
       },
     },
     {
@@ -159,12 +160,12 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const { consumer } = await mustFind(db, tenant, update.id)
         const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
-        await updateSubscription(services, tenant, update, change)
+        const updated = await updateSubscription(services, tenant, update, change)
         // A run that is under way lets go, and the next one goes by the new representation.
         onHalted(tenant, consumer)
         onStarted(tenant)
         context.status = 201
-        await show(context, tenant, update.id)
+        context.body = present(updated)
       },
     },
     {
@@ -192,7 +193,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         ...{ ...notFound, ...errors },
       },
       async handle(context) {
-        await show(context, tenantOf(context, 'read'), idOf(context))
+        context.body = present(await mustFind(db, tenantOf(context, 'read'), idOf(context)))
       },
     },
     {
@@ -216,10 +217,6 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       },
     },
   ]
-
-  async function show(context: RequestContext, tenant: string, id: string): Promise<void> {
-    context.body = present(await mustFind(db, tenant, id))
-  }
 }
 
 function changeBy(context: RequestContext, reason: string) {

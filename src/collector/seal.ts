@@ -67,8 +67,11 @@ function kept(name: keyof Keys, { [name]: key }: Keys, { [name]: old }: Keys): K
   return (key === undefined || key === MASK) && old !== undefined ? { [name]: old } : {}
 }
 
+/** What is needed of a subscription to show it. */
+export type ShownSubscription = Pick<FoundSubscription, 'id' | 'desired' | 'document'>
+
 /** What a client sees of a subscription. */
-export function present({ id, desired, document }: FoundSubscription): Subscription {
+export function present({ id, desired, document }: ShownSubscription): Subscription {
   const { destination, entityType, subscribeChange, subscribeCreate, subscribeDelete } = document
   return {
     active: desired === 'running',

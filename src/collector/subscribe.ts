@@ -8,8 +8,8 @@ import { consumerIdOf } from '../consumer/consumer.ts'
 import type { Db } from '../db/pool.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { type FoundSubscription, findSubscription } from './find.ts'
-import { sealSubscription, withStoredKeys } from './seal.ts'
+import { type FoundSubscription, findSubscription, subscriptionOf } from './find.ts'
+import { type ShownSubscription, sealSubscription, withStoredKeys } from './seal.ts'
 import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
 
 /** An update that is lost to another one is made anew, this often. */
@@ -28,50 +28,56 @@ export async function subscribe(
   tenant: string,
   subscription: NewSubscription & { id: string },
   change: Change,
-): Promise<void> {
+): Promise<ShownSubscription> {
   const { db, secrets } = services
   await refuseFaults(services, tenant, subscription)
   const consumer = consumerIdOf('subscription', subscription.id)
   const most = limits.subscriptionsPerTenant
+  const document = sealSubscription(tenant, subscription, secrets)
+  const desired = subscription.active === false ? 'stopped' : 'running'
   const outcome = await registerConsumer(db, tenant, 'subscription', consumer, {
-    ...{ ...change, most },
-    document: sealSubscription(tenant, subscription, secrets),
-    status: subscription.active === false ? 'stopped' : 'running',
+    ...{ ...change, most, document },
+    status: desired,
   })
   if (outcome === 'taken') throw invalid([fault('id', 'taken', 'is taken by another subscription')])
   if (outcome === 'full') {
     const message = `The tenant has ${most} subscriptions, the most there can be.`
     throw new MillraceError('too_many_subscriptions', message)
   }
+  return { id: subscription.id, desired, document }
 }
 
 /**
  * Puts a representation in place of the one of the same id. It goes on where it stands; where it is
- * activated, where it stopped, or from now where that was before `oldestRestart`.
+ * activated, where it stopped, or from now where that was before `oldestRestart`. These are up to
+ * two changes: sent again after a failure between them, the update ends the same.
  */
 export async function updateSubscription(
   services: SubscribeServices,
   tenant: string,
   update: NewSubscription & { id: string },
   { oldestRestart, ...change }: Change & { oldestRestart: number },
-): Promise<void> {
+): Promise<FoundSubscription> {
   const { db, secrets } = services
   const consumer = consumerIdOf('subscription', update.id)
   // First, so that nothing leaves that the update would not have let go.
   if (update.active === false) await changeConsumer(db, tenant, consumer, 'stop', change)
-  for (let tries = 0; ; tries++) {
+  for (let tries = 0; tries < TRIES; tries++) {
     const found = await mustFind(db, tenant, update.id)
     const whole = withStoredKeys(tenant, update, found.document, secrets)
     await refuseFaults(services, tenant, whole)
-    const outcome = await changeConsumer(db, tenant, consumer, 'replace', {
+    const replaced = await changeConsumer(db, tenant, consumer, 'replace', {
       ...change,
       document: sealSubscription(tenant, whole, secrets),
       ifVersion: found.version,
     })
-    if (outcome === 'changed') break
-    if (tries === TRIES) throw new Error(`The subscription ${consumer} is changed by too many.`)
+    if (!replaced.consumer) continue
+    const { consumer: started = replaced.consumer } = update.active
+      ? await startConsumer(db, tenant, consumer, { ...change, oldestRestart })
+      : replaced
+    return subscriptionOf(update.id, started)
   }
-  if (update.active) await startConsumer(db, tenant, consumer, { ...change, oldestRestart })
+  throw new Error(`The subscription ${consumer} is changed by too many.`)
 }
 
 /** Ends it; activated again, it goes on where it stopped. Throws `not_found`. */

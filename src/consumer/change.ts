@@ -1,10 +1,11 @@
-// Changes of configuration. What a command does is decided by the table in state.ts; it is then one
-// call that takes the next position of the log, changes the projection where its version is still
-// the one that was looked at, and writes the config log (sql/functions): the
-// three agree because they commit together.
+// Changes of configuration. The table in state.ts decides what a command does; one call then takes
+// the next position of the log, changes the projection if its version is still the one that was
+// looked at, and writes the config log (sql/functions), in one transaction. What is answered is
+// what the change has written: nothing is asked after the commit.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
+import { untilKnown } from '../db/until-known.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
 import type { Kind } from './consumer.ts'
 import { type Command, transition } from './state.ts'
@@ -12,13 +13,28 @@ import { type Command, transition } from './state.ts'
 /** Who changed something and why, for the config log. */
 export type Change = { actor: string; reason: string }
 
+/** A consumer as a change has left it. */
+export type Consumer = {
+  id: string
+  kind: Kind
+  version: number
+  status: 'running' | 'stopped'
+  document: unknown
+  createdPosition: number
+}
+
+/** `unchanged`: it was so already. `refused`: its state or version does not allow it. */
+export type Changed =
+  | { outcome: 'changed' | 'unchanged'; consumer: Consumer }
+  | { outcome: 'refused' | 'absent'; consumer?: undefined }
+
 /** A change lost to another one is decided anew, this often. */
 const TRIES = 10
 
 /**
  * Registers a consumer that runs at once, or is `stopped`. It receives the events after the
  * position `startsAfter`, or after its own registration where that is undefined, up to
- * `stopPosition`.
+ * `stopPosition`. `note` is a second entry of its log.
  * Nothing is changed where the id is taken or the tenant has `most` of the kind.
  */
 export async function registerConsumer(
@@ -32,23 +48,40 @@ export async function registerConsumer(
     status?: 'running' | 'stopped'
     startsAfter?: number | undefined
     stopPosition?: number | undefined
+    note?: { action: string; reason: string } | undefined
   },
 ): Promise<'registered' | 'taken' | 'full'> {
   const document = JSON.stringify(options.document)
-  const { status = 'running' } = options
+  const { status = 'running', note } = options
   const action = status === 'running' ? `${kind}_started` : `${kind}_stopped`
-  const { rows } = await sql<{ outcome: 'registered' | 'taken' | 'full' }>`
-    select register_consumer(
-      ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action}, ${options.actor},
-      ${options.reason}, ${options.startsAfter ?? null}, ${options.stopPosition ?? null},
-      ${options.most}, ${latestPosition()}
-    ) as outcome`.execute(db)
-  return rows[0]?.outcome as 'registered'
+  const outcome = await untilKnown(async (attempt) => {
+    const { rows } = await sql<{ outcome: 'registered' | 'known' | 'taken' | 'full' }>`
+      select outcome,
+        case when outcome = 'registered' and ${note !== undefined} then
+          note_consumer(
+            ${tenant}, ${id}, ${note?.action ?? null}, 'millrace', ${note?.reason ?? null},
+            ${latestPosition()}
+          )
+        end as noted
+      from (
+        select case
+          when change_of_attempt(${tenant}, ${id}, ${attempt}) is not null then 'known'
+          else register_consumer(
+            ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action},
+            ${options.actor}, ${options.reason}, ${options.startsAfter ?? null},
+            ${options.stopPosition ?? null}, ${options.most}
+          )
+        end as outcome
+        offset 0 -- it is called once, before the note
+      ) as registration`.execute(db)
+    return rows[0]?.outcome as 'registered' | 'known'
+  })
+  return outcome === 'known' ? 'registered' : outcome
 }
 
 /**
- * Carries out a command. `unchanged`: it was so already. `refused`: its state does not allow it.
- * `document` replaces the stored one; `ifVersion`: `refused` where the version is another.
+ * Carries out a command, and answers with the consumer as it is after it. `document` replaces the
+ * stored one; `ifVersion`: `refused` where the version is another.
  */
 export async function changeConsumer(
   db: Db,
@@ -56,29 +89,54 @@ export async function changeConsumer(
   id: string,
   command: Command,
   options: Change & { document?: object; fromNow?: boolean; ifVersion?: number },
-): Promise<'changed' | 'unchanged' | 'refused' | 'absent'> {
-  const document = options.document ? JSON.stringify(options.document) : null
+): Promise<Changed> {
   for (let tries = 0; tries < TRIES; tries++) {
     const current = await db
       .selectFrom('consumer')
-      .select(['kind', 'version', 'status'])
+      .select(['id', 'kind', 'version', 'status', 'document'])
+      .select('created_position as createdPosition')
       .where('tenant', '=', tenant)
       .where('id', '=', id)
       .executeTakeFirst()
-    if (!current) return 'absent'
+    if (!current) return { outcome: 'absent' }
     const { kind, version, status } = current
-    if (options.ifVersion !== undefined && options.ifVersion !== version) return 'refused'
+    if (options.ifVersion !== undefined && options.ifVersion !== version) {
+      return { outcome: 'refused' }
+    }
     const next = transition(status, command)
-    if (!next) return 'refused'
-    if (!next.action) return 'unchanged'
-    const { rows } = await sql<{ position: number | null }>`
-      select change_consumer(
-        ${tenant}, ${id}, ${version}, ${next.to}, ${next.action(kind)}, ${options.actor},
-        ${options.reason}, ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()}
-      ) as position`.execute(db)
-    if (rows[0]?.position) return 'changed'
+    if (!next) return { outcome: 'refused' }
+    if (!next.action) return { outcome: 'unchanged', consumer: current }
+    const step = { to: next.to, action: next.action(kind) }
+    if (await write(db, tenant, current, step, options)) {
+      const { document = current.document } = options
+      const after = next.to === 'running' ? 'running' : 'stopped'
+      const consumer = { ...current, version: version + 1, status: after, document } as const
+      return { outcome: 'changed', consumer }
+    }
   }
   throw new Error(`The consumer ${tenant}/${id} is changed by too many at once.`)
+}
+
+/** Whether the change was made: not where the version is another by now. */
+function write(
+  db: Db,
+  tenant: string,
+  { id, version }: Consumer,
+  { to, action }: { to: string; action: string },
+  options: Change & { document?: object; fromNow?: boolean },
+): Promise<boolean> {
+  const document = options.document ? JSON.stringify(options.document) : null
+  return untilKnown(async (attempt) => {
+    const { rows } = await sql<{ position: number | null }>`
+      select coalesce(
+        change_of_attempt(${tenant}, ${id}, ${attempt}),
+        change_consumer(
+          ${tenant}, ${id}, ${version}, ${to}, ${action}, ${options.actor}, ${options.reason},
+          ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()}
+        )
+      ) as position`.execute(db)
+    return Boolean(rows[0]?.position)
+  })
 }
 
 /**
@@ -90,7 +148,7 @@ export async function startConsumer(
   tenant: string,
   id: string,
   options: Change & { oldestRestart: number },
-) {
+): Promise<Changed> {
   const stopped = await db
     .selectFrom('consumer')
     .select('changed_position')

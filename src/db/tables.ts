@@ -31,6 +31,7 @@ export type Tables = {
     actor: string
     reason: string
     document: Document | null
+    attempt: Generated<string | null>
   }
   consumer: {
     tenant: string

@@ -2,6 +2,7 @@
 // any more: from then on no request leaves.
 
 import { sql } from 'kysely'
+import type { Consumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import type { IntegrationDocument } from './integration.ts'
 
@@ -29,6 +30,13 @@ export async function findIntegration(
 /** All integrations of a tenant, in the order of their registration. */
 export async function listIntegrations(db: Db, tenant: string): Promise<FoundIntegration[]> {
   return integrationsQuery(db, tenant).orderBy('created_position').execute()
+}
+
+/** An integration as a change has left it; `status` as of FoundIntegration. */
+export function integrationOf(consumer: Consumer, status: 'running' | 'stopped'): FoundIntegration {
+  const { id, version, status: desired, createdPosition } = consumer
+  const document = consumer.document as IntegrationDocument
+  return { id, version, desired, status, document, createdPosition }
 }
 
 function integrationsQuery(db: Db, tenant: string) {

@@ -3,11 +3,11 @@
 import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
-import { type Change, noteConsumer, registerConsumer } from '../consumer/change.ts'
+import { type Change, registerConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid, MillraceError } from '../errors.ts'
 import { positionOf, timeOf } from '../log/position.ts'
-import { faultsOf, type NewIntegration } from './integration.ts'
+import { faultsOf, type IntegrationDocument, type NewIntegration } from './integration.ts'
 import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'
 
@@ -22,14 +22,14 @@ export type RegisterServices = {
 /**
  * Registers an integration; it runs from then on. Throws a MillraceError where it is at fault, its
  * id is taken, or the tenant has its ten. A start before `oldestKept` (the retention's end, a
- * position) begins at the oldest event that is kept, and people are told.
+ * position) begins at the oldest event that is kept, and people are told. Returns what is stored.
  */
 export async function register(
   services: RegisterServices,
   tenant: string,
   integration: NewIntegration,
   { oldestKept, ...change }: Change & { oldestKept: number },
-): Promise<void> {
+): Promise<IntegrationDocument> {
   const { db, secrets } = services
   const mayBorrowKeys = services.allowDefaultCredentials
   const faults = faultsOf(integration, { now: services.clock(), mayBorrowKeys })
@@ -38,12 +38,15 @@ export async function register(
 
   const { id, starts_at, ends_at } = integration
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)
+  const isLate = startsAt !== undefined && startsAt < oldestKept
+  const document = sealDocument(tenant, integration, secrets)
   const outcome = await registerConsumer(db, tenant, 'integration', id, {
-    document: sealDocument(tenant, integration, secrets),
+    document,
     most: limits.integrationsPerTenant,
     // The event at exactly starts_at is sent too.
     startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestKept) - 1,
     stopPosition: ends_at === undefined ? undefined : positionOf(ends_at),
+    note: isLate ? await lateStart(db, tenant, oldestKept) : undefined,
     ...change,
   })
   if (outcome === 'taken') throw new MillraceError('conflict', `The id ${id} is taken.`)
@@ -52,16 +55,10 @@ export async function register(
     const message = `The tenant has ${most} integrations, the most there can be.`
     throw new MillraceError('too_many_integrations', message)
   }
-  if (startsAt !== undefined && startsAt < oldestKept)
-    await noteLateStart(db, tenant, id, oldestKept)
+  return document
 }
 
-async function noteLateStart(
-  db: Db,
-  tenant: string,
-  id: string,
-  oldestKept: number,
-): Promise<void> {
+async function lateStart(db: Db, tenant: string, oldestKept: number) {
   const { oldest } = await db
     .selectFrom('event')
     .where('tenant', '=', tenant)
@@ -69,8 +66,8 @@ async function noteLateStart(
     .select((eb) => eb.fn.min<number | null>('position').as('oldest'))
     .executeTakeFirstOrThrow()
   const begins = oldest === null ? 'there is none yet' : `it is of ${timeOf(oldest)}`
-  await noteConsumer(db, tenant, id, 'started_at_oldest_event', {
-    actor: 'millrace',
+  return {
+    action: 'started_at_oldest_event',
     reason: `starts_at is older than the retention. It starts at the oldest event kept: ${begins}.`,
-  })
+  }
 }

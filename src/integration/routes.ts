@@ -23,7 +23,7 @@ import {
   Rotated,
   Rotation,
 } from './describe.ts'
-import { type FoundIntegration, findIntegration, listIntegrations } from './find.ts'
+import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
 import {
   faultsOfKind,
   faultsOfParts,
@@ -108,9 +108,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const body = await readJson(context.req, limits.configurationBytes)
         const integration = checkRegistration(body)
         const change = changeBy(context, 'Registered via API.')
-        await register(services, tenant, integration, { ...change, oldestKept: oldestKept() })
+        const bounds = { ...change, oldestKept: oldestKept() }
+        const document = await register(services, tenant, integration, bounds)
         services.onStarted(tenant)
-        context.body = view(await find(tenant, integration.id))
+        context.body = present(integration.id, 'running', document)
       },
     },
     {
@@ -153,13 +154,13 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         if (faults.length > 0) throw invalid(faults)
         refuseUpdate(found, context.get('if-match'))
         if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
-        const outcome = await changeConsumer(db, tenant, id, 'update', {
+        const { consumer } = await changeConsumer(db, tenant, id, 'update', {
           ...changeBy(context, 'Updated via API.'),
           document: updateDocument(tenant, found.document, update, secrets),
           ifVersion: found.version,
         })
-        if (outcome !== 'changed') throw changedMeanwhile()
-        show(context, await find(tenant, id))
+        if (!consumer) throw changedMeanwhile()
+        show(context, integrationOf(consumer, 'stopped'))
       },
     },
     {
@@ -176,9 +177,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         // Stopped first, so that nothing leaves after the answer where the worker lets go in time.
         await stop(context, tenant, id, 'Stopped to be deleted via API.')
         const change = changeBy(context, 'Deleted via API.')
-        if ((await changeConsumer(db, tenant, id, 'remove', change)) === 'absent') {
-          throw noSuchIntegration(id)
-        }
+        const { outcome } = await changeConsumer(db, tenant, id, 'remove', change)
+        if (outcome === 'absent') throw noSuchIntegration(id)
         context.status = 200
         context.body = ''
       },
@@ -196,10 +196,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
         const change = { ...changeBy(context, 'Started via API.'), oldestRestart: oldestKept() }
-        await startConsumer(db, tenant, id, change)
-        const started = await find(tenant, id)
+        const { consumer } = await startConsumer(db, tenant, id, change)
+        if (!consumer) throw noSuchIntegration(id)
         services.onStarted(tenant)
-        show(context, started)
+        show(context, integrationOf(consumer, 'running'))
       },
     },
     {
@@ -243,7 +243,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           previous_valid_until,
           secrets,
         )
-        const outcome = await changeConsumer(db, tenant, id, 'rotate', {
+        const { outcome } = await changeConsumer(db, tenant, id, 'rotate', {
           ...changeBy(context, 'Signing secret rotated via API.'),
           document,
           ifVersion: found.version,

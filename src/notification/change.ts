@@ -1,10 +1,12 @@
 // Changes of jobs and of senders: each is one call that takes the next position of the log, writes
-// the projection and the config log (sql/functions), so that they agree.
+// the projection and the config log (sql/functions), so that they agree. What it answers is what
+// the change has written.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
+import { untilKnown } from '../db/until-known.ts'
 import { latestPosition } from '../log/position.ts'
-import { findJob } from './find.ts'
+import { type FoundJob, findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
 
 /** Who changes something, when (ms) and why, for the config log. */
@@ -13,37 +15,40 @@ export type Change = { actor: string; reason: string; now: number }
 /** A change lost to another one is decided anew, this often. */
 const TRIES = 10
 
-/** Creates a job, unless its id is taken. */
+/** Creates a job; undefined: its id is taken. */
 export async function createJob(
   db: Db,
   tenant: string,
   id: string,
   document: JobDocument,
   change: Change,
-): Promise<'created' | 'taken'> {
-  const created = await write(db, tenant, { id, version: 0 }, document, 'job_created', change)
-  return created ? 'created' : 'taken'
+): Promise<FoundJob | undefined> {
+  return write(db, tenant, { id, version: 0 }, document, 'job_created', change)
 }
 
-/** Changes a job to what `decide` makes of it; that is called again where others were faster. */
+/**
+ * Changes a job to what `decide` makes of it, and returns it as it is then; undefined: there is
+ * none. `decide` is called again where others were faster; undefined: the job stays as it is.
+ */
 export async function changeJob(
   db: Db,
   tenant: string,
   id: string,
   decide: (document: JobDocument) => { document: JobDocument; action: string } | undefined,
   change: Change,
-): Promise<'changed' | 'unchanged' | 'absent'> {
+): Promise<FoundJob | undefined> {
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await findJob(db, tenant, id)
-    if (!found) return 'absent'
-    const decided = decide(found.document)
-    if (!decided) return 'unchanged'
+    const decided = found && decide(found.document)
+    if (!decided) return found
     const { document, action } = decided
-    if (await write(db, tenant, found, document, action, change)) return 'changed'
+    const changed = await write(db, tenant, found, document, action, change)
+    if (changed) return changed
   }
   throw new Error(`The job ${tenant}/${id} is changed by too many at once.`)
 }
 
+/** The job as it is written; undefined where the version is another by now. */
 async function write(
   db: Db,
   tenant: string,
@@ -51,13 +56,18 @@ async function write(
   document: JobDocument,
   action: string,
   { actor, reason, now }: Change,
-): Promise<boolean> {
+): Promise<FoundJob | undefined> {
   const next = nextRunOf(document, now)
-  const { rows } = await sql<{ position: number | null }>`
-    select change_notification_job(
-      ${tenant}, ${id}, ${version}, ${JSON.stringify(document)}::jsonb, ${action}, ${actor},
-      ${reason}, ${next === undefined ? null : new Date(next)}::timestamptz,
-      ${latestPosition()}
-    ) as position`.execute(db)
-  return Boolean(rows[0]?.position)
+  const next_run_at = next === undefined ? null : new Date(next)
+  return untilKnown(async (attempt) => {
+    const { rows } = await sql<{ position: number | null }>`
+      select coalesce(
+        change_of_attempt(${tenant}, ${`job:${id}`}, ${attempt}),
+        change_notification_job(
+          ${tenant}, ${id}, ${version}, ${JSON.stringify(document)}::jsonb, ${action}, ${actor},
+          ${reason}, ${next_run_at}::timestamptz, ${latestPosition()}
+        )
+      ) as position`.execute(db)
+    return rows[0]?.position ? { id, version: version + 1, document, next_run_at } : undefined
+  })
 }

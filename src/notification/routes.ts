@@ -68,11 +68,12 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
         if (faults.length > 0) throw invalid(faults)
         const id = job.id ?? randomUUID()
         const change = changeBy(context, 'Created via API.')
-        if ((await createJob(db, tenant, id, document, change)) === 'taken') {
+        const created = await createJob(db, tenant, id, document, change)
+        if (!created) {
           throw invalid([fault('id', 'taken', `${JSON.stringify(id)} names another job`)])
         }
         context.status = 201
-        context.body = present(await find(tenant, id))
+        context.body = present(created)
       },
     },
     {
@@ -121,15 +122,10 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
           if (faults.length > 0) throw invalid(faults)
           return { document, action: 'job_updated' }
         }
-        const outcome = await changeJob(
-          db,
-          tenant,
-          id,
-          decide,
-          changeBy(context, 'Updated via API.'),
-        )
-        if (outcome === 'absent') throw noSuchJob(id)
-        context.body = present(await find(tenant, id))
+        const change = changeBy(context, 'Updated via API.')
+        const changed = await changeJob(db, tenant, id, decide, change)
+        if (!changed) throw noSuchJob(id)
+        context.body = present(changed)
       },
     },
     {
@@ -192,8 +188,8 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
     const id = idOf(context)
     const decide = (old: FoundJob['document']) =>
       old.deleted ? undefined : { document: { ...old, deleted: true }, action: 'job_deleted' }
-    const outcome = await changeJob(db, tenant, id, decide, changeBy(context, 'Deleted via API.'))
-    if (outcome === 'absent') throw noSuchJob(id)
+    const change = changeBy(context, 'Deleted via API.')
+    if (!(await changeJob(db, tenant, id, decide, change))) throw noSuchJob(id)
     context.status = 204
   }
 

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
+import { untilKnown } from '../db/until-known.ts'
 import { timeOf } from '../log/position.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -87,20 +88,37 @@ const textOf = (date: Date | null) => date?.toISOString() ?? null
 
 /** Asks for a run of a job now, or gives the one that is not over yet. */
 export async function requestRun(db: Db, tenant: string, jobId: string): Promise<Run> {
-  const { rows } = await sql<{ id: string }>`
-    with asked as (
-      insert into notification_run (tenant, job_id, position, cause)
-      values (${tenant}, ${jobId}, position_of(clock_timestamp()), 'manual')
-      on conflict (tenant, job_id) where state in ('queued', 'running') do nothing
-      returning id
-    )
-    select id from asked
-    union all
-    select id from notification_run
-    where tenant = ${tenant} and job_id = ${jobId} and state in ('queued', 'running')
-    limit 1`.execute(db)
-  const id = rows[0]?.id
-  const [run] = id ? await listRuns(db, tenant, jobId, id) : []
+  const asked = await untilKnown((attempt) => insertRun(db, tenant, jobId, attempt))
   // The one that was under way ended in between: ask again.
-  return run ?? requestRun(db, tenant, jobId)
+  return asked ?? requestRun(db, tenant, jobId)
+}
+
+/** Undefined: another run was under way, and is not any more. */
+async function insertRun(
+  db: Db,
+  tenant: string,
+  jobId: string,
+  id: string,
+): Promise<Run | undefined> {
+  const { rows } = await sql<{ position: number }>`
+    insert into notification_run (id, tenant, job_id, position, cause)
+    values (${id}, ${tenant}, ${jobId}, position_of(clock_timestamp()), 'manual')
+    on conflict do nothing
+    returning position`.execute(db)
+  if (rows[0]) return newRun(id, rows[0].position)
+  const { rows: others } = await sql<{ id: string }>`
+    select id from notification_run
+    where tenant = ${tenant} and job_id = ${jobId}
+      and (id = ${id} or state in ('queued', 'running'))
+    order by id = ${id} desc
+    limit 1`.execute(db)
+  return others[0] && (await listRuns(db, tenant, jobId, others[0].id))[0]
+}
+
+function newRun(id: string, position: number): Run {
+  const requested_at = timeOf(position)
+  const times = { scheduled_for: null, started_at: null, finished_at: null, next_try_at: null }
+  const counts = { found: 0, sent: 0, notices: 0, rejected: 0, withheld: 0, unconfirmed: 0 }
+  const nothing = { duration_ms: null, reason: null, failures: [] }
+  return { id, state: 'queued', cause: 'manual', requested_at, ...times, ...counts, ...nothing }
 }

@@ -16,10 +16,10 @@ const most = limits.integrationsPerTenant
 const who = { actor: 'ada', reason: 'A test.' }
 const register = (tenant: string, id: string) =>
   registerConsumer(database.kysely, tenant, 'integration', id, { ...who, document, most })
-const command = (tenant: string, what: 'stop' | 'update' | 'remove') =>
-  changeConsumer(database.kysely, tenant, 'erp', what, who)
-const start = (tenant: string, oldestRestart: number) =>
-  startConsumer(database.kysely, tenant, 'erp', { ...who, oldestRestart })
+const command = async (tenant: string, what: 'stop' | 'update' | 'remove') =>
+  (await changeConsumer(database.kysely, tenant, 'erp', what, who)).outcome
+const start = async (tenant: string, oldestRestart: number) =>
+  (await startConsumer(database.kysely, tenant, 'erp', { ...who, oldestRestart })).outcome
 const history = async (tenant: string) =>
   (
     await database.pool.query(

@@ -82,7 +82,7 @@ describe('a consumer of another kind', () => {
     const run = (command: 'start' | 'replace' | 'stop') =>
       changeConsumer(database.kysely, 'dodici', id, command, who)
     for (const command of ['start', 'replace', 'stop'] as const) {
-      expect(await run(command)).toBe('changed')
+      expect((await run(command)).outcome).toBe('changed')
     }
     const { rows } = await database.pool.query(
       `select kind, action, version from config_log where id = $1 order by position`,

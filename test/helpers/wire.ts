@@ -1,15 +1,17 @@
-// A TCP proxy before Postgres that loses a connection at one statement, in one of two ways: the
-// statement is late (the client is cut off and gives up, the server gets it when it is told to), or
-// its answer is lost (the server carries it out, the client never hears of it). It can also be
-// silent or down for all.
+// A TCP proxy before Postgres that loses a connection at one statement: the statement is late (the
+// client is cut off and gives up, the server gets it when it is told to), its answer is lost (the
+// server carries it out, the client never hears of it), or its answer is the last one (from then on
+// it is down). It can also be silent or down for all.
 
 import net from 'node:net'
+
+export type Fate = 'late' | 'answer lost' | 'last answer'
 
 export type Wire = {
   /** The database's URL through the proxy. */
   url: string
   /** What happens to the next connection that sends `marker`. */
-  catchNext(marker: string, fate: 'late' | 'answer lost'): void
+  catchNext(marker: string, fate: Fate): void
   /** How many were caught. */
   readonly caught: number
   /** What is sent from now on reaches nobody. */
@@ -32,7 +34,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
   const place = directory ? { path: `${directory}/.s.PGSQL.${port}` } : { host: target.hostname }
   const sockets = new Set<net.Socket>()
   const cuts = new Set<() => void>()
-  let awaited: { marker: string; fate: 'late' | 'answer lost' } | undefined
+  let awaited: { marker: string; fate: Fate } | undefined
   let late: { upstream: net.Socket; bytes: Buffer } | undefined
   let caught = 0
   let isDown = false
@@ -42,6 +44,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
     if (isDown) return client.resetAndDestroy()
     const upstream = net.connect({ port, ...place })
     let isCaught = false
+    let isLast = false
     cuts.add(() => {
       isCaught = true
       client.resetAndDestroy()
@@ -52,7 +55,10 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
       socket.on('close', () => sockets.delete(socket))
     }
     upstream.on('data', (chunk) => {
-      if (!isCaught) client.write(chunk)
+      if (isLast) {
+        client.end(chunk)
+        goDown(client)
+      } else if (!isCaught) client.write(chunk)
       // The server has answered: now the client learns that its connection is gone.
       else client.resetAndDestroy()
     })
@@ -62,9 +68,10 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
       if (awaited && chunk.includes(awaited.marker)) {
         const { fate } = awaited
         awaited = undefined
-        isCaught = true
+        isLast = fate === 'last answer'
+        isCaught = !isLast
         caught++
-        if (fate === 'answer lost') upstream.write(chunk)
+        if (fate !== 'late') upstream.write(chunk)
         else {
           late = { upstream, bytes: chunk }
           client.resetAndDestroy()
@@ -75,6 +82,11 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   target.host = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
   target.search = ''
+
+  function goDown(but?: net.Socket): void {
+    isDown = true
+    for (const socket of sockets) if (socket !== but) socket.destroy()
+  }
 
   return {
     url: target.href,
@@ -91,10 +103,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
       for (const cut of cuts) cut()
       cuts.clear()
     },
-    goDown() {
-      isDown = true
-      for (const socket of sockets) socket.destroy()
-    },
+    goDown: () => goDown(),
     comeUp() {
       isSilent = false
       isDown = false

@@ -49,7 +49,9 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       description: 'Without a sender of its own a tenant uses what the operator lends.',
       responses: { ...shown, ...none, ...errors },
       async handle(context) {
-        await show(context, tenantOf(context, 'read'))
+        const found = await findSender(db, tenantOf(context, 'read'))
+        if (!found) throw noSender()
+        show(context, found)
       },
     },
     {
@@ -66,7 +68,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
         if (sender.url !== undefined) await refuseUrl(tenant, sender.url)
         const change = { actor: context.state.identity.actor, reason: 'Set via API.' }
         await changeSender(db, tenant, sealSender(tenant, sender, secrets), change)
-        await show(context, tenant)
+        show(context, sender)
       },
     },
     {
@@ -103,11 +105,8 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
     },
   ]
 
-  async function show(context: RequestContext, tenant: string): Promise<void> {
-    const found = await findSender(db, tenant)
-    if (!found) throw noSender()
-    const { api_key: _, ...rest } = found
-    context.body = rest
+  function show(context: RequestContext, { api_key: _, ...sender }: NewSender): void {
+    context.body = sender
   }
 
   async function refuseUrl(tenant: string, text: string): Promise<void> {

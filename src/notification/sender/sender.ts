@@ -7,6 +7,7 @@ import type { Agent } from 'undici'
 import type { SecretBox } from '../../access/secret.ts'
 import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
+import { untilKnown } from '../../db/until-known.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { latestPosition } from '../../log/position.ts'
 
@@ -62,11 +63,14 @@ export async function changeSender(
   { actor, reason }: { actor: string; reason: string },
 ): Promise<boolean> {
   const text = document && JSON.stringify(document)
-  const { rows } = await sql<{ changed: boolean }>`
-    select change_notification_sender(
-      ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}
-    ) as changed`.execute(db)
-  return rows[0]?.changed ?? false
+  return untilKnown(async (attempt) => {
+    const { rows } = await sql<{ changed: boolean }>`
+      select case
+        when change_of_attempt(${tenant}, 'sender:sendgrid', ${attempt}) is not null then true
+        else change_notification_sender(${tenant}, ${text}::jsonb, ${actor}, ${reason})
+      end as changed`.execute(db)
+    return rows[0]?.changed ?? false
+  })
 }
 
 /**
