@@ -161,17 +161,3 @@ export async function startConsumer(
   const reason = since ? `${options.reason}${since}: it goes on from now.` : options.reason
   return changeConsumer(db, tenant, id, 'start', { ...options, reason, fromNow })
 }
-
-/** An entry of a consumer's log that changes nothing. */
-export async function noteConsumer(
-  db: Db,
-  tenant: string,
-  id: string,
-  action: string,
-  { actor, reason }: Change,
-): Promise<void> {
-  await sql`
-    select note_consumer(
-      ${tenant}, ${id}, ${action}, ${actor}, ${reason}, ${latestPosition()}
-    )`.execute(db)
-}

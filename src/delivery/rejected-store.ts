@@ -2,8 +2,9 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
+import { untilKnown } from '../db/until-known.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
-import { timeOf } from '../log/position.ts'
+import { latestPosition, timeOf } from '../log/position.ts'
 
 export type RejectedEvent = {
   id: string
@@ -39,27 +40,44 @@ export async function findRejected(
   return rejectedQuery(db, tenant, consumer).where('id', '=', id).executeTakeFirst()
 }
 
-/** Deletes one, or all of them where `id` is undefined; tells how many. */
+/** Deletes those of these ids, with one entry in the log of their consumer; tells how many. */
 export async function deleteRejected(
   db: Db,
   tenant: string,
   consumer: string,
-  id: string | undefined,
+  ids: string[],
+  actor: string,
 ): Promise<number> {
-  if (id !== undefined && !UUID.test(id)) return 0
-  let query = db
-    .deleteFrom('rejected_event')
-    .where('tenant', '=', tenant)
-    .where('consumer', '=', consumer)
-  if (id !== undefined) query = query.where('id', '=', id)
-  const { numDeletedRows } = await query.executeTakeFirst()
-  return Number(numDeletedRows)
+  if (ids.length === 0) return 0
+  return untilKnown(async (attempt) => {
+    // The attempt comes first: its second sending waits there for the first.
+    const { rows } = await sql<{ deleted: number; known: boolean }>`
+      with attempted as materialized (
+        select change_of_attempt(${tenant}, ${consumer}, ${attempt}) as position
+      ),
+      deleted as (
+        delete from rejected_event using attempted
+        where attempted.position is null
+          and tenant = ${tenant} and consumer = ${consumer} and id = any(${ids}::uuid[])
+        returning id
+      )
+      select total.deleted, attempted.position is not null as known,
+        case when total.deleted > 0 then
+          note_consumer(
+            ${tenant}, ${consumer}, 'rejected_event_deleted', ${actor},
+            total.deleted || ' rejected event(s) deleted via API.', ${latestPosition()}
+          )
+        end as noted
+      from attempted, (select count(*)::integer as deleted from deleted) as total`.execute(db)
+    const { deleted, known } = rows[0] as { deleted: number; known: boolean }
+    return known ? ids.length : deleted
+  })
 }
 
 /**
  * Sends a rejected event again, and removes it where the target takes it. Either way the attempt is
- * recorded, as attempt 0, which the stream's own never is. A crash between the send and the removal
- * leaves it there: at least once.
+ * recorded, as attempt 0, which the stream's own never is, at the moment before it was sent. A
+ * crash between the send and the removal leaves it there: at least once.
  */
 export async function retryRejected(
   db: Db,
@@ -69,6 +87,9 @@ export async function retryRejected(
   destination: Destination,
 ): Promise<Outcome> {
   const { eventPosition: position, name, entityId, idempotencyKey, payload } = event
+  const { rows } = await sql<{ at: number }>`
+    select position_of(clock_timestamp()) as at`.execute(db)
+  const at = (rows[0] as { at: number }).at
   const outcome = await sendOne(destination, {
     ...{ tenant, position, name, entityId, idempotencyKey, payload },
     publishedAt: timeOf(position),
@@ -76,7 +97,7 @@ export async function retryRejected(
   const taken = outcome.kind === 'delivered'
   const reason = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
   const response = taken ? null : (outcome.response ?? null)
-  await sql`
+  const record = sql`
     with removed as (
       delete from rejected_event
       where ${taken} and tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
@@ -84,9 +105,11 @@ export async function retryRejected(
     insert into attempt (
       tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
     ) values (
-      ${tenant}, position_of(clock_timestamp()), ${consumer}, 0, ${position}::bigint, 0,
-      ${outcome.kind}, ${outcome.status ?? null}::integer, ${reason}, ${response}
-    )`.execute(db)
+      ${tenant}, ${at}, ${consumer}, 0, ${position}::bigint, 0, ${outcome.kind},
+      ${outcome.status ?? null}::integer, ${reason}, ${response}
+    )
+    on conflict do nothing`
+  await untilKnown(() => record.execute(db))
   return outcome
 }
 

@@ -5,7 +5,6 @@
 import type { Clock } from '../clock.ts'
 import * as subscriptions from '../collector/describe.ts'
 import { findSubscription } from '../collector/find.ts'
-import { noteConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
@@ -141,9 +140,10 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       responses: { ...done, ...errors },
       async handle(context) {
         const { tenant, consumer } = await find(db, subject, context, 'configure')
-        const deleted = await deleteRejected(db, tenant, consumer.id, undefined)
-        await noteDeletion(context, tenant, consumer.id, deleted)
-        context.body = { deleted }
+        const events = await listRejected(db, tenant, consumer.id)
+        const ids = events.map(({ id }) => id)
+        const { actor } = context.state.identity
+        context.body = { deleted: await deleteRejected(db, tenant, consumer.id, ids, actor) }
       },
     },
     {
@@ -187,8 +187,8 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       responses: { ...done, ...errors },
       async handle(context) {
         const { tenant, consumer, event } = await findEvent(context, 'configure')
-        const deleted = await deleteRejected(db, tenant, consumer.id, event.id)
-        await noteDeletion(context, tenant, consumer.id, deleted)
+        const { actor } = context.state.identity
+        await deleteRejected(db, tenant, consumer.id, [event.id], actor)
         context.status = 200
         context.body = ''
       },
@@ -224,13 +224,6 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
     if (outcome.kind === 'delivered') return
     const message = `The rejected event ${event.id} was not taken: ${outcome.reason}.`
     throw new MillraceError('bad_gateway', message)
-  }
-
-  async function noteDeletion(context: RequestContext, tenant: string, id: string, count: number) {
-    if (count === 0) return
-    const reason = `${count} rejected event(s) deleted via API.`
-    const { actor } = context.state.identity
-    await noteConsumer(db, tenant, id, 'rejected_event_deleted', { actor, reason })
   }
 }
 

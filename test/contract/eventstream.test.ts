@@ -135,7 +135,9 @@ describe('the documented life of an integration', () => {
 
 describe('a database that fails', () => {
   it('is a 500 of every operation, without a word of the cause', async () => {
-    await database.pool.query('alter table integration rename to integration_gone')
+    for (const table of ['integration', 'consumer']) {
+      await database.pool.query(`alter table ${table} rename to ${table}_gone`)
+    }
     for (const { operation, method } of operations.values()) {
       const bodies: Record<string, unknown> = { patch: {}, post: registration('erp-9') }
       const isRegister = operation.operationId === 'registerIntegration'
@@ -143,7 +145,9 @@ describe('a database that fails', () => {
       const { body: problem } = await drive(operation.operationId, 500, { body })
       expect(JSON.stringify(problem)).not.toMatch(/relation|does not exist|select/)
     }
-    await database.pool.query('alter table integration_gone rename to integration')
+    for (const table of ['integration', 'consumer']) {
+      await database.pool.query(`alter table ${table}_gone rename to ${table}`)
+    }
   })
 })
 

@@ -6,24 +6,28 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, type Reply, type Service, startService } from '../helpers/service.ts'
 import { aJob, JOBS } from '../helpers/shop.ts'
 import { until } from '../helpers/until.ts'
 import { type Fate, startWire, type Wire } from '../helpers/wire.ts'
 
 const FATES: Fate[] = ['answer lost', 'late', 'last answer']
+const REJECTED = '0197e000-0000-7000-8000-000000000001'
 const KEYS = '/api/v1/api-keys'
 const SENDER = '/api/v1/notification-sender'
 const database = useDatabase()
 let wire: Wire
 let service: Service
+let receiver: Receiver
 beforeAll(async () => {
   wire = await startWire(database.url)
+  receiver = await startReceiver()
   service = await startService('serve', { DATABASE_URL: wire.url })
 })
 afterAll(async () => {
   await service.kill('SIGTERM')
-  await wire.close()
+  await Promise.all([wire.close(), receiver.close()])
 })
 
 /** One request of the tenant `id`; `id` names what it changes, too. */
@@ -68,6 +72,18 @@ const entries = (like: string) =>
   `select action as made from config_log where tenant = $1 and action like '${like}' and id <>
    'projection:shop'`
 
+/** Two rejected events, one of them with a known id. */
+const reject = async (id: string) => {
+  await database.pool.query(
+    `insert into rejected_event (
+       tenant, consumer, id, event_position, name, entity_id, idempotency_key, payload, status,
+       response
+     ) select $1, $1, ids.id, row_number() over (), 'order.created', 'o', 'k', '{}', 400, ''
+     from unnest(array[$2::uuid, gen_random_uuid()]) as ids (id)`,
+    [id, REJECTED],
+  )
+  return one('', 'GET')(id)
+}
 const stop = one('/_stop', 'POST')
 const change = { marker: 'change_consumer', before: [integration, stop] }
 const deactivated = subscription('POST', { active: false })
@@ -123,6 +139,30 @@ const operations: Operation[] = [
         tenant: id,
       }),
     made: entries('%_stopped'),
+  },
+  {
+    name: 'delete-rejected',
+    marker: 'delete from rejected_event',
+    before: [integration, reject],
+    ask: one('/rejected_events', 'DELETE'),
+    made: `${entries('rejected_event_deleted')} and reason like '2 %'`,
+  },
+  {
+    name: 'delete-one-rejected',
+    marker: 'delete from rejected_event',
+    before: [integration, reject],
+    ask: one(`/rejected_events/${REJECTED}`, 'DELETE'),
+    made: `${entries('rejected_event_deleted')} and reason like '1 %'`,
+  },
+  {
+    name: 'retry-rejected',
+    marker: 'delete from rejected_event',
+    before: [
+      (id) => integration(id, { callback_parameters: { callback_url: receiver.url } }),
+      reject,
+    ],
+    ask: one(`/rejected_events/${REJECTED}/_retry`, 'POST'),
+    made: `select outcome as made from attempt where tenant = $1 and outcome = 'delivered'`,
   },
   { name: 'create-job', marker: 'change_notification_job', ask: job, made: entries('job_%') },
   {
