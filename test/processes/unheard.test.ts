@@ -264,3 +264,16 @@ it('refuses an id that another request has taken, however alike they are', async
   expect([first.status, second.status].sort()).toEqual([200, 409])
   expect((await integration(id)).status).toBe(409)
 })
+
+it('says that a change may have taken effect, if the database stays away', async () => {
+  const id = `t-${randomUUID().slice(0, 8)}`
+  const caught = wire.caught
+  wire.catchNext('register_consumer', 'answer lost')
+  const asked = integration(id)
+  await until('the change is on its way', () => wire.caught > caught)
+  wire.goDown()
+  const message = expect.stringMatching(/may have taken effect/)
+  expect(await asked).toMatchObject({ status: 503, body: { message } })
+  wire.comeUp()
+  await until('it is registered', async () => (await one('', 'GET')(id)).status === 200)
+})
