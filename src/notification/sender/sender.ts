@@ -67,7 +67,9 @@ export async function changeSender(
     const { rows } = await sql<{ changed: boolean }>`
       select case
         when change_of_attempt(${tenant}, 'sender:sendgrid', ${attempt}) is not null then true
-        else change_notification_sender(${tenant}, ${text}::jsonb, ${actor}, ${reason})
+        else change_notification_sender(
+          ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}
+        )
       end as changed`.execute(db)
     return rows[0]?.changed ?? false
   })
