@@ -57,14 +57,17 @@ export async function startWorker(
     const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
     return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, runs.size))))
   }
-  const presence = await keepPresence(url, logger)
+  const [presence, listener] = await Promise.all([
+    keepPresence(url, logger),
+    listen(url, logger),
+    createPartitions(durable.pool),
+  ])
   const services = runServices(config, {
     ...{ relaxed, durable, presence, destinations, secrets, pageBytes, logger },
     isDraining: () => draining,
   })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }
 
-  const listener = await listen(url, logger)
   listener.on(channels.wake, (tenant) => {
     for (const [key, run] of runs) if (key.startsWith(`${tenant}/`)) run.wake()
   })
@@ -73,7 +76,6 @@ export async function startWorker(
   })
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, () => sweep(relaxed.pool))
   listener.onReconnect(sweepOften.now)
-  await createPartitions(durable.pool)
   const skew = watchSkew(durable.pool, logger)
   const retention = repeat('retention', HOUR_MS, logger, async () => {
     await createPartitions(durable.pool)

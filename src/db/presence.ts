@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts'
 import { openClient } from './session.ts'
 
 const LOCK_SEED = 1_296_651_862
-const RETRY_MS = 100
+const RETRY_MS = 250
 const TIMEOUT_MS = 10_000
 
 /** One connection of a presence. A lease that was taken under it may be used while it stands. */

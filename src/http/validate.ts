@@ -6,14 +6,16 @@ import { Compile } from 'typebox/compile'
 import { type Fault, fault, invalid } from '../errors.ts'
 
 /**
- * Compiles a schema into a check that returns the value typed, or throws `invalid_request` whose
- * message and details name every fault.
+ * A check that returns the value typed, or throws `invalid_request` whose message and details name
+ * every fault. The schema is compiled with the first value: all of them together would take a part
+ * of each start.
  */
 export function compile<Schema extends TSchema>(
   schema: Schema,
 ): (value: unknown) => Static<Schema> {
-  const validator = Compile(schema)
+  let validator: ReturnType<typeof Compile<Schema>> | undefined
   return (value) => {
+    validator ??= Compile(schema)
     if (validator.Check(value)) return value as Static<Schema>
     throw invalid([...validator.Errors(value)].flatMap(faultsOf))
   }
