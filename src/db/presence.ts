@@ -111,7 +111,12 @@ async function announce(client: pg.Client, owner: string): Promise<void> {
      where application_name = $1 and pid <> pg_backend_pid()`,
     [nameOf(owner)],
   )
-  await client.query(`select pg_advisory_lock(hashtextextended($1, ${LOCK_SEED}))`, [owner])
+  const { rowCount } = await client.query(
+    `select pg_advisory_lock(hashtextextended($1, ${LOCK_SEED})) where not pg_is_in_recovery()`,
+    [owner],
+  )
+  // Others look for the lock where leases are: on the primary.
+  if (rowCount === 0) throw new Error('The database is a standby.')
 }
 
 /** What its session is called in pg_stat_activity. */
