@@ -107,7 +107,8 @@ export async function startWorker(
       const problem = await schemaProblem(relaxed.pool)
       if (problem) return problem
       const { rows } = await relaxed.pool.query('show transaction_read_only')
-      return rows[0].transaction_read_only === 'off' ? undefined : 'The database takes no writes.'
+      if (rows[0].transaction_read_only === 'on') return 'The database takes no writes.'
+      return presence.session() ? undefined : 'Its presence in the database is lost.'
     },
     async stop() {
       draining = true

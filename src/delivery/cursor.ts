@@ -12,6 +12,7 @@ import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import { isGone } from '../db/presence.ts'
 import { latestPosition } from '../log/position.ts'
+import { stamp } from './stamp.ts'
 import type { Target } from './target.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
@@ -182,7 +183,7 @@ async function write(
         delivered, rejected, filtered, latency_ms_histogram
       )
       select
-        ${lease.tenant}, position_of(clock_timestamp()), ${lease.consumer}, ${lease.run}::integer,
+        ${lease.tenant}, ${stamp()}, ${lease.consumer}, ${lease.run}::integer,
         ${step.version}::integer, ${step.fromPosition}::bigint, ${step.toPosition}::bigint,
         ${step.delivered}::integer, ${step.rejected}::integer, ${step.filtered}::integer,
         ${step.latencyHistogram}::integer[]

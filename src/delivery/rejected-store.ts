@@ -5,6 +5,7 @@ import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
+import { stamp } from './stamp.ts'
 
 export type RejectedEvent = {
   id: string
@@ -88,7 +89,7 @@ export async function retryRejected(
 ): Promise<Outcome> {
   const { eventPosition: position, name, entityId, idempotencyKey, payload } = event
   const { rows } = await sql<{ at: number }>`
-    select position_of(clock_timestamp()) as at`.execute(db)
+    select ${stamp()} as at`.execute(db)
   const at = (rows[0] as { at: number }).at
   const outcome = await sendOne(destination, {
     ...{ tenant, position, name, entityId, idempotencyKey, payload },

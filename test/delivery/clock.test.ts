@@ -95,6 +95,25 @@ describe("a database's clock", () => {
     await delivered({ n: 1 })
   })
 
+  it('of sixty days ahead while an event waits: it is delivered once, and that is noted', async () => {
+    receiver.answer = status(503)
+    await put('{"n":1}')
+    await until('it was tried', () => bodies().length > 0)
+    await setClock('60 days')
+    receiver.answer = ok
+    receiver.received.length = 0
+    const isDone = async () => {
+      const { rows } = await database.pool.query(
+        `select from cursor where tenant = $1 and owner is null and unresolved = '{}'`,
+        [tenant],
+      )
+      return rows.length > 0
+    }
+    await delivered({ n: 1 })
+    await until('it is written down', isDone)
+    expect(bodies()).toEqual([{ n: 1 }])
+  })
+
   it('that made an event three days ahead: it is delivered at once, and so is the next', async () => {
     await setClock('3 days')
     await database.pool.query(
