@@ -5,9 +5,10 @@
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- A lease that has ended with its owner still named is one whose worker froze: the next worker takes
--- it, and whatever the first one still writes is refused. The lease of a worker that died is free
--- before it ends: an owner that lives has a session 'millrace presence <owner>' in pg_stat_activity.
+-- A lease that has ended with its owner still named is one whose worker froze: the next worker
+-- takes it, and whatever the first one still writes is refused. The lease of a worker that died is
+-- free before it ends: an owner that lives has a session 'millrace presence <owner>' in
+-- pg_stat_activity.
 select
   tenant,
   consumer as integration,
