@@ -69,7 +69,7 @@ export async function registerConsumer(
           else register_consumer(
             ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action},
             ${options.actor}, ${options.reason}, ${options.startsAfter ?? null},
-            ${options.stopPosition ?? null}, ${options.most}
+            ${options.stopPosition ?? null}, ${options.most}, ${latestPosition()}
           )
         end as outcome
         offset 0 -- it is called once, before the note

@@ -51,15 +51,22 @@ export async function deleteRejected(
 ): Promise<number> {
   if (ids.length === 0) return 0
   return untilKnown(async (attempt) => {
-    // The attempt comes first: its second sending waits there for the first.
+    // The attempt comes first: its second sending waits there for the first. Then the rows, in the
+    // order of lock_consumer, and last the lane, which the note takes.
     const { rows } = await sql<{ deleted: number; known: boolean }>`
       with attempted as materialized (
         select change_of_attempt(${tenant}, ${consumer}, ${attempt}) as position
       ),
-      deleted as (
-        delete from rejected_event using attempted
+      locked as materialized (
+        select id from attempted, rejected_event
         where attempted.position is null
           and tenant = ${tenant} and consumer = ${consumer} and id = any(${ids}::uuid[])
+        order by id
+        for update of rejected_event
+      ),
+      deleted as (
+        delete from rejected_event
+        where tenant = ${tenant} and consumer = ${consumer} and id in (select id from locked)
         returning id
       )
       select total.deleted, attempted.position is not null as known,

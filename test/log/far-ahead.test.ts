@@ -2,6 +2,7 @@
 // and recovers when the clock does; within it, order holds when the clock is set back.
 
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { createPublisher } from '../../src/log/batch.ts'
 import { readLogEnd } from '../../src/log/read.ts'
@@ -14,6 +15,8 @@ const publisher = createPublisher({
   append: (events) => appendEvents(database.pool, events),
   onAppended: () => {},
 })
+const who = { actor: 'ada', reason: 'A test.' }
+const document = { integration_type: 'permanent' }
 let setClock: (offset: string) => Promise<void>
 
 beforeAll(async () => {
@@ -38,6 +41,18 @@ describe("a database's clock", () => {
     const appended = await publisher.publish(event)
     expect(appended.outcome).toBe('appended')
     expect(appended.position).toBeLessThan((Date.now() + 1_000) * 1000)
+  })
+
+  it('of 3 days ahead is refused for changes of configuration, too', async () => {
+    const register = (id: string) =>
+      registerConsumer(database.kysely, 'dodici', 'integration', id, { ...who, document, most: 10 })
+    await register('erp')
+    const end = await readLogEnd(database.kysely)
+    await setClock('3 days')
+    await expect(register('late')).rejects.toMatchObject({ code: 'MR004' })
+    const stop = changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    await expect(stop).rejects.toMatchObject({ code: 'MR004' })
+    expect(await readLogEnd(database.kysely)).toBe(end)
   })
 
   it('that is set back keeps the order, though the log is ahead of every clock', async () => {
