@@ -5,7 +5,7 @@ import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Integration, Replay } from './integrations.ts'
 import type { Journal } from './journal.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 const PAGE = 20_000
 /** Longer than a lease: how long before a stop a freeze may have begun that let it through. */

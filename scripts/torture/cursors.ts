@@ -3,12 +3,12 @@
 // one case: the database crashed in between, and only as far as what was not durable yet, since
 // progress is written with relaxed durability. What was durable is known exactly: a mark was
 // written before the end of the log of Postgres (WAL) as it was when the mark was seen; when that
-// end is flushed, so is the mark. That the server is another one it says itself: by the clock, an
+// end is flushed, so is the mark: here, and on the standby that may take over. That the server is another one it says itself: by the clock, an
 // answer that it gave while it died would pass for one after the crash.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from './findings.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 const SAMPLE_MS = 50
 
@@ -25,7 +25,7 @@ export type Sample = {
   at: number
   /** When the server that answered was started. */
   server: string
-  /** The end of the WAL: what is durable, and what is written. Bytes. */
+  /** The end of the WAL: what is durable, on the standby too, and what is written. Bytes. */
   flushed: number
   inserted: number
   rows: CursorRow[]
@@ -135,7 +135,10 @@ export function sampleCursors(session: Session, findings: Findings): CursorSampl
         select consumer, run, epoch, owner,
           coalesce(unresolved[1] - 1, read_position) as low_water,
           pg_postmaster_start_time()::text as server,
-          pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint as flushed,
+          pg_wal_lsn_diff(
+            least(pg_current_wal_flush_lsn(), (select min(flush_lsn) from pg_stat_replication)),
+            '0/0'
+          )::bigint as flushed,
           pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as inserted
         from cursor`)
       const [first] = rows ?? []

@@ -12,7 +12,9 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { createSession, startDatabase } from './server.ts'
+import { startPair } from '../../test/helpers/pair.ts'
+import { shadowClock } from './clock.ts'
+import { createSession } from './session.ts'
 
 const { EVENTS = '2000000', TURN_SECONDS = '8' } = process.env
 const events = Number(EVENTS)
@@ -33,9 +35,13 @@ const offsetMs = DAY_MS - (startMs % DAY_MS) - turnMs / 2
 type Sample = { turn: number; published: number; delivered: number; sizes: Map<string, number> }
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-day-'))
-const database = await startDatabase(directory)
-const session = createSession(database.url)
-await fakeClockOfDatabase()
+const database = await startPair(directory)
+const session = createSession(() => database.primary.url)
+await shadowClock(
+  session,
+  (clock) => `interval '1 millisecond' * (${offsetMs} + ${DAY_MS - turnMs} *
+    floor((extract(epoch from ${clock}) * 1000 - ${startMs}) / ${turnMs}))`,
+)
 const receiver = await startReceiver()
 const processes = [await start('serve'), await start('work')]
 const stopAtExit = () => {
@@ -65,25 +71,6 @@ process.off('exit', stopAtExit)
 rmSync(directory, { recursive: true, force: true })
 process.exit(report() ? 0 : 1)
 
-/**
- * Shadows now() and clock_timestamp() for everything that does not say pg_catalog, which is all of
- * millrace: the schema comes before pg_catalog in the search path.
- */
-async function fakeClockOfDatabase(): Promise<void> {
-  const shift = (clock: string) => `
-    select pg_catalog.${clock}() + interval '1 millisecond' * (${offsetMs} + ${DAY_MS - turnMs} *
-      floor((extract(epoch from pg_catalog.${clock}()) * 1000 - ${startMs}) / ${turnMs}))`
-  for (const text of [
-    'create schema faked',
-    `create function faked.now() returns timestamptz language sql stable as $$${shift('now')}$$`,
-    `create function faked.clock_timestamp() returns timestamptz language sql volatile
-     as $$${shift('clock_timestamp')}$$`,
-    'alter database postgres set search_path = public, faked, pg_catalog',
-  ]) {
-    await session.ask(text)
-  }
-}
-
 function start(command: 'serve' | 'work') {
   const child = spawn(
     process.execPath,
@@ -95,7 +82,7 @@ function start(command: 'serve' | 'work') {
         FAKED_START_MS: String(startMs),
         FAKED_OFFSET_MS: String(offsetMs),
         FAKED_TURN_MS: String(turnMs),
-        DATABASE_URL: database.url,
+        DATABASE_URL: database.primary.url,
         PORT: '0',
         MILLRACE_DATA_DIR: directory,
         MILLRACE_ADMIN_TOKEN: TOKEN,

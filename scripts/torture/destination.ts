@@ -7,7 +7,7 @@ import type { Filter } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 /**
  * steady: at most slow. flaky: slow, failing, resetting, throttling and silent by turns. picky:

@@ -17,6 +17,8 @@ export type HarmLog = {
   wasFrozen(from: number, until: number): boolean
   /** An event of this serial arrived for the first time at the watched target `watched`. */
   arrived(serial: number, watched: number): void
+  /** Whether anything but `kind` can have hurt somebody between two times. */
+  wasDisturbed(kind: HarmKind, from: number, until: number): boolean
   /** How long delivery took to recover, by kind. */
   recoveries(): Map<HarmKind, RecoveryTime[]>
   /** What was done when, in words, one a line. */
@@ -42,12 +44,19 @@ const CAUSES: Partial<Record<Cause, true>> = {
   'cut connections': true,
   'stall connections': true,
   'terminate backends': true,
+  'cancel statements': true,
+  'read-only spell': true,
+  failover: true,
+  'step the clock': true,
 }
 
 /** Nobody can deliver while these last: recovery counts from their end. */
 const COUNTED_FROM_END: Partial<Record<HarmKind, true>> = {
   'freeze a backend': true,
   'stall connections': true,
+  'read-only spell': true,
+  failover: true,
+  'step the clock': true,
 }
 
 /** Chores that hurt nobody. */
@@ -64,6 +73,9 @@ const STARVED_SLACK_MS = 2_000
 
 /** A request that left before a kill may be read here a little later. */
 const SLACK_MS = 500
+
+/** A process that was killed may need so long to be back. */
+const DISTURBED_MS = 5_000
 
 type Entry = { kind: Cause; from: number; until: number }
 type Recovery = {
@@ -113,6 +125,14 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
     wasFrozen: (from, until) =>
       entries.some(
         (entry) => entry.kind === 'freeze work' && entry.from <= until && entry.until >= from,
+      ),
+    wasDisturbed: (kind, from, until) =>
+      entries.some(
+        (entry) =>
+          entry.kind !== kind &&
+          !HARMLESS[entry.kind as HarmKind] &&
+          entry.from <= until &&
+          entry.until >= from - DISTURBED_MS,
       ),
     arrived(serial, target) {
       if (open.length === 0) return

@@ -1,6 +1,8 @@
 // Carries out the schedule of harm. Nothing here asks whether the service can bear it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pair, Place } from '../../test/helpers/pair.ts'
+import { STEPS_MS, stepClock } from './clock.ts'
 import type { Destination } from './destination.ts'
 import type { HarmLog } from './harm-log.ts'
 import {
@@ -12,15 +14,21 @@ import {
   stopAndStart,
 } from './integrations.ts'
 import { makeOldDay } from './partitions.ts'
+import { probePublishing } from './probe.ts'
 import type { Managed } from './processes.ts'
 import type { Wire } from './proxy.ts'
 import type { Harm, HarmKind } from './schedule.ts'
-import { createSession, type DatabaseServer, type Session } from './server.ts'
+import { createSession, type Session } from './session.ts'
 
 const STOPS_IN_A_ROW = 3
+const CANCEL_EVERY_MS = 20
+/** A standby outlives the spell in which it was taken for the primary. */
+const KEPT_MS = 5_000
+/** How long commits wait for the standby before the primary crashes. */
+const SYNCHRONOUS_MS = 1_500
 
 export type Victims = {
-  database: DatabaseServer
+  database: Pair
   session: Session
   servers: Managed[]
   workers: Managed[]
@@ -65,7 +73,7 @@ export function createHarmer(victims: Victims): Harmer {
       one(harm, [database], async () => {
         await database.crash()
         await lasting(harm.lastsMs)
-        await database.start()
+        await database.restart()
       }),
     'cut connections': (harm) =>
       one(harm, [proxies], async () => {
@@ -80,12 +88,41 @@ export function createHarmer(victims: Victims): Harmer {
         proxy.resume()
       }),
     'terminate backends': (harm) =>
-      one(harm, ['terminate'], () =>
+      one(harm, [database], () =>
         session.ask(
           `select pg_terminate_backend(pid) from pg_stat_activity
            where application_name like 'millrace%' and pid % 2 = $1`,
           [harm.pick % 2],
         ),
+      ),
+    'cancel statements': (harm) => one(harm, [database], () => cancelStatements(harm.lastsMs)),
+    'read-only spell': (harm) =>
+      one(harm, [database], () => spendReadOnly(harm.lastsMs), {
+        before: () => database.addStandby(),
+        async after() {
+          await Promise.all([probePublishing(harm.kind, victims.services), lasting(KEPT_MS)])
+          await database.dropStandby()
+        },
+      }),
+    failover: (harm) =>
+      one(harm, [database], () => failOver(harm.lastsMs), {
+        async before() {
+          await database.addStandby()
+          await database.setSynchronous(true)
+          await lasting(SYNCHRONOUS_MS)
+        },
+        after: () => probePublishing(harm.kind, victims.services),
+      }),
+    'step the clock': (harm) =>
+      one(
+        harm,
+        [database],
+        async () => {
+          await stepClock(session, choose(STEPS_MS, harm.pick))
+          await lasting(harm.lastsMs)
+          await stepClock(session, 0)
+        },
+        { after: () => probePublishing(harm.kind, victims.services) },
       ),
     'make deaf': (harm) =>
       one(harm, [proxies], async () => {
@@ -95,7 +132,7 @@ export function createHarmer(victims: Victims): Harmer {
       }),
     'old snapshot': (harm) =>
       one(harm, ['snapshot'], async () => {
-        const own = createSession(database.url)
+        const own = createSession(() => database.primary.url)
         await own.ask('begin isolation level repeatable read')
         await own.ask('select count(*) from cursor')
         await lasting(harm.lastsMs)
@@ -137,16 +174,55 @@ export function createHarmer(victims: Victims): Harmer {
     harm: Harm,
     among: T[],
     work: (victim: T) => Promise<unknown>,
+    { before, after }: { before?(): Promise<unknown>; after?(): Promise<unknown> } = {},
   ): Promise<void> | undefined {
     const free = among.filter((victim) => !busy.has(victim))
     if (free.length === 0) return undefined
     const victim = choose(free, harm.pick)
     busy.add(victim)
-    const ended = harmLog.began(harm.kind)
-    return work(victim).then(() => {
+    return (async () => {
+      await before?.()
+      const ended = harmLog.began(harm.kind)
+      await work(victim)
       ended()
+      await after?.()
       busy.delete(victim)
-    })
+    })()
+  }
+
+  /** Any statement of millrace, and of graphile-worker, at any moment. */
+  async function cancelStatements(lastsMs: number): Promise<void> {
+    const until = Date.now() + lastsMs
+    while (Date.now() < until && !over.signal.aborted) {
+      await session.ask(
+        `select pg_cancel_backend(pid) from pg_stat_activity
+         where application_name like 'millrace%' and state = 'active' and random() < 0.3`,
+      )
+      await lasting(CANCEL_EVERY_MS)
+    }
+  }
+
+  /**
+   * All sessions are ones of a standby for a while, which answers 25006. Those that are made then
+   * stay open when it is over: who keeps one is read-only for as long as the standby lives.
+   */
+  async function spendReadOnly(lastsMs: number): Promise<void> {
+    const { socket } = database.standby as Place
+    for (const proxy of proxies) {
+      proxy.turnTo(socket)
+      proxy.cut()
+    }
+    await lasting(lastsMs)
+    for (const proxy of proxies) proxy.turnTo(database.primary.socket)
+  }
+
+  /** The primary crashes, the name moves to a standby that is one still, and it is promoted. */
+  async function failOver(lastsMs: number): Promise<void> {
+    const { socket } = database.standby as Place
+    await database.crash()
+    for (const proxy of proxies) proxy.turnTo(socket)
+    await lasting(lastsMs)
+    await database.promote()
   }
 
   async function freeze(victim: Managed, lastsMs: number): Promise<void> {

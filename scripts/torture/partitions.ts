@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { partitionDays } from '../../src/log/partitions.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 const DAY_MS = 86_400_000
 /** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */

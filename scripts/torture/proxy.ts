@@ -13,6 +13,8 @@ export type Wire = {
   /** What the server says on connections that LISTEN is swallowed, until hear(). */
   deafen(): void
   hear(): void
+  /** New connections go to another server; those that are there stay. */
+  turnTo(socketPath: string): void
   close(): void
 }
 
@@ -23,11 +25,12 @@ const LISTEN_BYTES = 512
 
 export async function startProxy(socketPath: string): Promise<Wire> {
   const links = new Set<Link>()
+  let target = socketPath
   let isStalled = false
   let isDeaf = false
 
   const listener = net.createServer({ noDelay: true }, (client) => {
-    const server = net.connect(socketPath)
+    const server = net.connect(target)
     const link: Link = { client, server, listens: false, lostWords: false }
     links.add(link)
     for (const [from, to] of [
@@ -78,6 +81,9 @@ export async function startProxy(socketPath: string): Promise<Wire> {
       isDeaf = false
       // A stream with a hole in it is no protocol any more.
       for (const { client, lostWords } of links) if (lostWords) client.resetAndDestroy()
+    },
+    turnTo(socketPath) {
+      target = socketPath
     },
     close() {
       listener.close()

@@ -4,7 +4,7 @@ import type { Chance } from '../demo/chance.ts'
 import type { Client } from './client.ts'
 import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 export type Publisher = {
   /** Publishes, and says how many events were begun. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Chance, createChance } from '../demo/chance.ts'
 import type { Answer } from './client.ts'
 import { keyOf, NAMES, nameOfRoll, payloadOf, tenantOf } from './event.ts'
+import type { Journal } from './journal.ts'
 import { createSqlPublisher } from './publish-sql.ts'
 import { type Entities, type Publisher, type PublisherServices, pickEntity } from './publisher.ts'
 
@@ -28,6 +29,8 @@ export async function publishAll(
   services: PublisherServices,
   options: {
     seed: number
+    /** Entities below it belong to others. */
+    firstEntity: number
     count: number
     inSql: number
     perSecond: number
@@ -37,7 +40,7 @@ export async function publishAll(
   const chance = createChance(options.seed)
   const started = Date.now()
   let begun = 0
-  let nextEntity = 0
+  let nextEntity = options.firstEntity
   const mayPublish = () =>
     begun < ((Date.now() - started) / 1000) * options.perSecond && services.backlog() < MOST_BACKLOG
 
@@ -88,7 +91,7 @@ function createPublisher(
   }
 
   async function publish(serial: number, pick: number): Promise<boolean> {
-    const { status, body } = await untilAnswered(() => send(serial, payloadOf(serial)), pick)
+    const { status, body } = await untilAnswered(requestOf(journal, serial), pick)
     if (status !== 201) {
       findings.broke('refused', `event ${serial}: ${status} ${JSON.stringify(body)}`)
       return false
@@ -105,8 +108,9 @@ function createPublisher(
 
   /** The same key with another payload is refused. */
   async function reuse(serial: number): Promise<void> {
-    const other = `{"serial":${serial},"other":true}`
-    expectRefusal(await untilAnswered(() => send(serial, other), 0), 'a key that was used')
+    const body = `{"serial":${serial},"other":true}`
+    const answer = await untilAnswered({ ...requestOf(journal, serial), body }, 0)
+    expectRefusal(answer, 'a key that was used')
   }
 
   /** One of the requests that must be refused; its key begins with x, and is not in the log. */
@@ -121,10 +125,8 @@ function createPublisher(
       ['unknown correlation', 'order.created', { 'correlation-ids': '{"a":"b"}' }, '{}'],
     ] as const)
     const fixed = headersOf(key, 'order-refused')
-    const answer = await untilAnswered(
-      () => ({ path: `/events/${name}`, headers: { ...fixed, ...headers }, body }),
-      0,
-    )
+    const request = { path: `/events/${name}`, headers: { ...fixed, ...headers }, body }
+    const answer = await untilAnswered(request, 0)
     expectRefusal(answer, what)
   }
 
@@ -133,15 +135,7 @@ function createPublisher(
     else findings.broke('not refused', `${what}: ${status} ${JSON.stringify(body)}`)
   }
 
-  function send(serial: number, body: string): Request {
-    const name = NAMES[journal.nameOf(serial)] as string
-    const entity = journal.entityOf(serial)
-    const headers = { ...headersOf(keyOf(serial), `e${entity}`), tenant: tenantOf(entity) }
-    return { path: `/events/${name}`, headers, body }
-  }
-
-  async function untilAnswered(make: () => Request, pick: number): Promise<Answer> {
-    const { path, headers, body } = make()
+  async function untilAnswered({ path, headers, body }: Request, pick: number): Promise<Answer> {
     for (let turn = pick; ; turn++) {
       const answer = await client.send(path, { headers, body, pick: turn })
       if (answer && answer.status !== 503 && answer.status !== 500) return answer
@@ -149,6 +143,14 @@ function createPublisher(
       await sleep(chance.whole(...REPEAT_MS))
     }
   }
+}
+
+/** The request that publishes an event of the journal. */
+export function requestOf(journal: Journal, serial: number): Request {
+  const name = NAMES[journal.nameOf(serial)] as string
+  const entity = journal.entityOf(serial)
+  const headers = { ...headersOf(keyOf(serial), `e${entity}`), tenant: tenantOf(entity) }
+  return { path: `/events/${name}`, headers, body: payloadOf(serial) }
 }
 
 function headersOf(key: string, entityId: string): Record<string, string> {

@@ -10,7 +10,7 @@ import type { Client } from './client.ts'
 import { type Filter, NAMES, TENANT, takes, tenantOf } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 const SUBSCRIPTIONS = '/api/v1/event-subscription'
 const PATIENCE_MS = 30_000

@@ -14,7 +14,7 @@ import { NAMES, payloadOf, TENANT } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
-import type { Session } from './server.ts'
+import type { Session } from './session.ts'
 
 type Evidence = {
   client: S3Client

@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
+import type { Pair } from '../../test/helpers/pair.ts'
 import { TOKEN } from './client.ts'
 import type { Findings } from './findings.ts'
 import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'
-import type { DatabaseServer } from './server.ts'
 
 export const LEASE_MS = 2_000
 
@@ -33,12 +33,12 @@ const compileCache = (directory: string) => ({
 export type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] }
 
 export async function startService(
-  database: DatabaseServer,
+  database: Pair,
   options: { program: string; directory: string; logs: string; findings: Findings },
 ): Promise<Service> {
   const proxies: Wire[] = []
   const start = async (command: 'serve' | 'work', name: string) => {
-    const proxy = await startProxy(database.socket)
+    const proxy = await startProxy(database.primary.socket)
     proxies.push(proxy)
     const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
     const directory = { MILLRACE_DATA_DIR: options.directory, ...compileCache(options.directory) }

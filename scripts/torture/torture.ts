@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startPair } from '../../test/helpers/pair.ts'
 import { createChance } from '../demo/chance.ts'
 import {
   checkDeliveries,
@@ -14,6 +15,7 @@ import {
   type Evidence,
 } from './check.ts'
 import { createClient } from './client.ts'
+import { shadowClock } from './clock.ts'
 import { sampleCursors } from './cursors.ts'
 import { destinations } from './destinations.ts'
 import { createFindings } from './findings.ts'
@@ -22,13 +24,14 @@ import { createHarmLog, type HarmLog } from './harm-log.ts'
 import { relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
 import { cutToday, oldDays } from './partitions.ts'
+import { PROBED_ENTITIES } from './probe.ts'
 import type { Managed } from './processes.ts'
 import { publishAll } from './publishers.ts'
 import { startQueues } from './queues.ts'
 import type { Outcome } from './report.ts'
 import { scheduleHarm } from './schedule.ts'
-import { createSession, type Session, startDatabase } from './server.ts'
 import { LEASE_MS, migrateWith, startService } from './service.ts'
+import { createSession, type Session } from './session.ts'
 
 export type TortureOptions = {
   seed: number
@@ -52,16 +55,15 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const { seed, seconds, say } = options
   const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-torture-'))
   const findings = createFindings()
-  const database = await startDatabase(directory)
-  const session = createSession(database.url)
-  const sampling = createSession(database.url)
+  const database = await startPair(directory)
+  const connect = () => createSession(() => database.primary.url)
+  const session = connect()
+  const sampling = connect()
   const logs = path.join(directory, 'logs')
   mkdirSync(logs)
-  await migrateWith(options.program, database.url, directory)
-  const midnights = await cutToday(
-    createSession(database.url),
-    Math.max(10_000, (seconds * 1_000) / 6),
-  )
+  await shadowClock(session)
+  await migrateWith(options.program, database.primary.url, directory)
+  const midnights = await cutToday(connect(), Math.max(10_000, (seconds * 1_000) / 6))
   const { servers, workers, proxies } = await startService(database, {
     program: options.program,
     directory,
@@ -69,7 +71,8 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     findings,
   })
   const stopAtExit = () => {
-    for (const { pid } of [...servers, ...workers, database]) kill(pid())
+    for (const { pid } of [...servers, ...workers]) kill(pid())
+    for (const pid of database.pids()) kill(pid)
   }
   process.on('exit', stopAtExit)
   let isOver = false
@@ -98,12 +101,13 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const publishing = publishAll(
     {
       ...services,
-      connect: () => createSession(database.url),
+      connect,
       backlog: () =>
         taking.reduce((rest, { ledger }) => rest - ledger.counts.first, journal.stored),
     },
     {
       seed: seed + 2,
+      firstEntity: PROBED_ENTITIES,
       count: PUBLISHERS,
       inSql: PUBLISHERS_IN_SQL,
       perSecond: options.perSecond,

@@ -22,27 +22,34 @@ export async function copyCluster(url: string, dataDir: string, target: string):
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query("select pg_backup_start('copy', fast => true)")
-    copyTree(cluster, copy, (name) => name !== 'pg_wal' && name !== 'postmaster.pid')
+    const started = await client.query(
+      "select pg_walfile_name(pg_backup_start('copy', fast => true)) as first",
+    )
+    await copyTree(cluster, copy, (name) => name !== 'pg_wal' && name !== 'postmaster.pid')
     const { rows } = await client.query('select labelfile, spcmapfile from pg_backup_stop(false)')
     fs.writeFileSync(path.join(copy, 'backup_label'), rows[0].labelfile)
     // Everything from the start of the copy on: wal_keep_size keeps it here until now.
-    copyTree(path.join(cluster, 'pg_wal'), path.join(copy, 'pg_wal'), () => true)
+    const isWanted = (name: string) => name >= started.rows[0].first || name.endsWith('.history')
+    await copyTree(path.join(cluster, 'pg_wal'), path.join(copy, 'pg_wal'), isWanted)
   } finally {
     await client.end()
   }
 }
 
 /** Files may come and go while they are copied: what is gone is in the WAL. */
-function copyTree(from: string, to: string, isWanted: (name: string) => boolean): void {
+async function copyTree(
+  from: string,
+  to: string,
+  isWanted: (name: string) => boolean,
+): Promise<void> {
   fs.mkdirSync(to, { recursive: true, mode: 0o700 })
   for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
     if (!isWanted(entry.name)) continue
     const [source, place] = [path.join(from, entry.name), path.join(to, entry.name)]
-    if (entry.isDirectory()) copyTree(source, place, () => true)
+    if (entry.isDirectory()) await copyTree(source, place, () => true)
     else {
       try {
-        fs.copyFileSync(source, place)
+        await fs.promises.copyFile(source, place)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       }

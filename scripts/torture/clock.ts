@@ -1,0 +1,37 @@
+// A clock of the database that can be stepped. Millrace puts `public` before `pg_catalog` in the
+// search path of its connections, so these functions shadow the system's for all its statements.
+// The torture's own sessions do not, and see the real clock.
+
+import type { Session } from './session.ts'
+
+/** Milliseconds that the clock is stepped by; further than 60 s ahead nothing may be appended. */
+export const STEPS_MS = [20_000, 2 * 3_600_000, 3 * 86_400_000, -5_000]
+
+/**
+ * Shadows now() and clock_timestamp() by what `shift`, an SQL expression of an interval that may
+ * name `clock`, adds to them. To be called before the schema is there: defaults are bound early.
+ */
+export async function shadowClock(
+  session: Session,
+  shift = (_clock: string) => `pg_catalog.current_setting('torture.shift')::interval`,
+): Promise<void> {
+  await stepClock(session, 0)
+  for (const [name, kind] of [
+    ['now', 'stable'],
+    ['clock_timestamp', 'volatile'],
+  ] as const) {
+    const clock = `pg_catalog.${name}()`
+    await session.ask(`
+      create function public.${name}() returns timestamptz language sql ${kind} parallel safe
+      as $$ select ${clock} + ${shift(clock)} $$`)
+  }
+}
+
+/**
+ * Steps the clock to `ms` milliseconds beside the real one, for every session at its next
+ * statement. A setting and no table: it is read at the price of an expression.
+ */
+export async function stepClock(session: Session, ms: number): Promise<void> {
+  await session.ask(`alter system set torture.shift = '${ms} milliseconds'`)
+  await session.ask('select pg_reload_conf()')
+}

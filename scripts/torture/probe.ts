@@ -1,0 +1,45 @@
+// Whether every server takes events again soon after a harm that stopped all of them: one event
+// through each, timed. The other publishers go to the next server if one cannot, and would not see.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client } from './client.ts'
+import type { Findings } from './findings.ts'
+import type { HarmLog } from './harm-log.ts'
+import type { Journal } from './journal.ts'
+import { requestOf } from './publishers.ts'
+import type { HarmKind } from './schedule.ts'
+
+/** What publishing may take to be back, ms; and what it may take if other harm comes as well. */
+const BACK_MS = 10_000
+const PATIENCE_MS = 60_000
+const REPEAT_MS = 50
+
+type Services = { client: Client; journal: Journal; findings: Findings; harmLog: HarmLog }
+
+/** Entities that belong to probes: one for each server. */
+export const PROBED_ENTITIES = 2
+
+/** Publishes one event through each server. Not within 10 s of now, undisturbed: a finding. */
+export async function probePublishing(kind: HarmKind, services: Services): Promise<void> {
+  const { client, journal, findings, harmLog } = services
+  const from = Date.now()
+  await Promise.all(Array.from({ length: PROBED_ENTITIES }, (_, server) => probe(server)))
+
+  async function probe(server: number): Promise<void> {
+    const serial = journal.begin(server, 0)
+    const { path, headers, body } = requestOf(journal, serial)
+    for (let isTold = false; ; ) {
+      const answer = await client.send(path, { headers, body, pick: server })
+      if (answer?.status === 201) return journal.answered(serial, Number(answer.body['position']))
+      const ms = Date.now() - from
+      const isLate = ms > BACK_MS && !harmLog.wasDisturbed(kind, from, Date.now())
+      if (!isTold && (isLate || ms > PATIENCE_MS)) {
+        isTold = true
+        const said = answer ? `${answer.status} ${JSON.stringify(answer.body)}` : 'no answer'
+        findings.broke('not publishing again', `${ms} ms after ${kind}: ${said}`)
+      }
+      if (ms > PATIENCE_MS) return
+      await sleep(REPEAT_MS)
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// A primary on an embedded Postgres of its own, and a standby that can be made beside it, follow it
+// and take its place. Each server has a directory of its own; one that has lost its place is removed.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { copyCluster, makeStandby } from './cluster.ts'
+import { query } from './postgres.ts'
+import { until } from './until.ts'
+
+export type Place = {
+  /** Through the unix socket. */
+  url: string
+  socket: string
+}
+
+export type Pair = {
+  readonly primary: Place
+  readonly standby: Place | undefined
+  /** Ends the primary as `pg_ctl stop -m immediate` does; resolves when it is gone. */
+  crash(): Promise<void>
+  /** Starts the primary again after a crash; resolves when it answers. */
+  restart(): Promise<void>
+  /** Copies the primary while it runs, and resolves when the copy follows it as a standby. */
+  addStandby(): Promise<Place>
+  /** Whether a commit waits until the standby has it. Without a standby it would wait for ever. */
+  setSynchronous(isOn: boolean): Promise<void>
+  /** The standby takes the place of the primary, which must have crashed. */
+  promote(): Promise<void>
+  dropStandby(): Promise<void>
+  /** The first processes of the servers, to end them in a hurry. */
+  pids(): number[]
+  stop(): Promise<void>
+}
+
+type Server = Place & { directory: string; running: EmbeddedPostgres }
+
+/** The WAL that a standby may still need while it is made. */
+const WAL_KEPT = '1GB'
+const FOLLOW_MS = 60_000
+
+/** Starts the primary in a directory of its own below `directory`. */
+export async function startPair(directory: string): Promise<Pair> {
+  let count = 0
+  const placeNext = () => path.join(directory, `server-${++count}`)
+  let primary = await startServer(placeNext())
+  let standby: Server | undefined
+  const setPrimary = async (setting: string, value: string) => {
+    await query(primary.url, `alter system set ${setting} = '${value}'`)
+    await query(primary.url, 'select pg_reload_conf()')
+  }
+  await setPrimary('wal_keep_size', WAL_KEPT)
+
+  return {
+    get primary() {
+      return primary
+    },
+    get standby() {
+      return standby
+    },
+    crash: () => crash(primary),
+    async restart() {
+      primary = await startServer(primary.directory)
+    },
+    async addStandby() {
+      const place = placeNext()
+      await copyCluster(primary.url, primary.directory, place)
+      makeStandby(place, primary.url)
+      standby = await startServer(place)
+      await until('the standby follows', () => isFollowed(primary.url), FOLLOW_MS)
+      return standby
+    },
+    setSynchronous: (isOn) => setPrimary('synchronous_standby_names', isOn ? '*' : ''),
+    async promote() {
+      if (!standby) throw new Error('There is no standby to promote.')
+      await query(standby.url, 'select pg_promote()')
+      fs.rmSync(primary.directory, { recursive: true, force: true })
+      primary = standby
+      standby = undefined
+    },
+    async dropStandby() {
+      const dropped = standby
+      standby = undefined
+      if (!dropped) return
+      await crash(dropped)
+      fs.rmSync(dropped.directory, { recursive: true, force: true })
+    },
+    pids: () => [primary, standby].flatMap((server) => (server ? [pidOf(server)] : [])),
+    async stop() {
+      await standby?.running.stop()
+      await primary.running.stop()
+    },
+  }
+}
+
+async function startServer(directory: string): Promise<Server> {
+  const running = await startEmbeddedPostgres(directory)
+  const { url } = running
+  const { searchParams } = new URL(url.replace(/^postgres:\/\/postgres@\//, 'postgres://x/'))
+  const socket = path.join(searchParams.get('host') as string, '.s.PGSQL.5432')
+  return { url, socket, directory, running }
+}
+
+async function crash(server: Server): Promise<void> {
+  const postmaster = pidOf(server)
+  process.kill(postmaster, 'SIGQUIT')
+  await until('the server is gone', () => !isAlive(postmaster))
+  // It has ended already: this only gives up its presence.
+  await server.running.stop()
+}
+
+const pidOf = ({ directory }: Server): number =>
+  Number.parseInt(fs.readFileSync(path.join(directory, 'postgres/postmaster.pid'), 'utf8'), 10)
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+async function isFollowed(url: string): Promise<boolean> {
+  const { rows } = await query(url, "select from pg_stat_replication where state = 'streaming'")
+  return rows.length > 0
+}
