@@ -3,8 +3,9 @@
 // one case: the database crashed in between, and only as far as what was not durable yet, since
 // progress is written with relaxed durability. What was durable is known exactly: a mark was
 // written before the end of the log of Postgres (WAL) as it was when the mark was seen; when that
-// end is flushed, so is the mark: here, and on the standby that may take over. That the server is another one it says itself: by the clock, an
-// answer that it gave while it died would pass for one after the crash.
+// end is flushed, so is the mark: here, and on the standby that may take over. That the server is
+// another one it says itself: by the clock, an answer that it gave while it died would pass for one
+// after the crash.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from './findings.ts'

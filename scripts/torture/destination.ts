@@ -5,15 +5,17 @@
 import type { Chance } from '../demo/chance.ts'
 import type { Filter } from './event.ts'
 import type { Findings } from './findings.ts'
+import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Session } from './session.ts'
 
 /**
  * steady: at most slow. flaky: slow, failing, resetting, throttling and silent by turns. picky:
- * rejects some events for good.
+ * rejects some events for good. curt: takes everything, hangs up without saying so, and says more
+ * than it is asked.
  */
-export type Character = 'steady' | 'flaky' | 'picky'
+export type Character = 'steady' | 'flaky' | 'picky' | 'curt'
 
 /** An integration that is registered to send to a target of its own. */
 export type Plan = {
@@ -26,6 +28,8 @@ export type Plan = {
   /** Recovery is measured at it: it notes what arrives while it arrives. */
   isWatched?: boolean
   mayStop?: boolean
+  /** Its URL has a name that must be asked for. */
+  isNamed?: boolean
 }
 
 export type Target = {
@@ -49,6 +53,8 @@ export type TargetOptions = {
   ledger: Ledger
   journal: Journal
   findings: Findings
+  harmLog: HarmLog
+  isNamed?: boolean
 }
 
 export type Destination = {

@@ -46,7 +46,7 @@ export async function startIntegrations(
       const watch = plan.isWatched ? { watched: watched++ } : {}
       const own = { ...services, ...watch, ...(tenant ? { tenant } : {}) }
       const ledger = createLedger(id, plan.filter, own)
-      const target = await kind.startTarget({ ...services, ledger, character: plan.character })
+      const target = await kind.startTarget({ ...services, ...plan, ledger })
       await register(services, id, { integration_type: 'permanent' }, plan, target)
       integrations.push({ ...plan, id, ledger, target, version: 0 })
     }

@@ -6,6 +6,7 @@ import path from 'node:path'
 import type { Pair } from '../../test/helpers/pair.ts'
 import { TOKEN } from './client.ts'
 import type { Findings } from './findings.ts'
+import type { NameServer } from './names.ts'
 import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'
 
@@ -34,15 +35,25 @@ export type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] 
 
 export async function startService(
   database: Pair,
-  options: { program: string; directory: string; logs: string; findings: Findings },
+  options: {
+    program: string
+    directory: string
+    logs: string
+    findings: Findings
+    names: NameServer
+  },
 ): Promise<Service> {
   const proxies: Wire[] = []
+  const silence = {
+    NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'silent-names.ts')}`,
+    TORTURE_NAME_SERVER: String(options.names.port),
+  }
   const start = async (command: 'serve' | 'work', name: string) => {
     const proxy = await startProxy(database.primary.socket)
     proxies.push(proxy)
     const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
     const directory = { MILLRACE_DATA_DIR: options.directory, ...compileCache(options.directory) }
-    const environment = { ...SETTINGS, DATABASE_URL, ...directory }
+    const environment = { ...SETTINGS, DATABASE_URL, ...directory, ...silence }
     return manage(command, name, { ...options, environment })
   }
   const servers = [await start('serve', 'serve-1'), await start('serve', 'serve-2')]

@@ -23,6 +23,7 @@ import { createHarmer } from './harm.ts'
 import { createHarmLog, type HarmLog } from './harm-log.ts'
 import { relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
+import { SILENT_TENANT, sendToSilence, startNameServer } from './names.ts'
 import { cutToday, oldDays } from './partitions.ts'
 import { PROBED_ENTITIES } from './probe.ts'
 import type { Managed } from './processes.ts'
@@ -64,11 +65,13 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await shadowClock(session)
   await migrateWith(options.program, database.primary.url, directory)
   const midnights = await cutToday(connect(), Math.max(10_000, (seconds * 1_000) / 6))
+  const names = await startNameServer()
   const { servers, workers, proxies } = await startService(database, {
     program: options.program,
     directory,
     logs,
     findings,
+    names,
   })
   const stopAtExit = () => {
     for (const { pid } of [...servers, ...workers]) kill(pid())
@@ -84,6 +87,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const services = { client, chance, journal, findings, harmLog }
   await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
   const integrations = await startIntegrations(destinations, services)
+  const annoying = sendToSilence(services, () => isOver)
   const queues = await startQueues(services, seed + 3)
   const sampler = sampleCursors(sampling, findings)
   // What every event must pass: of the first kind, the one of each tenant that takes everything.
@@ -149,6 +153,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   clearInterval(watching)
   await sampler.stop()
   isOver = true
+  await annoying
   for (const process of [...workers, ...servers]) {
     const status = await process.end({ forGood: true })
     if (status !== 0) findings.broke('did not end in order', `${process.name}: ${status}`)
@@ -175,6 +180,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await queues.close()
   await Promise.all([session.close(), sampling.close(), client.close()])
   for (const proxy of proxies) proxy.close()
+  names.close()
   await database.stop()
   process.off('exit', stopAtExit)
   if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })
@@ -241,13 +247,13 @@ async function behind(session: Session, status: string[]): Promise<number | unde
     `select count(*)::integer as count
      from cursor
      join integration on integration.id = cursor.consumer and integration.tenant = cursor.tenant
-     where status = any($1) and (
+     where status = any($1) and integration.tenant <> $2 and (
        unresolved <> '{}' or stop_position is not null or exists (
          select from event
          where event.tenant = cursor.tenant and event.position > cursor.read_position
        )
      )`,
-    [status],
+    [status, SILENT_TENANT],
   )
   return rows?.[0]?.count
 }

@@ -1,13 +1,15 @@
 // Webhooks as a destination under torture: a receiver whose faults follow the seed.
 
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { type CurtMood, collectFailures, isCurt, prepareCurtly } from './curt.ts'
 import type { Character, Destination, Plan, TargetOptions } from './destination.ts'
 import { NAMES, OTHER_TENANT, payloadOf, serialOf, tenantOf } from './event.ts'
 import { createMoods, type Phase } from './moods.ts'
+import { ANSWERED_NAME } from './names.ts'
 
 /** How a receiver behaves for a while. */
-type Mood = 'well' | 'slow' | 'failing' | 'resetting' | 'throttling' | 'silent'
+type Mood = 'well' | 'slow' | 'failing' | 'resetting' | 'throttling' | 'silent' | CurtMood
 
 const MOODS: Record<Character, Phase<Mood>[]> = {
   steady: [
@@ -21,6 +23,12 @@ const MOODS: Record<Character, Phase<Mood>[]> = {
     { mood: 'resetting', lastsMs: [50, 400] },
     { mood: 'throttling', lastsMs: [50, 200] },
     { mood: 'silent', lastsMs: [20, 100] },
+  ],
+  curt: [
+    { mood: 'well', lastsMs: [100, 300] },
+    { mood: 'closing', lastsMs: [200, 1_000] },
+    { mood: 'resetting after the answer', lastsMs: [200, 1_000] },
+    { mood: 'continuing', lastsMs: [200, 1_000] },
   ],
   picky: [{ mood: 'well', lastsMs: [60_000, 60_000] }],
 }
@@ -48,7 +56,8 @@ const PLANS: Plan[] = [
     filter: { event_filter: ['order.created', 'order.opened'] },
     mayStop: true,
   },
-  { id: 'other', character: 'steady', tenant: OTHER_TENANT },
+  { id: 'curt', character: 'curt', filter: { event_filter: ['order.completed'] } },
+  { id: 'other', character: 'steady', tenant: OTHER_TENANT, isNamed: true },
 ]
 
 export const webhook: Destination = {
@@ -56,12 +65,15 @@ export const webhook: Destination = {
   plans: PLANS,
   async startTarget(options) {
     const moodOf = createMoods<Mood>(options.chance, MOODS[options.character])
+    /** What still comes on these is not heard any more. */
+    const hungUp = new WeakSet<Socket>()
     let isHealed = false
     const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk) => chunks.push(chunk))
       request.on('error', () => {})
       request.on('end', () => {
+        if (hungUp.has(request.socket)) return
         const serial = receive(options, request, Buffer.concat(chunks).toString())
         if (serial === undefined) response.writeHead(204).end()
         else answer(serial, response)
@@ -69,7 +81,8 @@ export const webhook: Destination = {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    const { ledger, character, chance } = options
+    const { ledger, character, chance, isNamed } = options
+    const host = isNamed ? ANSWERED_NAME : '127.0.0.1'
 
     function answer(serial: number, response: http.ServerResponse): void {
       const isFirst = !ledger.isPassed(serial)
@@ -86,7 +99,11 @@ export const webhook: Destination = {
       // Not every request of a bad phase fails, so that some of a batch are taken and some are not.
       const isSpared = mood !== 'well' && mood !== 'slow' && chance.happens(0.3)
       if (mood === 'well' || isSpared) take()
-      else if (mood === 'slow') setTimeout(take, chance.whole(...(slowMs ?? [1, 1])))
+      else if (isCurt(mood)) {
+        if (mood !== 'continuing') hungUp.add(response.socket as Socket)
+        prepareCurtly(mood, response)
+        take()
+      } else if (mood === 'slow') setTimeout(take, chance.whole(...(slowMs ?? [1, 1])))
       else if (mood === 'failing') response.writeHead(500).end('down')
       else if (mood === 'resetting') response.socket?.resetAndDestroy()
       else if (mood === 'throttling') response.writeHead(429, { 'retry-after': '1' }).end()
@@ -95,12 +112,13 @@ export const webhook: Destination = {
 
     return {
       parameters: (version) => ({
-        callback_parameters: { callback_url: `http://127.0.0.1:${port}/${version}` },
+        callback_parameters: { callback_url: `http://${host}:${port}/${version}` },
       }),
       heal() {
         isHealed = true
       },
       check: async () => {},
+      ...(character === 'curt' ? { collect: (session) => collectFailures(session, options) } : {}),
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve())

@@ -1,5 +1,5 @@
 // A primary on an embedded Postgres of its own, and a standby that can be made beside it, follow it
-// and take its place. Each server has a directory of its own; one that has lost its place is removed.
+// and take its place. Each server has its own directory; one that has lost its place is removed.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -74,7 +74,7 @@ export async function startPair(directory: string): Promise<Pair> {
     async promote() {
       if (!standby) throw new Error('There is no standby to promote.')
       await query(standby.url, 'select pg_promote()')
-      fs.rmSync(primary.directory, { recursive: true, force: true })
+      await fs.promises.rm(primary.directory, { recursive: true, force: true })
       primary = standby
       standby = undefined
     },
@@ -83,7 +83,7 @@ export async function startPair(directory: string): Promise<Pair> {
       standby = undefined
       if (!dropped) return
       await crash(dropped)
-      fs.rmSync(dropped.directory, { recursive: true, force: true })
+      await fs.promises.rm(dropped.directory, { recursive: true, force: true })
     },
     pids: () => [primary, standby].flatMap((server) => (server ? [pidOf(server)] : [])),
     async stop() {

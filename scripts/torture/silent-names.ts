@@ -1,0 +1,81 @@
+// Preloaded by the processes of the service: names are asked of the torture's own server, which is
+// silent about most. The system's resolver would hold one of Node's four threads for as long, and
+// cannot be given another server: here its lookup of such a name holds one at a FIFO instead.
+
+import { spawnSync } from 'node:child_process'
+import dns from 'node:dns'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+
+const NAMES = /\.torture\.test$/
+const ANSWERED = 'answered.torture.test'
+/** What a resolver waits before it gives up. */
+const HELD_MS = 5_000
+
+type Callback = (...results: unknown[]) => void
+
+const real = dns.lookup as unknown as (name: string, options: unknown, done: Callback) => void
+const port = process.env['TORTURE_NAME_SERVER']
+let fifo: string | undefined
+
+const servers = [`127.0.0.1:${port}`]
+dns.setServers(servers)
+// A resolver of its own does not take over the servers of the first one.
+dns.Resolver = class extends dns.Resolver {
+  constructor(options?: dns.ResolverOptions) {
+    super(options)
+    this.setServers(servers)
+  }
+}
+dns.promises.Resolver = class extends dns.promises.Resolver {
+  constructor(options?: dns.ResolverOptions) {
+    super(options)
+    this.setServers(servers)
+  }
+}
+dns.lookup = lookup as unknown as typeof dns.lookup
+dns.promises.lookup = lookupLater as typeof dns.promises.lookup
+syncBuiltinESMExports()
+
+function lookup(name: string, ...rest: unknown[]): void {
+  const done = rest.at(-1) as Callback
+  const options = rest.length > 1 ? rest[0] : {}
+  if (name === ANSWERED) real('localhost', { ...(options as object), family: 4 }, done)
+  else if (!NAMES.test(name)) real(name, options, done)
+  else hold(() => done(Object.assign(new Error(`EAI_AGAIN ${name}`), { code: 'EAI_AGAIN' })))
+}
+
+function lookupLater(name: string, options: unknown = {}): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    lookup(name, options, (error: unknown, address: unknown, family: unknown) => {
+      if (error) reject(error)
+      else resolve(Array.isArray(address) ? address : { address, family })
+    })
+  })
+}
+
+/** Holds a thread: the FIFO opens when somebody opens its other end. */
+function hold(ended: () => void): void {
+  fifo ??= makeFifo()
+  fs.open(fifo, 'r', (_, file) => {
+    if (file !== undefined) fs.closeSync(file)
+    ended()
+  })
+}
+
+function makeFifo(): string {
+  const made = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'millrace-fifo-')), 'held')
+  spawnSync('mkfifo', [made])
+  const release = () => {
+    try {
+      fs.closeSync(fs.openSync(made, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK))
+    } catch {
+      // Nobody waits.
+    }
+  }
+  setInterval(release, HELD_MS).unref()
+  process.once('exit', release)
+  return made
+}
