@@ -41,13 +41,21 @@ const perMinute = {
 } as const
 
 /**
- * Each whole minute begins with a storm; then two come alone, so that the time to recover from them
+ * Each whole minute begins with a storm; then some come alone, so that the time to recover from them
  * is their own; then there is calm, so that there is something to lose in the next storm.
  */
 const DENSE_MS = 20_000
 const ALONE: { at: number; kind: HarmKind }[] = [
   { at: 26_000, kind: 'kill work' },
   { at: 33_000, kind: 'crash the database' },
+]
+/** By turns, since a standby must be made for some: a minute has one of these lists. */
+const BY_TURNS: { at: number; kind: HarmKind }[][] = [
+  [{ at: 40_000, kind: 'failover' }],
+  [
+    { at: 38_000, kind: 'read-only spell' },
+    { at: 50_000, kind: 'step the clock' },
+  ],
 ]
 
 /** Harm begins this late, so that there is something to harm. */
@@ -69,11 +77,12 @@ export function scheduleHarm(seed: number, seconds: number): Harm[] {
   })
   const minutes = Array.from({ length: Math.floor(seconds / 60) }, (_, minute) => minute * 60_000)
   const alone = minutes.flatMap((from) =>
-    ALONE.map(({ at, kind }) => ({
+    [...ALONE, ...(BY_TURNS[(from / 60_000) % BY_TURNS.length] ?? [])].map(({ at, kind }) => ({
       at: from + at,
       kind,
       pick: chance.whole(0, 999_999),
-      lastsMs: 0,
+      // The shortest: the time to recover is what matters.
+      lastsMs: perMinute[kind].lastsMs[0],
     })),
   )
   return [...harm, ...alone].sort((a, b) => a.at - b.at)

@@ -116,10 +116,11 @@ it('asynchronous: loses exactly what the standby had not', async () => {
   }
   for (const [key] of lost) journal.stored.delete(key)
   expect(log).toEqual(journal.stored)
-  await until('everything has arrived', () => {
+  const hasArrived = () => {
     const arrived = new Set(receiver.received.map(({ position }) => position))
     return [...log.values()].every((position) => arrived.has(position))
-  })
+  }
+  await until('everything has arrived', hasArrived, 60_000)
   loaded.expectAlive()
 }, 180_000)
 

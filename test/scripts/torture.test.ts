@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { createCursorJudge, type Sample } from '../../scripts/torture/cursors.ts'
 import { createFindings } from '../../scripts/torture/findings.ts'
 import { plants } from '../../scripts/torture/planted.ts'
-import { scheduleHarm } from '../../scripts/torture/schedule.ts'
+import { type HarmKind, scheduleHarm } from '../../scripts/torture/schedule.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -21,6 +21,14 @@ describe('the schedule of harm', () => {
     expect(kinds.filter((kind) => kind.startsWith('kill')).length).toBeGreaterThanOrEqual(100)
     const crashes = kinds.filter((kind) => kind === 'crash the database')
     expect(crashes.length).toBeGreaterThanOrEqual(20)
+  })
+  it('has several of each of what is rare in ten minutes, and a failover in one', () => {
+    const count = (seconds: number, wanted: HarmKind) =>
+      scheduleHarm(1, seconds).filter(({ kind }) => kind === wanted).length
+    for (const kind of ['read-only spell', 'failover', 'step the clock'] as const) {
+      expect(count(600, kind)).toBeGreaterThanOrEqual(5)
+    }
+    expect(count(60, 'failover')).toBeGreaterThanOrEqual(1)
   })
   it('lies within the run, in order', () => {
     const times = scheduleHarm(3, 60).map(({ at }) => at)
