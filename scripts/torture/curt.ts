@@ -1,6 +1,6 @@
 // A receiver with nothing wrong that a sender may stumble over: it takes each event, and hangs up
-// without saying so, or says more than it is asked. No attempt at it may fail, and what it has taken
-// may not come again.
+// without saying so, or says more than it is asked. No attempt at it may fail, and what it has
+// taken may not come again.
 
 import type { ServerResponse } from 'node:http'
 import type { TargetOptions } from './destination.ts'

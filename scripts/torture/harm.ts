@@ -21,6 +21,7 @@ import type { Harm, HarmKind } from './schedule.ts'
 import { createSession, type Session } from './session.ts'
 
 const STOPS_IN_A_ROW = 3
+const STANDBY = 'standby'
 const CANCEL_EVERY_MS = 20
 /** A standby outlives the spell in which it was taken for the primary. */
 const KEPT_MS = 5_000
@@ -55,6 +56,7 @@ export function createHarmer(victims: Victims): Harmer {
   const busy = new Set<unknown>()
   const replays: Replay[] = []
   let counter = 0
+  let probing = Promise.resolve()
 
   const lasting = (ms: number) =>
     sleep(ms, undefined, { signal: over.signal }).catch(() => undefined)
@@ -97,21 +99,25 @@ export function createHarmer(victims: Victims): Harmer {
       ),
     'cancel statements': (harm) => one(harm, [database], () => cancelStatements(harm.lastsMs)),
     'read-only spell': (harm) =>
-      one(harm, [database], () => spendReadOnly(harm.lastsMs), {
-        before: () => database.addStandby(),
+      one(harm, besideStandby(), () => spendReadOnly(harm.lastsMs), {
+        async before() {
+          busy.add(STANDBY)
+          await database.addStandby()
+        },
         async after() {
-          await Promise.all([probePublishing(harm.kind, victims.services), lasting(KEPT_MS)])
+          await Promise.all([probe(harm.kind), lasting(KEPT_MS)])
           await database.dropStandby()
+          busy.delete(STANDBY)
         },
       }),
     failover: (harm) =>
-      one(harm, [database], () => failOver(harm.lastsMs), {
+      one(harm, besideStandby(), () => failOver(harm.lastsMs), {
         async before() {
           await database.addStandby()
           await database.setSynchronous(true)
           await lasting(SYNCHRONOUS_MS)
         },
-        after: () => probePublishing(harm.kind, victims.services),
+        after: () => probe(harm.kind),
       }),
     'step the clock': (harm) =>
       one(
@@ -122,7 +128,7 @@ export function createHarmer(victims: Victims): Harmer {
           await lasting(harm.lastsMs)
           await stepClock(session, 0)
         },
-        { after: () => probePublishing(harm.kind, victims.services) },
+        { after: () => probe(harm.kind) },
       ),
     'make deaf': (harm) =>
       one(harm, [proxies], async () => {
@@ -169,11 +175,23 @@ export function createHarmer(victims: Victims): Harmer {
     end: () => over.abort(),
   }
 
+  /** One after the other, since they share entities. */
+  function probe(kind: HarmKind): Promise<void> {
+    probing = probing.then(() => probePublishing(kind, victims.services))
+    return probing
+  }
+
+  /** The database, unless there is a standby that another harm has made. */
+  function besideStandby(): Pair[] {
+    return busy.has(STANDBY) ? [] : [database]
+  }
+
   /** Harms one of those that are not being harmed like this already; the pick decides which. */
   function one<T>(
     harm: Harm,
     among: T[],
     work: (victim: T) => Promise<unknown>,
+    // What is harmed is free before `after`.
     { before, after }: { before?(): Promise<unknown>; after?(): Promise<unknown> } = {},
   ): Promise<void> | undefined {
     const free = among.filter((victim) => !busy.has(victim))
@@ -185,8 +203,8 @@ export function createHarmer(victims: Victims): Harmer {
       const ended = harmLog.began(harm.kind)
       await work(victim)
       ended()
-      await after?.()
       busy.delete(victim)
+      await after?.()
     })()
   }
 

@@ -28,7 +28,7 @@ const perMinute = {
   'stall connections': { times: 2, lastsMs: [300, 4_000] },
   'terminate backends': { times: 2, lastsMs: [0, 0] },
   'cancel statements': { times: 2, lastsMs: [300, 1_500] },
-  'read-only spell': { times: 0.5, lastsMs: [300, 2_000] },
+  'read-only spell': { times: 1, lastsMs: [300, 2_000] },
   failover: { times: 0.5, lastsMs: [300, 2_500] },
   'step the clock': { times: 1, lastsMs: [500, 3_000] },
   'make deaf': { times: 2, lastsMs: [2_000, 8_000] },
@@ -41,8 +41,8 @@ const perMinute = {
 } as const
 
 /**
- * Each whole minute begins with a storm; then some come alone, so that the time to recover from them
- * is their own; then there is calm, so that there is something to lose in the next storm.
+ * Each whole minute begins with a storm; then some come alone, so that the time to recover from
+ * them is their own; then there is calm, so that there is something to lose in the next storm.
  */
 const DENSE_MS = 20_000
 const ALONE: { at: number; kind: HarmKind }[] = [
