@@ -5,6 +5,8 @@ import net from 'node:net'
 
 export type Wire = {
   port: number
+  /** Connections that were made through it so far. */
+  readonly made: number
   /** Resets every connection there is. */
   cut(): void
   /** Nothing passes any more, in either direction, on old and new connections, until resume(). */
@@ -26,11 +28,13 @@ const LISTEN_BYTES = 512
 export async function startProxy(socketPath: string): Promise<Wire> {
   const links = new Set<Link>()
   let target = socketPath
+  let made = 0
   let isStalled = false
   let isDeaf = false
 
   const listener = net.createServer({ noDelay: true }, (client) => {
     const server = net.connect(target)
+    made++
     const link: Link = { client, server, listens: false, lostWords: false }
     links.add(link)
     for (const [from, to] of [
@@ -57,6 +61,9 @@ export async function startProxy(socketPath: string): Promise<Wire> {
 
   return {
     port: (listener.address() as net.AddressInfo).port,
+    get made() {
+      return made
+    },
     cut() {
       for (const { client, server } of links) {
         client.resetAndDestroy()
