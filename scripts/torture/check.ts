@@ -10,6 +10,7 @@ import type { Session } from './session.ts'
 const PAGE = 20_000
 /** Longer than a lease: how long before a stop a freeze may have begun that let it through. */
 const LEASE_SLACK_MS = 5_000
+const MOST_RECOVERY_MS = 10_000
 
 export type Evidence = {
   session: Session
@@ -187,6 +188,18 @@ export async function checkLeases({ session, findings }: Evidence): Promise<void
     'select consumer, run from cursor where lease_until > clock_timestamp()',
   )
   for (const { consumer, run } of rows) findings.broke('lease left', `${consumer}/${run}`)
+}
+
+/** Of a harm that stopped everybody, and that no other one disturbed, all recover in time. */
+export function checkRecoveries({ findings, harmLog }: Evidence): void {
+  for (const [kind, times] of harmLog.recoveries()) {
+    if (!harmLog.stopsAll(kind)) continue
+    for (const { ms, isAlone } of times) {
+      if (isAlone && ms > MOST_RECOVERY_MS) {
+        findings.broke('slow to deliver again', `${(ms / 1_000).toFixed(1)} s after ${kind}`)
+      }
+    }
+  }
 }
 
 /** The server is up when this is asked: no answer is a mistake of ours, not a finding. */

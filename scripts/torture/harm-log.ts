@@ -7,6 +7,8 @@ export type HarmLog = {
   /** Harm begins; call the function that it returns when it is over. */
   began(kind: HarmKind): () => void
   count(kind: HarmKind): number
+  /** Whether nobody can deliver while harm of this kind lasts. */
+  stopsAll(kind: HarmKind): boolean
   /** The first harm between two times that can make a worker send again; undefined: none. */
   causeBetween(from: number, until: number): Cause | undefined
   /** Nothing of this run was given a core between two times: leases and timeouts may have ended. */
@@ -112,6 +114,7 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
       }
     },
     count: (kind) => entries.filter((entry) => entry.kind === kind).length,
+    stopsAll: (kind) => COUNTED_FROM_END[kind] ?? false,
     causeBetween: (from, until) =>
       entries.find(
         (entry) =>

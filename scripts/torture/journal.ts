@@ -5,6 +5,9 @@ import { createColumn } from './column.ts'
 import type { Findings } from './findings.ts'
 import { createSilence, type Silence } from './silence.ts'
 
+/** A position is refused if it is further ahead, within what an answer takes. */
+const MOST_AHEAD_MS = 60_000 + 5_000
+
 export type Journal = {
   /** Notes that an event is about to be published, and returns its serial. */
   begin(entity: number, name: number): number
@@ -61,6 +64,9 @@ export function createJournal(findings: Findings): Journal {
     silence: createSilence(),
     answered(serial, position) {
       journal.silence.broken()
+      if (position > (Date.now() + MOST_AHEAD_MS) * 1_000) {
+        findings.broke('ahead of the clock', `event ${serial} is at ${position}`)
+      }
       journal.seenAt(serial, position)
       if (stored.get(serial) === 0) storedCount++
       stored.set(serial, 1)

@@ -1,10 +1,14 @@
 // Bugs to plant, one at a time, in a copy of the program: what the torture must catch. Each is a
 // change of text that must still fit; one that does not is said to be out of date.
 
+import type { HarmKind } from './schedule.ts'
+
 export type Plant = {
   name: string
   /** What would go wrong in production. */
   harm: string
+  /** Harm of these kinds only, each by itself; undefined: of all kinds. */
+  only?: HarmKind[]
   changes: { file: string; find: string; put: string }[]
 }
 

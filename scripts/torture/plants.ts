@@ -37,6 +37,7 @@ async function tryPlant(plant: Plant): Promise<string | undefined> {
       const outcome = await torture({
         seed,
         seconds: Number(SECONDS),
+        only: plant.only,
         perSecond: Number(RATE),
         program: path.join(copy, 'src/main.ts'),
         drainMs: DRAIN_MS,

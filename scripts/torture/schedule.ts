@@ -28,7 +28,7 @@ const perMinute = {
   'stall connections': { times: 2, lastsMs: [300, 4_000] },
   'terminate backends': { times: 2, lastsMs: [0, 0] },
   'cancel statements': { times: 2, lastsMs: [300, 1_500] },
-  'read-only spell': { times: 1, lastsMs: [300, 2_000] },
+  'read-only spell': { times: 0.5, lastsMs: [300, 2_000] },
   failover: { times: 0.5, lastsMs: [300, 2_500] },
   'step the clock': { times: 1, lastsMs: [500, 3_000] },
   'make deaf': { times: 2, lastsMs: [2_000, 8_000] },
@@ -51,15 +51,33 @@ const ALONE: { at: number; kind: HarmKind }[] = [
 ]
 /** By turns, since a standby must be made for some: a minute has one of these lists. */
 const BY_TURNS: { at: number; kind: HarmKind }[][] = [
-  [{ at: 40_000, kind: 'failover' }],
+  [
+    { at: 38_000, kind: 'failover' },
+    { at: 52_000, kind: 'step the clock' },
+  ],
   [
     { at: 38_000, kind: 'read-only spell' },
     { at: 50_000, kind: 'step the clock' },
   ],
 ]
 
+/** Between two of some kinds that come by themselves: to make a standby takes seconds. */
+const BY_ITSELF_MS = 10_000
+
 /** Harm begins this late, so that there is something to harm. */
 const BEGIN_MS = 1_500
+
+/** All harm of a run of nothing but some kinds, by turns: each disturbs no other one. */
+export function scheduleByTurns(seed: number, seconds: number, kinds: HarmKind[]): Harm[] {
+  const chance = createChance(seed)
+  const count = kinds.length === 0 ? 0 : Math.floor((seconds * 1_000) / BY_ITSELF_MS)
+  return Array.from({ length: count }, (_, turn) => {
+    const kind = kinds[turn % kinds.length] as HarmKind
+    const [shortest, longest] = perMinute[kind].lastsMs
+    const lastsMs = chance.whole(shortest, longest)
+    return { at: BEGIN_MS + turn * BY_ITSELF_MS, kind, pick: turn, lastsMs }
+  })
+}
 
 /** All harm of a run, in order of time. */
 export function scheduleHarm(seed: number, seconds: number): Harm[] {

@@ -11,6 +11,7 @@ import {
   checkLeases,
   checkLog,
   checkProjections,
+  checkRecoveries,
   checkStops,
   type Evidence,
 } from './check.ts'
@@ -30,7 +31,7 @@ import type { Managed } from './processes.ts'
 import { publishAll } from './publishers.ts'
 import { startQueues } from './queues.ts'
 import type { Outcome } from './report.ts'
-import { scheduleHarm } from './schedule.ts'
+import { type HarmKind, scheduleByTurns, scheduleHarm } from './schedule.ts'
 import { LEASE_MS, migrateWith, startService } from './service.ts'
 import { createSession, type Session } from './session.ts'
 
@@ -41,6 +42,8 @@ export type TortureOptions = {
   perSecond: number
   /** The src/main.ts that is tortured. */
   program: string
+  /** Harm of these kinds only, each by itself; undefined: of all kinds, as they come. */
+  only?: HarmKind[] | undefined
   /** How long everything may take to drain. */
   drainMs: number
   say(line: string): void
@@ -101,7 +104,9 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const deadline = started + seconds * 1_000
   const victims = { database, session, servers, workers, proxies, integrations, services }
   const harmer = createHarmer({ ...victims, kinds: destinations, harmLog })
-  const harming = harmer.run(scheduleHarm(seed, seconds))
+  const harming = harmer.run(
+    options.only ? scheduleByTurns(seed, seconds, options.only) : scheduleHarm(seed, seconds),
+  )
   const publishing = publishAll(
     {
       ...services,
@@ -173,6 +178,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const queued = await queues.check()
   await checkProjections(evidence)
   await checkLeases(evidence)
+  checkRecoveries(evidence)
   for (const { target } of [...integrations, ...replays]) {
     await target.check()
     await target.close()
