@@ -1,10 +1,9 @@
-// A name server on loopback that knows one name and is silent about every other, and a tenant that
-// sends to names of the other kind all the time: nobody else may notice. The processes of the
-// service are told of the server by silent-names.ts.
+// A name server that knows one name and is silent about every other, and a tenant that sends to
+// names of the other kind all the time: nobody else may notice.
 
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type NameServer, startNameServer } from '../../test/helpers/name-server.ts'
 import type { Client } from './client.ts'
 import type { Findings } from './findings.ts'
 
@@ -14,34 +13,15 @@ export const SILENT_TENANT = 'torture-silent'
 
 const INTEGRATIONS = 6
 const EVERY_MS = 500
-const ANSWERED = Buffer.from('\x08answered\x07torture\x04test\x00', 'latin1')
-const HEADER_BYTES = 12
-const TYPE_A = 1
-/** An answer to the question at byte 12: type A, class IN, 1 s to live, four bytes: 127.0.0.1. */
-const LOOPBACK = Buffer.from('c00c000100010000000100047f000001', 'hex')
 
-export type NameServer = { port: number; close(): void }
+/** It answers for one name. */
+export const startNames = (): Promise<NameServer> =>
+  startNameServer({ [ANSWERED_NAME]: ['127.0.0.1'] })
 
-/** Starts it on a free port (RFC 1035 4.1 is the format of its messages). */
-export async function startNameServer(): Promise<NameServer> {
-  const socket = createSocket('udp4')
-  socket.on('message', (message, { port, address }) => {
-    const end = HEADER_BYTES + ANSWERED.length + 4
-    const name = message.subarray(HEADER_BYTES, HEADER_BYTES + ANSWERED.length)
-    // Letters come in any case: resolvers mix them so that answers are hard to forge.
-    if (name.toString('latin1').toLowerCase() !== ANSWERED.toString('latin1')) return
-    const isWanted = message.readUInt16BE(end - 4) === TYPE_A
-    const header = Buffer.alloc(HEADER_BYTES)
-    message.copy(header, 0, 0, 2)
-    header.writeUInt16BE(0x8580, 2)
-    header.writeUInt16BE(1, 4)
-    header.writeUInt16BE(isWanted ? 1 : 0, 6)
-    const question = message.subarray(HEADER_BYTES, end)
-    socket.send(Buffer.concat([header, question, ...(isWanted ? [LOOPBACK] : [])]), port, address)
-  })
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  return { port: socket.address().port, close: () => void socket.close() }
+/** What makes a process of the service ask it. */
+export function environmentOf({ environment }: NameServer): Record<string, string> {
+  const preload = path.join(import.meta.dirname, 'held-lookup.ts')
+  return { ...environment, NODE_OPTIONS: `${environment.NODE_OPTIONS} --import ${preload}` }
 }
 
 /** Registers the tenant's integrations and publishes for it until `isOver`. */

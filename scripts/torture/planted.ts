@@ -1,23 +1,15 @@
 // Bugs to plant, one at a time, in a copy of the program: what the torture must catch. Each is a
 // change of text that must still fit; one that does not is said to be out of date.
 
-import type { HarmKind } from './schedule.ts'
-
-export type Plant = {
-  name: string
-  /** What would go wrong in production. */
-  harm: string
-  /** Harm of these kinds only, each by itself; undefined: of all kinds. */
-  only?: HarmKind[]
-  changes: { file: string; find: string; put: string }[]
-}
+import type { Plant } from './plant.ts'
+import { plantsAround } from './planted-around.ts'
 
 const ADVANCE = 'src/delivery/advance.ts'
 const CURSOR = 'src/delivery/cursor.ts'
 const APPEND_SQL = 'sql/functions/append_events.sql'
 const POSITION_SQL = 'sql/functions/next_position.sql'
 
-export const plants: Plant[] = [
+const ownPlants: Plant[] = [
   {
     name: 'the cursor is committed before the send',
     harm: 'A kill in between loses what was in flight.',
@@ -90,9 +82,9 @@ export const plants: Plant[] = [
     harm: 'A crash of the database loses events that were answered with 201.',
     changes: [
       {
-        file: 'src/db/pool.ts',
-        find: "options.durability === 'durable' ? 'on' : 'off'",
-        put: "'off'",
+        file: 'src/db/session.ts',
+        find: "...(kind === 'relaxed' ? [] : [durability])",
+        put: `"set_config('synchronous_commit', 'off', false)"`,
       },
     ],
   },
@@ -232,3 +224,5 @@ export const plants: Plant[] = [
     ],
   },
 ]
+
+export const plants = [...ownPlants, ...plantsAround]

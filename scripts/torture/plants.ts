@@ -5,7 +5,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { type Plant, plants } from './planted.ts'
+import type { Plant } from './plant.ts'
+import { plants } from './planted.ts'
 import { torture } from './torture.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')

@@ -3,10 +3,11 @@
 
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
+import type { NameServer } from '../../test/helpers/name-server.ts'
 import type { Pair } from '../../test/helpers/pair.ts'
 import { TOKEN } from './client.ts'
 import type { Findings } from './findings.ts'
-import type { NameServer } from './names.ts'
+import { environmentOf } from './names.ts'
 import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'
 
@@ -44,16 +45,12 @@ export async function startService(
   },
 ): Promise<Service> {
   const proxies: Wire[] = []
-  const silence = {
-    NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'silent-names.ts')}`,
-    TORTURE_NAME_SERVER: String(options.names.port),
-  }
   const start = async (command: 'serve' | 'work', name: string) => {
     const proxy = await startProxy(database.primary.socket)
     proxies.push(proxy)
     const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
     const directory = { MILLRACE_DATA_DIR: options.directory, ...compileCache(options.directory) }
-    const environment = { ...SETTINGS, DATABASE_URL, ...directory, ...silence }
+    const environment = { ...SETTINGS, DATABASE_URL, ...directory, ...environmentOf(options.names) }
     return manage(command, name, { ...options, environment })
   }
   const servers = [await start('serve', 'serve-1'), await start('serve', 'serve-2')]

@@ -24,7 +24,7 @@ import { createHarmer } from './harm.ts'
 import { createHarmLog, type HarmLog } from './harm-log.ts'
 import { relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
-import { SILENT_TENANT, sendToSilence, startNameServer } from './names.ts'
+import { SILENT_TENANT, sendToSilence, startNames } from './names.ts'
 import { cutToday, oldDays } from './partitions.ts'
 import { PROBED_ENTITIES } from './probe.ts'
 import type { Managed } from './processes.ts'
@@ -68,7 +68,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await shadowClock(session)
   await migrateWith(options.program, database.primary.url, directory)
   const midnights = await cutToday(connect(), Math.max(10_000, (seconds * 1_000) / 6))
-  const names = await startNameServer()
+  const names = await startNames()
   const { servers, workers, proxies } = await startService(database, {
     program: options.program,
     directory,
@@ -186,7 +186,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await queues.close()
   await Promise.all([session.close(), sampling.close(), client.close()])
   for (const proxy of proxies) proxy.close()
-  names.close()
+  await names.close()
   await database.stop()
   process.off('exit', stopAtExit)
   if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })

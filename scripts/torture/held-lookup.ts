@@ -1,6 +1,6 @@
-// Preloaded by the processes of the service: names are asked of the torture's own server, which is
-// silent about most. The system's resolver would hold one of Node's four threads for as long, and
-// cannot be given another server: here its lookup of such a name holds one at a FIFO instead.
+// Preloaded by the processes of the service, so that the system's resolver does with the torture's
+// names what it does with a silent name server, which it cannot be told of: it holds one of Node's
+// four threads, here at a FIFO, for as long as it waits. Who does not use it does not notice.
 
 import { spawnSync } from 'node:child_process'
 import dns from 'node:dns'
@@ -17,24 +17,8 @@ const HELD_MS = 5_000
 type Callback = (...results: unknown[]) => void
 
 const real = dns.lookup as unknown as (name: string, options: unknown, done: Callback) => void
-const port = process.env['TORTURE_NAME_SERVER']
 let fifo: string | undefined
 
-const servers = [`127.0.0.1:${port}`]
-dns.setServers(servers)
-// A resolver of its own does not take over the servers of the first one.
-dns.Resolver = class extends dns.Resolver {
-  constructor(options?: dns.ResolverOptions) {
-    super(options)
-    this.setServers(servers)
-  }
-}
-dns.promises.Resolver = class extends dns.promises.Resolver {
-  constructor(options?: dns.ResolverOptions) {
-    super(options)
-    this.setServers(servers)
-  }
-}
 dns.lookup = lookup as unknown as typeof dns.lookup
 dns.promises.lookup = lookupLater as typeof dns.promises.lookup
 syncBuiltinESMExports()
