@@ -43,18 +43,16 @@ async function copyTree(
   isWanted: (name: string) => boolean,
 ): Promise<void> {
   fs.mkdirSync(to, { recursive: true, mode: 0o700 })
-  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
-    if (!isWanted(entry.name)) continue
+  const entries = fs.readdirSync(from, { withFileTypes: true })
+  const copies = entries.map(async (entry) => {
+    if (!isWanted(entry.name)) return
     const [source, place] = [path.join(from, entry.name), path.join(to, entry.name)]
-    if (entry.isDirectory()) await copyTree(source, place, () => true)
-    else {
-      try {
-        await fs.promises.copyFile(source, place)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      }
-    }
-  }
+    if (entry.isDirectory()) return copyTree(source, place, () => true)
+    await fs.promises.copyFile(source, place).catch((error) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+  })
+  await Promise.all(copies)
 }
 
 /** Makes a copied cluster a standby of the server at `url`; started, it follows it. */
