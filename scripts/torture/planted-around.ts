@@ -42,13 +42,37 @@ export const plantsAround: Plant[] = [
     ],
   },
   {
+    name: 'the clock of the database is not bounded',
+    harm: 'One event three days ahead, and all that follow are dated after it.',
+    only: ['step the clock'],
+    changes: [
+      {
+        file: 'sql/functions/next_position.sql',
+        find: 'if clock_position > latest_position then',
+        put: 'if clock_position > latest_position and false then',
+      },
+    ],
+  },
+  {
+    name: 'a retry is due by the clock that it was written by',
+    harm: 'A clock that was two hours ahead for a second stops a target for two hours.',
+    only: ['step the clock'],
+    changes: [
+      {
+        file: 'sql/functions/is_due.sql',
+        find: "    or coalesce(retry_set_at, retry_at - interval '10 hours') > clock_timestamp()\n",
+        put: '',
+      },
+    ],
+  },
+  {
     name: 'a request that met a closed connection is a failure',
     harm: 'A receiver that hangs up after its answers gets a few events a second.',
     only: [],
     changes: [
       {
         file: 'src/destination/connections.ts',
-        find: 'if (!metClosed(connection, result)) return done(result)',
+        find: 'if (isClosed || !metClosed(connection, result)) return done(result)',
         put: 'if (performance.now() > 0) return done(result)',
       },
     ],
