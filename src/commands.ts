@@ -1,5 +1,5 @@
-// The commands of millrace: the table of them, help, exit codes. 0: done, or stopped by a signal; 1:
-// it failed, and said why on standard error; 2: the command line or the configuration is wrong.
+// The table of commands, help, exit codes. 0: done, or stopped by a signal; 1: it failed, and said
+// why on standard error; 2: the command line or the configuration is wrong.
 
 import { flushCompileCache } from 'node:module'
 import path from 'node:path'

@@ -11,8 +11,8 @@ import type { Logger } from './logger.ts'
 export type Monitor = { stop(): Promise<void> }
 
 /**
- * Starts it, and logs where. `problem` as in healthRoutes. If the port is taken and nobody asked for
- * it (two workers on one machine), it takes another one; otherwise it rejects.
+ * Starts it, and logs where. `problem` as in healthRoutes. If the port is taken and nobody asked
+ * for it (two workers on one machine), it takes another one; otherwise it rejects.
  */
 export async function startMonitor(
   config: Config,

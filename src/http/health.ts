@@ -1,5 +1,5 @@
-// GET /healthz: the process answers. GET /readyz: it can do its work, which is asked of the database
-// each time, the way the work itself asks it.
+// GET /healthz: the process answers. GET /readyz: it can do its work. That is asked of the database
+// each time, as the work itself asks it.
 
 import { Type } from 'typebox'
 import { takesNoWrites } from '../db/failure.ts'
