@@ -52,6 +52,7 @@ export async function startWorker(
   const secrets = createSecretBox(options.secretKey)
   const destinations = createDestinations(config, secrets)
   const runs = new Map<string, Run>()
+  const underWay = new Set<string>()
   let draining = false
   const pageBytes = () => {
     const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
@@ -166,16 +167,20 @@ export async function startWorker(
     givesWay: RunPlace['givesWay'],
   ): Promise<void> {
     const key = consumerKey(job)
-    if (draining) return
-    let mine: Run | undefined
+    // A lease of ours that seems to be over while its run goes on: the database's clock has jumped.
+    if (draining || underWay.has(key)) return
+    underWay.add(key)
     try {
       const result = await advance(services, job, {
         givesWay,
         attach: (run) => {
-          mine = run
           runs.set(key, run)
           if (draining) run.close('draining')
         },
+      }).finally(() => {
+        // Before the look at what came meanwhile: from here on no job for it is turned away.
+        runs.delete(key)
+        underWay.delete(key)
       })
       if (result.kind === 'busy') return
       if (result.kind === 'retry') await scheduleRetry(relaxed, task, job, result.retryInMs)
@@ -186,9 +191,6 @@ export async function startWorker(
       }
     } catch (error) {
       logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
-    } finally {
-      // A run that ends late, its lease lost, must not take the handle of the next one.
-      if (runs.get(key) === mine) runs.delete(key)
     }
   }
 }

@@ -41,13 +41,12 @@ const AGAIN = new Set([
   '0A000', // "cached plan must not change result type": a migration came between
   '55006', // object in use
   '55P03', // lock not available
-  'MR002', // the session's isolation is not read committed any more
 ])
 
 /** After these the connection is not what it was: another one may do better. */
 const SPOILED_CLASSES = new Set(['08', '58', 'XX'])
 const SPOILED = new Set([
-  ...['25006', '25P02', '25P03', '25P04', '26000', '42P05', '0A000', 'MR002'],
+  ...['25006', '25P02', '25P03', '25P04', '26000', '42P05', '0A000'],
   ...['57P01', '57P02', '57P03', '57P04', '57P05'], // the server ends the session
 ])
 

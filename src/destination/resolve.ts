@@ -10,9 +10,9 @@ import { type Address, readSystemNames } from './system-names.ts'
 
 /** For one name, the domains of the search list included. */
 const DEADLINE_MS = 2_500
-/** For one try with one name server. */
+/** For the first try with a name server. c-ares doubles it, roughly: three outlast the deadline. */
 const TRY_MS = 700
-const TRIES = 2
+const TRIES = 3
 /** How long an answer is kept, and a failure. */
 const KEPT_MS = 5_000
 const FAILURE_KEPT_MS = 1_000

@@ -3,6 +3,7 @@
 
 import { Type } from 'typebox'
 import { takesNoWrites } from '../db/failure.ts'
+import { clockProblem } from '../db/skew.ts'
 import { MillraceError } from '../errors.ts'
 import type { Route } from './route.ts'
 
@@ -46,7 +47,6 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof MillraceError) return error.message
   if (takesNoWrites(error)) return 'The database takes no writes.'
-  return 'The database cannot be reached.'
+  return clockProblem(error)?.message ?? 'The database cannot be reached.'
 }

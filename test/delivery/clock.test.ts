@@ -57,6 +57,8 @@ describe("a database's clock", () => {
     const reason = /The database's clock is 2592\d\d s ahead of the service's: nothing was stored/
     expect(JSON.stringify(refused.body)).toMatch(reason)
     expect(service.output()).toMatch(/"level":"?(error|50).*The database's clock is/)
+    const ready = await call(`${service.url}/readyz`, { token: null })
+    expect(ready).toMatchObject({ status: 503, body: { message: expect.stringMatching(reason) } })
     const stop = await call(`${service.url}${EVENTSTREAM}/erp/_stop`, {
       method: 'POST',
       headers: { tenant },

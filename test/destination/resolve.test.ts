@@ -118,7 +118,7 @@ it('gives a silent name 2.5 s, and nobody waits for it who asks for another', as
   )
   nameServer.names.set('shop.example', ['10.0.0.1'])
   expect(await addresses('shop.example')).toEqual(['10.0.0.1'])
-  expect(performance.now() - begun).toBeLessThan(1_000)
+  expect(performance.now() - begun).toBeLessThan(2_000)
   expect(new Set(await Promise.all(silent))).toEqual(new Set(['EAI_AGAIN']))
   expect(performance.now() - begun).toBeGreaterThan(2_000)
   expect(performance.now() - begun).toBeLessThan(4_500)
