@@ -137,7 +137,16 @@ export function sampleCursors(session: Session, findings: Findings): CursorSampl
           coalesce(unresolved[1] - 1, read_position) as low_water,
           pg_postmaster_start_time()::text as server,
           pg_wal_lsn_diff(
-            least(pg_current_wal_flush_lsn(), (select min(flush_lsn) from pg_stat_replication)),
+            least(
+              pg_current_wal_flush_lsn(),
+              (select min(flush_lsn) from pg_stat_replication),
+              -- A standby that may take over, and receives nothing: nothing more is durable.
+              case
+                when current_setting('synchronous_standby_names') <> ''
+                  and not exists (select from pg_stat_replication)
+                then '0/0'::pg_lsn
+              end
+            ),
             '0/0'
           )::bigint as flushed,
           pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as inserted

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pair, Place } from '../../test/helpers/pair.ts'
+import { cancelStatements } from './cancel.ts'
 import { STEPS_MS, stepClock } from './clock.ts'
 import type { Destination } from './destination.ts'
 import type { HarmLog } from './harm-log.ts'
@@ -22,9 +23,10 @@ import { createSession, type Session } from './session.ts'
 
 const STOPS_IN_A_ROW = 3
 const STANDBY = 'standby'
-const CANCEL_EVERY_MS = 20
 /** A standby outlives the spell in which it was taken for the primary. */
 const KEPT_MS = 5_000
+/** How long the standby receives nothing before the primary crashes. */
+const BEHIND_MS = 300
 /** How long commits wait for the standby before the primary crashes. */
 const SYNCHRONOUS_MS = 1_500
 
@@ -97,7 +99,11 @@ export function createHarmer(victims: Victims): Harmer {
           [harm.pick % 2],
         ),
       ),
-    'cancel statements': (harm) => one(harm, [database], () => cancelStatements(harm.lastsMs)),
+    'cancel statements': (harm) =>
+      one(harm, [database], () => {
+        const locking = createSession(() => database.primary.url)
+        return cancelStatements({ session, locking, lasting, lastsMs: harm.lastsMs })
+      }),
     'read-only spell': (harm) =>
       one(harm, besideStandby(), () => spendReadOnly(harm.lastsMs), {
         async before() {
@@ -209,17 +215,6 @@ export function createHarmer(victims: Victims): Harmer {
   }
 
   /** Any statement of millrace, and of graphile-worker, at any moment. */
-  async function cancelStatements(lastsMs: number): Promise<void> {
-    const until = Date.now() + lastsMs
-    while (Date.now() < until && !over.signal.aborted) {
-      await session.ask(
-        `select pg_cancel_backend(pid) from pg_stat_activity
-         where application_name like 'millrace%' and state = 'active' and random() < 0.3`,
-      )
-      await lasting(CANCEL_EVERY_MS)
-    }
-  }
-
   /**
    * All sessions are ones of a standby for a while, which answers 25006. Those that are made then
    * stay open when it is over: who keeps one is read-only for as long as the standby lives.
@@ -236,7 +231,13 @@ export function createHarmer(victims: Victims): Harmer {
 
   /** The primary crashes, the name moves to a standby that is one still, and it is promoted. */
   async function failOver(lastsMs: number): Promise<void> {
-    const { socket } = database.standby as Place
+    const { socket, url } = database.standby as Place
+    // It receives nothing any more: what is acknowledged without waiting for it is lost.
+    const standby = createSession(() => url)
+    await standby.ask(`alter system set primary_conninfo = ''`)
+    await standby.ask('select pg_reload_conf()')
+    await standby.close()
+    await lasting(BEHIND_MS)
     await database.crash()
     for (const proxy of proxies) proxy.turnTo(socket)
     await lasting(lastsMs)

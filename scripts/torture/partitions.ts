@@ -23,10 +23,12 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
   const today = tables()
   const cuts = [Math.min(Date.now() + everyMs, midnight)]
   let isOver = false
-  const endOf = (table: Today, cut: number) => (cut < midnight ? cut : table.until)
   for (const table of today) {
-    const until = endOf(table, cuts[0] as number)
+    const [until] = cuts as [number]
     await attach(session, table.name, `${table.name}_${table.day}`, table.from, until)
+    // The other days of a partition that is longer: a clock that is ahead must find one.
+    if (table.until === midnight) continue
+    await attach(session, table.name, `${table.name}_rest_${table.day}`, midnight, table.until)
   }
   const next = async () => {
     const from = cuts.at(-1) as number
@@ -36,7 +38,7 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
     for (const table of today) {
       // Read by the service's retention: the last eight letters are the day.
       const name = `${table.name}_cut${number}_${table.day}`
-      await attach(session, table.name, name, from, endOf(table, cut))
+      await attach(session, table.name, name, from, cut)
     }
     cuts.push(cut)
   }

@@ -82,7 +82,9 @@ export function createSqlPublisher(
   /** Its key begins with x, and is not in the log. One message, so that it is one transaction. */
   async function rollBack(): Promise<void> {
     const event = `'torture', 'order.created', 'order-refused', 'x${chance.uuid()}', '{}'`
-    await session.ask(`begin; select from publish_event(${event}); rollback`)
+    await session
+      .ask(`begin; select from publish_event(${event}); rollback`)
+      .catch((error) => findings.broke('refused', `an event in SQL: ${error.message}`))
   }
 }
 
