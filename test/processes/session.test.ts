@@ -108,21 +108,23 @@ describe('what cannot work is refused in one sentence', () => {
     expect(refusalOf(url)).toMatch(/tables of millrace are in the schema second/)
   })
 
-  it.runIf(spawnSync('pgbouncer', ['--version']).status === 0)(
-    'a pooler in transaction mode, and one in session mode works',
-    async () => {
-      const { name, url } = await createDatabase()
-      const server = new URL(url.replace('@/', '@localhost/')).searchParams
-      const pooled = await startPooler(name, server.get('host') as string, 'transaction')
-      expect(refusalOf(pooled.url)).toMatch(/pooler in transaction mode: connect to Postgres/)
-      pooled.stop()
-      const session = await startPooler(name, server.get('host') as string, 'session')
-      const service = await startService('start', { DATABASE_URL: session.url })
-      expect((await publish(service.url, { key: 'one', payload: '{}' })).status).toBe(201)
-      expect(await service.kill('SIGTERM')).toBe(0)
-      session.stop()
-    },
-  )
+  // Debian's pgbouncer, which CI installs: without it this is not shown, and the run says so.
+  if (spawnSync('pgbouncer', ['--version']).status !== 0) {
+    console.log('pgbouncer is not installed: poolers are not tested')
+    return
+  }
+  it('a pooler in transaction mode, and one in session mode works', async () => {
+    const { name, url } = await createDatabase()
+    const server = new URL(url.replace('@/', '@localhost/')).searchParams
+    const pooled = await startPooler(name, server.get('host') as string, 'transaction')
+    expect(refusalOf(pooled.url)).toMatch(/pooler in transaction mode: connect to Postgres/)
+    pooled.stop()
+    const session = await startPooler(name, server.get('host') as string, 'session')
+    const service = await startService('start', { DATABASE_URL: session.url })
+    expect((await publish(service.url, { key: 'one', payload: '{}' })).status).toBe(201)
+    expect(await service.kill('SIGTERM')).toBe(0)
+    session.stop()
+  })
 })
 
 /** A pgbouncer before a database of the server whose socket is in `host`. */
