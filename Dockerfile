@@ -28,8 +28,8 @@ USER 1000:1000
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# With Node, as the slim image has no curl. Where the container only works or listens on another address, replace it or
-# switch it off: the answer comes from `serve`.
+# With Node, as the slim image has no curl. Replace it if the container listens on another address, or only works: then
+# its own port has /readyz, 8081 unless MILLRACE_MONITOR_PORT says otherwise.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1 and gets the signal itself. An init is not needed: it starts no processes that it would have to reap.
