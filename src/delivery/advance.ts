@@ -191,9 +191,9 @@ async function runLease(
   function deliver(event: LoggedEvent): void {
     const sent = performance.now()
     const publishedAt = timeOf(event.position)
-    destination.send({ ...event, tenant, publishedAt }, (outcome) => {
-      void settle(event, outcome, performance.now() - sent)
-    })
+    const settled = (outcome: Outcome) => void settle(event, outcome, performance.now() - sent)
+    const isOurs = () => !abandoned && closing?.why !== 'lost' && !deadline.isOver()
+    destination.send({ ...event, tenant, publishedAt }, settled, isOurs)
   }
 
   /** Where an event is delivered, the next one is sent before this returns: see Destination. */

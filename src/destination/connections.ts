@@ -12,8 +12,11 @@ const CLOSED = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']
 type Done = (result: Answer | Error) => void
 
 export type Connections = {
-  /** One POST; what came of it is told once, as exchange() does. */
-  post(request: PostRequest, limits: PostLimits, done: Done): void
+  /**
+   * One POST; what came of it is told once, as exchange() does. `mayGo` is asked before it leaves a
+   * second time.
+   */
+  post(request: PostRequest, limits: PostLimits, done: Done, mayGo?: () => boolean): void
   /** Cuts off what is under way; nothing leaves any more. */
   close(): Promise<void>
 }
@@ -28,7 +31,7 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
   let isClosed = false
 
   return {
-    post(request, limits, done) {
+    post(request, limits, done, mayGo = () => true) {
       const origin = originOf(request.origin)
       const connection = origin.take()
       const begun = performance.now()
@@ -36,6 +39,7 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
         if (isClosed || !metClosed(connection, result)) return done(result)
         origin.distrust()
         origins.set(request.origin, origin)
+        if (!mayGo()) return done(result)
         const timeoutMs = Math.max(1, limits.timeoutMs - (performance.now() - begun))
         send(origin, origin.open(), request, { ...limits, timeoutMs }, done)
       })

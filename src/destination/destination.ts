@@ -42,14 +42,15 @@ export type Failure = Exclude<Outcome, { kind: 'delivered' }>
 export type Destination = {
   /**
    * Sends one event. Never throws. `settled` is called once, and not by way of a promise, so that
-   * what is sent from there can leave on the connection that the answer came on.
+   * what is sent from there can leave on the connection that the answer came on. `mayGo` is asked
+   * before the same request leaves once more: the sender may have lost its lease meanwhile.
    */
-  send(event: OutgoingEvent, settled: (outcome: Outcome) => void): void
+  send(event: OutgoingEvent, settled: (outcome: Outcome) => void, mayGo?: () => boolean): void
 }
 
 /** Sends one event, for who sends no next one. Never rejects. */
 export function sendOne(destination: Destination, event: OutgoingEvent): Promise<Outcome> {
-  return new Promise((resolve) => destination.send(event, resolve))
+  return new Promise((resolve) => destination.send(event, resolve, () => true))
 }
 
 /** What became of a file that was not written. halted: nothing was to leave any more. */

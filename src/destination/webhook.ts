@@ -47,16 +47,21 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
 
   return {
-    send(event, settled) {
+    send(event, settled, mayGo) {
       if (forbidden) {
         return settled({ kind: 'unavailable', reason: failed(`${host} is not a public address`) })
       }
       const body = Buffer.from(bodyText(event))
       const headers = [...fixed, ...headersOf(event, body, keys)]
-      connections.post({ ...target, headers, body }, options, (result) => {
-        if (!(result instanceof Error)) return settled(judge(result, options, failed))
-        settled({ kind: 'unavailable', reason: failed(describe(result, options.timeoutMs)) })
-      })
+      connections.post(
+        { ...target, headers, body },
+        options,
+        (result) => {
+          if (!(result instanceof Error)) return settled(judge(result, options, failed))
+          settled({ kind: 'unavailable', reason: failed(describe(result, options.timeoutMs)) })
+        },
+        mayGo,
+      )
     },
   }
 }

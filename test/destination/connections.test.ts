@@ -21,12 +21,12 @@ async function start() {
     sockets.push(response.socket as Socket)
     behave.answer(request, response)
   })
-  const behave = { answer: ok }
+  const behave = { answer: ok, mayGo: true }
   receivers.push(receiver)
   const target = { origin: new URL(receiver.url).origin, path: '/', headers: [] }
   const limits = { timeoutMs: 5_000, responseBytes: 100 }
   function post(done: (result: Answer | Error) => void): void {
-    connections.post({ ...target, body: Buffer.from('{}') }, limits, done)
+    connections.post({ ...target, body: Buffer.from('{}') }, limits, done, () => behave.mayGo)
   }
   const posted = () => new Promise<Answer | Error>(post)
   const distinct = () => new Set(sockets).size
@@ -126,6 +126,15 @@ it('is no third one', async () => {
   behave.answer = (_, response) => response.socket?.resetAndDestroy()
   expect(await posted()).toBeInstanceOf(Error)
   expect(sockets).toHaveLength(2)
+})
+
+it('is no second one for who may send nothing any more', async () => {
+  const { behave, posted, sockets, warmUp } = await start()
+  await warmUp()
+  behave.mayGo = false
+  behave.answer = (_, response) => response.socket?.resetAndDestroy()
+  expect(await posted()).toBeInstanceOf(Error)
+  expect(sockets).toHaveLength(1)
 })
 
 it('is no second one after a byte of an answer', async () => {
