@@ -27,6 +27,17 @@ type Carrier = pg.Submittable & {
 const PREPARED = /^\s*\/\* prepared: (\w+) \*\//
 
 export class Client extends pg.Client {
+  /** A commit did not wait for the standby that it should wait for: somebody cancelled the wait. */
+  #isUnsure = false
+
+  constructor(config?: string | pg.ClientConfig) {
+    super(config)
+    // Postgres warns of it and then says "done": a failover could lose what was acknowledged so.
+    this.on('notice', ({ routine }) => {
+      if (routine === 'SyncRepWaitForLSN') this.#isUnsure = true
+    })
+  }
+
   override query(config: unknown, values?: unknown, callback?: unknown): never {
     const queue = super.query as (query: unknown, ...rest: unknown[]) => unknown
     if (typeof (config as Partial<Carrier>).submit === 'function') {
@@ -54,8 +65,8 @@ export class Client extends pg.Client {
   /** Tells a failure apart, and ends the connection if it is spoiled: its pool makes another. */
   #told(settle: Callback): Callback {
     return (error, result) => {
-      if (!error) return settle(null, result)
-      const failure = failureOf(error)
+      if (!error && !this.#isUnsure) return settle(null, result)
+      const failure = failureOf(error ?? new Error('The commit did not wait for the standby.'))
       if (spoilsConnection(failure)) void this.end()
       settle(failure)
     }

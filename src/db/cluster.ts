@@ -33,7 +33,8 @@ export function clusterOf(dataDir: string): Cluster {
 /** The pid of the server that runs on this cluster, if one does. */
 export function runningPid({ files }: Cluster): number | undefined {
   const pid = Number.parseInt(readIfThere(pidFileOf(files)), 10)
-  if (Number.isNaN(pid) || !isAlive(pid)) return undefined
+  // Ours: that is how a start disowned it (disownPid).
+  if (Number.isNaN(pid) || pid === process.pid || !isAlive(pid)) return undefined
   const command = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).stdout
   return command === null || command.includes(files) ? pid : undefined
 }

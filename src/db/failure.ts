@@ -80,6 +80,11 @@ export function takesNoWrites(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '25006'
 }
 
+/** Whether another transaction held a lock for longer than a statement waits for one. */
+export function waitedTooLong(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '55P03'
+}
+
 /** What node-postgres rejects with, told apart: the server's word, a bug, or the connection. */
 export function failureOf(error: Error): Error {
   if (error instanceof pg.DatabaseError || error instanceof UnreadableValue) return error
@@ -95,5 +100,5 @@ function isOneOf(error: unknown, classes: Set<string>, conditions: Set<string>):
 /** Errors of system calls name the call; those of undici have a code of its own. */
 function isOfSocket(error: Error): boolean {
   const { syscall, code } = error as NodeJS.ErrnoException
-  return syscall !== undefined || (code?.startsWith('UND_ERR_') ?? false)
+  return syscall !== undefined || (typeof code === 'string' && code.startsWith('UND_ERR_'))
 }

@@ -3,7 +3,7 @@
 // leases need not be waited for; a frozen process keeps them, so its leases must be.
 
 import { randomUUID } from 'node:crypto'
-import type pg from 'pg'
+import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { openClient } from './session.ts'
 
@@ -103,6 +103,7 @@ export async function keepPresence(url: string, logger: Logger): Promise<Presenc
 async function announce(client: pg.Client, owner: string): Promise<void> {
   await client.query(`
     select
+      set_config('application_name', ${pg.escapeLiteral(nameOf(owner))}, false),
       set_config('tcp_keepalives_idle', '15', false),
       set_config('tcp_keepalives_interval', '5', false),
       set_config('tcp_keepalives_count', '3', false)`)

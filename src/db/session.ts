@@ -32,7 +32,6 @@ const COMMON = {
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   default_transaction_deferrable: 'off',
-  idle_session_timeout: '0',
   // Statements are short, and compiling one takes longer than running it.
   jit: 'off',
   // pg_catalog last: a function of ours that is called like a system's is the one that is meant.
@@ -123,12 +122,14 @@ function statementOf(settings: [string, string][], kind: SessionKind): string {
   const durability = `set_config('synchronous_commit',
     case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end,
     false)`
-  const newer = `(select set_config('transaction_timeout', '0', false)
-    where current_setting('transaction_timeout', true) is not null)`
+  const newer = ['idle_session_timeout', 'transaction_timeout'].map(
+    (name) => `(select set_config('${name}', '0', false)
+      where current_setting('${name}', true) is not null)`,
+  )
   return `select ${[
     ...set,
     ...(kind === 'relaxed' ? [] : [durability]),
-    newer,
+    ...newer,
     `case when pg_is_in_recovery() then 'standby' else 'primary' end as role`,
     `current_setting('session_replication_role') as session_replication_role`,
   ].join()}`

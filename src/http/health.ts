@@ -2,7 +2,7 @@
 // each time, as the work itself asks it.
 
 import { Type } from 'typebox'
-import { takesNoWrites } from '../db/failure.ts'
+import { takesNoWrites, waitedTooLong } from '../db/failure.ts'
 import { clockProblem } from '../db/skew.ts'
 import { MillraceError } from '../errors.ts'
 import type { Route } from './route.ts'
@@ -14,6 +14,14 @@ const Health = Type.Object({ status: Type.Literal('ok') })
  * reject with the database's error.
  */
 export function healthRoutes(problem: () => Promise<string | undefined>): Route[] {
+  // One question at a time, shared by all who ask: whoever may ask needs no token.
+  let asking: Promise<string | undefined> | undefined
+  const ask = () => {
+    asking ??= problem().finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
   const common = { method: 'get', scope: 'public', family: 'configuration' } as const
   return [
     {
@@ -36,7 +44,7 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
         503: { description: 'Not ready; the message says why.' },
       },
       async handle(context) {
-        const found = await problem().catch((cause) => {
+        const found = await ask().catch((cause) => {
           throw new MillraceError('unavailable', reasonOf(cause), { retryAfterSeconds: 1, cause })
         })
         if (found) throw new MillraceError('unavailable', found, { retryAfterSeconds: 1 })
@@ -48,5 +56,6 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
 
 function reasonOf(error: unknown): string {
   if (takesNoWrites(error)) return 'The database takes no writes.'
+  if (waitedTooLong(error)) return 'A transaction in the database holds the log, or its tables.'
   return clockProblem(error)?.message ?? 'The database cannot be reached.'
 }
