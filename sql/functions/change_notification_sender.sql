@@ -11,6 +11,9 @@ declare
   change_position bigint;
   changed_version integer;
 begin
+  -- The row may not be there yet, and then nothing is locked by it: changes of one tenant's sender
+  -- follow each other before one of them has the lane.
+  perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
   perform from notification_sender s where s.tenant = tenant for update;
   change_position := next_position(latest_position);
   if document is null then

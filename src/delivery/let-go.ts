@@ -107,7 +107,7 @@ export async function letGo(
   // A lease that is not given back when the database returns keeps everybody waiting for its end.
   const outcome = await whileAway(release, {
     pauseMs: () => AWAY_PAUSE_MS,
-    mayWait: () => isAway(closing) && !services.isDraining() && performance.now() <= until,
+    mayWait: () => !services.isDraining() && performance.now() <= until,
   })
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed where an append was under way that may still belong to it: it is woken again.

@@ -27,6 +27,8 @@ export async function keepRejected(
           select from cursor
           where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
             and owner = ${lease.owner} and epoch = ${lease.epoch}
+          -- A removal that has locked the cursor sees every rejected event of it.
+          for key share
         ) as held
       from rejected_event
       where tenant = ${lease.tenant} and consumer = ${lease.consumer}

@@ -42,6 +42,7 @@ function letRest(agent: http.Agent): void {
     const at = idle[name]?.indexOf(socket) ?? -1
     if (at === -1) return
     idle[name]?.splice(at, 1)
+    if (idle[name]?.length === 0) delete idle[name]
     resting.add(socket)
     afterRest(() => {
       resting.delete(socket)

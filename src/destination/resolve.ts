@@ -49,8 +49,9 @@ export function createResolver(files: { hostsFile?: string; resolvFile?: string 
       if (own.length > 0) return own
       const found = kept.get(name)
       if (found && found.until > performance.now()) return found.answer
+      const candidates = names.candidates(name)
       const release = owner === undefined ? undefined : count(owner)
-      return keep(name, askFor(name, names.candidates(name)).finally(release))
+      return keep(name, askFor(name, candidates).finally(release))
     },
     lookup(host, { family = 0, all }, callback) {
       const wanted = Number(String(family).replace('IPv', ''))

@@ -66,8 +66,7 @@ export async function notify(
     const { notification } = document
     const key: RunKey = { lease, runId: run.id, notification }
     const mayGo = () => !isDraining() && !hold.isOver()
-    const mayWait = () => !hold.isOver()
-    const options = { attempts: run.attempts, mayGo, mayWait }
+    const options = { attempts: run.attempts, mayGo }
     const end = await carryOut(services, key, document, options)
     await endRun(services, key, end)
   } finally {
@@ -79,10 +78,10 @@ async function carryOut(
   services: NotifyServices,
   key: RunKey,
   document: JobDocument,
-  options: { attempts: number; mayGo: () => boolean; mayWait: () => boolean },
+  options: { attempts: number; mayGo: () => boolean },
 ): Promise<End> {
   const { db } = services
-  const { mayGo, mayWait } = options
+  const { mayGo } = options
   const { tenant } = key.lease
   if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
   if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
@@ -119,6 +118,10 @@ async function carryOut(
   ): Promise<boolean> {
     const lines = batch.flatMap(({ told }) => told.map((due) => line(due, reason)))
     const pauseMs = () => SETTLE_AGAIN_MS
+    // By time alone: what takes the database away takes the presence too, and the write itself
+    // names the lease.
+    const until = performance.now() + services.leaseMs
+    const mayWait = () => performance.now() < until
     return whileAway(() => moveNotices(db, key, lines, { from, to }), { pauseMs, mayWait })
   }
 

@@ -127,6 +127,22 @@ describe('a lease and the end of a replay', () => {
     expect(await ending.ended).toBe(true)
   })
 
+  it('of a sender that is not there yet follow each other before the lane', async () => {
+    const first = await database.pool.connect()
+    await first.query('begin')
+    await first.query(`select change_notification_sender('dodici', '{}', 'ada', 'A test.')`)
+    const second = changeSender(database.kysely, tenant, sender, who)
+    await until('the second waits', isWaited)
+    const waits = await database.pool.query(`
+      select from pg_locks
+      where locktype = 'advisory' and not granted and classid = 1296651858
+        and database = (select oid from pg_database where datname = current_database())`)
+    expect(waits.rowCount).toBe(0)
+    await first.query('commit')
+    first.release()
+    expect(await second).toBe(true)
+  })
+
   it('may race', async () => {
     // Of events that are still to come, so that none of the ends ends it.
     await register('erp', Date.now() * 1000 + 3_600_000_000)
