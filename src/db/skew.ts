@@ -6,19 +6,13 @@ import type pg from 'pg'
 import { limits } from '../config.ts'
 import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { repeat } from '../repeat.ts'
+import { type Repeated, repeat } from '../repeat.ts'
 
 const MEASURE_MS = 10_000
 const NOTABLE_MS = 1_000
 const RETRY_AFTER_SECONDS = 10
 
 type Class = 'together' | 'apart' | 'too far apart'
-
-export type SkewWatch = {
-  /** The database's clock minus this process's, in ms, when it was last measured. */
-  skewMs(): number | undefined
-  stop(): void
-}
 
 /** How far the database's clock is ahead of this process's, in ms; to half a round trip. */
 export async function measureSkew(pool: pg.Pool): Promise<number> {
@@ -38,17 +32,16 @@ export async function measureSkew(pool: pg.Pool): Promise<number> {
  * Measures the skew every 10 s, or every `everyMs`, and logs when it passes 1 s (a warning) or what
  * publishing allows (an error), and when it is small again.
  */
-export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): SkewWatch {
-  let latest: number | undefined
+export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): Repeated {
   let told: Class = 'together'
   const watch = repeat('clock skew', everyMs, logger, async () => {
-    latest = await measureSkew(pool)
-    const found = classOf(latest)
-    if (found !== told) tell(logger, found, Math.round(latest))
+    const skewMs = await measureSkew(pool)
+    const found = classOf(skewMs)
+    if (found !== told) tell(logger, found, Math.round(skewMs))
     told = found
   })
   watch.now()
-  return { skewMs: () => latest, stop: watch.stop }
+  return watch
 }
 
 function classOf(skewMs: number): Class {

@@ -12,11 +12,10 @@ import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
 
-// A consumer that is being advanced right now is told by NOTIFY, a sleeping one gets a job, and so
-// does one whose worker is gone. The
-// job's key is that of jobKey('wake', …) in db/jobs.ts: a job that waits already is replaced, never
-// doubled. Always in the same order, so that two that wake at once cannot lock each other out. A
-// stopped integration whose last file is open gets one too.
+// NOTIFY wakes a consumer that is being advanced right now; a sleeping one gets a job, and so does
+// one whose worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a job that
+// waits already is replaced, never doubled. Always in the same order, so that two that wake at once
+// cannot lock each other out. A stopped integration whose last file is open gets a job too.
 const wake = (scope: string, condition: string) => `
   with due as (
     select

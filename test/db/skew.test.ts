@@ -1,8 +1,9 @@
 // How far two clocks are apart: measured, and logged when that changes class.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { measureSkew, type SkewWatch, watchSkew } from '../../src/db/skew.ts'
+import { measureSkew, watchSkew } from '../../src/db/skew.ts'
 import type { Logger } from '../../src/logger.ts'
+import type { Repeated } from '../../src/repeat.ts'
 import { shadowClock } from '../helpers/clock.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { until } from '../helpers/until.ts'
@@ -14,7 +15,7 @@ const log = (level: string) => (fields: { skewMs: number }) => {
 }
 const logger = { info: log('info'), warn: log('warn'), error: log('error') } as unknown as Logger
 let setClock: (offset: string) => Promise<void>
-let watch: SkewWatch | undefined
+let watch: Repeated | undefined
 
 beforeAll(async () => {
   setClock = await shadowClock(database.url)
