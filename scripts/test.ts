@@ -14,13 +14,29 @@ const OTHER_MAJORS = [15, 16, 17]
 const SERVER_TESTS = ['db', 'log', 'delivery', 'consumer'].map((name) => `test/${name}/`)
 
 type Count = { passed: number; failed: number }
+/** What is read of vitest's JSON report. */
+type Report = {
+  numPassedTests: number
+  numTotalTests: number
+  success: boolean
+  testResults: {
+    name: string
+    message: string
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[]
+  }[]
+}
+
+/** Of a failure's message, in characters. */
+const MESSAGE_LENGTH = 1_000
 
 const bin = path.resolve('node_modules/.bin')
 
+const failures: string[] = []
 const counts = [check('tsc'), check('biome', 'check'), runTests([], {})]
 const notRun = OTHER_MAJORS.map(runOnMajor).filter((reason) => reason !== undefined)
 
 for (const reason of notRun) console.log(reason)
+for (const failure of failures) console.log(`\nFAILED: ${failure}`)
 const sum = (name: keyof Count) => counts.reduce((total, count) => total + count[name], 0)
 console.log(`${sum('passed')} passed, ${sum('failed')} failed`)
 process.exit(sum('failed') === 0 ? 0 : 1)
@@ -39,18 +55,19 @@ function runOnMajor(major: number): string | undefined {
   const server = findServer(major)
   if (!server) return `PostgreSQL ${major}: not run, there is no server of it; see .ci/run`
   console.log(`\nPostgreSQL ${major}, jit ${hasJit(server) ? 'on' : 'not built in'}: ${server}`)
-  counts.push(runTests(SERVER_TESTS, { TEST_POSTGRES: server }))
+  counts.push(runTests(SERVER_TESTS, { TEST_POSTGRES: server }, `PostgreSQL ${major}: `))
   return undefined
 }
 
-function runTests(filters: string[], environment: NodeJS.ProcessEnv): Count {
+function runTests(filters: string[], environment: NodeJS.ProcessEnv, where = ''): Count {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
   const results = path.join(directory, 'results.json')
   const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
   try {
     run(environment, 'vitest', 'run', ...filters, ...reports)
-    const report = JSON.parse(readFileSync(results, 'utf8'))
+    const report = JSON.parse(readFileSync(results, 'utf8')) as Report
     const { numPassedTests, numTotalTests, success } = report
+    failures.push(...failuresOf(report).map((failure) => where + failure))
     const failedTests = numTotalTests - numPassedTests
     // A file that does not load, or an error outside a test, fails the run without failing a test.
     return { passed: numPassedTests, failed: failedTests + (success || failedTests > 0 ? 0 : 1) }
@@ -59,4 +76,19 @@ function runTests(filters: string[], environment: NodeJS.ProcessEnv): Count {
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+function failuresOf({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = path.relative('.', name)
+    const failed = assertionResults.filter(({ status }) => status !== 'passed')
+    // The message of a file is there if it could not be loaded.
+    if (failed.length === 0 && message) return [`${file}\n${message.slice(0, MESSAGE_LENGTH)}`]
+    return failed.map(({ fullName, failureMessages = [] }) => {
+      const lines = failureMessages.join('\n').split('\n')
+      const own = lines.filter((line) => !/^\s+at (?!.*\/(?:src|test)\/)/.test(line))
+      const reason = own.join('\n').slice(0, MESSAGE_LENGTH)
+      return `${file} > ${fullName}\n${reason}`
+    })
+  })
 }
