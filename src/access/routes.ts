@@ -12,6 +12,7 @@ import { EVERY_TENANT, type Identity, SCOPES } from '../http/identity.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
+import { ONE_LINE } from '../text.ts'
 import { type ApiKey, createKey, findKey, listKeys, revokeKey, statusOf } from './api-key.ts'
 import { excessOf, manages, type Tenure } from './grant.ts'
 import { KEY_CACHE_MS, type KeyCache } from './key-cache.ts'
@@ -23,13 +24,12 @@ const text = (pattern: string) =>
   Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
 const texts = (pattern: string, description: string) =>
   Type.Array(text(pattern), { minItems: 1, maxItems: LIST_LENGTH, description })
-const PLAIN = '^[^\\x00-\\x1f\\x7f-\\x9f]+$'
 
 const keyFields = {
-  name: text(PLAIN),
+  name: text(ONE_LINE),
   scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length }),
-  teams: Type.Optional(texts(PLAIN, 'The teams that it may publish for; without it any.')),
-  services: Type.Optional(texts(PLAIN, 'The services that it may publish for; without it any.')),
+  teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; without it any.')),
+  services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; without it any.')),
   event_names: Type.Optional(
     texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
   ),

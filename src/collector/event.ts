@@ -5,13 +5,14 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { NewEvent } from '../log/event.ts'
+import { ONE_LINE } from '../text.ts'
 import { OpenEnum } from './open-enum.ts'
 
 const Id = (description: string) =>
   Type.String({
     minLength: 1,
     maxLength: limits.textLength,
-    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$',
+    pattern: ONE_LINE,
     description: `${description} At most ${limits.textLength} characters, no control characters.`,
   })
 const Base64 = Type.Optional(
@@ -32,7 +33,8 @@ export const CollectedEvent = Type.Object(
       base64_encoded_payload_json: Base64,
       entity_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
       key_attributes: Type.Optional(
-        Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
+        // No Record: under a name with a line break it would let any value pass.
+        Type.Union([Type.Object({}, { additionalProperties: Type.String() }), Type.Null()]),
       ),
       operation: OpenEnum(['BULK_CREATE'], 'In lower case it is the action of the event name.'),
     }),
@@ -60,6 +62,9 @@ export const CollectedEvent = Type.Object(
 )
 
 export type CollectedEvent = Static<typeof CollectedEvent>
+
+/** What is kept as text. All else is passed on as bytes, lone surrogates and all. */
+export const textsOf = ({ id, entity_id }: CollectedEvent) => ({ id, entity_id })
 
 /** Who publishes what is collected; its service is the source that the event names. */
 const TEAM = 'event-collector'

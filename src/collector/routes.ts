@@ -25,7 +25,7 @@ import {
   SUBSCRIPTIONS,
   SubscriptionList,
 } from './describe.ts'
-import { CollectedEvent, eventOf } from './event.ts'
+import { CollectedEvent, eventOf, textsOf } from './event.ts'
 import { listSubscriptions } from './find.ts'
 import { present } from './seal.ts'
 import {
@@ -53,7 +53,7 @@ export type CollectorServices = SubscribeServices & {
 /** The routes of the event collector. */
 export function collectorRoutes(services: CollectorServices): Route[] {
   const { db, publisher, maxEventBytes, onStarted, onHalted } = services
-  const checkEvent = compile(CollectedEvent)
+  const checkEvent = compile(CollectedEvent, textsOf)
   const checkNew = compile(NewSubscription)
   const checkUpdate = compile(SubscriptionUpdate)
   const family = 'configuration' as const

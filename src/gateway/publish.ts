@@ -8,6 +8,7 @@ import { isObject, parseJson } from '../json.ts'
 import { isJsonObject } from '../json-object.ts'
 import { isEventName, type NewEvent } from '../log/event.ts'
 import { isTenant } from '../tenant.ts'
+import { faultOfText, hasControlCharacter, isLongerThan, textOfHeader } from '../text.ts'
 
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 
@@ -45,10 +46,10 @@ export function eventOf(name: string, headers: IncomingHttpHeaders, body: Buffer
 }
 
 function readHeader(headers: IncomingHttpHeaders, name: string, faults: Fault[]): string {
-  const text = decodeHeader(headers[name] as string | undefined)
+  const text = textOfHeader((headers[name] ?? '') as string)
   if (text === undefined) faults.push(fault(name, 'invalid', 'is not valid UTF-8'))
   else if (text === '') faults.push(fault(name, 'required', 'is missing or empty'))
-  else if (text.length > limits.textLength) {
+  else if (isLongerThan(text, limits.textLength)) {
     faults.push(fault(name, 'too_long', `is longer than ${limits.textLength} characters`))
   } else if (hasControlCharacter(text)) {
     faults.push(fault(name, 'invalid', 'has a control character'))
@@ -56,19 +57,9 @@ function readHeader(headers: IncomingHttpHeaders, name: string, faults: Fault[])
   return ''
 }
 
-/** node:http gives each byte of a header as one character; what is beyond ASCII must be UTF-8. */
-function decodeHeader(header = ''): string | undefined {
-  if (!/[\u0080-\uffff]/.test(header)) return header
-  const text = Buffer.from(header, 'latin1').toString('utf8')
-  return text.includes('\ufffd') ? undefined : text
-}
-
-function hasControlCharacter(text: string): boolean {
-  return /\p{Cc}/u.test(text)
-}
-
 function isPlainText(text: string): boolean {
-  return text.length <= limits.textLength && text.isWellFormed() && !hasControlCharacter(text)
+  const isOneLine = faultOfText(text) === undefined && !hasControlCharacter(text)
+  return isOneLine && !isLongerThan(text, limits.textLength)
 }
 
 function readCorrelationIds(header: string | string[] | undefined, faults: Fault[]): string {

@@ -8,6 +8,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { refuseAmbiguousHeaders, refuseFaultyPath } from './ambiguity.ts'
 import { identify } from './authenticate.ts'
 import type { Authenticate } from './identity.ts'
 import { problemOf } from './problem.ts'
@@ -40,6 +41,8 @@ export function createApp(
     context.set('x-request-id', requestId)
     if (options.isDraining()) context.set('connection', 'close')
     try {
+      refuseFaultyPath(context.path)
+      refuseAmbiguousHeaders(context.req)
       await next()
       if (context.body == null) refuseUnrouted(context.status)
     } catch (error) {
@@ -63,7 +66,7 @@ export function createApp(
 }
 
 function routerOf(routes: Route[], authenticate: Authenticate): Router {
-  const router = new Router()
+  const router = new Router({ sensitive: true, strict: true })
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
       if (route.scope !== 'public') {
@@ -77,8 +80,7 @@ function routerOf(routes: Route[], authenticate: Authenticate): Router {
 }
 
 function resourceOf(path: string): string {
-  // As routers see it: in lower case.
-  return RESOURCE.exec(path.toLowerCase())?.[0] ?? ''
+  return RESOURCE.exec(path)?.[0] ?? ''
 }
 
 /**
@@ -93,5 +95,5 @@ function refuseUnrouted(status: number): void {
 }
 
 function familyOf(path: string): Family {
-  return path.startsWith('/events') ? 'gateway' : 'configuration'
+  return resourceOf(path) === '/events' ? 'gateway' : 'configuration'
 }

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
+import { hasControlCharacter } from '../text.ts'
 
 const closed = { additionalProperties: false }
 
@@ -63,15 +64,13 @@ export const S3ParametersShown = Type.Object(shown)
 
 export type S3Parameters = Type.Static<typeof S3Parameters>
 
-const CONTROL = /\p{Cc}/u
-
 /** What the schema cannot say of it. */
 export function faultsOfS3(
   s3: S3Parameters,
   { mayBorrowKeys }: { mayBorrowKeys: boolean },
 ): Fault[] {
   const { key_prefix = '' } = s3
-  const isText = key_prefix.isWellFormed() && !CONTROL.test(key_prefix)
+  const isText = !hasControlCharacter(key_prefix)
   const field = 's3_parameters.key_prefix'
   const prefix = isText ? [] : [fault(field, 'invalid', 'must be text without control characters')]
   return [...prefix, ...faultsOfKeys(s3, { mayBorrowKeys })]

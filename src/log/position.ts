@@ -3,6 +3,7 @@
 // `published_at` is the position read as a time.
 
 import { limits } from '../config.ts'
+import { microsecondsOf } from '../time.ts'
 
 const MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -24,22 +25,7 @@ export function timeOf(position: number): string {
 }
 
 /** The position of an RFC 3339 time, to the microsecond; undefined where the text is none. */
-export function positionOf(time: string): number | undefined {
-  const match = /^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/.exec(
-    time,
-  )
-  if (!match) return undefined
-  const [, second, fraction = '', zone] = match
-  const milliseconds = Date.parse(`${second}${zone}`.toUpperCase())
-  // Date.parse takes February 30 for March 2: what it read must read the same again.
-  if (Number.isNaN(milliseconds) || !isRealDate(second as string)) return undefined
-  return milliseconds * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
-}
-
-function isRealDate(second: string): boolean {
-  const asUtc = new Date(`${second.toUpperCase()}Z`)
-  return asUtc.toISOString().startsWith(second.slice(0, 10))
-}
+export const positionOf = microsecondsOf
 
 /** No position is beyond it: the end of a range that has none. */
 export const END_OF_LOG = Number.MAX_SAFE_INTEGER

@@ -3,6 +3,7 @@
 
 import { type Static, Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
+import { ONE_LINE } from '../text.ts'
 import { faultOfSchedule, nextRun } from './schedule.ts'
 
 export const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const
@@ -10,7 +11,7 @@ export type Notification = (typeof NOTIFICATIONS)[number]
 
 const closed = { additionalProperties: false }
 const ShortText = (description: string, minLength = 0) =>
-  Type.String({ minLength, maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$', description })
+  Type.String({ minLength, maxLength: 255, pattern: ONE_LINE, description })
 
 const fields = {
   deleted: Type.Boolean({ description: 'A deleted job is kept and never runs.' }),

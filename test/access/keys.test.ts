@@ -269,6 +269,10 @@ describe('a key that is refused', () => {
     [{ expires_at: 'tomorrow' }, 'expires_at'],
     [{ expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
     [{ expires_at: '2099-02-30T00:00:00Z' }, 'expires_at'],
+    [{ expires_at: '2099-12-31T23:59:60Z' }, 'expires_at must be a time'],
+    [{ expires_at: '9999-12-31T23:59:59-01:00' }, 'expires_at must be a time'],
+    [{ name: 'a\ud83d' }, 'name has a lone surrogate'],
+    [{ teams: ['a', 'b\udc00'] }, 'teams.1 has a lone surrogate'],
     [{ secret: 'mine' }, 'secret'],
   ]
   it.each(cases)('%j', async (changes, field) => {

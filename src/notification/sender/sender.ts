@@ -10,8 +10,9 @@ import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { latestPosition } from '../../log/position.ts'
+import { ONE_LINE } from '../../text.ts'
 
-const Name = Type.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f]*$' })
+const Name = Type.String({ maxLength: 255, pattern: ONE_LINE })
 const shown = {
   from_email: Type.String({ format: 'email', maxLength: 320, description: 'A verified sender.' }),
   from_name: Type.Optional(Name),

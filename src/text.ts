@@ -1,0 +1,36 @@
+// Text from outside: what may be kept, compared and sent to Postgres. A NUL is legal in JSON and in
+// no text of Postgres. A lone surrogate is legal in JSON and has no UTF-8: two different ones would
+// be stored as the same U+FFFD.
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const BEYOND_ASCII = /[\u0080-\uffff]/
+const CONTROL = /\p{Cc}/u
+
+/** Text of one line, as a pattern of JSON Schema: no control character. */
+export const ONE_LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+
+/** Why Postgres would not keep a text as it is, in words; undefined if it does. */
+export function faultOfText(text: string): string | undefined {
+  if (text.includes('\0')) return 'has the character U+0000'
+  return text.isWellFormed() ? undefined : 'has a lone surrogate, which is no character'
+}
+
+/** Whether a text has a control character, NUL and line breaks among them. */
+export function hasControlCharacter(text: string): boolean {
+  return CONTROL.test(text)
+}
+
+/** The text of a header, of which node:http gives each byte as a character; undefined: no UTF-8. */
+export function textOfHeader(header: string): string | undefined {
+  if (!BEYOND_ASCII.test(header)) return header
+  try {
+    return decoder.decode(Buffer.from(header, 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a text has more than `most` characters. Those beyond U+FFFF count once, as in SQL. */
+export function isLongerThan(text: string, most: number): boolean {
+  return text.length > most && (text.length > most * 2 || [...text].length > most)
+}

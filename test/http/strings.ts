@@ -1,0 +1,129 @@
+// The strings of an API: where a body schema takes one, whole bodies to put others into, and
+// requests that a careful client would not send.
+
+import { randomUUID } from 'node:crypto'
+import http from 'node:http'
+import type { TSchema } from 'typebox'
+import { aCollectedEvent, aSubscription } from '../helpers/collector.ts'
+import { ADMIN_TOKEN } from '../helpers/service.ts'
+import { aJob } from '../helpers/shop.ts'
+
+/** The paths of the strings that a schema takes: `*` is any name, 0 the first of a list. */
+export function stringsOf(schema: TSchema, at: string[] = []): string[][] {
+  const { type, properties, items, anyOf, patternProperties, additionalProperties } =
+    schema as Record<string, never>
+  if (type === 'string' || 'enum' in schema) return [at]
+  const named = Object.entries<TSchema>(properties ?? {})
+  const any = Object.values<TSchema>(patternProperties ?? {})
+  if (typeof additionalProperties === 'object') any.push(additionalProperties)
+  return [
+    ...named.flatMap(([name, inner]) => stringsOf(inner, [...at, name])),
+    ...any.flatMap((inner) => stringsOf(inner, [...at, '*'])),
+    ...(items ? stringsOf(items, [...at, '0']) : []),
+    ...Object.values<TSchema>(anyOf ?? {}).flatMap((inner) => stringsOf(inner, at)),
+  ]
+}
+
+const integration = () => ({
+  id: `erp-${randomUUID()}`,
+  integration_type: 'temporary',
+  starts_at: '2026-01-01T00:00:00Z',
+  ends_at: '2026-01-02T00:00:00Z',
+  filter_conditions: { event_filter: ['order.created'], entity_filter: ['order'] },
+})
+const webhook = {
+  callback_parameters: { callback_url: 'http://127.0.0.1:9/', api_key: 'key' },
+  delivery: { headers: { 'x-a': 'b' }, signing_secret: `whsec_${'A'.repeat(32)}` },
+}
+const files = {
+  s3_parameters: {
+    ...{ aws_access_key_id: 'a', aws_secret_access_key: 'b', aws_region: 'eu-west-1' },
+    ...{ bucket: 'c', key_prefix: 'd', endpoint: 'http://127.0.0.1:9', compression: 'gzip' },
+  },
+}
+const topic = {
+  sns: {
+    ...{ accessKey: 'a', accessSecret: 'b', region: 'eu-west-1' },
+    ...{ endpoint: 'http://127.0.0.1:9', topicArn: 'arn:aws:sns:eu-west-1:0:topic' },
+  },
+  type: 'SNS',
+}
+const { sqs } = aSubscription().destination
+const queue = { sqs: { ...sqs, endpoint: 'http://127.0.0.1:9' }, type: 'SQS' }
+const job = () => ({ ...aJob({ id: `job-${randomUUID()}` }), scheduleExpression: 'daily' })
+const filter = { filter_conditions: integration().filter_conditions }
+
+const bodies: Record<string, () => object[]> = {
+  registerIntegration: () => [
+    { ...integration(), ...webhook },
+    { ...integration(), ...files },
+  ],
+  updateIntegration: () => [
+    { ...filter, ...webhook },
+    { ...filter, ...files },
+  ],
+  createEvent: () => [aCollectedEvent()],
+  createEventSubscription: () => [
+    aSubscription({ id: randomUUID(), active: false, destination: queue }),
+    aSubscription({ id: randomUUID(), active: false, destination: topic }),
+  ],
+  updateEventSubscription: () => [
+    aSubscription({ active: false, destination: queue }),
+    aSubscription({ active: false, destination: topic }),
+  ],
+  createJob: () => [job()],
+  updateJob: () => [{ ...job(), id: 'job-1' }],
+  setNotificationSender: () => [
+    { api_key: 'SG.key', from_email: 'a@b.example', from_name: 'a', url: 'http://127.0.0.1:9' },
+  ],
+  createApiKey: () => [
+    {
+      ...{ name: 'a', tenants: ['dodici'], scopes: ['read'], teams: ['a'], services: ['b'] },
+      ...{ event_names: ['order.created'], expires_at: '2099-01-01T00:00:00Z' },
+    },
+  ],
+}
+
+/** Whole bodies of an operation, which between them have all its strings. */
+export function wholeBodies(operationId: string): object[] {
+  return structuredClone(bodies[operationId]?.() ?? [{}])
+}
+
+/** A whole body of an operation with a text in place of one of its strings. */
+export function bodyWith(operationId: string, path: string[], text: string): object {
+  const parentOf = (body: object) =>
+    path.slice(0, -1).reduce<unknown>((at, name) => (at as never)?.[name], body)
+  const body = wholeBodies(operationId).find(parentOf)
+  if (!body) throw new Error(`${operationId} has no body with ${path.join('.')}`)
+  const last = path.at(-1) as string
+  Object.assign(parentOf(body) as object, { [last === '*' ? 'x-a' : last]: text })
+  return body
+}
+
+export type RawAnswer = { status: number; text: string; headers: http.IncomingHttpHeaders }
+
+/** One request with its path and headers (name, value, …) as they are, by the admin. */
+export function send(
+  url: string,
+  method: string,
+  path: string,
+  { headers = [], body }: { headers?: string[]; body?: string } = {},
+): Promise<RawAnswer> {
+  const { hostname, port, host } = new URL(url)
+  const all = ['host', host, 'authorization', `Bearer ${ADMIN_TOKEN}`, ...headers]
+  if (body !== undefined) all.push('content-length', String(Buffer.byteLength(body)))
+  return new Promise((resolve, reject) => {
+    const request = http.request({ hostname, port, method, path, headers: all }, (answer) => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (piece) => {
+        text += piece
+      })
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode as number, text, headers: answer.headers }),
+      )
+    })
+    request.on('error', reject)
+    // As bytes: with a text, Node writes the headers in UTF-8.
+    request.end(body === undefined ? body : Buffer.from(body))
+  })
+}

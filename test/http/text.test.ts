@@ -1,0 +1,239 @@
+// Text that no careful client sends, in each string of each operation: the operations are those
+// that the service serves, so that one which is added is asked by itself. Never a 5xx, and never
+// anything that is kept as another text than was sent.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SINGLE_HEADERS } from '../../src/http/ambiguity.ts'
+import type { Parameter, Route } from '../../src/http/route.ts'
+import type { Server } from '../../src/server.ts'
+import { startHere } from '../access/callers.ts'
+import { furnish, type Target } from '../access/operations.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { call } from '../helpers/service.ts'
+import { bodyWith, type RawAnswer, send, stringsOf, wholeBodies } from './strings.ts'
+
+/** Longer than any string may be, but for those that are passed on. */
+const LONG = 'x'.repeat(3_000)
+
+const database = useDatabase()
+let service: Server
+let target: Target
+beforeAll(async () => {
+  service = await startHere(database.url)
+  target = await furnish(service.url, database)
+})
+afterAll(() => service.stop())
+
+/** The path of a route, its parameters as they are; `others` in place of an example. */
+function pathOf(route: Route, others: Record<string, string> = {}): string {
+  const known: Record<string, string> = { event_name: 'order.created', ...target, ...others }
+  return route.path.replace(/:(\w+)/g, (_, name) => known[name] as string)
+}
+
+/** Good headers of a route, but for one. */
+function headersOf({ parameters = [] }: Route, except = ''): string[] {
+  const headers = parameters.filter(({ in: place }) => place === 'header')
+  return headers
+    .filter(({ name, required }) => name !== except && (required || name === 'tenant'))
+    .flatMap(({ name, example }) => [name, example ?? 'x'])
+}
+
+function parametersOf(place: Parameter['in']): [Route, Parameter][] {
+  return service.routes.flatMap((route) =>
+    (route.parameters ?? [])
+      .filter((parameter) => parameter.in === place)
+      .map((parameter): [Route, Parameter] => [route, parameter]),
+  )
+}
+
+/** A line for an answer that is not one of these. */
+function unless(expected: number[], what: string, { status, text }: RawAnswer): string[] {
+  return expected.includes(status) ? [] : [`${what}: ${status} ${text.slice(0, 200)}`]
+}
+
+describe('a path', () => {
+  // Escapes of NUL, of a lone surrogate, of no UTF-8, of a C1 control; none at all; a raw byte.
+  it.each(['%00', 'a%00b', '%ED%A0%80', '%ff', '%C2%85', '%0a', '%', '%zz', '\x85', 'ü'])(
+    'with %j as a parameter: 400, in each operation',
+    async (text) => {
+      const faults: string[] = []
+      for (const [route, { name }] of parametersOf('path')) {
+        const method = route.method.toUpperCase()
+        const answer = await send(service.url, method, pathOf(route, { [name]: text }), {
+          headers: headersOf(route),
+          ...(route.body ? { body: '{}' } : {}),
+        })
+        faults.push(...unless([400], `${route.operationId} ${name}`, answer))
+      }
+      expect(parametersOf('path').length).toBeGreaterThan(20)
+      expect(faults).toEqual([])
+    },
+  )
+
+  it.each([LONG, '%F0%9F%98%80', '%EF%BF%BD', '..%2F..', "'%20or%201=1"])(
+    'with %j, an id that cannot be: 404 or 400',
+    async (text) => {
+      const faults: string[] = []
+      for (const [route, { name }] of parametersOf('path')) {
+        const method = route.method.toUpperCase()
+        const answer = await send(service.url, method, pathOf(route, { [name]: text }), {
+          headers: headersOf(route),
+          ...(route.body ? { body: '{}' } : {}),
+        })
+        faults.push(...unless([400, 404], `${route.operationId} ${name}`, answer))
+      }
+      expect(faults).toEqual([])
+    },
+  )
+
+  it('is spelled as its route is: another case, a slash more, an escape: 404', async () => {
+    const faults: string[] = []
+    for (const route of service.routes) {
+      const path = pathOf(route)
+      const first = path.slice(1, 2)
+      const spellings = [
+        path.replace(/^\/[a-z0-9]+/, (start) => start.toUpperCase()),
+        `${path}/`,
+        `/${path}`,
+        path.replace(/(.)\//, '$1//'),
+        path.replace(first, `%${first.charCodeAt(0).toString(16)}`),
+      ]
+      for (const spelling of new Set(spellings)) {
+        if (spelling === path) continue
+        const method = route.method.toUpperCase()
+        const answer = await send(service.url, method, spelling, { headers: headersOf(route) })
+        faults.push(...unless([404], `${method} ${spelling}`, answer))
+      }
+    }
+    expect(faults).toEqual([])
+  })
+})
+
+describe('a query parameter', () => {
+  it.each(['%00', '%ED%A0%80', '%C2%85', '%', LONG, '2026-12-31T23:59:60Z', '1&%s=1'])(
+    'that is %j: 400',
+    async (text) => {
+      const faults: string[] = []
+      for (const [route, { name }] of parametersOf('query')) {
+        const path = `${pathOf(route)}?${name}=${text.replace('%s', name)}`
+        const options = { headers: headersOf(route) }
+        const answer = await send(service.url, route.method.toUpperCase(), path, options)
+        faults.push(...unless([400], `${route.operationId} ${name}`, answer))
+      }
+      expect(parametersOf('query').length).toBeGreaterThan(0)
+      expect(faults).toEqual([])
+    },
+  )
+})
+
+describe('a header', () => {
+  const bytes = (text: string) => Buffer.from(text).toString('latin1')
+  it.each(['\xed\xa0\x80', '\xff', bytes('\u0085'), bytes('a\u009fb'), LONG])(
+    'that is %j: 400, or another version for If-Match',
+    async (text) => {
+      const faults: string[] = []
+      for (const [route, { name }] of parametersOf('header')) {
+        const headers = [...headersOf(route, name), name, text]
+        const options = { headers, ...(route.body ? { body: '{}' } : {}) }
+        const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
+        const expected = name === 'if-match' ? [400, 412] : [400]
+        faults.push(...unless(expected, `${route.operationId} ${name}`, answer))
+      }
+      expect(faults).toEqual([])
+    },
+  )
+
+  it('that a request has once is not there twice: 400 that names it, also if it is the same', async () => {
+    const faults: string[] = []
+    const always: [Route, { name: string; example?: string }][] = service.routes
+      .filter(({ scope }) => scope !== 'public')
+      .flatMap((route) =>
+        ['authorization', 'x-twc-tenant'].map((name) => [route, { name, example: 'dodici' }]),
+      )
+    for (const [route, { name, example = 'x' }] of [...parametersOf('header'), ...always]) {
+      if (name === 'if-match') continue
+      expect(SINGLE_HEADERS).toContain(name)
+      const twice = [name, example, name.toUpperCase(), example]
+      const headers = [...headersOf(route, name), ...twice]
+      const options = { headers, ...(route.body ? { body: '{}' } : {}) }
+      const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
+      faults.push(...unless([400], `${route.operationId} ${name}`, answer))
+      expect(answer.text).toContain(`${name} is there more than once`)
+    }
+    expect(faults).toEqual([])
+  })
+
+  it('tenant names the tenant that X-TWC-Tenant names, or there is one of them: else 400', async () => {
+    const faults: string[] = []
+    for (const route of service.routes.filter(({ scope }) => scope !== 'public')) {
+      const headers = [...headersOf(route, 'tenant'), 'tenant', 'dodici', 'x-twc-tenant', 'rival']
+      const options = { headers, ...(route.body ? { body: '{}' } : {}) }
+      const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
+      faults.push(...unless([400], route.operationId, answer))
+    }
+    expect(faults).toEqual([])
+    const same = ['tenant', 'dodici', 'X-TWC-Tenant', 'dodici']
+    const answer = await send(service.url, 'GET', '/api/v1/jobs', { headers: same })
+    expect(answer.status).toBe(200)
+  })
+
+  it('may have U+FFFD, which is a character like others', async () => {
+    const key = bytes('key-\ufffd')
+    const route = service.routes.find(({ operationId }) => operationId === 'publishEvent') as Route
+    const headers = [...headersOf(route, 'idempotency-key'), 'idempotency-key', key]
+    const answer = await send(service.url, 'POST', pathOf(route), { headers, body: '{}' })
+    expect(answer).toMatchObject({ status: 201 })
+    const { rows } = await database.pool.query('select idempotency_key from event')
+    expect(rows.map((row) => row.idempotency_key)).toContain('key-\ufffd')
+  })
+})
+
+describe('a body', () => {
+  /** Passed on byte for byte, and kept nowhere as text. */
+  const isPassedOn = (path: string[]) => path[0] === 'event_payload' && path.at(-1) !== 'operation'
+
+  it.each(['a\0b', '\0', 'a\ud83d', '\udc00', 'a\u0085', '\u009f', LONG])(
+    'with %j in one of its strings: 400',
+    async (text) => {
+      const faults: string[] = []
+      let count = 0
+      for (const route of service.routes.filter(({ bodyType, body }) => body && !bodyType)) {
+        for (const path of stringsOf(route.body as never)) {
+          count++
+          const options = {
+            headers: headersOf(route),
+            body: JSON.stringify(bodyWith(route.operationId, path, text)),
+          }
+          const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
+          const expected = isPassedOn(path) ? [201] : [400]
+          faults.push(...unless(expected, `${route.operationId} ${path.join('.')}`, answer))
+        }
+      }
+      expect(count).toBeGreaterThan(60)
+      expect(faults).toEqual([])
+    },
+  )
+
+  it('is taken without them, so that it is the text that is refused', async () => {
+    await call(`${service.url}/api/v1/org/integrations/eventstream/erp-1/_stop`, { method: 'POST' })
+    const faults: string[] = []
+    for (const route of service.routes.filter(({ bodyType, body }) => body && !bodyType)) {
+      for (const whole of wholeBodies(route.operationId)) {
+        // The integration is a webhook.
+        if (route.operationId === 'updateIntegration' && 's3_parameters' in whole) continue
+        const options = { headers: headersOf(route), body: JSON.stringify(whole) }
+        const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
+        faults.push(...unless([200, 201], route.operationId, answer))
+      }
+    }
+    expect(faults).toEqual([])
+  })
+
+  it('of two collected events with ids that no UTF-8 tells apart is refused', async () => {
+    for (const id of ['a\ud83d', 'a\ud83e']) {
+      const body = JSON.stringify(bodyWith('createEvent', ['id'], id))
+      const answer = await call(`${service.url}/api/v1/events`, { body })
+      expect(answer).toMatchObject({ status: 400, body: { message: /^id has a lone surrogate/ } })
+    }
+  })
+})
