@@ -31,6 +31,17 @@ describe('readConfig', () => {
     for (const key of Object.keys(environment)) expect(message).toContain(key)
     expect(message).toContain('did you mean MILLRACE_RETRY_BASE_MS?')
   })
+  it.each(['MILLRACE_SENDGRID_URL', 'MILLRACE_JWKS_URL', 'MILLRACE_URL'])(
+    'takes no credentials in %s, and shows none',
+    (key) => {
+      const message = expect.stringContaining(`${key} must not hold credentials`)
+      const url = 'https://user:the-word@a.example'
+      expect(() => readConfig({ [key]: url })).toThrow(expect.objectContaining({ message }))
+      const silent = expect.not.stringContaining('the-word')
+      expect(() => readConfig({ [key]: url })).toThrow(expect.objectContaining({ message: silent }))
+      expect(() => readConfig({ [key]: 'a.example' })).toThrow(`${key} must be an absolute URL`)
+    },
+  )
   it('reads a secret from a file, and not from both', () => {
     const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'token')
     writeFileSync(file, 'a-token-from-a-file\n')

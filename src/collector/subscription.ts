@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
+import { faultOfUrl } from '../url.ts'
 import { entityOfType } from './event.ts'
 import { OpenEnum } from './open-enum.ts'
 
@@ -177,14 +178,6 @@ const QUEUE = /^[A-Za-z0-9_-]{1,80}(\.fifo)?$/
 function faultOfTarget(type: 'SQS' | 'SNS', { queueUrl }: Place): string | undefined {
   if (type === 'SNS') return TOPIC.test(queueUrl) ? undefined : 'must be the ARN of a topic'
   return QUEUE.test(queueUrl) ? undefined : faultOfUrl(queueUrl)
-}
-
-function faultOfUrl(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'must be an absolute URL'
-  const url = new URL(text)
-  if (!['http:', 'https:'].includes(url.protocol)) return 'must begin with http:// or https://'
-  if (url.username || url.password) return 'must not hold credentials'
-  return undefined
 }
 
 /** The URLs that a destination is called at, each with the name of its field. */

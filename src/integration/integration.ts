@@ -7,6 +7,7 @@ import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
 import { type EventFilter, isEventName } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
+import { faultOfUrl } from '../url.ts'
 import { faultsOfS3, S3Parameters, S3ParametersShown } from './s3.ts'
 
 const closed = { additionalProperties: false }
@@ -231,14 +232,6 @@ export function urlsOf({ callback_parameters, s3_parameters }: IntegrationUpdate
   }
   if (s3_parameters?.endpoint) urls.push(['s3_parameters.endpoint', s3_parameters.endpoint])
   return urls
-}
-
-function faultOfUrl(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'must be an absolute URL'
-  const url = new URL(text)
-  if (!['http:', 'https:'].includes(url.protocol)) return 'must begin with http:// or https://'
-  if (url.username || url.password) return 'must not hold credentials'
-  return undefined
 }
 
 const RESERVED_HEADERS = [

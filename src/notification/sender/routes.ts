@@ -11,6 +11,7 @@ import { readJson } from '../../http/body.ts'
 import type { RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { compile } from '../../http/validate.ts'
+import { faultOfUrl } from '../../url.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
@@ -110,11 +111,9 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
   }
 
   async function refuseUrl(tenant: string, text: string): Promise<void> {
-    const url = URL.canParse(text) ? new URL(text) : undefined
-    if (!url || !/^https?:$/.test(url.protocol)) {
-      throw invalid([fault('url', 'invalid', 'is no http or https URL')])
-    }
-    const refusal = allowPrivateTargets ? undefined : await refusalOfHost(url, tenant)
+    const reason = faultOfUrl(text)
+    if (reason) throw invalid([fault('url', 'invalid', reason)])
+    const refusal = allowPrivateTargets ? undefined : await refusalOfHost(new URL(text), tenant)
     if (refusal) throw invalid([fault('url', 'not_allowed', `is not allowed: ${refusal}`)])
   }
 }
