@@ -4,22 +4,42 @@
 // a name may resolve to something else by then.
 
 import type { LookupAddress } from 'node:dns'
-import type net from 'node:net'
-import ipaddr from 'ipaddr.js'
+import net from 'node:net'
 import { lookup, resolve } from './resolve.ts'
 
-/** A metadata service that lies among public addresses. */
-const AZURE_METADATA = '168.63.129.16'
+/** All that IPv4 has for special purposes (IANA's registry), and multicast. */
+const SPECIAL_V4 = blockList('ipv4', [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],
+  ...['172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24'],
+  ...['192.88.99.0/24', '192.168.0.0/16', '192.175.48.0/24', '198.18.0.0/15', '198.51.100.0/24'],
+  ...['203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
+  '168.63.129.16/32', // the metadata service of Azure, among public addresses
+])
+/** What is routed at all of IPv6. Outside of it is what stands for IPv4 (::/96, 64:ff9b::/96). */
+const GLOBAL_V6 = blockList('ipv6', ['2000::/3'])
+/** The special part of that: Teredo and others, documentation, 6to4, AS112. */
+const SPECIAL_V6 = blockList('ipv6', [
+  ...['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20'],
+])
 
 /**
  * Whether an address is on the public internet: not loopback, private, link-local, multicast,
- * reserved or a tunnel.
+ * reserved, or a tunnel to any of these.
  */
 export function isPublicAddress(address: string): boolean {
-  // process() turns an IPv4-mapped IPv6 address into the IPv4 address that it stands for.
-  if (!ipaddr.isValid(address)) return false
-  const plain = ipaddr.process(address)
-  return plain.range() === 'unicast' && plain.toString() !== AZURE_METADATA
+  const family = net.isIP(address)
+  if (family === 4) return !SPECIAL_V4.check(address)
+  if (family !== 6 || address.includes('%')) return false
+  return GLOBAL_V6.check(address, 'ipv6') && !SPECIAL_V6.check(address, 'ipv6')
+}
+
+function blockList(family: net.IPVersion, ranges: string[]): net.BlockList {
+  const list = new net.BlockList()
+  for (const range of ranges) {
+    const [network, bits] = range.split('/') as [string, string]
+    list.addSubnet(network, Number(bits), family)
+  }
+  return list
 }
 
 /** The host of a URL without the brackets of an IPv6 literal. */
@@ -35,7 +55,7 @@ export async function refusalOfHost(url: URL, tenant: string): Promise<string | 
   const host = hostOf(url)
   const addresses = await resolve(host, tenant).catch(() => [])
   const bad = addresses.find(({ address }) => !isPublicAddress(address))
-  return bad && refusal(host, bad.address)
+  return bad && refusal(host)
 }
 
 /** The first of some URLs, by their fields, that may not be called. They resolve side by side. */
@@ -52,10 +72,9 @@ export async function refusalAmong(
   }
 }
 
-function refusal(host: string, address: string): string {
-  return host === address
-    ? `${host} is not a public address`
-    : `${host} resolves to ${address}, which is not a public address`
+/** Never with the address: a name of ours would tell the caller where we have what. */
+function refusal(host: string): string {
+  return `${host} is not a public address`
 }
 
 /** A lookup for net.connect; without private targets one that fails for what is not public. */
@@ -68,7 +87,7 @@ const publicLookup: net.LookupFunction = (hostname, options, callback) => {
     if (error) return callback(error, '')
     const addresses = found as LookupAddress[]
     const bad = addresses.find(({ address }) => !isPublicAddress(address))
-    if (bad) return callback(new Error(refusal(hostname, bad.address)), '')
+    if (bad) return callback(new Error(refusal(hostname)), '')
     if (options.all) return callback(null, addresses)
     const [first] = addresses
     callback(null, first?.address ?? '', first?.family)
