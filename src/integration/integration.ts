@@ -8,6 +8,7 @@ import { type Fault, fault } from '../errors.ts'
 import { type EventFilter, isEventName } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
 import { faultOfUrl } from '../url.ts'
+import { DeliveryHeaders, faultsOfHeaders, HEADER_VALUE } from './headers.ts'
 import { faultsOfS3, S3Parameters, S3ParametersShown } from './s3.ts'
 
 const closed = { additionalProperties: false }
@@ -20,7 +21,7 @@ export const WebhookParameters = Type.Object(
     api_key: Type.Optional(
       Type.String({
         maxLength: 1_024,
-        pattern: '^[\\x20-\\x7e]*$',
+        pattern: HEADER_VALUE,
         description: 'Sent as `Authorization: Bearer <api_key>`. Never shown again.',
       }),
     ),
@@ -32,7 +33,9 @@ export const FilterConditions = Type.Object(
   { event_filter: Type.Optional(FilterList), entity_filter: Type.Optional(FilterList) },
   {
     ...closed,
-    description: 'An event passes that either list names. Without a filter everything passes.',
+    description:
+      'An event passes that either list names; together they name something. Without a filter ' +
+      'everything passes.',
   },
 )
 
@@ -51,16 +54,10 @@ const deliveryLimits = {
 export const Delivery = Type.Object(
   {
     ...deliveryLimits,
-    headers: Type.Optional(
-      Type.Record(
-        Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
-        Type.String({ maxLength: 1_024, pattern: '^[\\x20-\\x7e]*$' }),
-        { maxProperties: 20, description: 'Sent along. Their values are never shown again.' },
-      ),
-    ),
+    headers: Type.Optional(DeliveryHeaders),
     signing_secret: Type.Optional(
       Type.String({
-        pattern: '^whsec_[A-Za-z0-9+/=]{32,88}$',
+        pattern: '^whsec_[A-Za-z0-9+/]{32,86}={0,2}$',
         description: 'whsec_ and 24 to 64 bytes in base64 (Standard Webhooks). Never shown again.',
       }),
     ),
@@ -185,11 +182,11 @@ export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
     const reason = `has ${JSON.stringify(name)}, which is no entity like order`
     faults.push(fault('filter_conditions.entity_filter', 'invalid', reason))
   }
-  for (const name of Object.keys(delivery?.headers ?? {})) {
-    if (!isReservedHeader(name)) continue
-    faults.push(fault(`delivery.headers.${name}`, 'reserved', 'is a header that millrace sets'))
+  if (filter_conditions && isFilterEmpty(filter_conditions)) {
+    const reason = 'names nothing: name an event or an entity; without a filter everything passes'
+    faults.push(fault('filter_conditions', 'empty', reason))
   }
-  return faults
+  return [...faults, ...faultsOfHeaders(delivery?.headers ?? {})]
 }
 
 function faultsOfDates(integration: NewIntegration, now: number): Fault[] {
@@ -234,22 +231,20 @@ export function urlsOf({ callback_parameters, s3_parameters }: IntegrationUpdate
   return urls
 }
 
-const RESERVED_HEADERS = [
-  ...['host', 'connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade'],
-  ...['expect', 'authorization', 'idempotency-key', 'user-agent'],
-]
+type Filter = Static<typeof FilterConditions>
 
-function isReservedHeader(name: string): boolean {
-  return (
-    RESERVED_HEADERS.includes(name.toLowerCase()) || /^(content-|webhook-|millrace-)/i.test(name)
-  )
+function isFilterEmpty({ event_filter = [], entity_filter = [] }: Filter): boolean {
+  return event_filter.length + entity_filter.length === 0
 }
 
-/** The filter of a document in the log's terms; null takes everything. */
+/**
+ * The filter of a document in the log's terms; null takes everything. An empty one is refused by
+ * now; those that were stored before keep the meaning that they had, which is everything.
+ */
 export function filterOf({
   filter_conditions,
 }: Pick<IntegrationDocument, 'filter_conditions'>): EventFilter | null {
-  const { event_filter = [], entity_filter = [] } = filter_conditions ?? {}
-  if (event_filter.length + entity_filter.length === 0) return null
+  if (!filter_conditions || isFilterEmpty(filter_conditions)) return null
+  const { event_filter = [], entity_filter = [] } = filter_conditions
   return { names: event_filter, entities: entity_filter }
 }

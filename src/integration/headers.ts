@@ -1,0 +1,50 @@
+// The headers of its own that an integration sends along. What is taken here must be sendable: one
+// bad header would fail every delivery.
+
+import { Type } from 'typebox'
+import { type Fault, fault } from '../errors.ts'
+
+/** A token of RFC 9110. */
+const NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"
+/** What a header may say: printable ASCII. Blanks around it would not arrive. */
+export const HEADER_VALUE = '^([!-~]([ -~]*[!-~])?)?$'
+/** Of names and values together. Servers take 8 to 32 KiB of headers in all. */
+const MOST_CHARACTERS = 8_192
+
+export const DeliveryHeaders = Type.Record(
+  Type.String({ pattern: NAME }),
+  Type.String({ maxLength: 1_024, pattern: HEADER_VALUE }),
+  {
+    maxProperties: 20,
+    // Without this a name that does not match the pattern passes, with any value.
+    additionalProperties: false,
+    description:
+      'Sent along. Their values are never shown again. Names are told apart without case. ' +
+      `Names and values have ${MOST_CHARACTERS} characters together, at most.`,
+  },
+)
+
+const RESERVED = [
+  ...['host', 'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer'],
+  ...['upgrade', 'expect', 'authorization', 'idempotency-key', 'user-agent'],
+]
+
+/** What the schema cannot say of them. */
+export function faultsOfHeaders(headers: Record<string, string>): Fault[] {
+  const faults: Fault[] = []
+  const known = new Set<string>()
+  for (const name of Object.keys(headers)) {
+    const field = `delivery.headers.${name}`
+    const lower = name.toLowerCase()
+    if (RESERVED.includes(lower) || /^(content-|webhook-|millrace-)/.test(lower)) {
+      faults.push(fault(field, 'reserved', 'is a header that millrace sets'))
+    }
+    if (known.has(lower)) faults.push(fault(field, 'repeated', 'is there in another case, too'))
+    known.add(lower)
+  }
+  if (Object.entries(headers).flat().join('').length > MOST_CHARACTERS) {
+    const reason = `has more than ${MOST_CHARACTERS} characters of names and values`
+    faults.push(fault('delivery.headers', 'too_large', reason))
+  }
+  return faults
+}
