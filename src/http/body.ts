@@ -44,9 +44,18 @@ function tooLarge(limit: number): MillraceError {
   return new MillraceError('payload_too_large', message, { details })
 }
 
-/** The body parsed as JSON. Throws `invalid_request` where it is empty, not UTF-8 or no JSON. */
-export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
-  const parsed = parseJson(await readBody(request, limit))
+/**
+ * The body parsed as JSON; `absent` in place of an empty one. Throws `invalid_request` if it is not
+ * UTF-8 or no JSON, or empty without `absent`.
+ */
+export async function readJson(
+  request: IncomingMessage,
+  limit: number,
+  absent?: object,
+): Promise<unknown> {
+  const bytes = await readBody(request, limit)
+  if (bytes.length === 0 && absent) return absent
+  const parsed = parseJson(bytes)
   if ('fault' in parsed) throw invalid([parsed.fault])
   return parsed.value
 }

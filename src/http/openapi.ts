@@ -54,10 +54,15 @@ function operationOf(route: Route): object {
     summary,
     ...(description ? { description } : {}),
     ...(parameters ? { parameters } : {}),
-    ...(body ? { requestBody: { required: true, content: content(body, bodyType) } } : {}),
+    ...(body ? { requestBody: requestBody(body, bodyType) } : {}),
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
     responses: responsesOf(route),
   }
+}
+
+/** A body whose schema has a default may be left out. */
+function requestBody(body: TSchema, bodyType?: string): object {
+  return { required: !('default' in body), content: content(body, bodyType) }
 }
 
 function responsesOf({ family, responses }: Route): object {

@@ -27,7 +27,7 @@ export const IntegrationList = Type.Object({ integrations: Type.Array(Integratio
 export const ifMatch = {
   in: 'header',
   name: 'if-match',
-  description: 'The ETag of the integration that the update is meant for.',
+  description: 'The ETag of the integration that the update is meant for, a list of them, or `*`.',
   required: false,
   schema: Type.String(),
 } as const
@@ -35,7 +35,7 @@ export const Rotation = Type.Object(
   {
     overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800, default: 86_400 })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, default: {} },
 )
 export const Rotated = Type.Object({
   signing_secret: Type.String({ description: 'The new secret. Shown this once.' }),

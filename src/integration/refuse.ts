@@ -18,13 +18,18 @@ export async function refusePrivateTargets(
 
 /** Refuses to update what runs, what is temporary, and what If-Match does not name. */
 export function refuseUpdate(found: FoundIntegration, ifMatch: string): void {
-  if (ifMatch && ifMatch !== '*' && ifMatch !== etagOf(found)) throw changedMeanwhile()
+  if (ifMatch && !names(ifMatch, etagOf(found))) throw changedMeanwhile()
   if (found.document.integration_type === 'temporary') {
     throw invalid([fault('integration_type', 'temporary', 'is temporary: it cannot be updated')])
   }
   if (found.status !== 'stopped') {
     throw invalid([fault('status', 'running', 'is running: stop the integration first')])
   }
+}
+
+/** Whether If-Match names a version: one of a list, or any (RFC 9110, 13.1.1: no weak ones). */
+function names(ifMatch: string, etag: string): boolean {
+  return ifMatch === '*' || ifMatch.split(',').some((one) => one.trim() === etag)
 }
 
 export function etagOf(found: FoundIntegration): string {

@@ -230,7 +230,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const body = await readJson(context.req, limits.configurationBytes)
+        const body = await readJson(context.req, limits.configurationBytes, {})
         const { overlap_seconds = 86_400 } = checkRotation(body)
         const found = await find(tenant, id)
         const kind = kindOf(found.document)
@@ -251,6 +251,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         if (outcome !== 'changed') throw changedMeanwhile()
         // A run that is under way lets go, and the next one signs with the new secret.
         services.onHalted(tenant, id)
+        context.set('cache-control', 'no-store')
         context.body = { signing_secret: secret, previous_valid_until }
       },
     },

@@ -78,6 +78,8 @@ describe('an update', () => {
     [{ callback_parameters: {} }, 'callback_parameters.callback_url'],
     [{ callback_parameters: { callback_url: 'x' } }, 'callback_parameters.callback_url'],
     [{ filter_conditions: { event_filter: ['order'] } }, 'filter_conditions.event_filter'],
+    [{ filter_conditions: {} }, 'filter_conditions names nothing'],
+    [{ filter_conditions: { entity_filter: [] } }, 'filter_conditions names nothing'],
     [{ delivery: { max_in_flight: 0 } }, 'delivery.max_in_flight'],
     [{ delivery: { max_in_flight: 101 } }, 'delivery.max_in_flight'],
     [{ delivery: { timeout_ms: 99 } }, 'delivery.timeout_ms'],
@@ -104,6 +106,27 @@ describe('an update', () => {
     const etag = String(headers['etag'])
     expect(await patch('erp', update, { 'if-match': etag })).toMatchObject({ status: 200 })
     expect((await on('erp')).headers['etag']).not.toBe(etag)
+  })
+
+  it('may name a list of versions, or any; a weak one is none', async () => {
+    const update = { filter_conditions: { entity_filter: ['return'] } }
+    const etag = async () => String((await on('erp')).headers['etag'])
+    const matching = ['"0", ETAG', 'ETAG ,"0"', '"a,b",W/"1",ETAG', '*', 'ETAG,']
+    for (const ifMatch of matching) {
+      const headers = { 'if-match': ifMatch.replace('ETAG', await etag()) }
+      expect([ifMatch, await patch('erp', update, headers)]).toMatchObject([
+        ifMatch,
+        { status: 200 },
+      ])
+    }
+    for (const ifMatch of ['W/ETAG', '"0","1"', 'BARE', '"*"', '"ETAG', '*,"0"']) {
+      const now = await etag()
+      const names = ifMatch.replace('ETAG', now).replace('BARE', now.replaceAll('"', ''))
+      expect([ifMatch, await patch('erp', update, { 'if-match': names })]).toMatchObject([
+        ifMatch,
+        { status: 412 },
+      ])
+    }
   })
 })
 
@@ -142,8 +165,9 @@ describe('delivery settings', () => {
       call(`${service.url}${EVENTSTREAM}/signed/_rotate_signing_secret`, {
         body: JSON.stringify({ overlap_seconds }),
       })
-    const { status, body } = await rotate(3_600)
+    const { status, body, headers } = await rotate(3_600)
     expect(status).toBe(200)
+    expect(headers['cache-control']).toBe('no-store')
     const second = String(body['signing_secret'])
     const both = await until('the new secret signs', async () => {
       const received = await deliver()
@@ -163,6 +187,20 @@ describe('delivery settings', () => {
       }
     })
     expect(() => verify(second, one)).toThrow()
+  })
+
+  it('rotate without a body, for a day; a body that is no object is still refused', async () => {
+    const path = `${service.url}${EVENTSTREAM}/signed/_rotate_signing_secret`
+    const { status, body } = await call(path, { method: 'POST' })
+    expect(status).toBe(200)
+    const until = Date.parse(String(body['previous_valid_until']))
+    expect(until).toBeGreaterThan(Date.now() + 86_000_000)
+    expect(until).toBeLessThan(Date.now() + 86_500_000)
+    expect(await call(path, { body: '[]' })).toMatchObject({ status: 400 })
+    const { body: document } = await call(`${service.url}/openapi.json`)
+    const paths = document['paths'] as Record<string, { post: { requestBody: object } }>
+    const operation = paths[`${EVENTSTREAM}/{integration_id}/_rotate_signing_secret`]?.post
+    expect(operation?.requestBody).toMatchObject({ required: false })
   })
 })
 
