@@ -130,6 +130,8 @@ export const limits = {
   maxInFlight: 16,
   mostInFlight: 100,
   configurationBytes: 256 * 1024,
+  /** The token endpoint's body: it is read before the caller is known. */
+  tokenRequestBytes: 8 * 1024,
   partitionsAheadDays: 7,
   /** What is in flight has this long to finish, and the process this long to end. */
   shutdownMs: 8_500,
