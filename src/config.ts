@@ -92,6 +92,11 @@ export const limits = {
    * stored beyond it, for a position cannot be taken back. Clocks that are kept differ by far less.
    */
   clockAheadMs: 60_000,
+  /**
+   * Levels of JSON in a body, whatever it is for. Orders have about ten; Postgres refuses a
+   * statement with more than its stack takes, about 22,000.
+   */
+  jsonDepth: 256,
   /** Headers and identifiers of an event. */
   textLength: 255,
   integrationsPerTenant: 10,

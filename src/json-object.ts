@@ -4,9 +4,8 @@
 // and 48 so.)
 
 import { isUtf8 } from 'node:buffer'
+import { limits } from './config.ts'
 
-/** What is nested deeper is left to JSON.parse, which needs no stack for it. */
-const MOST_DEPTH = 64
 /** An end that is none: behind the end of all bytes, so nothing that is looked for stands there. */
 const NONE = 2 ** 30
 
@@ -47,13 +46,13 @@ mark('"\\/bfnrtu', ESCAPED)
 const literals = new Map(['true', 'false', 'null'].map((text) => [code(text), Buffer.from(text)]))
 
 /**
- * True for one JSON object in UTF-8 and nothing else. False for all that is none, and for one that
- * is nested too deeply to be told here: parseJson has the last word.
+ * True for one JSON object in UTF-8, nested at most limits.jsonDepth levels, and nothing else. What
+ * is wrong with another one, parseJson tells.
  */
 export function isJsonObject(bytes: Buffer): boolean {
   const start = spaceEnd(bytes, 0)
   if (bytes[start] !== BRACE || !isUtf8(bytes)) return false
-  return spaceEnd(bytes, objectEnd(bytes, start + 1, MOST_DEPTH - 1)) === bytes.length
+  return spaceEnd(bytes, objectEnd(bytes, start + 1, limits.jsonDepth - 1)) === bytes.length
 }
 
 // Each of these is told where something begins, and tells where it ends, or NONE.

@@ -1,5 +1,8 @@
-// JSON from outside (RFC 8259): bytes that may be anything.
+// JSON from outside (RFC 8259): bytes that may be anything. How deep it may be nested is said here
+// once, for all that is taken: Postgres refuses what is too deep for its stack, and with it the
+// whole batch.
 
+import { limits } from './config.ts'
 import { type Fault, fault } from './errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -19,12 +22,34 @@ export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } 
   } catch {
     return { fault: fault('body', 'not_utf8', 'is not valid UTF-8') }
   }
+  if (isTooDeep(bytes)) {
+    return { fault: fault('body', 'too_deep', `is nested deeper than ${limits.jsonDepth} levels`) }
+  }
   try {
     return { value: JSON.parse(text) }
   } catch (error) {
     const [where] = /at position \d+|end of JSON input/.exec((error as Error).message) ?? []
     return { fault: fault('body', 'not_json', `is not valid JSON${where ? ` (${where})` : ''}`) }
   }
+}
+
+const [QUOTE, BACKSLASH, BRACE, BRACE_END, BRACKET, BRACKET_END] = Buffer.from('"\\{}[]')
+
+/** Whether brackets that are open at once, outside of strings, are more than limits.jsonDepth. */
+function isTooDeep(bytes: Buffer): boolean {
+  let depth = 0
+  let isInString = false
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (isInString) {
+      if (byte === BACKSLASH) at++
+      else if (byte === QUOTE) isInString = false
+    } else if (byte === QUOTE) isInString = true
+    else if (byte === BRACE || byte === BRACKET) {
+      if (++depth > limits.jsonDepth) return true
+    } else if (byte === BRACE_END || byte === BRACKET_END) depth--
+  }
+  return false
 }
 
 /** Whether a JSON value is an object: not an array, not null. */

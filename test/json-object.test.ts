@@ -3,10 +3,11 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { limits } from '../src/config.ts'
 import { isObject, parseJson } from '../src/json.ts'
 import { isJsonObject } from '../src/json-object.ts'
 
-const DEPTH = 64
+const DEPTH = limits.jsonDepth
 
 /** What JSON.parse says. */
 function isOne(bytes: Buffer): boolean {
@@ -63,11 +64,20 @@ it('does not take what is not UTF-8', () => {
   }
 })
 
-it('leaves what is nested deeply to others, and needs no stack for it', () => {
-  const nested = (levels: number) => Buffer.from(`{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`)
-  expect(isJsonObject(nested(DEPTH - 1))).toBe(true)
-  expect(isJsonObject(nested(DEPTH))).toBe(false)
-  expect(isJsonObject(nested(1_000_000))).toBe(false)
+it('takes what is nested as deep as is allowed and no deeper, and so does parseJson', () => {
+  const nested = (levels: number, text = '1') =>
+    Buffer.from(`{"a":${'['.repeat(levels - 1)}${text}${']'.repeat(levels - 1)}}`)
+  for (const text of ['1', '"]}[{\\"[["', '[],[],{},{}', '{"[[[":"}"}']) {
+    const levels = DEPTH - (/[[{]/.test(text[0] as string) ? 1 : 0)
+    expect(isJsonObject(nested(levels, text))).toBe(true)
+    expect(isOne(nested(levels, text))).toBe(true)
+    expect(isJsonObject(nested(levels + 1, text))).toBe(false)
+    expect(parseJson(nested(levels + 1, text))).toMatchObject({ fault: { code: 'too_deep' } })
+  }
+  for (const levels of [100_000, 1_000_000]) {
+    expect(isJsonObject(nested(levels))).toBe(false)
+    expect(parseJson(nested(levels))).toMatchObject({ fault: { code: 'too_deep' } })
+  }
 })
 
 /** Objects as texts, with white space of all kinds between their tokens. */

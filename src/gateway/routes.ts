@@ -42,7 +42,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       description:
         'Answers 201 after the event is durably committed. The idempotency key is unique per tenant and event name: the ' +
         'same key again with the same payload answers with the first position, with another payload 400. ' +
-        `The payload is at most ${maxEventBytes} bytes.`,
+        `The payload is at most ${maxEventBytes} bytes, nested at most ${limits.jsonDepth} levels.`,
       parameters: [
         {
           in: 'path',

@@ -106,6 +106,7 @@ describe('what is refused', () => {
     ['', 'body is empty; it must be one JSON object.'],
     ['{', /^body is not valid JSON/],
     ['[]', /^body must be object/],
+    ['{"a":'.repeat(257), 'body is nested deeper than 256 levels.'],
     [{ ...rest }, 'event_payload is missing.'],
     [{ ...rest, event_payload: {} }, 'event_payload.operation is missing.'],
     [{ ...rest, event_payload: { operation: 'create' } }, /^event_payload.operation must match/],

@@ -158,10 +158,18 @@ describe('a bad request', () => {
     expect(service.output()).not.toMatch(/"level":50/)
   })
 
-  it('is nested deeper than Postgres can follow', async () => {
-    const payload = `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
-    const reply = await publish(service.url, { key: randomUUID(), payload })
-    expect(reply).toMatchObject({ status: 400, body: { details: [{ field: 'payload' }] } })
+  it('is nested deeper than 256 levels', async () => {
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+    const post = (levels: number) =>
+      publish(service.url, { key: randomUUID(), payload: nested(levels) })
+    expect((await post(256)).status).toBe(201)
+    // Postgres would take the first, and refuse the others with all that is in their batch.
+    for (const levels of [257, 22_000, 170_000]) {
+      expect(await post(levels)).toMatchObject({
+        status: 400,
+        body: { details: [{ field: 'body', code: 'too_deep' }] },
+      })
+    }
   })
 
   it('has no token, or an unknown one: 401', async () => {

@@ -174,6 +174,12 @@ describe('a registration that is refused', () => {
     })
   })
 
+  it('a body that is nested deeper than 256 levels', async () => {
+    const reply = await call(service.url + EVENTSTREAM, { body: '{"id":'.repeat(257) })
+    const message = 'body is nested deeper than 256 levels.'
+    expect(reply).toMatchObject({ status: 400, body: { message } })
+  })
+
   it.each(['', '{', '[]', '"x"'])('a body %j', async (body) => {
     expect(await call(service.url + EVENTSTREAM, { body })).toMatchObject({ status: 400 })
   })
