@@ -85,6 +85,8 @@ export const limits = {
   /** What one append statement carries, and what waits for it; beyond that a publisher gets 503. */
   batchEvents: 500,
   batchBytes: 2 * 1024 * 1024,
+  /** While others wait, an event that is larger than this has a batch of its own. */
+  apartBytes: 128 * 1024,
   queueEvents: 10_000,
   queueBytes: 64 * 1024 * 1024,
   /**

@@ -3,14 +3,14 @@
 // with one of 5 ms), and an idle publisher waits for nobody. Where as many wait as are under way,
 // the next one follows the last on its connection before that is answered: the server need not wait
 // for us (256 publishers, commits of 2 ms: 14.7k events/s, and 16.3k so), and no batch is smaller
-// for it. The queue is bounded; beyond it a publisher is told to come back.
+// for it. The queue is bounded and fair (fair-queue.ts); whom it drops is told to come back.
 
-import { limits } from '../config.ts'
 import { isBug } from '../db/failure.ts'
 import { clockProblem } from '../db/skew.ts'
 import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
+import { createFairQueue } from './fair-queue.ts'
 
 /** How long, and how often, an append of unknown outcome, or without a server, is tried again. */
 const RETRY_MS = 5_000
@@ -42,21 +42,15 @@ export function createPublisher(options: {
   append: (events: NewEvent[]) => Promise<Appended[]>
   onAppended: (tenants: Set<string>) => void
 }): Publisher {
-  let queue: Waiting[] = []
-  let queuedBytes = 0
+  const queue = createFairQueue<Waiting>()
   let flushes = 0
   /** The size of the batch that left last. */
   let underWay = 0
 
   return {
     publish(event) {
-      if (queue.length >= limits.queueEvents || queuedBytes >= limits.queueBytes) {
-        const message = 'Too many events are waiting to be stored; try again.'
-        return Promise.reject(new MillraceError('overloaded', message, { retryAfterSeconds: 1 }))
-      }
       return new Promise<Appended>((resolve, reject) => {
-        queue.push({ event, resolve, reject })
-        queuedBytes += event.payload.length
+        queue.push({ event, resolve, reject })?.reject(overloaded())
         if (flushes === 0 || (flushes < MOST_IN_FLIGHT && isLong())) void flush()
       })
     },
@@ -75,25 +69,19 @@ export function createPublisher(options: {
   }
 
   function nextBatch(): Waiting[] {
-    let count = 0
-    let bytes = 0
-    for (const { event } of queue) {
-      if (count === limits.batchEvents) break
-      if (count > 0 && bytes + event.payload.length > limits.batchBytes) break
-      bytes += event.payload.length
-      count++
-    }
-    const batch = queue.slice(0, count)
-    queue = queue.slice(count)
-    queuedBytes -= bytes
-    underWay = count
+    const batch = queue.next()
+    underWay = batch.length
     return batch
   }
 
-  /** Settles every promise of the batch and never throws. */
+  /**
+   * Settles every promise of the batch, or puts it back into the queue if Postgres refused it: one
+   * bad event must fail alone. Never throws.
+   */
   async function appendBatch(batch: Waiting[]): Promise<void> {
     try {
       const results = await appendUntilKnown(batch.map(({ event }) => event))
+      queue.accepted(batch)
       // The next batch is on its way before the answers to this one are written, and the database
       // has something to do meanwhile: p99 of 64 publishers fell from 28 to 24 ms, side by side.
       if (queue.length > 0) setImmediate(answer, batch, results)
@@ -101,14 +89,9 @@ export function createPublisher(options: {
     } catch (error) {
       const failure = isBug(error) ? (error as Error) : explain(error)
       const isRefused = failure instanceof MillraceError && failure.code === 'invalid_request'
-      if (batch.length > 1 && isRefused) {
-        // One bad event must fail alone: halve until it is.
-        const half = Math.ceil(batch.length / 2)
-        await appendBatch(batch.slice(0, half))
-        await appendBatch(batch.slice(half))
-      } else {
-        for (const { reject } of batch) reject(failure)
-      }
+      if (isRefused) queue.refused(batch)
+      if (isRefused && batch.length > 1) return
+      for (const { reject } of batch) reject(failure)
     }
   }
 
@@ -140,6 +123,7 @@ function explain(error: unknown): MillraceError {
   const refusedClock = clockProblem(error)
   if (refusedClock) return refusedClock
   if (code === '54001') return refused('payload', 'is nested too deeply to be stored', error)
+  if (code?.startsWith('54')) return refused('payload', 'is beyond a limit of Postgres', error)
   if (code?.startsWith('22')) return refused('payload', 'is no JSON that can be stored', error)
   if (code === '23514' && constraint) {
     return refused(constraint.replace(/_is_.*/, ''), `fails the rule ${constraint}`, error)
@@ -149,6 +133,11 @@ function explain(error: unknown): MillraceError {
     retryAfterSeconds: 1,
     cause: error,
   })
+}
+
+function overloaded(): MillraceError {
+  const message = 'Too many events are waiting to be stored; try again.'
+  return new MillraceError('overloaded', message, { retryAfterSeconds: 1 })
 }
 
 function refused(field: string, reason: string, cause: unknown): MillraceError {

@@ -97,6 +97,82 @@ describe('publish', () => {
     })
   })
 
+  it('lets a bad event cost other tenants one refused batch and no more', async () => {
+    const { publish, batches } = publisher()
+    const results = await Promise.allSettled(
+      Array.from({ length: 400 }, (_, i) => {
+        const isBad = i % 4 === 0
+        const payload = Buffer.from(isBad ? '[]' : '{}') // No array gets this far by HTTP.
+        return publish(anEvent({ tenant: isBad ? 'bad' : `good-${i % 4}`, payload }))
+      }),
+    )
+    results.forEach(({ status }, i) => {
+      expect(status).toBe(i % 4 === 0 ? 'rejected' : 'fulfilled')
+    })
+    // The whole, each of three good tenants, and the bad one halved until each of its is alone.
+    const ofTheBad = [100, 50, 25, 13, 7, 4, 2, ...Array(100).fill(1)]
+    expect([...batches].sort((a, b) => b - a)).toEqual([400, 100, 100, 100, ...ofTheBad])
+    // It goes on apart from others until it has stored as many as a batch has.
+    const before = batches.length
+    await Promise.all(
+      Array.from({ length: 8 }, (_, i) => publish(anEvent({ tenant: i < 4 ? 'bad' : 'good' }))),
+    )
+    expect(batches.slice(before).sort()).toEqual([1, 1, 2, 4])
+  })
+
+  it('takes from each tenant in turn', async () => {
+    const { publish, batches } = publisher()
+    const done: string[] = []
+    const several = (tenant: string, count: number) =>
+      Array.from({ length: count }, () =>
+        publish(anEvent({ tenant })).then(() => done.push(tenant)),
+      )
+    await Promise.all([...several('large', 3_000), ...several('small', 10)])
+    expect(batches[0]).toBe(limits.batchEvents)
+    expect(done.lastIndexOf('small')).toBeLessThan(limits.batchEvents)
+  })
+
+  it('sends a large event by itself while others wait', async () => {
+    const { publish, batches } = publisher()
+    const payload = Buffer.from(JSON.stringify({ big: 'x'.repeat(2 * limits.apartBytes) }))
+    const done: string[] = []
+    const one = (tenant: string, changes: Partial<NewEvent> = {}) =>
+      publish(anEvent({ tenant, ...changes })).then(() => done.push(tenant))
+    await Promise.all([
+      ...Array.from({ length: 3 }, () => one('large', { payload })),
+      ...Array.from({ length: 7 }, () => one('small')),
+    ])
+    expect(batches).toEqual([1, 7, 2])
+    expect(done).toEqual(['large', ...Array(7).fill('small'), 'large', 'large'])
+  })
+
+  it('gives the room in a full queue to the tenant that has less of it', async () => {
+    const { publish } = publisher()
+    const blocker = await database.pool.connect()
+    try {
+      await blocker.query('begin')
+      await blocker.query('select next_position()')
+      const flood = Array.from({ length: limits.queueEvents + 2 * limits.batchEvents + 1 }, () =>
+        publish(anEvent({ tenant: 'flood' })),
+      )
+      const settled = Promise.allSettled(flood)
+      await until('a batch waits for the lane', async () => {
+        const waiting = await database.pool.query(
+          `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`,
+        )
+        return waiting.rows.length > 0
+      })
+      const others = Array.from({ length: 100 }, () => publish(anEvent({ tenant: 'other' })))
+      await blocker.query('rollback')
+      expect((await Promise.all(others)).every(({ outcome }) => outcome === 'appended')).toBe(true)
+      const refused = (await settled).filter(({ status }) => status === 'rejected')
+      expect(refused.length).toBeGreaterThan(0)
+      for (const result of refused) expect(result).toMatchObject({ reason: { code: 'overloaded' } })
+    } finally {
+      blocker.release(true)
+    }
+  })
+
   it('refuses what does not fit into the queue, and stores what did', async () => {
     const { publish } = publisher()
     const blocker = await database.pool.connect()

@@ -1,0 +1,165 @@
+// What waits to be appended: a line for each tenant, and a batch takes one event of each line in
+// turn (round robin), so that nobody waits for what another tenant has in front of him. Two kinds of
+// line go in batches of their own: one whose next event is large, since it would hold up all that
+// travel with it, and one of a tenant that had an event in a batch that Postgres refused.
+
+import { limits } from '../config.ts'
+import type { NewEvent } from './event.ts'
+
+/** What can wait: the caller adds what it needs to answer. */
+export type Item = { event: NewEvent }
+
+type Line<T> = { tenant: string; waiting: T[]; bytes: number }
+
+export type FairQueue<T extends Item> = {
+  readonly length: number
+  /**
+   * Puts an item at the end of its tenant's line. If the queue is full, the tenant that fills most
+   * of it loses its last one, perhaps this one: returned, it is not in the queue.
+   */
+  push(item: T): T | undefined
+  /** Takes the next batch, at least one item; of what is left, each line keeps its order. */
+  next(): T[]
+  /** A batch was stored: what its tenant may have in a batch of its own doubles. */
+  accepted(batch: T[]): void
+  /**
+   * Postgres refused a batch. Puts it back, a tenant apart from the others and at most half of it at
+   * once, so that a bad event is alone after a few. One that was alone is not put back.
+   */
+  refused(batch: T[]): void
+}
+
+/** An empty queue, bounded by limits.queueEvents and limits.queueBytes. */
+export function createFairQueue<T extends Item>(): FairQueue<T> {
+  /** In the order of their turns; none is empty. */
+  const lines = new Map<string, Line<T>>()
+  /** How many events a tenant may have in a batch, for those that had one refused. */
+  const apart = new Map<string, number>()
+  let length = 0
+  let bytes = 0
+
+  return {
+    get length() {
+      return length
+    },
+    push(item) {
+      const dropped = isFull() ? makeRoom(item.event.tenant) : undefined
+      if (dropped === 'none') return item
+      add(item)
+      return dropped
+    },
+    next() {
+      const [first] = lines.values()
+      if (!first) return []
+      const isAlone = lines.size === 1
+      if (!isAlone && !isApart(first)) return takeInTurn()
+      const mostBytes = isAlone ? limits.batchBytes : limits.apartBytes
+      return takeFrom(first, apart.get(first.tenant) ?? limits.batchEvents, mostBytes)
+    },
+    accepted(batch) {
+      if (apart.size === 0) return
+      const { tenant } = (batch[0] as T).event
+      const most = apart.get(tenant)
+      if (most === undefined) return
+      if (most * 2 >= limits.batchEvents) apart.delete(tenant)
+      else apart.set(tenant, most * 2)
+    },
+    refused(batch) {
+      const byTenant = Map.groupBy(batch, ({ event }) => event.tenant)
+      const half = Math.ceil((byTenant.size === 1 ? batch.length : limits.batchEvents) / 2)
+      for (const [tenant, items] of byTenant) {
+        apart.set(tenant, half)
+        if (batch.length > 1) putBack(tenant, items)
+      }
+    },
+  }
+
+  function isFull(): boolean {
+    return length >= limits.queueEvents || bytes >= limits.queueBytes
+  }
+
+  function isApart(line: Line<T>): boolean {
+    return (line.waiting[0] as T).event.payload.length > limits.apartBytes || apart.has(line.tenant)
+  }
+
+  /** Drops the last item of the longest line; 'none' if that is the one who asks for room. */
+  function makeRoom(tenant: string): T | 'none' {
+    const partOf = (line: Line<T>) =>
+      line.waiting.length / limits.queueEvents + line.bytes / limits.queueBytes
+    let longest = lines.values().next().value as Line<T>
+    for (const line of lines.values()) if (partOf(line) > partOf(longest)) longest = line
+    if (longest.tenant === tenant) return 'none'
+    const dropped = longest.waiting.pop() as T
+    count(longest, dropped, -1)
+    if (longest.waiting.length === 0) lines.delete(longest.tenant)
+    return dropped
+  }
+
+  function add(item: T): void {
+    const { tenant } = item.event
+    let line = lines.get(tenant)
+    if (!line) {
+      line = { tenant, waiting: [], bytes: 0 }
+      lines.set(tenant, line)
+    }
+    line.waiting.push(item)
+    count(line, item, 1)
+  }
+
+  function putBack(tenant: string, items: T[]): void {
+    const after = lines.get(tenant)?.waiting ?? []
+    const line = { tenant, waiting: [...items, ...after], bytes: lines.get(tenant)?.bytes ?? 0 }
+    lines.set(tenant, line)
+    for (const item of items) count(line, item, 1)
+  }
+
+  function count(line: Line<T>, { event }: T, sign: 1 | -1): void {
+    length += sign
+    bytes += sign * event.payload.length
+    line.bytes += sign * event.payload.length
+  }
+
+  /** One event of each line that is not apart, and again, while there are any and they fit. */
+  function takeInTurn(): T[] {
+    const batch: T[] = []
+    let size = 0
+    let taking = [...lines.values()].filter((line) => !isApart(line))
+    for (let turn = 0; taking.length > 0; turn++) {
+      taking = taking.filter((line) => {
+        const item = line.waiting[turn]
+        const itsBytes = item?.event.payload.length ?? Infinity
+        const fits = itsBytes <= limits.apartBytes && size + itsBytes <= limits.batchBytes
+        if (!item || !fits || batch.length === limits.batchEvents) {
+          shift(line, turn) // It gave one in each turn before.
+          return false
+        }
+        size += itsBytes
+        batch.push(item)
+        return true
+      })
+    }
+    return batch
+  }
+
+  function takeFrom(line: Line<T>, mostEvents: number, mostBytes: number): T[] {
+    let taken = 0
+    let size = 0
+    for (const { event } of line.waiting) {
+      size += event.payload.length
+      if (taken === mostEvents || (taken > 0 && size > mostBytes)) break
+      taken++
+    }
+    return shift(line, taken)
+  }
+
+  /** Takes the first items of a line, whose next turn then comes after the others'. */
+  function shift(line: Line<T>, taken: number): T[] {
+    if (taken === 0) return []
+    const batch = line.waiting.slice(0, taken)
+    line.waiting = line.waiting.slice(taken)
+    for (const item of batch) count(line, item, -1)
+    lines.delete(line.tenant)
+    if (line.waiting.length > 0) lines.set(line.tenant, line)
+    return batch
+  }
+}
