@@ -2,5 +2,8 @@
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 
+/** The same as a pattern of JSON Schema. */
+export const TENANT_PATTERN = TENANT.source
+
 /** Whether a text can name a tenant: 1 to 63 letters, digits, _ and -. */
 export const isTenant = (text: string): boolean => TENANT.test(text)

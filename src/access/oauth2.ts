@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { MillraceError } from '../errors.ts'
+import { refuseAmbiguousHeaders } from '../http/ambiguity.ts'
 import { readBody } from '../http/body.ts'
 import { SCOPES } from '../http/identity.ts'
 import type { RequestContext, Route } from '../http/route.ts'
@@ -96,6 +97,7 @@ export function tokenRoute({
   }
 
   async function issue(context: RequestContext): Promise<object | Refusal> {
+    refuseAmbiguousHeaders(context.req)
     if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
     const body = await readBody(context.req, limits.tokenRequestBytes)
     const form = new URLSearchParams(body.toString('utf8'))

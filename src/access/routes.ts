@@ -63,10 +63,11 @@ const idParameter: Parameter = {
   name: 'key_id',
   description: 'The id of the key.',
   required: true,
-  schema: Type.String(),
+  schema: Type.String({ pattern: '^[0-9a-f]{12}$' }),
   example: '0c9be2f17a35',
 }
 const errors = {
+  400: { description: 'Bad request; the message names the field.' },
   401: { description: 'No token, or an unknown one.' },
   403: { description: 'The token may not do this.' },
   500: { description: 'Internal server error.' },
@@ -94,7 +95,6 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       body: NewKey,
       responses: {
         201: { description: 'The key was created.', schema: CreatedKey },
-        400: { description: 'Bad request.' },
         ...errors,
       },
       async handle(context) {

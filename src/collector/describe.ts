@@ -1,7 +1,8 @@
 // What the OpenAPI document says of the collector's operations.
 
 import { Type } from 'typebox'
-import { Subscription } from './subscription.ts'
+import { EventId } from './event.ts'
+import { Subscription, SubscriptionId } from './subscription.ts'
 
 export const EVENTS = '/api/v1/events'
 export const SUBSCRIPTIONS = '/api/v1/event-subscription'
@@ -11,7 +12,7 @@ export const eventIdParameter = {
   name: 'eventId',
   description: 'The id of the event, as it was posted.',
   required: true,
-  schema: Type.String(),
+  schema: EventId,
   example: 'customer-42-1',
 } as const
 
@@ -20,7 +21,7 @@ export const idParameter = {
   name: 'Id',
   description: 'The id of the subscription.',
   required: true,
-  schema: Type.String(),
+  schema: SubscriptionId,
   example: 'crm',
 } as const
 

@@ -15,6 +15,9 @@ const Id = (description: string) =>
     pattern: ONE_LINE,
     description: `${description} At most ${limits.textLength} characters, no control characters.`,
   })
+export const EventId = Id(
+  'Unique id of the event: the idempotency key across all collected events.',
+)
 const Base64 = Type.Optional(
   Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
 )
@@ -40,7 +43,7 @@ export const CollectedEvent = Type.Object(
     }),
     event_source: OpenEnum(['APPLICATION'], 'The service of the event in the log.'),
     event_type: OpenEnum(['ENTITY_EVENT'], 'What kind of event it is.'),
-    id: Id('Unique id of the event: the idempotency key across all collected events.'),
+    id: EventId,
   },
   {
     examples: [

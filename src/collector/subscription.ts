@@ -96,15 +96,15 @@ const fields = {
   subscribeCreate: flag('Takes actions that end in create or created.'),
   subscribeDelete: flag('Takes actions that end in delete or deleted.'),
 }
-const Id = Type.String({
+export const SubscriptionId = Type.String({
   minLength: 1,
   maxLength: 100,
   pattern: '^[A-Za-z0-9._~:-]+$',
   description: 'Unique id: letters, digits and . _ ~ : -',
 })
 
-export const NewSubscription = Type.Object({ ...fields, id: Type.Optional(Id) }, closed)
-export const SubscriptionUpdate = Type.Object({ ...fields, id: Id }, closed)
+export const NewSubscription = Type.Object({ ...fields, id: Type.Optional(SubscriptionId) }, closed)
+export const SubscriptionUpdate = Type.Object({ ...fields, id: SubscriptionId }, closed)
 export const Subscription = Type.Object({
   ...fields,
   active: Type.Boolean(),

@@ -51,7 +51,7 @@ export const eventParameter = {
   in: 'path' as const,
   name: 'event_id',
   required: true,
-  schema: Type.String(),
+  schema: Type.String({ format: 'uuid' }),
   description: 'Unique identifier of the rejected event.',
   example: '1a8a5052-8741-4daf-982e-e0a12990335a',
 }

@@ -7,7 +7,10 @@ import { requirePublishing } from '../http/authenticate.ts'
 import { readBody } from '../http/body.ts'
 import type { Parameter, Route } from '../http/route.ts'
 import type { Publisher } from '../log/batch.ts'
+import { NAME_PATTERN } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
+import { TENANT_PATTERN } from '../tenant.ts'
+import { ONE_LINE } from '../text.ts'
 import { eventOf } from './publish.ts'
 
 const Published = Type.Object({
@@ -25,7 +28,7 @@ const header = (name: string, description: string, example: string): Parameter =
   name,
   description,
   required: true,
-  schema: Type.String({ minLength: 1, maxLength: limits.textLength }),
+  schema: Type.String({ minLength: 1, maxLength: limits.textLength, pattern: ONE_LINE }),
   example,
 })
 
@@ -49,17 +52,21 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
           name: 'event_name',
           description: '<entity>.<action>',
           required: true,
-          schema: Type.String({ maxLength: 255 }),
+          schema: Type.String({ maxLength: 255, pattern: NAME_PATTERN }),
           example: 'order.created',
         },
         header('team', 'The team that publishes.', 'team-inventory'),
         header('service', 'The service that calls.', 'inventory-manager'),
         header('entity-id', "The event's main entity.", '000816c3-e9b2-440b-8d27-dfaa4cae00ef'),
-        header('tenant', 'The tenant.', 'dodici'),
+        {
+          ...header('tenant', 'The tenant.', 'dodici'),
+          schema: Type.String({ pattern: TENANT_PATTERN }),
+        },
         header('idempotency-key', 'Unique per event.', '123816c3-e9b2-440b-8d27-dfaa4cae0bbc'),
         {
           ...header('correlation-ids', 'A JSON object of strings: order_id, customer_id.', '{}'),
           required: false,
+          schema: Type.String(),
         },
       ],
       body: Payload,

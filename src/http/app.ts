@@ -42,7 +42,6 @@ export function createApp(
     if (options.isDraining()) context.set('connection', 'close')
     try {
       refuseFaultyPath(context.path)
-      refuseAmbiguousHeaders(context.req)
       await next()
       if (context.body == null) refuseUnrouted(context.status)
     } catch (error) {
@@ -70,6 +69,7 @@ function routerOf(routes: Route[], authenticate: Authenticate): Router {
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
       if (route.scope !== 'public') {
+        refuseAmbiguousHeaders(context.req)
         const caller = identify(context.req, route.scope, authenticate)
         context.state.identity = caller instanceof Promise ? await caller : caller
       }

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
-import { isTenant } from '../tenant.ts'
+import { isTenant, TENANT_PATTERN } from '../tenant.ts'
 import { requireScope } from './authenticate.ts'
 import { onlyTenantOf, type Scope } from './identity.ts'
 import type { Parameter, RequestContext } from './route.ts'
@@ -11,9 +11,10 @@ export const tenantHeader: Parameter = {
   in: 'header',
   name: 'tenant',
   description:
-    'The tenant; not needed where the token is bound to a single one. X-TWC-Tenant is the same.',
+    'The tenant; not needed where the token is bound to a single one. X-TWC-Tenant is the same; ' +
+    'if both are there they name the same tenant.',
   required: false,
-  schema: Type.String(),
+  schema: Type.String({ pattern: TENANT_PATTERN }),
   example: 'dodici',
 }
 

@@ -1,7 +1,7 @@
 // What the OpenAPI document says of every operation on an integration.
 
 import { Type } from 'typebox'
-import { Integration } from './integration.ts'
+import { Integration, IntegrationId } from './integration.ts'
 
 export const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
@@ -10,7 +10,7 @@ export const idParameter = {
   name: 'integration_id',
   description: 'Unique identifier of the integration.',
   required: true,
-  schema: Type.String(),
+  schema: IntegrationId,
   example: 'erp-1',
 } as const
 

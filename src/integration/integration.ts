@@ -65,9 +65,15 @@ export const Delivery = Type.Object(
   closed,
 )
 
+export const IntegrationId = Type.String({
+  minLength: 1,
+  maxLength: 50,
+  pattern: '^[a-z0-9-]+$',
+})
+
 export const NewIntegration = Type.Object(
   {
-    id: Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9-]+$' }),
+    id: IntegrationId,
     integration_type: Type.Enum(['permanent', 'temporary']),
     starts_at: Type.Optional(DateTime('From when on events are sent; not in the future.')),
     ends_at: Type.Optional(DateTime('Until when; of temporary integrations only.')),

@@ -40,6 +40,9 @@ export type EventFilter = { names: string[]; entities: string[]; classes?: Event
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 
+/** Of an event's name, as a pattern of JSON Schema; it has 255 characters at most. */
+export const NAME_PATTERN = NAME.source
+
 export const isEventName = (text: string): boolean => text.length <= 255 && NAME.test(text)
 
 /** "order" of "order.created": what stands before the first dot. */

@@ -41,7 +41,7 @@ const fields = {
   template_id: ShortText('A dynamic template of SendGrid.', 1),
 }
 
-const JobId = Type.String({
+export const JobId = Type.String({
   maxLength: 100,
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
   description: 'One is made where it is left out.',

@@ -13,7 +13,7 @@ import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { changeJob, createJob } from './change.ts'
 import { type FoundJob, findJob, listJobs, present } from './find.ts'
-import { documentOf, faultsOfJob, Job, JobUpdate, NewJob, updateJob } from './job.ts'
+import { documentOf, faultsOfJob, Job, JobId, JobUpdate, NewJob, updateJob } from './job.ts'
 import { listRuns, Run, RunList, requestRun } from './runs.ts'
 
 export const JOBS = '/api/v1/jobs'
@@ -23,7 +23,7 @@ const jobParameter: Parameter = {
   name: 'job_id',
   description: 'Unique identifier of the job.',
   required: true,
-  schema: Type.String(),
+  schema: JobId,
   example: 'back-in-stock',
 }
 const errors = {

@@ -2,6 +2,7 @@
 // that the service serves, so that one which is added is asked by itself. Never a 5xx, and never
 // anything that is kept as another text than was sent.
 
+import * as Schema from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SINGLE_HEADERS } from '../../src/http/ambiguity.ts'
 import type { Parameter, Route } from '../../src/http/route.ts'
@@ -109,6 +110,34 @@ describe('a path', () => {
   })
 })
 
+describe('the document', () => {
+  it('has the 400 of each operation that asks for a token, and the bounds of each id', () => {
+    const withToken = service.routes.filter(({ scope }) => scope !== 'public')
+    const silent = withToken.filter(({ responses }) => !(400 in responses))
+    expect(silent.map(({ operationId }) => operationId)).toEqual([])
+    const unbounded = parametersOf('path').filter(
+      ([, { schema }]) => !('pattern' in schema || 'format' in schema),
+    )
+    expect(unbounded.map(([{ operationId }, { name }]) => [operationId, name])).toEqual([])
+  })
+
+  it.each(['ERP 1', 'x'.repeat(256), '.', '-_-'])(
+    'tells which ids there can be: where %j cannot be one it is never found',
+    async (id) => {
+      for (const [route, { name, schema }] of parametersOf('path')) {
+        if (Schema.Check(schema, id)) continue
+        const path = pathOf(route, { [name]: encodeURIComponent(id) })
+        const options = { headers: headersOf(route), ...(route.body ? { body: '{}' } : {}) }
+        const answer = await send(service.url, route.method.toUpperCase(), path, options)
+        expect([route.operationId, answer.status]).toEqual([
+          route.operationId,
+          name === 'event_name' ? 400 : 404,
+        ])
+      }
+    },
+  )
+})
+
 describe('a query parameter', () => {
   it.each(['%00', '%ED%A0%80', '%C2%85', '%', LONG, '2026-12-31T23:59:60Z', '1&%s=1'])(
     'that is %j: 400',
@@ -161,6 +190,18 @@ describe('a header', () => {
       expect(answer.text).toContain(`${name} is there more than once`)
     }
     expect(faults).toEqual([])
+  })
+
+  it('that is there twice at the token endpoint is refused in its own words', async () => {
+    const form = ['content-type', 'application/x-www-form-urlencoded']
+    const headers = [...form, 'authorization', 'Basic YTpi']
+    const options = { headers, body: 'grant_type=client_credentials' }
+    const answer = await send(service.url, 'POST', '/oauth2/token', options)
+    expect(answer.status).toBe(400)
+    expect(JSON.parse(answer.text)).toEqual({
+      error: 'invalid_request',
+      error_description: 'authorization is there more than once.',
+    })
   })
 
   it('tenant names the tenant that X-TWC-Tenant names, or there is one of them: else 400', async () => {
