@@ -15,6 +15,11 @@ export function faultOfText(text: string): string | undefined {
   return text.isWellFormed() ? undefined : 'has a lone surrogate, which is no character'
 }
 
+/** A text as Postgres keeps it, to store what others say: U+FFFD for what it would not. */
+export function asKept(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
+}
+
 /** Whether a text has a control character, NUL and line breaks among them. */
 export function hasControlCharacter(text: string): boolean {
   return CONTROL.test(text)

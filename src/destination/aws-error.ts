@@ -1,6 +1,7 @@
 // An error of an AWS client in words and figures: what is known of it, whatever the service.
 
 import { STATUS_CODES } from 'node:http'
+import { asKept } from '../text.ts'
 
 const REASON_LENGTH = 512
 
@@ -36,11 +37,9 @@ export function describeError(error: unknown): Described {
     message,
     ...(status === undefined ? {} : { status }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    reason: [told, detailOf(name || code || 'no answer', message)]
-      .filter(Boolean)
-      .join(': ')
-      .replaceAll('\0', '\ufffd')
-      .slice(0, REASON_LENGTH),
+    reason: asKept(
+      [told, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
+    ).slice(0, REASON_LENGTH),
   }
 }
 

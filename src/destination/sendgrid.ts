@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
 import { parseJson } from '../json.ts'
+import { asKept } from '../text.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { createConnector } from './connector.ts'
 import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
@@ -118,7 +119,7 @@ function judge(
   }
   const faults = faultsIn(body)
   const told = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
-  const start = told.join('; ') || (body ? readable(body) : '')
+  const start = asKept(told.join('; ')) || (body ? readable(body) : '')
   const reason = failed(start ? `${statusText(status)}: ${start}` : statusText(status))
   // Too large: fewer at once may do.
   if (status === 413) return { kind: 'rejected', indexes: [], reason }

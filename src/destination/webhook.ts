@@ -5,6 +5,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
+import { asKept } from '../text.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { bodyText } from './body.ts'
 import type { Connections } from './connections.ts'
@@ -115,9 +116,9 @@ function judge(
   }
 }
 
-/** An answer as text. A NUL is legal in an answer and in no text of Postgres. */
+/** An answer as text. */
 export function readable(body: Buffer): string {
-  return body.toString('utf8').replaceAll('\0', '\ufffd')
+  return asKept(body.toString('utf8'))
 }
 
 export function statusText(status: number): string {

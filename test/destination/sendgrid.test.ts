@@ -67,6 +67,14 @@ describe('an answer', () => {
     expect(await mailer().send('d-1', mails(1))).toEqual({ kind: 'accepted' })
   })
 
+  it('that says what Postgres cannot keep is told in what it can', async () => {
+    const errors = [{ field: 'a\0b', message: 'c\ud83d \u0000' }]
+    sendgrid.answer = (response) => response.writeHead(400).end(JSON.stringify({ errors }))
+    expect(await mailer().send('d-1', mails(1))).toMatchObject({
+      reason: expect.stringContaining('a\ufffdb: c\ufffd \ufffd'),
+    })
+  })
+
   it('401: refused, without a word of the key', async () => {
     const apiKey = 'SG.another-key'
     const outcome = await mailer({ apiKey }).send('d-1', mails(1))
