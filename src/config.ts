@@ -103,6 +103,11 @@ export const limits = {
   textLength: 255,
   integrationsPerTenant: 10,
   subscriptionsPerTenant: 100,
+  /** Jobs that are not deleted, and keys that are active. */
+  jobsPerTenant: 100,
+  keysPerTenant: 1_000,
+  /** The most events a second that a limit of publishing can name. */
+  mostRate: 1_000_000,
   rejectedEvents: 30,
   logEntries: 50,
   /** Files in one answer. */

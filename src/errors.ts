@@ -7,6 +7,8 @@ const STATUSES = {
   idempotency_key_reused: 400,
   too_many_integrations: 400,
   too_many_subscriptions: 400,
+  too_many_jobs: 400,
+  too_many_keys: 400,
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,

@@ -4,10 +4,13 @@
 
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
+import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import type { Tables } from '../db/tables.ts'
 import { untilKnown } from '../db/until-known.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
 import { EVERY_TENANT, type Grant, type Identity, identityOf } from '../http/identity.ts'
+import type { Tenure } from './grant.ts'
 
 const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
 /** The most keys that a list shows: those that are not revoked first, the newest first. */
@@ -36,9 +39,14 @@ export function statusOf(key: ApiKey, now: number): KeyStatus {
   return key.expires_at && key.expires_at.getTime() <= now ? 'expired' : 'active'
 }
 
-/** Who calls with a key, or with a token that was given for it and allows less. */
-export function identityOfKey(key: ApiKey, grant = grantOf(key)): Identity {
-  return identityOf(`API key ${key.id} (${key.name})`, grant, key.expires_at)
+/**
+ * Who calls with a key, or with a token that was given for it, allows less and ends no later than
+ * both. A key that it makes is found by this name of its maker (create_key, revoke_key).
+ */
+export function identityOfKey(key: ApiKey, token?: { grant: Grant; expiresAt: Date }): Identity {
+  const { id, name, expires_at } = key
+  const end = token && !(expires_at && expires_at < token.expiresAt) ? token.expiresAt : expires_at
+  return identityOf(`API key ${id} (${name})`, token?.grant ?? grantOf(key), end, key)
 }
 
 /** What a key allows. */
@@ -46,32 +54,41 @@ export function grantOf({ tenants, scopes, teams, services, event_names }: ApiKe
   return { tenants, scopes, teams, services, eventNames: event_names }
 }
 
-/** Stores a new key. The token is in this answer and nowhere else. */
+/**
+ * Stores a new key. The token is in this answer and nowhere else. Throws a MillraceError if the key
+ * that makes it has ended meanwhile, if it would end in the past, or if a tenant has its most.
+ */
 export async function createKey(
   db: Db,
-  key: { name: string; grant: Grant; expiresAt: Date | null; actor: string },
+  { name, tenure, actor }: { name: string; tenure: Tenure; actor: string },
 ): Promise<{ key: ApiKey; token: string }> {
   const id = randomBytes(6).toString('hex')
   const secret = randomBytes(32).toString('base64url')
-  const { eventNames, ...grant } = key.grant
-  const row = {
-    id,
-    name: key.name,
-    secret_sha256: sha256(secret),
-    ...grant,
-    event_names: eventNames,
-    created_by: key.actor,
-    expires_at: key.expiresAt,
-  }
-  const stored = await untilKnown(async () => {
-    const insert = db
-      .insertInto('api_key')
-      .values(row)
-      .onConflict((by) => by.doNothing())
-    return (await insert.returningAll().executeTakeFirst()) ?? (await findKey(db, id))
+  const { eventNames: event_names, expiresAt: expires_at, ...granted } = tenure
+  const { tenants, scopes, teams, services, rate } = granted
+  const secret_sha256 = sha256(secret)
+  const { outcome, created_at } = await untilKnown(async () => {
+    const { rows } = await sql<{ outcome: 'created' | keyof typeof refusals; created_at: Date }>`
+      select outcome, created_at from create_key(
+        ${id}, ${name}, ${secret_sha256}, ${tenants}, ${scopes}, ${teams}, ${services},
+        ${event_names}, ${rate}, ${actor}, ${expires_at}, ${limits.keysPerTenant}
+      )`.execute(db)
+    return rows[0] as (typeof rows)[number]
   })
-  if (!stored || !isSecretOf(stored, secret)) throw new Error(`There are two API keys ${id}.`)
-  return { key: stored, token: `mr_${id}_${secret}` }
+  if (outcome !== 'created') throw refusals[outcome]()
+  const made = { id, name, secret_sha256, created_at, created_by: actor }
+  const key = { ...made, ...granted, event_names, expires_at, revoked_at: null, revoked_by: null }
+  return { key, token: `mr_${id}_${secret}` }
+}
+
+/** What keeps a key from being made, by the name that create_key has for it. */
+const refusals = {
+  maker_ended: () => new MillraceError('unauthorized', 'The key behind the token has ended.'),
+  past: () => invalid([fault('expires_at', 'in_the_past', 'must be in the future')]),
+  full: () => {
+    const message = `A tenant has at most ${limits.keysPerTenant} active API keys.`
+    return new MillraceError('too_many_keys', message)
+  },
 }
 
 /** The key of this id, revoked or not. */
@@ -93,17 +110,10 @@ export async function listKeys(db: Db, tenants: string[]): Promise<ApiKey[]> {
     .execute()
 }
 
-/** Ends a key, and returns it. One that is revoked stays as it is; undefined: there is none. */
-export async function revokeKey(db: Db, id: string, actor: string): Promise<ApiKey | undefined> {
+/** Ends a key and all that it made, and those made. Returns all of them, as they are then. */
+export async function revokeKey(db: Db, id: string, actor: string): Promise<ApiKey[]> {
   return untilKnown(async () => {
-    const revoked = await db
-      .updateTable('api_key')
-      .set({ revoked_at: sql`clock_timestamp()`, revoked_by: actor })
-      .where('id', '=', id)
-      .where('revoked_at', 'is', null)
-      .returningAll()
-      .executeTakeFirst()
-    return revoked ?? findKey(db, id)
+    return (await sql<ApiKey>`select * from revoke_key(${id}, ${actor})`.execute(db)).rows
   })
 }
 

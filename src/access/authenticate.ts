@@ -39,12 +39,12 @@ export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): 
   async function byJwt(token: string): Promise<Identity | undefined> {
     const claims = await jwt.verify(token)
     if (!claims) return undefined
-    const { subject, grant, keyId } = claims
-    if (keyId === undefined) return identityOf(`JWT ${subject}`, grant)
+    const { subject, grant, keyId, expiresAt } = claims
+    if (keyId === undefined) return identityOf(`JWT ${subject}`, grant, expiresAt)
     // A token that was given for a key ends with the key.
     const key = await keys.find(keyId)
     if (!key || statusOf(key, clock()) !== 'active') return undefined
-    return identityOfKey(key, grant)
+    return identityOfKey(key, { grant, expiresAt })
   }
 }
 

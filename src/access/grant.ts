@@ -10,8 +10,8 @@ import {
   SCOPES,
 } from '../http/identity.ts'
 
-/** What a key allows and how long. */
-export type Tenure = Grant & { expiresAt: Date | null }
+/** What a key allows, how fast (events a second; null: any) and how long (null: for ever). */
+export type Tenure = Grant & { rate: number | null; expiresAt: Date | null }
 
 /** Whether a key for these tenants is one that the holder of `own` may see and revoke. */
 export function manages(own: string[], tenants: string[]): boolean {
@@ -28,6 +28,7 @@ export function excessOf(maker: Identity, wanted: Tenure): Fault[] {
     ['teams', has(maker.teams, wanted.teams)],
     ['services', has(maker.services, wanted.services)],
     ['event_names', has(maker.eventNames, wanted.eventNames, matches)],
+    ['rate', !maker.key?.rate || (wanted.rate !== null && wanted.rate <= maker.key.rate)],
     ['expires_at', !maker.expiresAt || endsBy(wanted.expiresAt, maker.expiresAt)],
   ]
   return within

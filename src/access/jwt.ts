@@ -30,6 +30,8 @@ const CLOCK_TOLERANCE = 5
 const KEY_SET_AGE_MS = 300_000
 /** A kid that is not known asks the JWKS again, but not more often than this. */
 const KEY_SET_PAUSE_MS = 5_000
+/** The last second that a date of RFC 3339 can name. */
+const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000
 /** Codes of jose that speak of the JWKS itself, not of the token. */
 const OUTAGES = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
@@ -43,8 +45,8 @@ export type JwtSettings = {
   logger: Logger
 }
 
-/** What a valid token says. `keyId` is there where it was given for an API key. */
-export type Claims = { subject: string; grant: Grant; keyId?: string }
+/** What a valid token says. `keyId` is there if it was given for an API key. */
+export type Claims = { subject: string; grant: Grant; expiresAt: Date; keyId?: string }
 
 export type Jwt = {
   /** The claims; undefined where the token is not valid. Throws `unavailable` without a JWKS. */
@@ -137,7 +139,7 @@ function algorithmOf(token: string): string {
  * any is. Undefined where a claim is there and is not of its type.
  */
 function claimsOf(payload: JWTPayload): Claims | undefined {
-  const { sub = '', scope = '', [KEY_CLAIM]: keyId } = payload
+  const { sub = '', scope = '', exp = 0, [KEY_CLAIM]: keyId } = payload
   const [tenants, teams, services, eventNames] = ['tenant', 'team', 'service', 'event_names'].map(
     (name) => listOf(payload[name]),
   )
@@ -147,6 +149,7 @@ function claimsOf(payload: JWTPayload): Claims | undefined {
   if ([tenants, teams, services, eventNames].includes(undefined)) return undefined
   return {
     subject: printable(sub),
+    expiresAt: new Date(Math.min(exp, LAST_SECOND) * 1_000),
     grant: {
       tenants: tenants ?? [],
       scopes: scope.split(' ').filter(Boolean),

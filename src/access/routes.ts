@@ -33,6 +33,13 @@ const keyFields = {
   event_names: Type.Optional(
     texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
   ),
+  rate: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.mostRate,
+      description: 'The events a second that it may publish, on each process; without it any.',
+    }),
+  ),
   expires_at: Type.Optional(Type.String({ format: 'date-time' })),
 }
 const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
@@ -107,9 +114,8 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
         const excess = excessOf({ ...identity, tenants }, wanted)
         if (excess.length > 0) throw forbidden(excess)
 
-        const { expiresAt, ...grant } = wanted
         const { actor } = identity
-        const made = await createKey(db, { name: body.name, grant, expiresAt, actor })
+        const made = await createKey(db, { name: body.name, tenure: wanted, actor })
         context.status = 201
         context.set('cache-control', 'no-store')
         context.body = { ...view(made.key), token: made.token }
@@ -147,14 +153,15 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       summary: 'Revoke an API key; it stays in the list, for the record.',
       description:
         'It is refused at once by the process that answers, and by every other ' +
-        `within ${KEY_CACHE_MS / 1000} seconds. So are the tokens of /oauth2/token that were given for it.`,
+        `within ${KEY_CACHE_MS / 1000} seconds. So are the tokens of /oauth2/token that were given for it, and all keys ` +
+        'that it made, and those made.',
       parameters: [tenantHeader, idParameter],
       responses: { 200: { description: 'It is revoked.', schema: Key }, ...notFound, ...errors },
       async handle(context) {
         const key = await require(context)
         const revoked = await revokeKey(db, key.id, context.state.identity.actor)
-        keys.forget(key.id)
-        context.body = view(revoked ?? key)
+        for (const { id } of revoked) keys.forget(id)
+        context.body = view(revoked.find(({ id }) => id === key.id) ?? key)
       },
     },
   ]
@@ -177,12 +184,13 @@ function tenantsOf(context: RequestContext): string[] {
 }
 
 /** What a key has that its maker said nothing of: the maker's own. */
-function ownOf({ teams, services, eventNames, expiresAt }: Identity, tenants: string[]) {
+function ownOf({ teams, services, eventNames, key, expiresAt }: Identity, tenants: string[]) {
   return {
     tenants,
     ...(teams ? { teams } : {}),
     ...(services ? { services } : {}),
     ...(eventNames ? { event_names: eventNames } : {}),
+    ...(key?.rate ? { rate: key.rate } : {}),
     ...(expiresAt ? { expires_at: expiresAt.toISOString() } : {}),
   }
 }
@@ -194,6 +202,7 @@ function tenureOf(body: NewKey): Tenure {
     teams: body.teams ?? null,
     services: body.services ?? null,
     eventNames: body.event_names ?? null,
+    rate: body.rate ?? null,
     expiresAt: body.expires_at ? new Date(body.expires_at) : null,
   }
 }
@@ -220,7 +229,7 @@ function forbidden(details: Fault[]): MillraceError {
 
 /** What a client sees of a key: neither the secret nor its hash. */
 function present(key: ApiKey, now: number): Static<typeof Key> {
-  const { id, name, tenants, scopes, teams, services, event_names } = key
+  const { id, name, tenants, scopes, teams, services, event_names, rate } = key
   return {
     id,
     name,
@@ -230,6 +239,7 @@ function present(key: ApiKey, now: number): Static<typeof Key> {
     ...(teams ? { teams } : {}),
     ...(services ? { services } : {}),
     ...(event_names ? { event_names } : {}),
+    ...(rate ? { rate } : {}),
     created_at: key.created_at.toISOString(),
     created_by: key.created_by,
     ...(key.expires_at ? { expires_at: key.expires_at.toISOString() } : {}),

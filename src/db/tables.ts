@@ -136,6 +136,8 @@ export type Tables = {
     teams: string[] | null
     services: string[] | null
     event_names: string[] | null
+    /** Events a second, on each process; null: any. */
+    rate: number | null
     created_at: Generated<Date>
     created_by: string
     expires_at: Date | null

@@ -29,8 +29,10 @@ export type Publishing = { tenant: string; team: string; service: string; name: 
 export type Identity = Grant & {
   /** How the config log and the operator's log name the caller; never the token. */
   actor: string
-  /** When an API key ends that does; a key that it makes ends no later. */
+  /** When the token ends; null: never. A key that it makes ends no later. */
   expiresAt: Date | null
+  /** The API key behind it. Null: the admin token, or a JWT of somebody else's. */
+  key: { id: string; rate: number | null } | null
   /** Whether it may do this for any tenant at all. */
   may(scope: Scope): boolean
   mayActFor(tenant: string, scope: Scope): boolean
@@ -48,7 +50,12 @@ const impliedBy: Record<Scope, string[]> = {
 }
 
 /** An identity that may do what the grant says. */
-export function identityOf(actor: string, grant: Grant, expiresAt: Date | null = null): Identity {
+export function identityOf(
+  actor: string,
+  grant: Grant,
+  expiresAt: Identity['expiresAt'],
+  key: Identity['key'] = null,
+): Identity {
   const { scopes, tenants } = grant
   const may = (scope: Scope) =>
     scope === 'public' || impliedBy[scope].some((granted) => scopes.includes(granted))
@@ -56,6 +63,7 @@ export function identityOf(actor: string, grant: Grant, expiresAt: Date | null =
     ...grant,
     actor,
     expiresAt,
+    key,
     may,
     mayActFor: (tenant, scope) => may(scope) && includesTenant(tenants, tenant),
   }

@@ -9,15 +9,20 @@ const word = fc.constantFrom<string>('a', 'b', 'c')
 const list = fc.option(fc.uniqueArray(word, { minLength: 1 }))
 const name = fc.constantFrom('a', 'a.a', 'a.b', 'a.bc', 'ab.a', 'b.a')
 const pattern = fc.constantFrom<string>('a', 'a.a', 'a.b', '*', 'a*', 'a.*', 'a.b*', 'b.*')
-const day = fc.integer({ min: 1, max: 3 })
+const few = fc.integer({ min: 1, max: 3 })
 const tenure: fc.Arbitrary<Tenure> = fc.record({
   tenants: fc.oneof(fc.constant<string[]>(['*']), fc.uniqueArray(word)),
   scopes: fc.uniqueArray(fc.constantFrom<string>(...SCOPES)),
   teams: list,
   services: list,
   eventNames: fc.option(fc.uniqueArray(pattern, { minLength: 1 })),
-  expiresAt: fc.option(day.map((number) => new Date(number))),
+  rate: fc.option(few),
+  expiresAt: fc.option(few.map((number) => new Date(number))),
 })
+const identify = (own: Tenure) => {
+  const key = { id: '0c9be2f17a35', rate: own.rate }
+  return identityOf('maker', own, own.expiresAt, key)
+}
 const event = fc.record({ tenant: word, team: word, service: word, name })
 
 describe('excessOf', () => {
@@ -25,10 +30,10 @@ describe('excessOf', () => {
     let granted = 0
     fc.assert(
       fc.property(tenure, tenure, event, (own, wanted, published) => {
-        const maker = identityOf('maker', own, own.expiresAt)
+        const maker = identify(own)
         if (excessOf(maker, wanted).length > 0) return
         granted++
-        const made = identityOf('made', wanted, wanted.expiresAt)
+        const made = identify(wanted)
         for (const scope of SCOPES) {
           const mayMaker = maker.mayActFor(published.tenant, scope)
           if (made.mayActFor(published.tenant, scope)) expect(mayMaker).toBe(true)
@@ -36,6 +41,7 @@ describe('excessOf', () => {
         if (refusalsOf(wanted, published).length === 0) {
           expect(refusalsOf(own, published)).toEqual([])
         }
+        if (own.rate) expect(wanted.rate ?? Infinity).toBeLessThanOrEqual(own.rate)
         if (own.expiresAt) expect(wanted.expiresAt?.getTime()).toBeLessThanOrEqual(+own.expiresAt)
       }),
       { numRuns: 20_000 },
@@ -46,7 +52,7 @@ describe('excessOf', () => {
   it('lets a maker hand on all that it has', () => {
     fc.assert(
       fc.property(tenure, (own) => {
-        expect(excessOf(identityOf('maker', own, own.expiresAt), own)).toEqual([])
+        expect(excessOf(identify(own), own)).toEqual([])
       }),
     )
   })

@@ -187,11 +187,11 @@ const operations: Operation[] = [
     ask: (id) => send(id, SENDER, 'DELETE'),
   },
   {
-    ...{ name: 'create-key', marker: 'insert into "api_key"', ask: key },
+    ...{ name: 'create-key', marker: 'from create_key', ask: key },
     made: 'select name as made from api_key where name = $1',
   },
   {
-    ...{ name: 'revoke-key', marker: 'update "api_key"', before: [key], ask: revoke },
+    ...{ name: 'revoke-key', marker: 'from revoke_key', before: [key], ask: revoke },
     made: 'select name as made from api_key where name = $1 and revoked_at is not null',
   },
 ]
@@ -248,7 +248,7 @@ it('answers with what is there afterwards', async () => {
 
 it('shows a key that works', async () => {
   const id = `t-${randomUUID().slice(0, 8)}`
-  wire.catchNext('insert into "api_key"', 'answer lost')
+  wire.catchNext('from create_key', 'answer lost')
   const made = await key(id)
   expect(made).toMatchObject({ status: 201, body: { token: expect.stringMatching(/^mr_/) } })
   const { token } = made.body as { token: string }
