@@ -43,6 +43,10 @@ const Environment = Type.Object({
   /** Lets callback URLs, S3 endpoints and queues resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
+  /** Events a second that each tenant may publish, on each process; 0: as many as it likes. */
+  MILLRACE_PUBLISH_RATE: whole(0, 0, 1_000_000),
+  /** Changes a minute of a tenant's configuration, on each process; 0: as many as it likes. */
+  MILLRACE_CHANGES_PER_MINUTE: whole(120, 0, 100_000),
   /** The first retry's delay; it doubles ten times. */
   MILLRACE_RETRY_BASE_MS: whole(1_200, 1, 60_000),
   MILLRACE_DELIVERY_TIMEOUT_MS: whole(30_000, 10, 300_000),
@@ -106,7 +110,7 @@ export const limits = {
   /** Jobs that are not deleted, and keys that are active. */
   jobsPerTenant: 100,
   keysPerTenant: 1_000,
-  /** The most events a second that a limit of publishing can name. */
+  /** The most events a second that a key's rate can be, as for MILLRACE_PUBLISH_RATE. */
   mostRate: 1_000_000,
   rejectedEvents: 30,
   logEntries: 50,

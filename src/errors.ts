@@ -16,6 +16,8 @@ const STATUSES = {
   conflict: 409,
   precondition_failed: 412,
   payload_too_large: 413,
+  rate_limited: 429,
+  too_many_changes: 429,
   internal_error: 500,
   bad_gateway: 502,
   overloaded: 503,

@@ -20,6 +20,7 @@ import { gatewayRoutes } from './gateway/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
 import { openApiRoute } from './http/openapi.ts'
+import { createRateLimit } from './http/rate-limit.ts'
 import type { Route } from './http/route.ts'
 import { integrationRoutes } from './integration/routes.ts'
 import { appendEvents } from './log/append.ts'
@@ -128,6 +129,10 @@ export async function startServer(
   const served = [...routes, openApiRoute(routes, entitySchemas)]
   const app = createApp(served, {
     authenticate: access.authenticate,
+    rateLimit: createRateLimit({
+      publishRate: config.MILLRACE_PUBLISH_RATE,
+      changesPerMinute: config.MILLRACE_CHANGES_PER_MINUTE,
+    }),
     isDraining: () => draining,
     logger,
   })

@@ -40,6 +40,7 @@ export async function launch(
       MILLRACE_ADMIN_TOKEN: ADMIN_TOKEN,
       MILLRACE_SECRET_KEY: '00'.repeat(32),
       MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+      MILLRACE_CHANGES_PER_MINUTE: '0',
       MILLRACE_LOG_LEVEL: 'error',
       ...environment,
     },

@@ -35,6 +35,7 @@ export function launchService(options: { adminToken: string; retryBaseMs: number
       MILLRACE_DATA_DIR: dataDir,
       MILLRACE_ADMIN_TOKEN: options.adminToken,
       MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+      MILLRACE_CHANGES_PER_MINUTE: '0',
       MILLRACE_RETRY_BASE_MS: String(options.retryBaseMs),
       MILLRACE_LOG_LEVEL: 'warn',
     },

@@ -88,6 +88,7 @@ function start(command: 'serve' | 'work') {
         MILLRACE_ADMIN_TOKEN: TOKEN,
         MILLRACE_SECRET_KEY: '00'.repeat(32),
         MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+        MILLRACE_CHANGES_PER_MINUTE: '0',
         MILLRACE_RETENTION_DAYS: '2',
         MILLRACE_LOG_LEVEL: 'error',
       },

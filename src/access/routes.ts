@@ -93,6 +93,7 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       ...common,
       method: 'post',
       path: BASE,
+      limited: 'changes',
       operationId: 'createApiKey',
       summary: 'Create an API key. The answer shows it, and nothing else ever does.',
       description:

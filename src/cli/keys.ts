@@ -15,9 +15,10 @@ millrace keys revoke <id>
   --team         a team that a publisher may publish for; without one any
   --service      a service, likewise
   --event-name   an event, likewise: order.created, 'order.*'
+  --rate         events a second that it may publish, on each process; without it any
   --expires-at   2027-01-31T00:00:00Z; without it never
 
-All but --name and --expires-at may be repeated.`
+All but --name, --rate and --expires-at may be repeated.`
 
 type Printers = { print: (line: string) => void; note: (line: string) => void }
 type Key = {
@@ -29,6 +30,7 @@ type Key = {
   teams?: string[]
   services?: string[]
   event_names?: string[]
+  rate?: number
   expires_at?: string
 }
 
@@ -41,6 +43,7 @@ const options = {
   team: several,
   service: several,
   'event-name': several,
+  rate: { type: 'string' },
   'expires-at': { type: 'string' },
 } as const
 
@@ -70,6 +73,7 @@ async function create(args: string[], config: Config, { print, note }: Printers)
     teams: values.team,
     services: values.service,
     event_names: values['event-name'],
+    rate: values.rate === undefined ? undefined : Number(values.rate),
     expires_at: values['expires-at'],
   })
   const { token, ...key } = made as Key & { token: string }
@@ -107,6 +111,7 @@ function lineOf(key: Key): string {
     key.teams && `teams ${key.teams.join(',')}`,
     key.services && `services ${key.services.join(',')}`,
     key.event_names && `event names ${key.event_names.join(',')}`,
+    key.rate && `rate ${key.rate}`,
     key.expires_at && `until ${key.expires_at}`,
   ]
   return parts.filter(Boolean).join('  ')

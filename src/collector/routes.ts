@@ -67,6 +67,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       method: 'post',
       path: EVENTS,
       scope: 'publish',
+      limited: 'publishing',
       operationId: 'createEvent',
       summary: 'Collect an event.',
       description:
@@ -123,6 +124,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       method: 'post',
       path: SUBSCRIPTIONS,
       scope: 'configure',
+      limited: 'changes',
       operationId: 'createEventSubscription',
       summary: 'Create an event subscription.',
       description:
@@ -146,6 +148,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       method: 'put',
       path: SUBSCRIPTIONS,
       scope: 'configure',
+      limited: 'changes',
       operationId: 'updateEventSubscription',
       summary: 'Update the event subscription of the same id.',
       description:

@@ -40,6 +40,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       path: '/events/:event_name',
       scope: 'publish',
       family: 'gateway',
+      limited: 'publishing',
       operationId: 'publishEvent',
       summary: 'Publish a domain event.',
       description:

@@ -12,6 +12,7 @@ import { refuseAmbiguousHeaders, refuseFaultyPath } from './ambiguity.ts'
 import { identify } from './authenticate.ts'
 import type { Authenticate } from './identity.ts'
 import { problemOf } from './problem.ts'
+import type { RateLimit } from './rate-limit.ts'
 import type { Family, RequestContext, Route } from './route.ts'
 
 /** What the paths of a resource begin with: "/events", "/api/v1/jobs". */
@@ -23,12 +24,17 @@ const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
  */
 export function createApp(
   routes: Route[],
-  options: { authenticate: Authenticate; isDraining: () => boolean; logger: Logger },
+  options: {
+    authenticate: Authenticate
+    rateLimit?: RateLimit
+    isDraining: () => boolean
+    logger: Logger
+  },
 ): Koa {
   const app = new Koa()
   const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
   for (const [resource, itsRoutes] of Map.groupBy(routes, ({ path }) => resourceOf(path))) {
-    const router = routerOf(itsRoutes, options.authenticate)
+    const router = routerOf(itsRoutes, options)
     resources.set(resource, [
       router.routes() as Koa.Middleware,
       router.allowedMethods() as Koa.Middleware,
@@ -64,7 +70,10 @@ export function createApp(
   return app
 }
 
-function routerOf(routes: Route[], authenticate: Authenticate): Router {
+function routerOf(
+  routes: Route[],
+  { authenticate, rateLimit }: { authenticate: Authenticate; rateLimit?: RateLimit },
+): Router {
   const router = new Router({ sensitive: true, strict: true })
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
@@ -73,7 +82,9 @@ function routerOf(routes: Route[], authenticate: Authenticate): Router {
         const caller = identify(context.req, route.scope, authenticate)
         context.state.identity = caller instanceof Promise ? await caller : caller
       }
-      await route.handle(context as unknown as RequestContext)
+      const known = context as unknown as RequestContext
+      if (route.limited) rateLimit?.(known, route)
+      await route.handle(known)
     })
   }
   return router

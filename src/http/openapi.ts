@@ -65,8 +65,14 @@ function requestBody(body: TSchema, bodyType?: string): object {
   return { required: !('default' in body), content: content(body, bodyType) }
 }
 
-function responsesOf({ family, responses }: Route): object {
-  const entries = Object.entries(responses).map(([status, { description, schema }]) => {
+/** A limit is the application's, so that no route has to say what it answers. */
+const tooMany = {
+  description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
+}
+
+function responsesOf({ family, responses, limited }: Route): object {
+  const all: Route['responses'] = limited ? { ...responses, 429: tooMany } : responses
+  const entries = Object.entries(all).map(([status, { description, schema }]) => {
     const isError = Number(status) >= 400
     const problem = { $ref: `#/components/schemas/${problems[family]}` } as unknown as TSchema
     const shown = schema ?? (isError ? problem : undefined)

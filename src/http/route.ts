@@ -27,6 +27,8 @@ export type Route = {
   /** As koa-router writes it: /events/:event_name */
   path: string
   scope: Scope
+  /** What may come too often, and is then refused with 429: http/rate-limit.ts. */
+  limited?: 'publishing' | 'changes'
   family: Family
   operationId: string
   summary: string

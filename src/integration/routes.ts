@@ -65,6 +65,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   const checkUpdate = compile(IntegrationUpdate)
   const checkRotation = compile(Rotation)
   const family = 'configuration' as const
+  const changing = { family, scope: 'configure', limited: 'changes' } as const
   const one = { family, parameters: [tenantHeader, idParameter] }
   const path = `${EVENTSTREAM}/:integration_id`
   const shown = { 200: { description: 'The integration.', schema: Integration } }
@@ -88,8 +89,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
     {
       method: 'post',
       path: EVENTSTREAM,
-      scope: 'configure',
-      family: 'configuration',
+      ...changing,
       operationId: 'registerIntegration',
       summary: 'Register new integration',
       description:
@@ -129,8 +129,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
     {
       method: 'patch',
       path,
-      scope: 'configure',
-      family: 'configuration',
+      ...changing,
       operationId: 'updateIntegration',
       summary: 'Update the integration',
       description:
@@ -187,7 +186,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       ...one,
       method: 'post',
       path: `${path}/_start`,
-      scope: 'configure',
+      ...changing,
       operationId: 'startIntegration',
       summary: 'Start the integration',
       description: `It goes on where it stopped, or from now where that is more than ${services.retentionDays} days ago.`,
@@ -222,7 +221,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       ...one,
       method: 'post',
       path: `${path}/_rotate_signing_secret`,
-      scope: 'configure',
+      ...changing,
       operationId: 'rotateSigningSecret',
       summary: 'Make a new signing secret; the old one signs too for a while.',
       body: Rotation,

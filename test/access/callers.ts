@@ -14,7 +14,12 @@ export function startHere(
   databaseUrl: string,
   environment: Record<string, string> = {},
 ): Promise<Server> {
-  const config = readConfig({ PORT: '0', MILLRACE_ALLOW_PRIVATE_TARGETS: 'true', ...environment })
+  const config = readConfig({
+    PORT: '0',
+    MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
+    MILLRACE_CHANGES_PER_MINUTE: '0',
+    ...environment,
+  })
   return startServer(config, {
     url: databaseUrl,
     adminToken: ADMIN_TOKEN,

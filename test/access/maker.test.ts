@@ -30,7 +30,8 @@ const requestFor = (fields: object) => ({
   body: JSON.stringify({ name: 'made', ...fields }),
 })
 const show = async (id: string) => (await call(`${service.url}${API_KEYS}/${id}`)).body
-const revoke = (id: string) => call(`${service.url}${API_KEYS}/${id}`, { method: 'DELETE' })
+const revoke = (id: string) =>
+  call(`${service.url}${API_KEYS}/${id}`, { method: 'DELETE', headers: { tenant: '' } })
 const status = async (token: string, url = service.url) =>
   (await call(url + EVENTSTREAM, { token })).status
 

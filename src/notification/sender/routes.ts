@@ -59,6 +59,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       ...common,
       method: 'put',
       scope: 'configure',
+      limited: 'changes',
       operationId: 'setNotificationSender',
       summary: 'Set the SendGrid key and the address that mails come from.',
       body: NewSender,

@@ -1,0 +1,85 @@
+// Token buckets of this process, by name. A bucket that is full again is as good as one that never
+// was, so full ones are forgotten: there are no more than took a token in the time that a bucket
+// takes to fill.
+
+/** `perSecond` tokens come in a second, up to `burst` of them, which is 1 or more. */
+export type Bucket = { name: string; perSecond: number; burst: number }
+
+/** How the emptiest of the buckets stands. `readySeconds`: until each has a token again. */
+export type Standing = {
+  taken: boolean
+  bucket: Bucket
+  remaining: number
+  fullSeconds: number
+  readySeconds: number
+}
+
+type Level = { bucket: Bucket; tokens: number; at: number }
+
+/** From how many buckets on the full ones are looked for. */
+const FEW = 1_000
+
+/**
+ * Buckets that start full. `take` takes a token of each of them, or of none if one has none; there
+ * is one bucket at least. `now` is a clock in milliseconds that never goes back.
+ */
+export function createTokenBuckets(now = () => performance.now()): {
+  take(buckets: Bucket[]): Standing
+  readonly size: number
+} {
+  const levels = new Map<string, Level>()
+  let sweepAt = FEW
+
+  return {
+    take(buckets) {
+      const at = now()
+      if (levels.size >= sweepAt) forgetFull(at)
+      const found = buckets.map((bucket) => levelOf(bucket, at))
+      const taken = found.every(({ tokens }) => tokens >= 1)
+      if (taken) {
+        for (const level of found) {
+          level.tokens--
+          levels.set(level.bucket.name, level)
+        }
+      }
+      return standingOf(found, taken)
+    },
+    get size() {
+      return levels.size
+    },
+  }
+
+  /** The bucket's level at this moment; not kept, unless a token is taken. */
+  function levelOf(bucket: Bucket, at: number): Level {
+    const last = levels.get(bucket.name)
+    if (!last) return { bucket, tokens: bucket.burst, at }
+    return { bucket, tokens: refilled(last, at), at }
+  }
+
+  function forgetFull(at: number): void {
+    for (const [name, level] of levels) {
+      if (refilled(level, at) >= level.bucket.burst) levels.delete(name)
+    }
+    sweepAt = Math.max(FEW, 2 * levels.size)
+  }
+}
+
+function refilled({ bucket, tokens, at: since }: Level, at: number): number {
+  return Math.min(bucket.burst, tokens + ((at - since) / 1_000) * bucket.perSecond)
+}
+
+function standingOf(levels: Level[], taken: boolean): Standing {
+  const [emptiest] = levels.toSorted((a, b) => a.tokens - b.tokens) as [Level]
+  const { bucket, tokens } = emptiest
+  return {
+    taken,
+    bucket,
+    remaining: Math.floor(tokens),
+    fullSeconds: (bucket.burst - tokens) / bucket.perSecond,
+    readySeconds: Math.max(...levels.map(waitOf)),
+  }
+}
+
+function waitOf({ bucket, tokens }: Level): number {
+  return Math.max(0, 1 - tokens) / bucket.perSecond
+}
