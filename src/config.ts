@@ -114,6 +114,8 @@ export const limits = {
   mostRate: 1_000_000,
   rejectedEvents: 30,
   logEntries: 50,
+  /** Rows in one page of a list. */
+  pageLength: 1_000,
   /** Files in one answer. */
   filesListed: 100,
   mostFilesListed: 1_000,

@@ -1,21 +1,27 @@
 -- One change of a job: compare-and-set on its version, 0 where there is to be none yet. Returns the
--- position of the change, or null where the version is another by now and nothing was changed. The
--- first job of a tenant begins the projections of its shop, from the start of the retained log. A
--- new job looks at what happens after its own creation.
+-- position of the change; if nothing was changed, null (the version is another by now) or 0 (the
+-- tenant has max_count jobs that are not deleted, and this would be one more). The first job of a
+-- tenant begins the projections of its shop, from the start of the retained log. A new job looks at
+-- what happens after its own creation.
 drop function if exists change_notification_job(
   text, text, integer, jsonb, text, text, text, timestamptz
+);
+
+drop function if exists change_notification_job(
+  text, text, integer, jsonb, text, text, text, timestamptz, bigint
 );
 
 create or replace function change_notification_job(
   tenant text, id text, expected_version integer, document jsonb, action text, actor text,
   reason text, next_run_at timestamptz,
-  latest_position bigint default null
+  latest_position bigint default null, max_count integer default null
 ) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable
 declare
   change_position bigint;
   changed notification_job;
+  was_kept boolean := false;
   shop_filter jsonb := '{"filter_conditions": {"entity_filter":
     ["customer", "wishlist", "product", "variant_product", "price", "inventory_level"]}}';
   status text := case
@@ -26,11 +32,22 @@ declare
   end;
 begin
   if expected_version > 0 then
-    perform from notification_job j
+    select not (j.document ->> 'deleted')::boolean into was_kept
+    from notification_job j
     where j.tenant = tenant and j.id = id and j.version = expected_version
     for update;
     if not found then
       return null;
+    end if;
+  end if;
+  if status <> 'removed' and not was_kept then
+    -- One new job of a tenant after the other, so that the count is exact.
+    perform pg_advisory_xact_lock(hashtextextended('job:' || tenant, 0));
+    if max_count <= (
+      select count(*) from notification_job j
+      where j.tenant = tenant and not (j.document ->> 'deleted')::boolean
+    ) then
+      return 0;
     end if;
   end if;
   if not exists (select from consumer c where c.tenant = tenant and c.id = 'projection:shop') then

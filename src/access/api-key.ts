@@ -13,8 +13,6 @@ import { EVERY_TENANT, type Grant, type Identity, identityOf } from '../http/ide
 import type { Tenure } from './grant.ts'
 
 const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
-/** The most keys that a list shows: those that are not revoked first, the newest first. */
-const LIST_LENGTH = 1_000
 
 export type ApiKey = Selectable<Tables['api_key']>
 export type KeyStatus = 'active' | 'expired' | 'revoked'
@@ -96,17 +94,31 @@ export async function findKey(db: Db, id: string): Promise<ApiKey | undefined> {
   return db.selectFrom('api_key').where('id', '=', id).selectAll().executeTakeFirst()
 }
 
-/** Keys that are for none but these tenants, revoked ones too. */
-export async function listKeys(db: Db, tenants: string[]): Promise<ApiKey[]> {
+/**
+ * At most `most` keys that are for none but these tenants, revoked ones too, the newest first, or
+ * those older than `after`.
+ */
+export async function listKeys(
+  db: Db,
+  tenants: string[],
+  { after, most }: { after: ApiKey | undefined; most: number },
+): Promise<ApiKey[]> {
   return db
     .selectFrom('api_key')
     .selectAll()
     .$if(!tenants.includes(EVERY_TENANT), (query) =>
-      query.where('tenants', '<@', sql<string[]>`${tenants}::text[]`),
+      // By `&&`, too: it finds them in the index.
+      query.where(sql<boolean>`tenants && ${tenants}::text[] and tenants <@ ${tenants}::text[]`),
     )
-    .orderBy(sql`revoked_at is not null`)
+    .$if(after !== undefined, (query) =>
+      // Asked for again: a Date has no microseconds.
+      query.where(
+        sql<boolean>`(created_at, id) < (select created_at, id from api_key where id = ${after?.id})`,
+      ),
+    )
     .orderBy('created_at', 'desc')
-    .limit(LIST_LENGTH)
+    .orderBy('id', 'desc')
+    .limit(most)
     .execute()
 }
 

@@ -9,6 +9,7 @@ import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import { requireScope } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import { EVERY_TENANT, type Identity, SCOPES } from '../http/identity.ts'
+import { cutPage, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
@@ -63,7 +64,10 @@ const CreatedKey = Type.Object({
   token: Type.String({ description: 'The key. It is shown here and never again.' }),
 })
 type NewKey = Static<typeof NewKey>
-const KeyList = Type.Object({ api_keys: Type.Array(Key) })
+const KeyList = Type.Object({
+  api_keys: Type.Array(Key),
+  next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
+})
 
 const idParameter: Parameter = {
   in: 'path',
@@ -127,11 +131,19 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       method: 'get',
       path: BASE,
       operationId: 'listApiKeys',
-      summary: 'List the API keys, those that are not revoked first, the newest first.',
-      parameters: [tenantHeader],
-      responses: { 200: { description: 'At most 1,000.', schema: KeyList }, ...errors },
+      summary: 'List the API keys, expired and revoked ones too, the newest first.',
+      parameters: [tenantHeader, ...pageParameters],
+      responses: {
+        200: { description: 'A page of them.', schema: KeyList },
+        ...errors,
+      },
       async handle(context) {
-        context.body = { api_keys: (await listKeys(db, tenantsOf(context))).map(view) }
+        const page = pageOf(context)
+        const after = page.after === undefined ? undefined : await find(context, page.after)
+        if (page.after !== undefined && !after) throw unknownPage()
+        const found = await listKeys(db, tenantsOf(context), { after, most: page.limit + 1 })
+        const { rows, next } = cutPage(found, page, ({ id }) => id)
+        context.body = { api_keys: rows.map(view), ...(next ? { next } : {}) }
       },
     },
     {
@@ -169,9 +181,15 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
 
   async function require(context: RequestContext): Promise<ApiKey> {
     const id = context.params['key_id'] as string
-    const key = await findKey(db, id)
-    if (key && manages(tenantsOf(context), key.tenants)) return key
+    const key = await find(context, id)
+    if (key) return key
     throw new MillraceError('not_found', `There is no API key ${JSON.stringify(id)}.`)
+  }
+
+  /** The key of this id, if the caller manages it. */
+  async function find(context: RequestContext, id: string): Promise<ApiKey | undefined> {
+    const key = await findKey(db, id)
+    return key && manages(tenantsOf(context), key.tenants) ? key : undefined
   }
 }
 

@@ -83,8 +83,14 @@ async function create(args: string[], config: Config, { print, note }: Printers)
 
 async function list(args: string[], config: Config, { print }: Printers): Promise<void> {
   const { values } = parse(() => parseArgs({ args, options: { tenant: { type: 'string' } } }))
-  const found = await createClient(config, values)('GET', PATH)
-  for (const key of (found as { api_keys: Key[] }).api_keys) print(lineOf(key))
+  const ask = createClient(config, values)
+  let next: string | undefined
+  do {
+    const found = await ask('GET', next ? `${PATH}?after=${next}` : PATH)
+    const page = found as { api_keys: Key[]; next?: string }
+    for (const key of page.api_keys) print(lineOf(key))
+    next = page.next
+  } while (next)
 }
 
 async function revoke(args: string[], config: Config, { print }: Printers): Promise<void> {

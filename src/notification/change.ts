@@ -3,8 +3,10 @@
 // the change has written.
 
 import { sql } from 'kysely'
+import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
+import { MillraceError } from '../errors.ts'
 import { latestPosition } from '../log/position.ts'
 import { type FoundJob, findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
@@ -15,7 +17,7 @@ export type Change = { actor: string; reason: string; now: number }
 /** A change lost to another one is decided anew, this often. */
 const TRIES = 10
 
-/** Creates a job; undefined: its id is taken. */
+/** Creates a job; undefined: its id is taken. Throws `too_many_jobs` if the tenant has its most. */
 export async function createJob(
   db: Db,
   tenant: string,
@@ -29,6 +31,7 @@ export async function createJob(
 /**
  * Changes a job to what `decide` makes of it, and returns it as it is then; undefined: there is
  * none. `decide` is called again where others were faster; undefined: the job stays as it is.
+ * Throws `too_many_jobs` if a deleted job would live again and the tenant has its most.
  */
 export async function changeJob(
   db: Db,
@@ -65,9 +68,15 @@ async function write(
         change_of_attempt(${tenant}, ${`job:${id}`}, ${attempt}),
         change_notification_job(
           ${tenant}, ${id}, ${version}, ${JSON.stringify(document)}::jsonb, ${action}, ${actor},
-          ${reason}, ${next_run_at}::timestamptz, ${latestPosition()}
+          ${reason}, ${next_run_at}::timestamptz, ${latestPosition()}, ${limits.jobsPerTenant}
         )
       ) as position`.execute(db)
+    if (rows[0]?.position === 0) throw tooManyJobs()
     return rows[0]?.position ? { id, version: version + 1, document, next_run_at } : undefined
   })
+}
+
+function tooManyJobs(): MillraceError {
+  const message = `The tenant has ${limits.jobsPerTenant} jobs, the most there can be.`
+  return new MillraceError('too_many_jobs', message)
 }

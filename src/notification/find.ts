@@ -15,9 +15,21 @@ export async function findJob(db: Db, tenant: string, id: string): Promise<Found
   return (await jobsQuery(db, tenant).where('id', '=', id).execute())[0]
 }
 
-/** All jobs of a tenant in the order of their creation. */
-export async function listJobs(db: Db, tenant: string): Promise<FoundJob[]> {
-  return jobsQuery(db, tenant).orderBy('created_position').execute()
+/**
+ * At most `most` jobs of a tenant, deleted ones too, that were created after a position, in the
+ * order of their creation.
+ */
+export async function listJobs(
+  db: Db,
+  tenant: string,
+  { after, most }: { after: number; most: number },
+): Promise<(FoundJob & { createdPosition: number })[]> {
+  return jobsQuery(db, tenant)
+    .where('created_position', '>', after)
+    .select('created_position as createdPosition')
+    .orderBy('created_position')
+    .limit(most)
+    .execute()
 }
 
 function jobsQuery(db: Db, tenant: string) {

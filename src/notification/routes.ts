@@ -8,6 +8,7 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { readJson } from '../http/body.ts'
+import { cutPage, type Page, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
@@ -58,6 +59,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       limited: 'changes',
       operationId: 'createJob',
       summary: 'Create notification job',
+      description: `At most ${limits.jobsPerTenant} a tenant that are not deleted.`,
       parameters: [tenantHeader],
       body: NewJob,
       responses: { 201: { description: 'The job was created.', schema: Job }, ...errors },
@@ -83,11 +85,18 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       path: JOBS,
       scope: 'read',
       operationId: 'listJobs',
-      summary: 'All notification jobs, deleted ones too.',
-      parameters: [tenantHeader],
+      summary: 'All notification jobs, deleted ones too, in the order of their creation.',
+      description: 'If there are more, the `Link` header has the next page: `<…>; rel="next"`.',
+      parameters: [tenantHeader, ...pageParameters],
       responses: { 200: { description: 'The jobs.', schema: Type.Array(Job) }, ...errors },
       async handle(context) {
-        context.body = (await listJobs(db, tenantOf(context, 'read'))).map(present)
+        const tenant = tenantOf(context, 'read')
+        const page = pageOf(context)
+        const after = positionAfter(page)
+        const found = await listJobs(db, tenant, { after, most: page.limit + 1 })
+        const { rows, next } = cutPage(found, page, (job) => String(job.createdPosition))
+        if (next) context.set('link', `<${JOBS}?limit=${page.limit}&after=${next}>; rel="next"`)
+        context.body = rows.map(present)
       },
     },
     {
@@ -209,6 +218,11 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
 
 function noSuchJob(id: string): MillraceError {
   return new MillraceError('not_found', `There is no job ${JSON.stringify(id)}.`)
+}
+
+function positionAfter({ after = '0' }: Page): number {
+  if (/^\d{1,16}$/.test(after)) return Number(after)
+  throw unknownPage()
 }
 
 function idOf(context: RequestContext): string {

@@ -1,0 +1,54 @@
+// Lists in pages: `limit` and `after` in the query, and in the answer where the next page begins.
+// If nothing changes the order of a list, its pages have each row once while others are added.
+
+import { Type } from 'typebox'
+import { limits } from '../config.ts'
+import { fault, invalid } from '../errors.ts'
+import type { Parameter, RequestContext } from './route.ts'
+
+/** What is asked for; `after`: what the page before has given as the next one. */
+export type Page = { limit: number; after: string | undefined }
+
+export const pageParameters: Parameter[] = [
+  {
+    in: 'query',
+    name: 'limit',
+    description: 'How many at the most.',
+    required: false,
+    schema: Type.Integer({ minimum: 1, maximum: limits.pageLength, default: limits.pageLength }),
+  },
+  {
+    in: 'query',
+    name: 'after',
+    description: 'Where the page begins: what the page before it gives as the next one.',
+    required: false,
+    schema: Type.String(),
+  },
+]
+
+/** The page of a request. Throws `invalid_request` if `limit` is none, or one is given twice. */
+export function pageOf({ query }: RequestContext): Page {
+  const { limit = String(limits.pageLength), after } = query
+  const most = /^\d{1,4}$/.test(String(limit)) ? Number(limit) : 0
+  if (most < 1 || most > limits.pageLength) {
+    throw invalid([fault('limit', 'invalid', `must be 1 to ${limits.pageLength}`)])
+  }
+  if (Array.isArray(after)) throw unknownPage()
+  return { limit: most, after }
+}
+
+/** For an `after` that no page has given. */
+export function unknownPage() {
+  return invalid([fault('after', 'invalid', 'must be what a page gave as the next one')])
+}
+
+/** Cuts `found`, which has one row more than the page if there is a next one, named by its last. */
+export function cutPage<Row>(
+  found: Row[],
+  { limit }: Page,
+  nameOf: (row: Row) => string,
+): { rows: Row[]; next: string | undefined } {
+  const rows = found.slice(0, limit)
+  const last = found.length > limit ? rows.at(-1) : undefined
+  return { rows, next: last && nameOf(last) }
+}
