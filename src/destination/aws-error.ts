@@ -1,9 +1,6 @@
 // An error of an AWS client in words and figures: what is known of it, whatever the service.
 
 import { STATUS_CODES } from 'node:http'
-import { asKept } from '../text.ts'
-
-const REASON_LENGTH = 512
 
 /** Names that tell nobody anything. */
 const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'Unknown', 'UnknownError']
@@ -23,7 +20,7 @@ export type Described = {
   status?: number
   /** The header Retry-After, as it is. */
   retryAfter?: string
-  /** For people: "not found (HTTP status code 404): NoSuchBucket, The bucket does not exist." */
+  /** For people, and not masked yet: "not found (HTTP status code 404): NoSuchBucket, The bucket does not exist." */
   reason: string
 }
 
@@ -37,9 +34,7 @@ export function describeError(error: unknown): Described {
     message,
     ...(status === undefined ? {} : { status }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    reason: asKept(
-      [told, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
-    ).slice(0, REASON_LENGTH),
+    reason: [told, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
   }
 }
 

@@ -17,6 +17,11 @@ const ANSWER_BYTES = 1024 * 1024
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string }
 
+/** What of them no answer may show. The SDK adds fields of its own to the object. */
+export function secretsOf(credentials: Credentials | undefined): (string | undefined)[] {
+  return [credentials?.accessKeyId, credentials?.secretAccessKey]
+}
+
 /** Connections to places. A name that resolves to a private address is refused when they open. */
 export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
 

@@ -2,7 +2,6 @@
 // messages. By the names that the services document, in the spellings of both; by the status or by
 // whose fault it is where a compatible service has names of its own.
 
-import { asKept } from '../text.ts'
 import { type Described, describeError, detailOf } from './aws-error.ts'
 import type { Failure } from './destination.ts'
 import { parseRetryAfter } from './retry-after.ts'
@@ -84,7 +83,7 @@ export function judgeRequestError(error: unknown): Failure {
 
 /** What an error of one message means; the request itself was served. */
 export function judgeEntryError({ code, message, isSenderFault }: EntryError): Failure {
-  const reason = asKept(detailOf(code, message)) || 'no reason was given'
+  const reason = detailOf(code, message) || 'no reason was given'
   const kind = kindOf({ name: code, message })
   if (kind === 'throttled') return { kind: 'unavailable', reason, isThrottled: true }
   if (kind === 'refused') return { kind, reason }

@@ -6,6 +6,7 @@
 
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs'
+import { limits } from '../config.ts'
 import {
   type Agents,
   boundAnswers,
@@ -14,9 +15,11 @@ import {
   createAgents,
   Halted,
   refusalOf,
+  secretsOf,
 } from './aws-guard.ts'
 import { createBatches } from './batch.ts'
 import type { Destination, Failure, Outcome } from './destination.ts'
+import { createMask } from './mask.ts'
 import { type Message, messageOf } from './message.ts'
 import { type EntryError, judgeEntryError, judgeRequestError } from './queue-error.ts'
 
@@ -134,7 +137,7 @@ export function createQueue(
 ): Destination {
   const { timeoutMs, credentials } = options
   const { place, maxBytes, isFifo } = service
-  const secrets = credentials ? Object.values(credentials) : []
+  const mask = createMask(secretsOf(credentials), limits.responseKept)
   const refusal = refusalOf(service.endpoint, options)
   boundAnswers(service.client, { mayGo: () => !connections.isClosed, timeoutMs })
   const sendInBatch = createBatches<Message, Outcome>({
@@ -194,13 +197,11 @@ export function createQueue(
 
   /** Tells where it failed, and no secret. */
   function failed<Failed extends Failure>(failure: Failed): Failed {
-    const clear = (text: string) =>
-      secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
     const { reason, response } = failure
     return {
       ...failure,
-      reason: `Message to ${place} failed. Reason: ${clear(reason)}`,
-      ...(response === undefined ? {} : { response: clear(response) }),
+      reason: `Message to ${place} failed. Reason: ${mask(reason)}`,
+      ...(response === undefined ? {} : { response: mask(response) }),
     }
   }
 }

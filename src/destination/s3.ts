@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { createGzip, type Gzip } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
+import { limits } from '../config.ts'
 import {
   boundAnswers,
   CONNECT_TIMEOUT_MS,
@@ -12,8 +13,10 @@ import {
   createAgents,
   Halted,
   refusalOf,
+  secretsOf,
 } from './aws-guard.ts'
 import type { FileFailure, FileStore } from './destination.ts'
+import { createMask } from './mask.ts'
 import { judgeStoreError } from './s3-error.ts'
 import { type PartBufferPool, uploadInParts } from './s3-parts.ts'
 import { abortUpload, abortUploads } from './s3-uploads.ts'
@@ -44,7 +47,7 @@ export type S3Options = {
  */
 export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
   const { bucket: Bucket, credentials } = options
-  const secrets = credentials ? Object.values(credentials) : []
+  const mask = createMask(secretsOf(credentials), limits.responseKept)
   const agents = createAgents(options)
   const refusal = refusalOf(options.endpoint, options)
   let mayGo = () => true
@@ -142,8 +145,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     return (error) => {
       if (error instanceof Halted) return { kind: 'halted' }
       const { reason, ...outcome } = judgeStoreError(error)
-      const told = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), reason)
-      return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${told}` }
+      return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${mask(reason)}` }
     }
   }
 }

@@ -8,12 +8,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
 import { parseJson } from '../json.ts'
-import { asKept } from '../text.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { createConnector } from './connector.ts'
+import { createMask } from './mask.ts'
 import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
-import { readable, statusText } from './webhook.ts'
+import { statusText } from './webhook.ts'
 
 const SECOND_MS = 1_000
 
@@ -74,7 +74,8 @@ export function createSendGrid(
     'content-type': 'application/json',
     'user-agent': 'Millrace',
   }).flat()
-  const failed = (reason: string) => `SendGrid at ${base.host} failed. Reason: ${reason}`
+  const mask = createMask([sender.apiKey], options.responseKept)
+  const failed = (reason: string) => `SendGrid at ${base.host} failed. Reason: ${mask(reason)}`
 
   return {
     async send(templateId, mails) {
@@ -84,10 +85,7 @@ export function createSendGrid(
       const body = Buffer.from(JSON.stringify(requestOf(sender, templateId, mails)))
       try {
         const answer = await post(agent, { ...target, headers, body }, options)
-        // Its own words, but never the key.
-        const told = (text: string) =>
-          failed(text.replaceAll(sender.apiKey, '***').slice(0, options.responseKept))
-        return judge(answer, mails.length, told)
+        return judge(answer, mails.length, failed)
       } catch (error) {
         const reason = failed(describe(error as NodeJS.ErrnoException, options.timeoutMs))
         return { kind: mayHaveLeft(error as Error) ? 'unknown' : 'unavailable', reason }
@@ -119,7 +117,7 @@ function judge(
   }
   const faults = faultsIn(body)
   const told = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
-  const start = asKept(told.join('; ')) || (body ? readable(body) : '')
+  const start = told.join('; ') || (body?.toString('utf8') ?? '')
   const reason = failed(start ? `${statusText(status)}: ${start}` : statusText(status))
   // Too large: fewer at once may do.
   if (status === 413) return { kind: 'rejected', indexes: [], reason }

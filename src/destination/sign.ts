@@ -18,9 +18,14 @@ export function newSigningSecret(): string {
   return PREFIX + randomBytes(32).toString('base64')
 }
 
+/** What a secret stands for: the bytes that its base64 encodes. */
+export function secretBytes(secret: string): Buffer {
+  return Buffer.from(secret.slice(PREFIX.length), 'base64')
+}
+
 /** A secret as a key, made once. */
 export function signingKey(secret: string): SigningKey {
-  const bytes = Buffer.from(secret.slice(PREFIX.length), 'base64')
+  const bytes = secretBytes(secret)
   const key = Buffer.alloc(BLOCK_BYTES)
   const fitting = bytes.length > BLOCK_BYTES ? hash('sha256', bytes, 'buffer') : bytes
   fitting.copy(key)

@@ -5,14 +5,14 @@
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
-import { asKept } from '../text.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { bodyText } from './body.ts'
 import type { Connections } from './connections.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
+import { createMask, type Mask } from './mask.ts'
 import { type Answer, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
-import { type SigningKey, sign, signingKey } from './sign.ts'
+import { type SigningKey, secretBytes, sign, signingKey } from './sign.ts'
 
 const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
 const BEYOND_ASCII = /[\u0080-\uffff]/
@@ -41,11 +41,14 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const forbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
   const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
   const fixed = Object.entries({ ...options.headers, ...authorization, ...FIXED_HEADERS }).flat()
-  const keys = (options.signingSecrets ?? []).map(signingKey)
+  const signing = options.signingSecrets ?? []
+  const keys = signing.map(signingKey)
   // Without its query, which may hold a token.
   const shown = url.origin + url.pathname
   const target = { origin: url.origin, path: url.pathname + url.search }
-  const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${reason}`
+  const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...signing]
+  const mask = createMask([...secrets, ...signing.map(secretBytes)], options.responseKept)
+  const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
 
   return {
     send(event, settled, mayGo) {
@@ -58,7 +61,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
         { ...target, headers, body },
         options,
         (result) => {
-          if (!(result instanceof Error)) return settled(judge(result, options, failed))
+          if (!(result instanceof Error)) return settled(judge(result, options, mask, failed))
           settled({ kind: 'unavailable', reason: failed(describe(result, options.timeoutMs)) })
         },
         mayGo,
@@ -92,7 +95,8 @@ function inBytes(text: string): string {
 
 function judge(
   { status, headers, body }: Answer,
-  { responseBytes, responseKept }: WebhookOptions,
+  { responseBytes }: WebhookOptions,
+  mask: Mask,
   failed: (reason: string) => string,
 ): Outcome {
   if (body === undefined) {
@@ -101,7 +105,7 @@ function judge(
   }
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
   const reason = failed(statusText(status))
-  const response = readable(body).slice(0, responseKept)
+  const response = mask(body.toString('utf8'))
   if (status === 400) return { kind: 'rejected', status, reason, response }
   if (status === 403 || status === 410) return { kind: 'refused', status, reason, response }
   const honoured = status === 429 || status === 503
@@ -114,11 +118,6 @@ function judge(
     ...(status === 429 ? { isThrottled: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
-}
-
-/** An answer as text. */
-export function readable(body: Buffer): string {
-  return asKept(body.toString('utf8'))
 }
 
 export function statusText(status: number): string {

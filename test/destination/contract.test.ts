@@ -3,8 +3,12 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { sendOne } from '../../src/destination/destination.ts'
+import { keys } from '../helpers/broker.ts'
+import { spellingsIn } from '../helpers/spellings.ts'
 import { faultNames, type Target, targetKinds } from '../helpers/targets.ts'
 import { until } from '../helpers/until.ts'
+
+const secret = keys.secretAccessKey
 
 const eventOf = (serial: number, entityId = `order-${serial}`) => ({
   tenant: 'dodici',
@@ -96,11 +100,28 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
     expect(await sendOne(destination, next())).toMatchObject({ kind: 'delivered' })
   })
 
-  it('may know a secret, which is not passed on', async () => {
-    target.say(`you sent ${target.secret}`)
+  const base64 = Buffer.from(`x ${secret} y`).toString('base64')
+  it.each([
+    ['in clear', secret],
+    ['in base64, within other text', base64],
+    ['in hex', Buffer.from(secret).toString('hex')],
+    ['cut by the target', secret.slice(0, 9)],
+  ])('may know a secret, which is not passed on: %s', async (_, told) => {
+    target.say(told)
     const outcome = await sendOne(target.open(), next())
-    expect(outcome).toMatchObject({ kind: 'unavailable' })
-    expect('reason' in outcome && outcome.reason).not.toContain(target.secret)
+    expect(outcome).toMatchObject({ kind: 'unavailable', reason: expect.any(String) })
+    expect(JSON.stringify(outcome)).toContain('***')
+    expect(JSON.stringify(outcome)).not.toContain(secret.slice(0, 9))
+    expect(spellingsIn(JSON.stringify(outcome), secret)).toEqual([])
+  })
+
+  it('may know a secret, of which no part is kept where its words are cut', async () => {
+    for (let before = 420; before < 520; before += 6) {
+      target.say(`${'.'.repeat(before)}${secret}${'.'.repeat(512)}`)
+      const outcome = await sendOne(target.open(), next())
+      expect(JSON.stringify(outcome)).not.toContain(secret.slice(0, 6))
+      expect(JSON.stringify(outcome)).toContain('....')
+    }
   })
 
   it('is not called at a private address', async () => {

@@ -7,7 +7,7 @@ import { startFauxqs } from 'fauxqs'
 import { request as send } from 'undici'
 import { faultOfSignature } from './signature.ts'
 
-export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: 'secretsecretsecret' }
+export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: 'broker-Secret/0123456789' }
 
 export type BrokerMessage = {
   body: string

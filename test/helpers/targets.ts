@@ -39,8 +39,7 @@ export type Target = {
   requests(): number
   behave(how: 'well' | 'rejecting' | 'refusing' | 'failing' | 'throttling'): void
   fault(name: string): void
-  /** The secret that a destination has, and what the target says next, with an error. */
-  secret: string
+  /** What the target says next, with an error. */
   say(text: string): void
   /** As at the end of the process. */
   halt(): void
@@ -70,7 +69,7 @@ async function startWebhookTarget(): Promise<Target> {
       return createWebhook(allowPrivateTargets ? connections : guarded, {
         url: receiver.url,
         apiKey: wrongSecret ? 'another' : keys.secretAccessKey,
-        ...{ timeoutMs, allowPrivateTargets, responseBytes: 65_536, responseKept: 100 },
+        ...{ timeoutMs, allowPrivateTargets, responseBytes: 65_536, responseKept: 512 },
       })
     },
     received: () => taken,
@@ -81,7 +80,6 @@ async function startWebhookTarget(): Promise<Target> {
     fault(name) {
       receiver.answer = (_, response) => faults[name]?.(response)
     },
-    secret: keys.secretAccessKey,
     say(text) {
       receiver.answer = status(500, {}, text)
     },
@@ -140,7 +138,6 @@ async function startQueueTarget(name: string, kind?: 'topic'): Promise<Target> {
         return true
       }
     },
-    secret: keys.secretAccessKey,
     say(text) {
       broker.answer = errorOf(500, 'InternalError', text)
     },
