@@ -1,7 +1,10 @@
 // The keys of a subscription's destination: sealed where they are stored, opened where it is
-// delivered to, masked where it is shown, and kept where an update does not name them.
+// delivered to, masked where it is shown, and kept where an update of the same origin does not name
+// them.
 
 import type { SecretBox } from '../access/secret.ts'
+import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
+import type { Fault } from '../errors.ts'
 import type { FoundSubscription } from './find.ts'
 import {
   type DestinationDocument,
@@ -10,6 +13,7 @@ import {
   placeOf,
   type Subscription,
   type SubscriptionDocument,
+  serviceOf,
 } from './subscription.ts'
 
 type Keys = { accessKey?: string; accessSecret?: string }
@@ -39,32 +43,56 @@ export function openDestination(
   return mapKeys(destination, (key) => secrets.open(tenant, key))
 }
 
-/** An update with the keys that it does not name, or masks, as they are stored. */
-export function withStoredKeys<Update extends Pick<NewSubscription, 'destination'>>(
+/**
+ * The document of an update, to store. Keys that it leaves out or masks stay as they are stored;
+ * none is opened: one that cannot be opened any more can be replaced.
+ */
+export function sealUpdate(
   tenant: string,
-  update: Update,
+  update: NewSubscription,
   stored: SubscriptionDocument,
   secrets: SecretBox,
-): Update {
-  const { destination } = update
-  const old: Keys = placeOf(openDestination(tenant, stored.destination, secrets))?.place ?? {}
-  const keep = <Block extends Keys>(block: Block): Block => ({
-    ...block,
-    ...kept('accessKey', block, old),
-    ...kept('accessSecret', block, old),
+): SubscriptionDocument {
+  const old: Keys = placeOf(stored.destination)?.place ?? {}
+  const keep = <Block extends Keys>(sealed: Block, given: Keys): Block => ({
+    ...sealed,
+    ...kept('accessKey', given, old),
+    ...kept('accessSecret', given, old),
   })
+  const document = sealSubscription(tenant, update, secrets)
+  const { type, sqs, sns } = document.destination
+  const given = update.destination
   return {
-    ...update,
+    ...document,
     destination: {
-      ...destination,
-      ...(destination.sqs ? { sqs: keep(destination.sqs) } : {}),
-      ...(destination.sns ? { sns: keep(destination.sns) } : {}),
+      ...(sqs ? { sqs: keep(sqs, given.sqs ?? {}) } : {}),
+      ...(sns ? { sns: keep(sns, given.sns ?? {}) } : {}),
+      type,
     },
   }
 }
 
 function kept(name: keyof Keys, { [name]: key }: Keys, { [name]: old }: Keys): Keys {
-  return (key === undefined || key === MASK) && old !== undefined ? { [name]: old } : {}
+  if (key !== undefined && key !== MASK) return {}
+  // A mask of nothing stays, to be refused.
+  const value = old ?? key
+  return value === undefined ? {} : { [name]: value }
+}
+
+/** What would send a stored key to another origin than it was stored for. */
+export function faultsOfMovedKeys(
+  update: Pick<NewSubscription, 'destination'>,
+  stored: SubscriptionDocument,
+): Fault[] {
+  const [old, given] = [placeOf(stored.destination), placeOf(update.destination)]
+  const [from, to] = [serviceOf(stored.destination), serviceOf(update.destination)]
+  if (!old || !given || isSameOrigin(from, to)) return []
+  const names = ['accessKey', 'accessSecret'] as const
+  const moved = names.filter((name) => {
+    const key = given.place[name]
+    return old.place[name] !== undefined && (key === undefined || key === MASK)
+  })
+  return moved.map((name) => faultOfKept(`destination.${given.field}.${name}`, ''))
 }
 
 /** What is needed of a subscription to show it. */
@@ -82,7 +110,8 @@ export function present({ id, desired, document }: ShownSubscription): Subscript
   }
 }
 
-function mapKeys(
+/** A destination with each of its keys as `map` makes it. */
+export function mapKeys(
   { type, sqs, sns }: DestinationDocument,
   map: (key: string) => string,
 ): DestinationDocument {

@@ -9,7 +9,7 @@ import type { Db } from '../db/pool.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { type FoundSubscription, findSubscription, subscriptionOf } from './find.ts'
-import { type ShownSubscription, sealSubscription, withStoredKeys } from './seal.ts'
+import { faultsOfMovedKeys, type ShownSubscription, sealSubscription, sealUpdate } from './seal.ts'
 import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
 
 /** An update that is lost to another one is made anew, this often. */
@@ -64,11 +64,13 @@ export async function updateSubscription(
   if (update.active === false) await changeConsumer(db, tenant, consumer, 'stop', change)
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await mustFind(db, tenant, update.id)
-    const whole = withStoredKeys(tenant, update, found.document, secrets)
-    await refuseFaults(services, tenant, whole)
+    const document = sealUpdate(tenant, update, found.document, secrets)
+    await refuseFaults(services, tenant, document)
+    const moved = faultsOfMovedKeys(update, found.document)
+    if (moved.length > 0) throw invalid(moved)
     const replaced = await changeConsumer(db, tenant, consumer, 'replace', {
       ...change,
-      document: sealSubscription(tenant, whole, secrets),
+      document,
       ifVersion: found.version,
     })
     if (!replaced.consumer) continue
@@ -102,7 +104,7 @@ export async function mustFind(db: Db, tenant: string, id: string): Promise<Foun
 async function refuseFaults(
   services: SubscribeServices,
   tenant: string,
-  subscription: NewSubscription,
+  subscription: Pick<NewSubscription, 'destination'>,
 ): Promise<void> {
   const mayBorrowKeys = services.allowDefaultCredentials
   const faults = faultsOf(subscription, { mayBorrowKeys })

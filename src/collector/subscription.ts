@@ -21,7 +21,7 @@ const Key = (description: string) =>
       pattern: '^[\\x21-\\x7e]+$',
       description:
         `${description}. Shown as ${MASK}. Needed unless the operator lends credentials; an update that leaves it ` +
-        `out, or sends ${MASK}, keeps the stored one.`,
+        `out, or sends ${MASK}, keeps the stored one, if the destination stays at its origin.`,
     }),
   )
 const account = {
@@ -134,6 +134,13 @@ export function placeOf({
     return { field: 'sns', target: 'topicArn', place: { ...account, queueUrl: topicArn } }
   }
   return sqs && { field: 'sqs', target: 'queueUrl', place: sqs }
+}
+
+/** The URL that a destination's requests go to: its endpoint, its queue's, or that of AWS. */
+export function serviceOf(destination: DestinationDocument): string | undefined {
+  const place = placeOf(destination)?.place
+  const urls = urlsOf(destination).map(([, url]) => url)
+  return urls[0] ?? (place && `https://${destination.type}.${place.region}.amazonaws.com`)
 }
 
 /** What the schema cannot say. `mayBorrowKeys`: the operator's credentials may be used. */

@@ -2,9 +2,11 @@
 // time. Each throws the error that the client sees.
 
 import { refusalAmong } from '../destination/address.ts'
-import { fault, invalid, MillraceError } from '../errors.ts'
+import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
+import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import type { FoundIntegration } from './find.ts'
-import { type IntegrationUpdate, urlsOf } from './integration.ts'
+import { type IntegrationDocument, type IntegrationUpdate, urlsOf } from './integration.ts'
+import { serviceOf } from './s3.ts'
 
 /** Refuses targets whose host resolves to an address that is not public. */
 export async function refusePrivateTargets(
@@ -16,8 +18,15 @@ export async function refusePrivateTargets(
   throw invalid([fault(found.field, 'private_target', `is refused: ${found.refusal}`)])
 }
 
-/** Refuses to update what runs, what is temporary, and what If-Match does not name. */
-export function refuseUpdate(found: FoundIntegration, ifMatch: string): void {
+/**
+ * Refuses to update what runs, what is temporary, and what If-Match does not name, and to send a
+ * stored secret to another origin than it was stored for.
+ */
+export function refuseUpdate(
+  found: FoundIntegration,
+  update: IntegrationUpdate,
+  ifMatch: string,
+): void {
   if (ifMatch && !names(ifMatch, etagOf(found))) throw changedMeanwhile()
   if (found.document.integration_type === 'temporary') {
     throw invalid([fault('integration_type', 'temporary', 'is temporary: it cannot be updated')])
@@ -25,6 +34,34 @@ export function refuseUpdate(found: FoundIntegration, ifMatch: string): void {
   if (found.status !== 'stopped') {
     throw invalid([fault('status', 'running', 'is running: stop the integration first')])
   }
+  const { document } = found
+  const faults = [
+    ...faultsOfMovedWebhook(document, update),
+    ...faultsOfMovedStore(document, update),
+  ]
+  if (faults.length > 0) throw invalid(faults)
+}
+
+function faultsOfMovedWebhook(stored: IntegrationDocument, update: IntegrationUpdate): Fault[] {
+  const [old, given] = [stored.callback_parameters, update.callback_parameters]
+  if (!old || !given || isSameOrigin(old.callback_url, given.callback_url)) return []
+  const faults: Fault[] = []
+  if (old.api_key !== undefined && given.api_key === undefined) {
+    faults.push(faultOfKept('callback_parameters.api_key', ', or removed with ""'))
+  }
+  const hasHeaders = Object.keys(stored.delivery?.headers ?? {}).length > 0
+  if (hasHeaders && update.delivery?.headers === undefined) {
+    faults.push(faultOfKept('delivery.headers', ', or removed with {}'))
+  }
+  return faults
+}
+
+function faultsOfMovedStore(stored: IntegrationDocument, update: IntegrationUpdate): Fault[] {
+  const [old, given] = [stored.s3_parameters, update.s3_parameters]
+  if (!old || !given || isSameOrigin(serviceOf(old), serviceOf({ ...old, ...given }))) return []
+  const names = ['aws_access_key_id', 'aws_secret_access_key'] as const
+  const kept = names.filter((name) => old[name] !== undefined && given[name] === undefined)
+  return kept.map((name) => faultOfKept(`s3_parameters.${name}`, ''))
 }
 
 /** Whether If-Match names a version: one of a list, or any (RFC 9110, 13.1.1: no weak ones). */

@@ -1,11 +1,10 @@
 // Rotation of a signing secret: the new one signs at once, the one before signs too until a time,
 // so that a receiver can change over without losing an event (Standard Webhooks, "Zero downtime
-// secret rotation").
+// secret rotation"). The one before stays sealed as it is.
 
 import type { SecretBox } from '../access/secret.ts'
 import { newSigningSecret } from '../destination/sign.ts'
 import type { IntegrationDocument } from './integration.ts'
-import { openDocument, sealAll } from './secrets.ts'
 
 /** The document with a new secret, and the secret itself, in clear. `validUntil` is RFC 3339. */
 export function rotateSigningSecret(
@@ -14,13 +13,13 @@ export function rotateSigningSecret(
   validUntil: string,
   secrets: SecretBox,
 ): { secret: string; document: IntegrationDocument } {
-  const { previous_signing_secret: _, ...old } = openDocument(tenant, stored, secrets)
+  const { previous_signing_secret: _, ...old } = stored
   const secret = newSigningSecret()
   const previous = old.delivery?.signing_secret
   const document: IntegrationDocument = {
     ...old,
-    delivery: { ...old.delivery, signing_secret: secret },
+    delivery: { ...old.delivery, signing_secret: secrets.seal(tenant, secret) },
     ...(previous ? { previous_signing_secret: { secret: previous, valid_until: validUntil } } : {}),
   }
-  return { secret, document: sealAll(tenant, document, secrets) }
+  return { secret, document }
 }

@@ -134,7 +134,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       summary: 'Update the integration',
       description:
         'Only a stopped, permanent integration is updated: its target, filter and delivery settings. What the body ' +
-        'does not name stays, secrets too; an empty api_key removes it.',
+        'does not name stays, secrets too, but not to another origin: then they are given anew. An empty api_key removes it.',
       parameters: [tenantHeader, idParameter, ifMatch],
       body: IntegrationUpdate,
       responses: {
@@ -151,7 +151,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const update = checkUpdate(body)
         const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
         if (faults.length > 0) throw invalid(faults)
-        refuseUpdate(found, context.get('if-match'))
+        refuseUpdate(found, update, context.get('if-match'))
         if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
         const { consumer } = await changeConsumer(db, tenant, id, 'update', {
           ...changeBy(context, 'Updated via API.'),

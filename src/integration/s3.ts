@@ -64,6 +64,14 @@ export const S3ParametersShown = Type.Object(shown)
 
 export type S3Parameters = Type.Static<typeof S3Parameters>
 
+/** The URL of the service that holds the bucket, which stands in its path or below its host. */
+export function serviceOf({
+  endpoint,
+  aws_region,
+}: Pick<S3Parameters, 'endpoint' | 'aws_region'>): string {
+  return endpoint ?? `https://s3.${aws_region}.amazonaws.com`
+}
+
 /** What the schema cannot say of it. */
 export function faultsOfS3(
   s3: S3Parameters,

@@ -9,19 +9,16 @@ import type {
   NewIntegration,
 } from './integration.ts'
 
+/** What secrets stand in, of a document or an update. */
+type SecretParts = Pick<
+  IntegrationDocument,
+  'callback_parameters' | 's3_parameters' | 'delivery' | 'previous_signing_secret'
+>
+
 /** The document of a registration, to store. */
 export function sealDocument(
   tenant: string,
   { id: _, ...document }: NewIntegration,
-  secrets: SecretBox,
-): IntegrationDocument {
-  return sealAll(tenant, document, secrets)
-}
-
-/** A document with its secrets in clear, to store. */
-export function sealAll(
-  tenant: string,
-  document: IntegrationDocument,
   secrets: SecretBox,
 ): IntegrationDocument {
   return mapSecrets(document, (text) => secrets.seal(tenant, text))
@@ -41,6 +38,7 @@ export function openDocument(
 /**
  * A stored document with an update applied. What the update does not name stays; a secret that it
  * does not name stays too (nobody can read it back to send it again), and an empty one is removed.
+ * No stored secret is opened: one that cannot be opened any more can be replaced.
  */
 export function updateDocument(
   tenant: string,
@@ -48,15 +46,16 @@ export function updateDocument(
   update: IntegrationUpdate,
   secrets: SecretBox,
 ): IntegrationDocument {
-  const old = openDocument(tenant, stored, secrets)
-  const delivery = { ...old.delivery, ...update.delivery }
-  const merged: IntegrationDocument = {
-    ...old,
-    ...mergedTarget(old, update),
+  const sealed = mapSecrets(update, (text) => secrets.seal(tenant, text))
+  const delivery = { ...stored.delivery, ...sealed.delivery }
+  const merged = {
+    ...stored,
+    ...mergedTarget(stored, sealed),
     ...(Object.keys(delivery).length > 0 ? { delivery } : {}),
     ...(update.filter_conditions ? { filter_conditions: update.filter_conditions } : {}),
   }
-  return sealAll(tenant, merged, secrets)
+  if (update.callback_parameters?.api_key === '') delete merged.callback_parameters?.api_key
+  return merged
 }
 
 function mergedTarget(old: IntegrationDocument, update: IntegrationUpdate) {
@@ -64,9 +63,7 @@ function mergedTarget(old: IntegrationDocument, update: IntegrationUpdate) {
     return { s3_parameters: { ...old.s3_parameters, ...update.s3_parameters } }
   }
   if (!old.callback_parameters) return {}
-  const callback_parameters = { ...old.callback_parameters, ...update.callback_parameters }
-  if (callback_parameters.api_key === '') delete callback_parameters.api_key
-  return { callback_parameters }
+  return { callback_parameters: { ...old.callback_parameters, ...update.callback_parameters } }
 }
 
 /** What a client sees of an integration. */
@@ -94,13 +91,14 @@ export function present(
   return shown
 }
 
-function mapSecrets(
-  document: IntegrationDocument,
+/** A document, or an update, with each of its secrets as `map` makes it. */
+export function mapSecrets<Document extends SecretParts>(
+  document: Document,
   map: (text: string) => string,
-): IntegrationDocument {
+): Document {
   const { callback_parameters, s3_parameters, delivery, ...others } = document
   const { previous_signing_secret, ...rest } = others
-  const mapped: IntegrationDocument = { ...rest }
+  const mapped: SecretParts = { ...rest }
   if (callback_parameters) {
     const { api_key, ...callback } = callback_parameters
     mapped.callback_parameters = { ...callback, ...(api_key ? { api_key: map(api_key) } : {}) }
@@ -126,5 +124,5 @@ function mapSecrets(
     const { secret, valid_until } = previous_signing_secret
     mapped.previous_signing_secret = { secret: map(secret), valid_until }
   }
-  return mapped
+  return mapped as Document
 }
