@@ -4,6 +4,8 @@
 import { flushCompileCache } from 'node:module'
 import path from 'node:path'
 import { keptSecret } from './access/kept-secret.ts'
+import { refuseWrongKey } from './access/key-check.ts'
+import { createSecretBox } from './access/secret.ts'
 import { UsageError } from './cli/client.ts'
 import { keys } from './cli/keys.ts'
 import { listen } from './cli/listen.ts'
@@ -92,6 +94,10 @@ async function run(
     await migrate(url, logger)
     const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
     const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
+    if (start.length > 0) {
+      const secrets = createSecretBox(secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
+      await refuseWrongKey(url, secrets)
+    }
     const surroundings = { config, logger, url, adminToken, secretKey }
     for (const startPart of start) parts.push(await startPart(surroundings))
     // A process that is killed would not write it. 55 ms after an upgrade, 1 ms else.

@@ -30,6 +30,8 @@ const Environment = Type.Object({
    * likewise.
    */
   MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
+  /** The key before it, while that is being changed: it opens what the new one does not. */
+  MILLRACE_SECRET_KEY_PREVIOUS: Type.Optional(Type.String({ minLength: 32 })),
   /** The secret of JWTs signed with HS256; also signs what /oauth2/token gives. */
   MILLRACE_JWT_SECRET: Type.Optional(Type.String({ minLength: 32 })),
   /** Where the public keys of JWTs are: RS256, ES256, EdDSA. */

@@ -69,7 +69,7 @@ export async function startServer(
       onAppended: (tenants) => tenants.forEach(waker.wake),
     })
   }
-  const secrets = createSecretBox(options.secretKey)
+  const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
   const destinations = createDestinations(config, secrets)
   const services = { db: durable.kysely, clock: systemClock, ...options }
   const access = createAccess(config, services)

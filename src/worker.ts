@@ -49,7 +49,7 @@ export async function startWorker(
   const { url, logger } = options
   const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, logger })
   const durable = openDatabase(url, { durability: 'durable', max: 10, logger })
-  const secrets = createSecretBox(options.secretKey)
+  const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
   const destinations = createDestinations(config, secrets)
   const runs = new Map<string, Run>()
   const underWay = new Set<string>()

@@ -18,18 +18,27 @@ import { deriveKey } from './secret.ts'
 
 type Settings = Pick<
   Config,
-  'MILLRACE_JWT_SECRET' | 'MILLRACE_JWKS_URL' | 'MILLRACE_JWT_ISSUER' | 'MILLRACE_JWT_AUDIENCE'
+  | 'MILLRACE_SECRET_KEY_PREVIOUS'
+  | 'MILLRACE_JWT_SECRET'
+  | 'MILLRACE_JWKS_URL'
+  | 'MILLRACE_JWT_ISSUER'
+  | 'MILLRACE_JWT_AUDIENCE'
 >
 
-/** Without a shared secret, tokens of /oauth2/token are signed with a key of their own. */
+/**
+ * Without a shared secret, tokens of /oauth2/token are signed with a key that the secret key gives.
+ */
 export function createAccess(
   settings: Settings,
   services: { db: Db; adminToken: string; secretKey: string; clock: Clock; logger: Logger },
 ): { authenticate: Authenticate; routes: Route[] } {
   const { db, clock, logger } = services
   const shared = settings.MILLRACE_JWT_SECRET
+  const derived = [services.secretKey, settings.MILLRACE_SECRET_KEY_PREVIOUS]
+    .filter((key) => key !== undefined)
+    .map((key) => deriveKey(key, 'oauth2 token'))
   const jwt = createJwt({
-    secret: shared ? Buffer.from(shared) : deriveKey(services.secretKey, 'oauth2 token'),
+    secrets: shared ? [Buffer.from(shared)] : derived,
     jwksUrl: settings.MILLRACE_JWKS_URL,
     issuer: settings.MILLRACE_JWT_ISSUER,
     audience: settings.MILLRACE_JWT_AUDIENCE,

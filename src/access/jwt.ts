@@ -9,6 +9,7 @@ import {
   errors,
   type FetchImplementation,
   type JWTPayload,
+  type JWTVerifyOptions,
   jwtVerify,
   SignJWT,
 } from 'jose'
@@ -36,8 +37,8 @@ const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000
 const OUTAGES = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
 export type JwtSettings = {
-  /** Verifies HS256, and signs what /oauth2/token gives. */
-  secret: Uint8Array
+  /** Each verifies HS256; the first one signs what /oauth2/token gives. */
+  secrets: Uint8Array[]
   jwksUrl?: string | undefined
   issuer?: string | undefined
   audience?: string | undefined
@@ -57,7 +58,7 @@ export type Jwt = {
 
 /** Verifies and signs tokens. The JWKS is fetched when the first token needs it. */
 export function createJwt(settings: JwtSettings): Jwt {
-  const { secret, issuer, audience, clock, logger } = settings
+  const { secrets, issuer, audience, clock, logger } = settings
   const keySet =
     settings.jwksUrl &&
     createRemoteJWKSet(new URL(settings.jwksUrl), {
@@ -78,8 +79,7 @@ export function createJwt(settings: JwtSettings): Jwt {
       }
       try {
         if (algorithm === 'HS256') {
-          const { payload } = await jwtVerify(token, secret, { ...checks, algorithms: ['HS256'] })
-          return claimsOf(payload)
+          return claimsOf(await verifyShared(token, secrets, checks))
         }
         if (!keySet || !KEY_SET_ALGORITHMS.includes(algorithm)) return undefined
         const { payload } = await jwtVerify(token, keySet, { ...checks, algorithms: [algorithm] })
@@ -110,8 +110,24 @@ export function createJwt(settings: JwtSettings): Jwt {
         .setIssuedAt(now)
         .setExpirationTime(now + seconds)
       if (audience) token.setAudience(audience)
-      return token.sign(secret)
+      return token.sign(secrets[0] as Uint8Array)
     },
+  }
+}
+
+/** The claims of a token that one of the secrets has signed. Throws the error of the last one. */
+async function verifyShared(
+  token: string,
+  [secret, ...others]: Uint8Array[],
+  checks: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, secret as Uint8Array, { ...checks, algorithms: ['HS256'] }))
+      .payload
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof errors.JWSSignatureVerificationFailed))
+      throw error
+    return verifyShared(token, others, checks)
   }
 }
 

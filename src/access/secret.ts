@@ -1,35 +1,61 @@
 // Secrets of integrations at rest: AES-256-GCM under one key of the operator's
 // (MILLRACE_SECRET_KEY), or one that is made at the first start and kept in the data directory.
-// What is sealed for a tenant opens for that tenant only.
+// What is sealed for a tenant opens for that tenant only. While the key is being changed, the one
+// before (MILLRACE_SECRET_KEY_PREVIOUS) opens, too; it seals nothing.
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 const PREFIX = 'sealed:1:'
 
+/** No key at hand opens a stored secret. Its message is for people. */
+export class NotOpened extends Error {}
+
 export type SecretBox = {
   /** Encrypts a text for a tenant. */
   seal(tenant: string, text: string): string
-  /** Decrypts what seal gave. Throws where the key or the tenant is another. */
+  /** Decrypts what seal gave. Throws NotOpened where the key or the tenant is another. */
   open(tenant: string, sealed: string): string
+  /** The same secret under the current key; the same text if that has sealed it. Throws so, too. */
+  reseal(tenant: string, sealed: string): string
 }
 
-/** `key`: 32 bytes in hex or base64. Throws an Error for an operator where it is neither. */
-export function createSecretBox(key: string): SecretBox {
-  const bytes = bytesOfKey(key)
-  return {
+/** Keys: 32 bytes in hex or base64. Throws an Error for an operator where one is neither. */
+export function createSecretBox(key: string, previousKey?: string): SecretBox {
+  const current = bytesOfKey(key)
+  const previous =
+    previousKey === undefined ? undefined : bytesOfKey(previousKey, 'MILLRACE_SECRET_KEY_PREVIOUS')
+  const box: SecretBox = {
     seal(tenant, text) {
       const iv = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', bytes, iv).setAAD(Buffer.from(tenant))
+      const cipher = createCipheriv('aes-256-gcm', current, iv).setAAD(Buffer.from(tenant))
       const sealed = Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final()])
       return PREFIX + Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64')
     },
-    open(tenant, text) {
-      if (!text.startsWith(PREFIX)) throw new Error('Not a sealed secret.')
-      const sealed = Buffer.from(text.slice(PREFIX.length), 'base64')
-      const decipher = createDecipheriv('aes-256-gcm', bytes, sealed.subarray(0, 12))
-      decipher.setAAD(Buffer.from(tenant)).setAuthTag(sealed.subarray(-16))
-      return decipher.update(sealed.subarray(12, -16)).toString('utf8') + decipher.final('utf8')
+    open(tenant, sealed) {
+      const text = openWith(current, tenant, sealed)
+      if (text !== undefined) return text
+      const old = previous === undefined ? undefined : openWith(previous, tenant, sealed)
+      if (old !== undefined) return old
+      throw new NotOpened('A stored secret was sealed with another MILLRACE_SECRET_KEY.')
     },
+    reseal(tenant, sealed) {
+      if (openWith(current, tenant, sealed) !== undefined) return sealed
+      return box.seal(tenant, box.open(tenant, sealed))
+    },
+  }
+  return box
+}
+
+/** Undefined where another key has sealed it. */
+function openWith(key: Buffer, tenant: string, text: string): string | undefined {
+  if (!text.startsWith(PREFIX)) throw new NotOpened('Not a sealed secret.')
+  const sealed = Buffer.from(text.slice(PREFIX.length), 'base64')
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+    decipher.setAAD(Buffer.from(tenant)).setAuthTag(sealed.subarray(-16))
+    return decipher.update(sealed.subarray(12, -16)).toString('utf8') + decipher.final('utf8')
+  } catch {
+    return undefined
   }
 }
 
@@ -38,8 +64,8 @@ export function deriveKey(key: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', bytesOfKey(key), '', `millrace ${purpose}`, 32))
 }
 
-function bytesOfKey(key: string): Buffer {
+function bytesOfKey(key: string, name = 'MILLRACE_SECRET_KEY'): Buffer {
   const bytes = /^[0-9a-f]{64}$/i.test(key) ? Buffer.from(key, 'hex') : Buffer.from(key, 'base64')
   if (bytes.length === 32) return bytes
-  throw new Error('MILLRACE_SECRET_KEY must be 32 bytes in hex or base64: openssl rand -hex 32')
+  throw new Error(`${name} must be 32 bytes in hex or base64: openssl rand -hex 32`)
 }

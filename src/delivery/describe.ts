@@ -16,7 +16,7 @@ export const RejectedEventList = Type.Object({
       name: Type.String(),
       position: Type.Integer(),
       status: Type.Integer({ description: 'What the target answered.' }),
-      response: Type.String({ description: 'The start of what it said.' }),
+      response: Type.String({ description: 'The start of what it said, secrets masked.' }),
     }),
   ),
 })

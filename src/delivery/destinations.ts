@@ -1,12 +1,12 @@
 // From a consumer's document to the destination that its events are sent to. The clients of AWS are
 // loaded when the first subscription needs one: who has webhooks only does without them.
 
-import type { SecretBox } from '../access/secret.ts'
+import { NotOpened, type SecretBox } from '../access/secret.ts'
 import { openDestination } from '../collector/seal.ts'
 import { placeOf, type SubscriptionDocument } from '../collector/subscription.ts'
 import { type Config, limits } from '../config.ts'
 import { createConnections } from '../destination/connections.ts'
-import type { Destination } from '../destination/destination.ts'
+import { type Destination, unavailableDestination } from '../destination/destination.ts'
 import { createQueueConnections, type QueueConnections } from '../destination/queue.ts'
 import { createWebhook } from '../destination/webhook.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
@@ -27,15 +27,24 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
   const queues = createQueueConnections({ allowPrivateTargets })
 
   return {
-    async of(tenant, { kind, document }) {
-      if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
-      const destination = openDestination(tenant, document.destination, secrets)
-      return queueOf(config, queues, destination)
+    async of(tenant, target) {
+      try {
+        return await opened(tenant, target)
+      } catch (error) {
+        // Told with each attempt, retried with the usual patience, and then the stream stops.
+        if (error instanceof NotOpened) return unavailableDestination(error.message)
+        throw error
+      }
     },
     async close() {
       queues.close()
       await webhooks.close()
     },
+  }
+
+  async function opened(tenant: string, { kind, document }: SendingTarget): Promise<Destination> {
+    if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
+    return queueOf(config, queues, openDestination(tenant, document.destination, secrets))
   }
 
   function webhookOf(document: IntegrationDocument): Destination {

@@ -1,9 +1,9 @@
 // From an integration's document to the store that its files are written to. The S3 client is
 // loaded with the first file: it takes 37 MiB, and 0.1 s of a start.
 
-import type { SecretBox } from '../access/secret.ts'
+import { NotOpened, type SecretBox } from '../access/secret.ts'
 import type { Config } from '../config.ts'
-import type { FileStore } from '../destination/destination.ts'
+import { type FileStore, unavailableStore } from '../destination/destination.ts'
 import type { PartBufferPool } from '../destination/s3-parts.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
@@ -15,11 +15,20 @@ export function createStores(
 ): (tenant: string, document: IntegrationDocument) => Promise<FileStore> {
   let partBuffers: PartBufferPool | undefined
   return async (tenant, stored) => {
+    try {
+      return await storeOf(openDocument(tenant, stored, secrets))
+    } catch (error) {
+      // Told with each attempt, retried with the usual patience, and then the stream stops.
+      if (error instanceof NotOpened) return unavailableStore(error.message)
+      throw error
+    }
+  }
+
+  async function storeOf({ s3_parameters }: IntegrationDocument): Promise<FileStore> {
+    if (!s3_parameters) throw new Error('This integration gets single events, not files.')
     const { createS3 } = await import('../destination/s3.ts')
     const { createPartBuffers } = await import('../destination/s3-parts.ts')
     partBuffers ??= createPartBuffers()
-    const { s3_parameters } = openDocument(tenant, stored, secrets)
-    if (!s3_parameters) throw new Error('This integration gets single events, not files.')
     const { aws_access_key_id, aws_secret_access_key } = s3_parameters
     const hasKeys = aws_access_key_id !== undefined && aws_secret_access_key !== undefined
     return createS3(partBuffers, {

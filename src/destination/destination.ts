@@ -53,6 +53,17 @@ export function sendOne(destination: Destination, event: OutgoingEvent): Promise
   return new Promise((resolve) => destination.send(event, resolve, () => true))
 }
 
+/** A destination that nothing can be sent to, for a reason of ours. */
+export function unavailableDestination(reason: string): Destination {
+  return { send: (_, settled) => settled({ kind: 'unavailable', reason }) }
+}
+
+/** A store that nothing can be written to, for a reason of ours. */
+export function unavailableStore(reason: string): FileStore {
+  const failure = { kind: 'unavailable', reason } as const
+  return { write: async () => failure, discard: async () => failure, halt() {}, close() {} }
+}
+
 /** What became of a file that was not written. halted: nothing was to leave any more. */
 export type FileFailure = Exclude<Failure, { kind: 'rejected' }> | { kind: 'halted' }
 

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createAdminTokenCheck } from '../../src/access/admin-token.ts'
 import { keptSecret } from '../../src/access/kept-secret.ts'
-import { createSecretBox, deriveKey } from '../../src/access/secret.ts'
+import { createSecretBox, deriveKey, NotOpened } from '../../src/access/secret.ts'
 
 const key = '1f'.repeat(32)
 
@@ -21,9 +21,24 @@ describe('a secret box', () => {
     expect(() => createSecretBox('2f'.repeat(32)).open('dodici', sealed)).toThrow()
     expect(() => box.open('dodici', 'geheim')).toThrow('Not a sealed secret')
   })
+  it('opens what the key before has sealed, and seals with the current one', () => {
+    const [old, current] = [createSecretBox('2f'.repeat(32)), createSecretBox(key)]
+    const both = createSecretBox(key, '2f'.repeat(32))
+    for (const text of ['geheim', '']) {
+      const sealed = old.seal('dodici', text)
+      expect(both.open('dodici', sealed)).toBe(text)
+      expect(current.open('dodici', both.reseal('dodici', sealed))).toBe(text)
+      expect(() => current.open('dodici', sealed)).toThrow(NotOpened)
+      expect(() => current.reseal('dodici', sealed)).toThrow(NotOpened)
+    }
+    const own = both.seal('dodici', 'geheim')
+    expect(current.open('dodici', own)).toBe('geheim')
+    expect(both.reseal('dodici', own)).toBe(own)
+  })
   it('takes 32 bytes in hex or base64', () => {
     expect(() => createSecretBox(Buffer.alloc(32).toString('base64'))).not.toThrow()
-    expect(() => createSecretBox('short')).toThrow('32 bytes')
+    expect(() => createSecretBox('short')).toThrow('MILLRACE_SECRET_KEY must be 32 bytes')
+    expect(() => createSecretBox(key, 'short')).toThrow('MILLRACE_SECRET_KEY_PREVIOUS must be')
   })
 })
 

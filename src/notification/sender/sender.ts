@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import type { Agent } from 'undici'
-import type { SecretBox } from '../../access/secret.ts'
+import { NotOpened, type SecretBox } from '../../access/secret.ts'
 import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
@@ -96,7 +96,9 @@ export function createMailers(
     if (own) {
       const from = { email: own.from_email, name: own.from_name }
       const url = own.url ?? config.MILLRACE_SENDGRID_URL
-      const sender = { url, apiKey: secrets.open(tenant, own.api_key), from }
+      const apiKey = openKey(tenant, own.api_key)
+      if (apiKey instanceof NotOpened) return { missing: apiKey.message }
+      const sender = { url, apiKey, from }
       const agent = own.url ? agents.tenants : agents.operator
       const isAllowed = own.url === undefined || allowPrivateTargets
       return createSendGrid(agent, sender, { ...options, allowPrivateTargets: isAllowed })
@@ -112,5 +114,13 @@ export function createMailers(
     }
     const sender = { url: config.MILLRACE_SENDGRID_URL, apiKey, from: { email, name } }
     return createSendGrid(agents.operator, sender, { ...options, allowPrivateTargets: true })
+  }
+  function openKey(tenant: string, sealed: string): string | NotOpened {
+    try {
+      return secrets.open(tenant, sealed)
+    } catch (error) {
+      if (error instanceof NotOpened) return error
+      throw error
+    }
   }
 }

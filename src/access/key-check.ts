@@ -1,0 +1,80 @@
+// Whether the secret key is the one that this installation's secrets are sealed with. A known text
+// is sealed at the first start and kept in the database; a key that does not open it is refused at
+// every later start, before anything is served or delivered with it.
+
+import { openClient } from '../db/session.ts'
+import type { SecretBox } from './secret.ts'
+
+/** The check value belongs to no tenant: no tenant has this name. */
+const NOBODY = ''
+const KNOWN = 'millrace'
+/** Stored documents that are looked at where there is no check value yet. */
+const DOCUMENTS = 100
+
+/**
+ * Throws an Error with one sentence if the keys of `secrets` are not those of the database at
+ * `url`. Seals the check value if there is none; then a stored secret, if there is any, must open.
+ */
+export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<void> {
+  const client = await openClient(url, 'millrace start', 'patient')
+  const read = async () => (await client.query('select sealed from secret_key_check')).rows[0]
+  try {
+    let check = await read()
+    if (!check) {
+      const stored = secretsIn((await client.query(someDocuments, [DOCUMENTS])).rows)
+      const isOurs = stored.some(({ tenant, sealed }) => opens(secrets, tenant, sealed))
+      if (stored.length > 0 && !isOurs) throw wrongKey()
+      // Another process may be first, perhaps with another key: what stands there counts.
+      await client.query(
+        'insert into secret_key_check (sealed) values ($1) on conflict do nothing',
+        [secrets.seal(NOBODY, KNOWN)],
+      )
+      check = await read()
+    }
+    if (!opens(secrets, NOBODY, check.sealed)) throw wrongKey()
+  } finally {
+    await client.end()
+  }
+}
+
+/** Seals the check value with the current key: from now on the one before is not needed. */
+export async function resealKeyCheck(url: string, secrets: SecretBox): Promise<void> {
+  const client = await openClient(url, 'millrace rotate-secrets', 'patient')
+  try {
+    await client.query('update secret_key_check set sealed = $1', [secrets.seal(NOBODY, KNOWN)])
+  } finally {
+    await client.end()
+  }
+}
+
+const someDocuments = `
+  select tenant, document::text as text
+  from (
+    select tenant, document from consumer
+    union all
+    select tenant, document from notification_sender
+  ) as holder
+  where document::text like '%"sealed:1:%'
+  limit $1`
+
+function secretsIn(rows: { tenant: string; text: string }[]) {
+  return rows.flatMap(({ tenant, text }) =>
+    [...text.matchAll(/"(sealed:1:[^"]*)"/g)].map(([, sealed = '']) => ({ tenant, sealed })),
+  )
+}
+
+function opens(secrets: SecretBox, tenant: string, sealed: string): boolean {
+  try {
+    secrets.open(tenant, sealed)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function wrongKey(): Error {
+  const found =
+    'MILLRACE_SECRET_KEY is not the key that the secrets of this database are sealed with'
+  const todo = 'give that one, or as MILLRACE_SECRET_KEY_PREVIOUS beside a new one'
+  return new Error(`${found}: ${todo} (README.md, "The secret key").`)
+}
