@@ -10,6 +10,7 @@ import { UsageError } from './cli/client.ts'
 import { keys } from './cli/keys.ts'
 import { listen } from './cli/listen.ts'
 import { readRebuild, rebuild as rebuildShop } from './cli/rebuild.ts'
+import { rotateSecrets } from './cli/rotate-secrets.ts'
 import { listScripts, readCall, runCall } from './cli/sql.ts'
 import { welcome } from './cli/welcome.ts'
 import { type Config, limits, readConfig } from './config.ts'
@@ -29,6 +30,7 @@ const HELP = `millrace <command>
   migrate          bring the schema up to date, and end
   keys …           create, list and revoke API keys of a running service
   sql [script] …   audits, replays and operations; without a script, the list of them
+  rotate-secrets   seal what is stored with the current secret key, instead of the one before
   rebuild <tenant> what notifications are made from, from the log, and compares it (--apply)
   listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
   help             this
@@ -52,6 +54,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   keys: (args) =>
     keys(args, readConfigOrFail(), { print: console.log, note: (line) => console.error(line) }),
   sql,
+  'rotate-secrets': rotate,
   rebuild,
   async listen([port = '9099']) {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
@@ -129,6 +132,16 @@ async function sql(args: string[]): Promise<void> {
 async function rebuild(args: string[]): Promise<void> {
   const call = readRebuild(args)
   await onDatabase((url) => rebuildShop(url, call, (line) => console.log(line)))
+}
+
+async function rotate(): Promise<void> {
+  const {
+    MILLRACE_SECRET_KEY,
+    MILLRACE_SECRET_KEY_PREVIOUS: previous,
+    ...config
+  } = readConfigOrFail()
+  const current = MILLRACE_SECRET_KEY ?? keptSecret(config.MILLRACE_DATA_DIR, 'secret-key')
+  await onDatabase((url) => rotateSecrets(url, { current, previous }, (line) => console.log(line)))
 }
 
 /** Does something with the database, and ends with 1 where it was not done. */

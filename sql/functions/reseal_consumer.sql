@@ -1,0 +1,34 @@
+-- Puts the same secrets, sealed with another key, in place of those of a consumer, if its version
+-- is still the expected one; returns whether it was. Nothing else of it changes: it runs on, with
+-- its attempts, and a stopped one keeps the time of its stop (changed_position).
+create or replace function reseal_consumer(
+  tenant text, id text, expected_version integer, document jsonb, actor text, reason text,
+  latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed consumer;
+begin
+  perform from consumer c
+  where c.tenant = tenant and c.id = id and c.version = expected_version
+  for update;
+  if not found then
+    return false;
+  end if;
+  change_position := next_position(latest_position);
+  update consumer c
+  set version = c.version + 1, document = document
+  where c.tenant = tenant and c.id = id
+  returning c.* into changed;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, changed.kind, id, changed.version, 'secrets_resealed', changed.status,
+    actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  return true;
+end
+$$;
