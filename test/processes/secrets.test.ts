@@ -5,6 +5,7 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { dumpOf } from '../helpers/dump.ts'
 import { startReceiver, status } from '../helpers/receiver.ts'
 import { ADMIN_TOKEN, call, EVENTSTREAM, publish, startService } from '../helpers/service.ts'
 import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
@@ -12,19 +13,6 @@ import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`
-
-/** Every row of every table, as text. */
-async function dump(): Promise<string> {
-  const { rows } = await database.pool.query(`
-    select format('select to_jsonb(t)::text as row from %I.%I as t', schemaname, tablename) as query
-    from pg_tables
-    where schemaname in ('public', 'graphile_worker')`)
-  const texts: string[] = []
-  for (const { query } of rows) {
-    for (const { row } of (await database.pool.query(query)).rows) texts.push(row)
-  }
-  return texts.join('\n')
-}
 
 it('no secret is in clear in the database or in any output', async () => {
   const secrets = {
@@ -156,7 +144,11 @@ it('no secret is in clear in the database or in any output', async () => {
   await receiver.close()
 
   const all = { ...secrets, key, jwt, ownJwt, rotated: String(rotated.body['signing_secret']) }
-  const places = { database: await dump(), output: service.output(), answers: answers.join('\n') }
+  const places = {
+    database: await dumpOf(database.pool),
+    output: service.output(),
+    answers: answers.join('\n'),
+  }
   expect(places.database).toContain('sealed:1:')
   expect(places.output).toContain('attempt failed')
   for (const [place, text] of Object.entries(places)) {

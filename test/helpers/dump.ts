@@ -1,0 +1,16 @@
+// The whole of a database as text: where something secret might have been left.
+
+import type pg from 'pg'
+
+/** Every row of every table of every schema, a line each. */
+export async function dumpOf(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query(`
+    select format('select to_jsonb(t)::text as row from %I.%I as t', schemaname, tablename) as query
+    from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')`)
+  const texts: string[] = []
+  for (const { query } of rows) {
+    for (const { row } of (await pool.query(query)).rows) texts.push(row)
+  }
+  return texts.join('\n')
+}
