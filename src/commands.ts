@@ -16,7 +16,7 @@ import { welcome } from './cli/welcome.ts'
 import { type Config, limits, readConfig } from './config.ts'
 import { startEmbeddedPostgres } from './db/embedded.ts'
 import { isBug } from './db/failure.ts'
-import { migrate } from './db/migrate.ts'
+import { migrate, prepareSchema } from './db/migrate.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { startMonitor } from './monitor.ts'
 import { startServer } from './server.ts'
@@ -94,7 +94,7 @@ async function run(
   const parts: Part[] = []
   try {
     const url = config.DATABASE_URL ?? (embedded?.url as string)
-    await migrate(url, logger)
+    await (start.length > 0 ? prepareSchema : migrate)(url, logger)
     const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
     const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
     if (start.length > 0) {

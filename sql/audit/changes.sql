@@ -14,16 +14,10 @@ from (
   select
     position, actor, kind, id, action, reason, version, status,
     lag(version) over (partition by kind, id order by position) as previous_version,
-    lag(masked) over (partition by kind, id order by position) as before,
-    masked as after
-  from (
-    select
-      *,
-      -- Secrets are sealed in the document: not even that is shown.
-      regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g')::jsonb as masked
-    from config_log
-    where tenant = :'tenant' and (id = :'integration' or :'integration' = '')
-  ) as entry
+    lag(document) over (partition by kind, id order by position) as before,
+    document as after
+  from masked_config_log
+  where tenant = :'tenant' and (id = :'integration' or :'integration' = '')
 ) as change
 -- An entry that keeps the version changes nothing: a note.
 where version is distinct from previous_version

@@ -12,11 +12,10 @@ from (
     time_of(position) as changed_at,
     actor as changed_by,
     reason,
-    -- Secrets are sealed in the document: not even that is shown.
-    regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g')::jsonb as document
+    document
   from (
     select *, lag(version) over (partition by kind, id order by position) as previous_version
-    from config_log
+    from masked_config_log
     where tenant = :'tenant' and position <= position_of(:'at'::timestamptz)
   ) as entry
   -- An entry that keeps the version changes nothing: a note.

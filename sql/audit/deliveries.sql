@@ -18,7 +18,7 @@ with configuration as (
       9223372036854775807) as valid_to
   from (
     select *, lag(version) over (partition by id order by position) as previous_version
-    from config_log
+    from masked_config_log
     where tenant = :'tenant'
       and (id = :'integration' or :'integration' = '')
   ) as entry

@@ -32,9 +32,9 @@ from consumer
 join cursor on cursor.tenant = consumer.tenant and cursor.consumer = consumer.id
 left join lateral (
   select position, actor, reason
-  from config_log
-  where config_log.tenant = consumer.tenant
-    and config_log.id = consumer.id and config_log.action = consumer.kind || '_stopped'
+  from masked_config_log as entry
+  where entry.tenant = consumer.tenant
+    and entry.id = consumer.id and entry.action = consumer.kind || '_stopped'
   order by position desc
   limit 1
 ) as stop on true

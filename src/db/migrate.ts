@@ -1,12 +1,12 @@
 // Brings the schema up to date: sql/migrations in the order of their numbers, sql/functions, then
 // graphile-worker's own. Forward only; each file's checksum is kept, so that an edited migration is
-// noticed. One advisory lock around it all: two processes may start at once.
+// noticed. One advisory lock around it all: two processes may start at once. Who may not migrate
+// (sql/roles.sql: the service) runs no DDL, and is told who may.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Logger as GraphileLogger, runMigrations } from 'graphile-worker'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
@@ -14,6 +14,7 @@ import type { Logger } from '../logger.ts'
 import { Client } from './client.ts'
 import { refuseUnfitDatabase } from './fitness.ts'
 import { applyFunctions, functionProblem } from './functions.ts'
+import { jobsProblem, migrateJobs } from './jobs-schema.ts'
 import { connectionOptions, openClient, setUpSession } from './session.ts'
 
 const directory = path.join(import.meta.dirname, '../../sql/migrations')
@@ -21,9 +22,6 @@ const MIGRATION_LOCK = 1296651859
 const LOCK_RETRY_MS = 200
 /** Every ten seconds. */
 const TRIES_TOLD = 50
-
-/** graphile-worker logs each of its migrations at length; ours say enough. */
-const quietLogger = new GraphileLogger(() => () => {})
 
 type MigrationFile = { name: string; text: string; checksum: string }
 
@@ -41,23 +39,59 @@ export function readMigrations(): MigrationFile[] {
 }
 
 /**
- * Migrates the database at `url`. Throws an Error with one sentence for an operator if the server
- * cannot be reached, cannot be worked with (fitness.ts), or has a schema that is newer than this
- * program.
+ * Migrates the database at `url`, and grants the roles of sql/roles.sql what they need. Throws an
+ * Error with one sentence for an operator if the server cannot be reached, cannot be worked with
+ * (fitness.ts), has a schema that is newer than this program, or lets another role migrate.
  */
 export async function migrate(url: string, logger: Logger): Promise<void> {
+  await onClient(url, async (client) => {
+    const problem = compare(readMigrations(), await appliedMigrations(client), { complete: false })
+    if (problem) throw new Error(problem)
+    await refuseStranger(client)
+    await lock(client, logger)
+    await applyMigrations(url, logger)
+    await applyFunctions(client, logger)
+    await onPool(url, migrateJobs)
+    await client.query('select grant_privileges()')
+  })
+}
+
+/**
+ * The same for a process that starts: it looks first, and if nothing is missing, it runs no DDL and
+ * needs no right to.
+ */
+export async function prepareSchema(url: string, logger: Logger): Promise<void> {
+  const problem = await onClient(url, schemaProblem)
+  if (problem) await migrate(url, logger)
+}
+
+async function onClient<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = await openClient(url, 'millrace migrate', 'patient').catch((error: Error) => {
     throw new Error(`The database cannot be reached: ${error.message}`, { cause: error })
   })
   try {
     await refuseUnfitDatabase(url, client)
-    await lock(client, logger)
-    await applyMigrations(url, logger)
-    await applyFunctions(client, logger)
-    await migrateJobs(url)
+    return await act(client)
   } finally {
     await client.end()
   }
+}
+
+/** Throws if the tables are another role's, or if there are none and this role may make none. */
+async function refuseStranger(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`
+    select
+      current_user as role,
+      pg_get_userbyid(relowner) as owner,
+      coalesce(pg_has_role(relowner, 'usage'), has_schema_privilege('public', 'create')) as may
+    from (select) as always
+    left join pg_class on pg_class.oid = to_regclass('migration_checksum')`)
+  const { role, owner, may } = rows[0]
+  if (may) return
+  const who = owner ?? 'a role that may create tables'
+  throw new Error(
+    `The schema is to be migrated, and the role ${role} may not: run "millrace migrate" as ${who}.`,
+  )
 }
 
 /** Waits for other processes that migrate, and says for whom. */
@@ -80,11 +114,10 @@ const holderOfLock = `
   where locktype = 'advisory' and granted and classid = 0 and objid = $1
     and pg_locks.database = (select oid from pg_database where datname = current_database())`
 
-/** graphile-worker's own tables, in its own schema. */
-async function migrateJobs(url: string): Promise<void> {
+async function onPool(url: string, act: (pool: pg.Pool) => Promise<void>): Promise<void> {
   const pool = poolOf(url)
   try {
-    await runMigrations({ pgPool: pool, logger: quietLogger })
+    await act(pool)
   } finally {
     await pool.end()
   }
@@ -106,11 +139,16 @@ function poolOf(url: string): pg.Pool {
 /** What stands between this database and this program, in words; undefined where nothing does. */
 export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= readMigrations()
+  const problem = compare(known, await appliedMigrations(client), { complete: true })
+  return problem ?? (await functionProblem(client)) ?? jobsProblem(client)
+}
+
+async function appliedMigrations(
+  client: pg.Pool | pg.Client,
+): Promise<{ name: string; checksum: string }[]> {
   const exists = await client.query(`select to_regclass('migration_checksum') is not null as yes`)
-  const applied = exists.rows[0].yes
-    ? (await client.query('select name, checksum from migration_checksum')).rows
-    : []
-  return compare(known, applied, { complete: true }) ?? functionProblem(client)
+  if (!exists.rows[0].yes) return []
+  return (await client.query('select name, checksum from migration_checksum')).rows
 }
 
 async function applyMigrations(url: string, logger: Logger): Promise<void> {

@@ -1,46 +1,47 @@
-// Retention drops whole partitions: one whose last day is older than the retention is detached
-// CONCURRENTLY, which blocks no publisher and no reader, and dropped. A running consumer that
-// has yet to read events of it is told in its log: a day before it loses them, and again when it
-// has.
+// Retention drops whole partitions: one whose last day is older than the retention is detached and
+// dropped by retire_partition, which holds up publishers for 100 ms at most, and is tried again if
+// that was too short. A running consumer that has yet to read events of it is told in its log: a
+// day before it loses them, and again when it has.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { waitedTooLong } from '../db/failure.ts'
 import { partitionDays } from '../log/partitions.ts'
 import { END_OF_LOG, latestPosition } from '../log/position.ts'
 
 const RETENTION_LOCK = 1296651862
+/** For counting what consumers lose. */
 const PATIENCE_MS = 300_000
+/** A table that is read without a pause (a dump) is left to the next hour. */
+const RETIRE_TRIES = 10
+const RETIRE_PAUSE_MS = 1_000
 
 /**
  * Drops what is older than `retentionDays`, and warns of what will be a day later. Returns the
- * names of the tables that it dropped. Only one process does it at a time; a detach that was
- * interrupted is finished by the next run.
+ * names of the tables that it dropped. Only one process does it at a time; rejects if a table is in
+ * use for longer than it tries, and the next run goes on.
  */
 export async function retirePartitions(pool: pg.Pool, retentionDays: number): Promise<string[]> {
   const client = await pool.connect()
   try {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [RETENTION_LOCK])
     if (!rows[0].mine) return []
-    // A detach waits for every transaction that uses the table. What is not done in time is
-    // finished by the next run.
-    await client.query(`set statement_timeout = '${PATIENCE_MS}ms'; set lock_timeout = 0`)
+    await client.query(`set statement_timeout = '${PATIENCE_MS}ms'`)
     // By the clock that is behind: what is dropped for one that is ahead does not come back.
     const today = `least((now() at time zone 'UTC')::date, date '${new Date().toISOString()}')`
     const horizon = `${today} - ${Math.ceil(retentionDays)}`
     await noteLosses(client, `${horizon} + 1`, ['events_expiring', 'will be removed'])
     await noteLosses(client, horizon, ['events_expired', 'were removed'])
     const dropped: string[] = []
-    // What a crash between a detach and its drop has left behind.
+    // What a crash between the detach and the drop of an older program has left behind.
     for (const { orphan } of (await client.query(orphans)).rows) {
-      await client.query(`drop table ${orphan}`)
+      await retire(client, orphan)
       dropped.push(orphan)
     }
     for (const [table, days] of Object.entries(partitionDays)) {
       const old = await client.query(oldPartitions(horizon), [table, days])
-      for (const { partition, is_detaching } of old.rows) {
-        const how = is_detaching ? 'finalize' : 'concurrently'
-        const text = `alter table ${table} detach partition ${partition} ${how}`
-        await client.query({ text, query_timeout: PATIENCE_MS + 10_000 } as pg.QueryConfig)
-        await client.query(`drop table ${partition}`)
+      for (const { partition } of old.rows) {
+        await retire(client, partition)
         dropped.push(partition)
       }
     }
@@ -51,17 +52,28 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
   }
 }
 
+async function retire(client: pg.PoolClient, partition: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await client.query('select retire_partition($1::text::regclass)', [partition])
+      return
+    } catch (error) {
+      if (!waitedTooLong(error) || tries === RETIRE_TRIES) throw error
+      await sleep(RETIRE_PAUSE_MS)
+    }
+  }
+}
+
 // $1 table, $2 days of a partition, whose first day is in its name.
 const oldPartitions = (horizon: string) => `
   with partition as (
     select
       inhrelid::regclass::text as partition,
-      inhdetachpending as is_detaching,
       to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD') + $2::integer as end_day
     from pg_inherits
     where inhparent = $1::text::regclass
   )
-  select partition, is_detaching
+  select partition
   from partition
   where end_day <= ${horizon}
   order by partition`

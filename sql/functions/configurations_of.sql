@@ -1,0 +1,44 @@
+-- The configurations that a consumer has had, the newest of each version: what they were to filter,
+-- and from which position of the log to which they held. `classes`: null takes every class. An id
+-- that was removed and registered anew counts its versions from 1 again. It reads the masked log,
+-- so that an auditor may call it.
+create or replace function configurations_of(tenant text, consumer text)
+returns table (
+  "position" bigint, version integer, status text, previous_status text, actor text, reason text,
+  document jsonb, names jsonb, entities jsonb, classes jsonb, takes_all boolean, valid_from bigint,
+  valid_to bigint
+)
+language sql stable
+as $$
+select
+  position, version, status, previous_status, actor, reason, document,
+  document #> '{filter_conditions,event_filter}' as names,
+  case
+    when kind = 'subscription' then jsonb_build_array(lower(document ->> 'entityType'))
+    else document #> '{filter_conditions,entity_filter}'
+  end as entities,
+  case
+    when kind = 'subscription' then to_jsonb(array_remove(array[
+      case when (document ->> 'subscribeCreate')::boolean then 'create' end,
+      case when (document ->> 'subscribeChange')::boolean then 'change' end,
+      case when (document ->> 'subscribeDelete')::boolean then 'delete' end
+    ], null))
+  end as classes,
+  kind <> 'subscription'
+    and coalesce(jsonb_array_length(document #> '{filter_conditions,event_filter}'), 0)
+      + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
+    as takes_all,
+  case when lag(position) over same_version is null then 0 else position end as valid_from,
+  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to
+from (
+  select
+    *,
+    lag(version) over (order by position) as previous_version,
+    lag(status) over (order by position) as previous_status
+  from masked_config_log
+  where tenant = $1 and id = $2
+) as entry
+-- An entry that keeps the version changes nothing: a note.
+where version is distinct from previous_version
+window same_version as (partition by version order by position)
+$$;

@@ -1,0 +1,49 @@
+-- Detaches a partition whose last day is over for a day at least, and drops it; one that a crash
+-- has left behind, detached, is dropped too. The service calls it and may drop no table itself, so
+-- it runs with the rights of its owner. The smallest retention there can be is a day: whoever has
+-- the rights of the service cannot take more of the log than that.
+--
+-- Not DETACH CONCURRENTLY, which no function can run. A plain one locks out publishers and readers,
+-- but for milliseconds: it moves no row. What uses the table at that moment is waited for 100 ms at
+-- most, and whoever comes meanwhile waits as long. Then it fails (55P03): call it again.
+create or replace function retire_partition(partition regclass) returns void
+language plpgsql
+security definer
+set search_path = public, pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  parent regclass;
+  is_detaching boolean;
+  last_position bigint;
+begin
+  select
+    pg_inherits.inhparent,
+    pg_inherits.inhdetachpending,
+    coalesce(
+      substring(pg_get_expr(pg_class.relpartbound, pg_class.oid) from 'TO \(''(\d+)''\)')::bigint,
+      0
+    )
+  into parent, is_detaching, last_position
+  from pg_class
+  left join pg_inherits on pg_inherits.inhrelid = pg_class.oid
+  where pg_class.oid = partition
+    and pg_class.relnamespace = 'public'::regnamespace
+    and pg_class.relname ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$';
+  if not found then
+    raise exception 'The table % is no partition of the log.', partition
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if last_position > position_of(date_trunc('day', now(), 'UTC') - interval '1 day') then
+    raise exception 'The partition % is too young to be removed.', partition
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if parent is not null then
+    execute format('alter table %s detach partition %s %s',
+      parent, partition, case when is_detaching then 'finalize' else '' end);
+  end if;
+  execute format('drop table %s', partition);
+end
+$$;
+
+revoke execute on function retire_partition(regclass) from public;

@@ -1,0 +1,97 @@
+-- The roles of Millrace in its database, for an administrator of the server: before or after the
+-- first migration, again whenever you like, with psql or any client.
+--   millrace_owner    migrates: the tables and functions are its own
+--   millrace_service  serves and works: adds to the log, and changes no table's definition
+--   millrace_auditor  reads the log and the configuration, no secret
+-- They log in, and have no password before you give them one: `alter role … password '…'`. What
+-- they may do is in sql/functions/grant_privileges.sql.
+
+do $$
+declare
+  missing text;
+begin
+  for missing in
+    select name
+    from unnest(array['millrace_owner', 'millrace_service', 'millrace_auditor']) as role (name)
+    where not exists (select from pg_roles where rolname = name)
+  loop
+    execute format('create role %I login', missing);
+  end loop;
+end
+$$;
+
+-- Beside what it may not do: what it does by mistake fails at once.
+alter role millrace_auditor set default_transaction_read_only = on;
+
+do $$
+begin
+  execute format('revoke create, temporary on database %I from public', current_database());
+  execute format('grant connect, create, temporary on database %I to millrace_owner',
+    current_database());
+  -- `rebuild` compares with temporary tables.
+  execute format('grant connect, temporary on database %I to millrace_service',
+    current_database());
+  execute format('grant connect on database %I to millrace_auditor', current_database());
+end
+$$;
+
+revoke create on schema public from public;
+grant usage, create on schema public to millrace_owner;
+grant usage on schema public to millrace_service, millrace_auditor;
+
+-- What an installation of one role has made becomes the owner's. Stop the service for it: each
+-- table is locked.
+set lock_timeout = '10s';
+
+do $$
+declare
+  alteration text;
+begin
+  for alteration in
+    with ours as (
+      select pg_namespace.oid
+      from pg_namespace
+      where nspname in ('public', 'graphile_worker')
+    ),
+    -- An extension keeps its own.
+    object as (
+      select
+        'pg_class'::regclass as class, pg_class.oid,
+        case relkind when 'c' then 'type' when 'S' then 'sequence' else 'table' end as kind,
+        pg_class.oid::regclass::text as name
+      from pg_class
+      join ours on ours.oid = relnamespace
+      where relkind in ('r', 'p', 'v', 'c', 'S')
+        and relowner <> 'millrace_owner'::regrole
+        -- A column's sequence goes with its table.
+        and not (relkind = 'S' and exists (
+          select from pg_depend
+          where classid = 'pg_class'::regclass and objid = pg_class.oid and deptype in ('a', 'i')
+            and refclassid = 'pg_class'::regclass
+        ))
+      union all
+      select 'pg_proc'::regclass, pg_proc.oid, 'routine', pg_proc.oid::regprocedure::text
+      from pg_proc
+      join ours on ours.oid = pronamespace
+      where proowner <> 'millrace_owner'::regrole
+      union all
+      select 'pg_namespace'::regclass, oid, 'schema', quote_ident(nspname)
+      from pg_namespace
+      where nspname = 'graphile_worker' and nspowner <> 'millrace_owner'::regrole
+    )
+    select format('alter %s %s owner to millrace_owner', kind, name)
+    from object
+    where not exists (
+      select from pg_depend
+      where classid = object.class and objid = object.oid and deptype = 'e'
+    )
+  loop
+    execute alteration;
+  end loop;
+  if to_regprocedure('public.grant_privileges()') is not null then
+    perform public.grant_privileges();
+  end if;
+end
+$$;
+
+reset lock_timeout;

@@ -1,0 +1,33 @@
+// graphile-worker's own tables, in its own schema. Its runner migrates them too when it starts, and
+// cannot if its role is not their owner: so they are migrated with ours, and looked at with ours.
+
+import { readdirSync } from 'node:fs'
+import { Logger, runMigrations } from 'graphile-worker'
+import type pg from 'pg'
+
+/** graphile-worker logs each of its migrations at length; ours say enough. */
+const quietLogger = new Logger(() => () => {})
+
+/** The number of its newest migration. The package does not change while the process lives. */
+let known: number | undefined
+
+/** Brings the tables of the job runner up to date. */
+export async function migrateJobs(pool: pg.Pool): Promise<void> {
+  await runMigrations({ pgPool: pool, logger: quietLogger })
+}
+
+/** What the job runner lacks in this database, in words; undefined if nothing. */
+export async function jobsProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
+  known ??= newestMigration()
+  const exists = await client.query(`select to_regclass('graphile_worker.migrations') as name`)
+  const { rows } = exists.rows[0].name
+    ? await client.query('select max(id) as newest from graphile_worker.migrations')
+    : { rows: [] }
+  const isMissing = known > Number(rows[0]?.newest ?? 0)
+  return isMissing ? `The job runner's migration ${known} is missing: millrace migrate` : undefined
+}
+
+function newestMigration(): number {
+  const directory = new URL('../sql/', import.meta.resolve('graphile-worker'))
+  return Math.max(...readdirSync(directory).map((name) => Number.parseInt(name, 10)))
+}
