@@ -122,7 +122,7 @@ describe('a key', () => {
       `update api_key set revoked_at = null, revoked_by = null where id = '${id}'`,
       `delete from api_key where id = '${id}'`,
     ]) {
-      await expect(database.pool.query(change)).rejects.toMatchObject({ code: 'MR003' })
+      await expect(database.admin.pool.query(change)).rejects.toMatchObject({ code: 'MR003' })
     }
   })
 

@@ -105,6 +105,6 @@ describe('a change', () => {
   it('cannot be rewritten', async () => {
     await register('kept', 'erp')
     const statement = `delete from config_log where tenant = 'kept'`
-    await expect(database.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
+    await expect(database.admin.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
   })
 })

@@ -136,7 +136,7 @@ describe('the documented life of an integration', () => {
 describe('a database that fails', () => {
   it('is a 500 of every operation, without a word of the cause', async () => {
     for (const table of ['integration', 'consumer']) {
-      await database.pool.query(`alter table ${table} rename to ${table}_gone`)
+      await database.admin.pool.query(`alter table ${table} rename to ${table}_gone`)
     }
     for (const { operation, method } of operations.values()) {
       const bodies: Record<string, unknown> = { patch: {}, post: registration('erp-9') }
@@ -146,7 +146,7 @@ describe('a database that fails', () => {
       expect(JSON.stringify(problem)).not.toMatch(/relation|does not exist|select/)
     }
     for (const table of ['integration', 'consumer']) {
-      await database.pool.query(`alter table ${table}_gone rename to ${table}`)
+      await database.admin.pool.query(`alter table ${table}_gone rename to ${table}`)
     }
   })
 })

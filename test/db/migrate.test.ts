@@ -27,18 +27,18 @@ describe('migrate', () => {
   })
 
   it('refuses a schema that is newer than itself, and a migration that was changed', async () => {
-    await database.pool.query(`insert into migration_checksum values ('9999_later', 'x')`)
-    await expect(migrate(database.url, logger)).rejects.toThrow(/newer than this millrace/)
+    await database.admin.pool.query(`insert into migration_checksum values ('9999_later', 'x')`)
+    await expect(migrate(database.adminUrl, logger)).rejects.toThrow(/newer than this millrace/)
     expect(await schemaProblem(database.pool)).toMatch(/9999_later/)
-    await database.pool.query(`delete from migration_checksum where name = '9999_later'`)
-    await database.pool.query(
+    await database.admin.pool.query(`delete from migration_checksum where name = '9999_later'`)
+    await database.admin.pool.query(
       `update migration_checksum set checksum = 'y' where name = '0001_log'`,
     )
-    await expect(migrate(database.url, logger)).rejects.toThrow(/0001_log was changed/)
+    await expect(migrate(database.adminUrl, logger)).rejects.toThrow(/0001_log was changed/)
   })
 
   it('sees a migration that is missing', async () => {
-    await database.pool.query(`delete from migration_checksum`)
+    await database.admin.pool.query(`delete from migration_checksum`)
     expect(await schemaProblem(database.pool)).toMatch(/0001_log is missing/)
   })
 })
@@ -46,24 +46,32 @@ describe('migrate', () => {
 describe('functions', () => {
   const change = { name: 'note_consumer', checksum: 'of another program' }
   const nowAre = async (rows: { name: string; checksum: string }[]) => {
-    await database.pool.query(`delete from function_checksum where name = 'note_consumer'`)
+    await database.admin.pool.query(`delete from function_checksum where name = 'note_consumer'`)
     for (const { name, checksum } of rows) {
-      await database.pool.query('insert into function_checksum values ($1, $2)', [name, checksum])
+      await database.admin.pool.query('insert into function_checksum values ($1, $2)', [
+        name,
+        checksum,
+      ])
     }
   }
   const mine = readFunctions().filter(({ name }) => name === change.name)
 
   beforeAll(async () => {
     // What the tests above took away.
-    await database.pool.query('truncate migration_checksum')
+    await database.admin.pool.query('truncate migration_checksum')
     for (const { name, checksum } of readMigrations()) {
-      await database.pool.query('insert into migration_checksum values ($1, $2)', [name, checksum])
+      await database.admin.pool.query('insert into migration_checksum values ($1, $2)', [
+        name,
+        checksum,
+      ])
     }
   })
 
   it('are those of their files', async () => {
     expect(await schemaProblem(database.pool)).toBeUndefined()
-    const { rows } = await database.pool.query('select name from function_checksum order by name')
+    const { rows } = await database.admin.pool.query(
+      'select name from function_checksum order by name',
+    )
     expect(rows).toEqual(readFunctions().map(({ name }) => ({ name })))
     for (const { name, text } of readFunctions()) {
       expect(text.match(/create or replace function (\w+)/g)).toEqual([
@@ -74,20 +82,20 @@ describe('functions', () => {
 
   it('of an older program are noticed, and replaced by migrate', async () => {
     await nowAre([change])
-    await database.pool.query('drop function note_consumer')
+    await database.admin.pool.query('drop function note_consumer')
     expect(await schemaProblem(database.pool)).toMatch(/note_consumer is missing, or an older/)
-    await migrate(database.url, logger)
+    await migrate(database.adminUrl, logger)
     expect(await schemaProblem(database.pool)).toBeUndefined()
-    const { rows } = await database.pool.query(`select to_regproc('note_consumer') as found`)
+    const { rows } = await database.admin.pool.query(`select to_regproc('note_consumer') as found`)
     expect(rows).toEqual([{ found: 'note_consumer' }])
   })
 
   it('of a newer program do not trouble an older one, which leaves them there', async () => {
     await nowAre([...mine, change])
-    await database.pool.query('drop function note_consumer')
+    await database.admin.pool.query('drop function note_consumer')
     expect(await schemaProblem(database.pool)).toBeUndefined()
-    await migrate(database.url, logger)
-    const { rows } = await database.pool.query(`select to_regproc('note_consumer') as found`)
+    await migrate(database.adminUrl, logger)
+    const { rows } = await database.admin.pool.query(`select to_regproc('note_consumer') as found`)
     expect(rows).toEqual([{ found: null }])
   })
 })

@@ -16,7 +16,7 @@ beforeAll(async () => {
   piped = openDatabase(database.url, {
     ...{ durability: 'durable', max: 4, pipeline: true, logger },
   })
-  await database.pool.query(
+  await database.admin.pool.query(
     'create table line (number bigint generated always as identity, text text)',
   )
 })

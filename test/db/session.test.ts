@@ -15,14 +15,14 @@ const logger = createLogger('silent')
 const role = `hostile_${process.pid}`
 
 beforeAll(async () => {
-  await database.pool.query(`create role ${role} login superuser`)
+  await database.admin.pool.query(`create role ${role} login superuser`)
   for (const [name, value] of hostileSettings) {
-    await database.pool.query(`alter role ${role} set ${name} = ${value}`)
+    await database.admin.pool.query(`alter role ${role} set ${name} = ${value}`)
   }
 })
-afterAll(() => database.pool.query(`drop role ${role}`))
+afterAll(() => database.admin.pool.query(`drop role ${role}`))
 
-const asHostile = () => database.url.replace('postgres@', `${role}@`)
+const asHostile = () => database.adminUrl.replace('postgres@', `${role}@`)
 
 describe('a session', () => {
   it.each(['durable', 'relaxed'] as const)('is what a %s one must be', async (durability) => {

@@ -18,7 +18,7 @@ let setClock: (offset: string) => Promise<void>
 let watch: Repeated | undefined
 
 beforeAll(async () => {
-  setClock = await shadowClock(database.url)
+  setClock = await shadowClock(database.adminUrl)
 })
 afterAll(() => watch?.stop())
 

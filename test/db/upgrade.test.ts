@@ -19,7 +19,7 @@ function before(migration: string, name: string): string {
 }
 
 beforeAll(async () => {
-  await database.pool.query(`
+  await database.admin.pool.query(`
     drop function append_events(${APPEND}, bigint);
     drop function next_position(bigint);
     ${before('0001_log', 'next_position')}
@@ -43,7 +43,7 @@ it('loses no call of an old process', async () => {
     }
   }
   const writers = Promise.all([1, 2, 3, 4].map(append))
-  await migrate(database.url, createLogger('silent'))
+  await migrate(database.adminUrl, createLogger('silent'))
   isOver = true
   await writers
   const { rows } = await database.pool.query('select count(*)::integer as known from event')

@@ -24,7 +24,7 @@ let key = 0
 let tenant = ''
 
 beforeAll(async () => {
-  setClock = await shadowClock(database.url)
+  setClock = await shadowClock(database.adminUrl)
   receiver = await startReceiver()
   service = await startService('start', {
     DATABASE_URL: database.url,

@@ -132,7 +132,7 @@ describe.each(storeKinds)('%s', (kind) => {
     })
     expect((await on('/stats')).body).toMatchObject({ lag_events: 0 })
     // Of tables that nobody has analysed yet, the script's plan is a guess.
-    await database.pool.query('analyze')
+    await database.admin.pool.query('analyze')
     const period = [`from=${past()}`, `to=${new Date(Date.now() + 60_000).toISOString()}`]
     const asked = [`tenant=${tenant}`, 'integration=files', ...period]
     const rows = await rowsOf(database.url, 'audit/undelivered', ...asked)

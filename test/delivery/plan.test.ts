@@ -100,7 +100,7 @@ it.each([['not analysed yet'], ['analysed']])(
     })
     const fresh = `${tenant}-${isNew}`
     await layEvents(database.pool, { count: 30_000, bytes: 100, tenant: fresh })
-    if (!isNew) await database.pool.query('analyze event')
+    if (!isNew) await database.admin.pool.query('analyze event')
     const through = newest + 86_400_000_000
     const range = { tenant: fresh, after: newest - 3_600_000_000, through, filter: null }
     const page = { ...range, maxEvents: 500, maxBytes: 4_000_000 }

@@ -30,7 +30,7 @@ async function isOwnerGone(owner: string): Promise<boolean> {
 
 /** Ends the session of a presence, as an operator or a failover does. */
 async function terminate(owner: string): Promise<void> {
-  const { rows } = await database.pool.query(
+  const { rows } = await database.admin.pool.query(
     'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1',
     [nameOf(owner)],
   )
@@ -100,7 +100,7 @@ describe('a presence', () => {
     const { rows } = await database.pool.query('select current_user, current_database()')
     const [{ current_user: role, current_database: name }] = rows
     const setting = `alter role ${role} in database ${name}`
-    await database.pool.query(`${setting} set idle_session_timeout = '50ms'`)
+    await database.admin.pool.query(`${setting} set idle_session_timeout = '50ms'`)
     const presence = await present()
     const session = presence.session()
     let hasEnded = false
@@ -110,7 +110,7 @@ describe('a presence', () => {
     })
     await other.connect()
     await until('a session that was idle later has been ended', () => hasEnded)
-    await database.pool.query(`${setting} reset idle_session_timeout`)
+    await database.admin.pool.query(`${setting} reset idle_session_timeout`)
     expect(presence.session()).toBe(session)
     await presence.close()
   })

@@ -28,7 +28,7 @@ beforeAll(async () => {
   // Three days of the past, laid into the log with the positions they would have had.
   for (const ago of [3, 2, 1]) {
     const day = dayAt(ago).slice(0, 10)
-    await database.pool.query(`
+    await database.admin.pool.query(`
       select create_partition('event', date '${day}', 1);
       insert into event
       select 'dodici', ${today - ago * DAY_US} + i * ${Math.floor(DAY_US / EVENTS_A_DAY)}::bigint,

@@ -4,8 +4,8 @@
 import { query } from './postgres.ts'
 
 /**
- * Gives the database at `url` a clock of its own, for connections that are opened afterwards. The
- * function that it returns sets how far it is off, as an interval of SQL.
+ * Gives the database at `url`, an administrator's, a clock of its own, for connections that are
+ * opened afterwards. The function that it returns sets how far it is off, as an interval of SQL.
  */
 export async function shadowClock(url: string): Promise<(offset: string) => Promise<void>> {
   const shadow = (name: string, volatility: string) => `
@@ -14,6 +14,7 @@ export async function shadowClock(url: string): Promise<(offset: string) => Prom
   await query(
     url,
     `create table public.test_clock as select interval '0' as off;
+    grant select on public.test_clock to public;
     ${shadow('clock_timestamp', 'volatile')}
     ${shadow('now', 'stable')}
     do $$ begin

@@ -1,12 +1,14 @@
 // A database of its own for a test file, copied from the migrated template and dropped afterwards.
+// What is tested has the rights of the service (sql/roles.sql), as in an installation.
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
-import { databaseUrl, query } from './postgres.ts'
+import { asRole, databaseUrl, query } from './postgres.ts'
 
-export type TestDatabase = Database & { url: string }
+/** The service's, and for what a test prepares or looks at beyond that, the administrator's. */
+export type TestDatabase = Database & { url: string; admin: Database; adminUrl: string }
 
 /** Gives the file a database for its whole run. A transaction that is left open fails the file. */
 export function useDatabase(): TestDatabase {
@@ -15,15 +17,17 @@ export function useDatabase(): TestDatabase {
 
   beforeAll(async () => {
     await query(inject('serverUrl'), `create database ${name} template ${inject('template')}`)
-    const url = databaseUrl(inject('serverUrl'), name)
-    const logger = createLogger('silent')
-    Object.assign(database, openDatabase(url, { durability: 'durable', max: 20, logger }), { url })
+    const adminUrl = databaseUrl(inject('serverUrl'), name)
+    const url = asRole(adminUrl, 'service')
+    const options = { durability: 'durable', max: 20, logger: createLogger('silent') } as const
+    const admin = openDatabase(adminUrl, options)
+    Object.assign(database, openDatabase(url, options), { url, admin, adminUrl })
   })
   afterAll(async () => {
-    const open = await database.pool.query(`
+    const open = await database.admin.pool.query(`
       select query from pg_stat_activity
       where datname = current_database() and state like 'idle in transaction%'`)
-    await database.close()
+    await Promise.all([database.close(), database.admin.close()])
     await query(inject('serverUrl'), `drop database ${name} with (force)`)
     expect(open.rows).toEqual([])
   })

@@ -1,8 +1,8 @@
 // vitest's global set-up: one real Postgres for the whole run (the server in TEST_POSTGRES,
-// DATABASE_URL, or an embedded one in a directory of its own), and in it a migrated template
-// database from which each test file gets a copy.
+// DATABASE_URL, or an embedded one in a directory of its own), in it the roles of sql/roles.sql,
+// and a template database, migrated by its owner, from which each test file gets a copy.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
@@ -51,10 +51,27 @@ function startServer(dataDir: string): Promise<{ url: string; stop(): Promise<vo
 async function makeTemplate(serverUrl: string, template: string): Promise<void> {
   await query(serverUrl, `create database ${template}`)
   const url = databaseUrl(serverUrl, template)
-  await migrate(url, createLogger('silent'))
-  const pool = new pg.Pool({ connectionString: url })
+  await makeRoles(url)
+  await migrate(asRole(url, 'owner'), createLogger('silent'))
+  const pool = new pg.Pool({ connectionString: asRole(url, 'service') })
   await createPartitions(pool)
   await pool.end()
+}
+
+/** Runs sql/roles.sql in the database at `url`, an administrator's. */
+export async function makeRoles(url: string): Promise<void> {
+  await query(url, readFileSync(path.resolve('sql/roles.sql'), 'utf8'))
+  for (const role of ['owner', 'service', 'auditor']) {
+    await query(url, `alter role millrace_${role} password '${PASSWORD}'`)
+  }
+}
+
+/** For a server that asks for one. */
+const PASSWORD = 'of-the-tests'
+
+/** The same database for one of the roles of sql/roles.sql. */
+export function asRole(url: string, role: 'owner' | 'service' | 'auditor'): string {
+  return url.replace(/\/\/([^@/]*@)?/, `//millrace_${role}:${PASSWORD}@`)
 }
 
 /** The URL of another database on the same server. */

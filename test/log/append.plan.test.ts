@@ -14,7 +14,7 @@ const explained: Explained[] = []
 let client: pg.PoolClient
 
 beforeAll(async () => {
-  client = await database.pool.connect()
+  client = await database.admin.pool.connect()
   client.on('notice', ({ message }) => {
     const json = /^duration: .* plan:\n([\s\S]*)$/.exec(message ?? '')?.[1]
     if (json) explained.push(JSON.parse(json) as Explained)
@@ -25,7 +25,8 @@ beforeAll(async () => {
     set auto_explain.log_nested_statements = on;
     set auto_explain.log_format = 'json';
     set auto_explain.log_level = 'notice';
-    set client_min_messages = 'notice'`)
+    set client_min_messages = 'notice';
+    set role millrace_service`)
 })
 afterAll(() => client.release(true))
 

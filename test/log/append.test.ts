@@ -122,7 +122,7 @@ describe('append', () => {
   it('refuses to change what is there', async () => {
     await append(anEvent())
     for (const statement of ['update event set team = team', 'delete from event']) {
-      await expect(database.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
+      await expect(database.admin.pool.query(statement)).rejects.toMatchObject({ code: 'MR003' })
     }
   })
 
@@ -146,7 +146,7 @@ describe('a clock that is wrong', () => {
 
   it('is far ahead: nothing is stored, and the sequencer is not pushed into the future', async () => {
     const before = (await database.pool.query('select last_value from lane_position')).rows[0]
-    await database.pool.query(`
+    await database.admin.pool.query(`
       create or replace function test_far_ahead() returns void language plpgsql as $$
       begin
         insert into event

@@ -201,7 +201,7 @@ describe('publish', () => {
     const { publish } = publisher()
     const events = Array.from({ length: 400 }, () => anEvent({ tenant: 'cut' }))
     const all = Promise.all(events.map(publish))
-    await database.pool.query(`
+    await database.admin.pool.query(`
       select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`)
     const results = await all

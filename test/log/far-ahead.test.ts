@@ -20,7 +20,7 @@ const document = { integration_type: 'permanent' }
 let setClock: (offset: string) => Promise<void>
 
 beforeAll(async () => {
-  setClock = await shadowClock(database.url)
+  setClock = await shadowClock(database.adminUrl)
 })
 beforeEach(() => setClock('0'))
 

@@ -11,7 +11,7 @@ const other = Buffer.from('{"other":1}')
 
 // Before a connection has planned with the real one.
 beforeAll(async () => {
-  await database.pool.query(`
+  await database.admin.pool.query(`
     create or replace function event_key_fingerprint(tenant text, key_hash bytea) returns bigint
     language sql immutable parallel safe return 0`)
 })

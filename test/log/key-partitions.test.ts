@@ -10,10 +10,10 @@ const DAY_US = 86_400_000_000
 const step = readMigrations().find(({ name }) => name === '0015_key_partitions')?.text as string
 
 const make = (day: number, days: number) =>
-  database.pool.query(`select create_partition('event_key', date '1970-01-01' + $1::integer, $2)`, [
-    Math.floor(day / days) * days,
-    days,
-  ])
+  database.admin.pool.query(
+    `select create_partition('event_key', date '1970-01-01' + $1::integer, $2)`,
+    [Math.floor(day / days) * days, days],
+  )
 
 /** From and to, in days since 1970. */
 async function partitions(): Promise<{ name: string; from: number; to: number }[]> {
@@ -31,8 +31,10 @@ async function partitions(): Promise<{ name: string; from: number; to: number }[
 
 /** The step, as a process of now takes it on a log of before. */
 async function takeStep(): Promise<void> {
-  await database.pool.query('alter table event_key add primary key (tenant, key_hash, position)')
-  await database.pool.query(step)
+  await database.admin.pool.query(
+    'alter table event_key add primary key (tenant, key_hash, position)',
+  )
+  await database.admin.pool.query(step)
 }
 
 it.each([
@@ -41,7 +43,7 @@ it.each([
   ['one that is kept for a week', 35, 7],
 ])('%s has a partition for each day to come', async (_, age, retention) => {
   for (let today = 21_000; today < 21_030; today++) {
-    for (const { name } of await partitions()) await database.pool.query(`drop table ${name}`)
+    for (const { name } of await partitions()) await database.admin.pool.query(`drop table ${name}`)
     for (let day = today - age - 1; day <= today + 7; day++) await make(day, 10)
     const before = await partitions()
     await takeStep()
@@ -50,7 +52,7 @@ it.each([
     for (let day = today; day <= today + 16; day++) await make(day, 10)
     const isOld = ({ to }: { to: number }) => to <= today - retention
     for (const { name } of (await partitions()).filter(isOld)) {
-      await database.pool.query(`drop table ${name}`)
+      await database.admin.pool.query(`drop table ${name}`)
     }
     for (let day = today; day <= today + 90; day++) await make(day, 30)
     const after = await partitions()
@@ -62,7 +64,7 @@ it.each([
 })
 
 it('does nothing to a log that has none yet', async () => {
-  for (const { name } of await partitions()) await database.pool.query(`drop table ${name}`)
+  for (const { name } of await partitions()) await database.admin.pool.query(`drop table ${name}`)
   await takeStep()
   expect(await partitions()).toEqual([])
 })

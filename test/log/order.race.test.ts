@@ -85,7 +85,7 @@ it('loses nothing to a rollback or a crash of the writer before', async () => {
   const afterCrash = publish(third, 'd')
   await until('the third writer waits', () => isWaiting(third))
   const { processID } = second as unknown as { processID: number }
-  await database.pool.query('select pg_terminate_backend($1)', [processID])
+  await database.admin.pool.query('select pg_terminate_backend($1)', [processID])
   await afterCrash
   await reader.read()
   expect(reader.seen.slice(before)).toEqual(['c', 'd'])

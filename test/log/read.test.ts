@@ -122,7 +122,7 @@ describe('the plan of a page', () => {
        from generate_series(1, 20000) as i`,
       [whole.after + 1_000_000],
     )
-    await database.pool.query('analyze event')
+    await database.admin.pool.query('analyze event')
   })
 
   const range = () => ({ ...whole, through: whole.after + 86_400_000_000 })

@@ -8,7 +8,7 @@ import { useDatabase } from '../helpers/database.ts'
 const database = useDatabase()
 
 it("a database's clock of sixty days ahead removes nothing", async () => {
-  const setClock = await shadowClock(database.url)
+  const setClock = await shadowClock(database.adminUrl)
   await setClock('60 days')
   expect(await retirePartitions(database.pool, 30)).toEqual([])
 })

@@ -23,7 +23,7 @@ const today = `date '${new Date().toISOString().slice(0, 10)}'`
 /** Lays events into the log of 40 and of 20 days ago. */
 beforeAll(async () => {
   for (const days of [40, 20]) {
-    await database.pool.query(`
+    await database.admin.pool.query(`
       select create_partition('event', ${today} - ${days}, 1);
       insert into event
       select 'dodici', position_of((${today} - ${days})::timestamp at time zone 'UTC') + i,
@@ -81,7 +81,7 @@ describe('retirePartitions', () => {
     const name = (
       await database.pool.query(`select 'event_' || to_char(${today} - 20, 'YYYYMMDD') as name`)
     ).rows[0].name
-    await database.pool.query(
+    await database.admin.pool.query(
       `update pg_inherits set inhdetachpending = true where inhrelid = $1::text::regclass`,
       [name],
     )
@@ -110,7 +110,7 @@ describe('partitions of keys', () => {
 
 describe('createPartitions', () => {
   it('makes what is missing, once, however many call it', async () => {
-    await database.pool.query(`
+    await database.admin.pool.query(`
       do $$ begin
         execute format('drop table %I', 'event_' || to_char(now() at time zone 'UTC' + '3 days', 'YYYYMMDD'));
       end $$`)

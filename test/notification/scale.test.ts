@@ -33,7 +33,8 @@ let at: number
 
 beforeAll(async () => {
   sendgrid = await startSendGrid()
-  const { pool, kysely } = database
+  const { pool } = database.admin
+  const { kysely } = database
   const who = { actor: 'ada', reason: 'A test.', now: Date.now() }
   await createJob(kysely, 'dodici', 'back-in-stock', documentOf(aJob() as never), who)
   // Customer n wishes for every tenth of the items, from n on: each item has as many wishes.
@@ -77,7 +78,7 @@ afterAll(() => Promise.all([agent.destroy(), sendgrid.close()]))
 
 /** Fills the tables, and makes their indexes afterwards: that is faster by far. */
 async function fill(inserts: string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: database.url })
+  const client = new pg.Client({ connectionString: database.adminUrl })
   await client.connect()
   const { rows } = await client.query(
     `select indexname, indexdef from pg_indexes
@@ -149,7 +150,7 @@ describe('a run', () => {
   })
 
   it('finds the next batch by an index, also when the ledger is long', async () => {
-    await database.pool.query('analyze notice')
+    await database.admin.pool.query('analyze notice')
     const job = { tenant: 'dodici', jobId: 'back-in-stock' }
     const scans = scanned(await planOf(dueBatchQuery(job, 'BACK_IN_STOCK', 1_000)))
     for (const scan of scans) expect(scan).toMatch(/^(Bitmap Heap|Index( Only)?) Scan/)

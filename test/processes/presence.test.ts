@@ -88,7 +88,7 @@ it('a worker whose presence is cut breaks off, and goes on at once', async () =>
   await register(url, 'erp', receiver.url, {}, tenant)
   await deliver(url, 'before the cut')
   const before = await cursor()
-  await database.pool.query(`
+  await database.admin.pool.query(`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name like 'millrace presence %'`)
   await until('it is lost', () => worker.output().includes('presence lost'))

@@ -54,7 +54,7 @@ it('says so while the log takes nothing, though everything else answers', async 
     `select to_char(now() at time zone 'UTC', '"event_"YYYYMMDD') as name`,
   )
   const [{ name }] = rows as [{ name: string }]
-  const client = await database.pool.connect()
+  const client = await database.admin.pool.connect()
   const bound = await client.query(
     `select pg_get_expr(relpartbound, oid) as bound from pg_class where relname = $1`,
     [name],

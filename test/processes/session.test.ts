@@ -18,10 +18,10 @@ const database = useDatabase()
 const role = `hostile_process_${process.pid}`
 const names: string[] = []
 
-beforeAll(() => database.pool.query(`create role ${role} login superuser`))
+beforeAll(() => database.admin.pool.query(`create role ${role} login superuser`))
 afterAll(async () => {
   for (const name of names) await query(inject('serverUrl'), `drop database ${name} with (force)`)
-  await database.pool.query(`drop role ${role}`)
+  await database.admin.pool.query(`drop role ${role}`)
 })
 
 async function createDatabase(more = ''): Promise<{ name: string; url: string }> {
@@ -70,7 +70,7 @@ describe('settings that are not ours', () => {
 
   it('do no harm on the role', async () => {
     for (const [name, value] of hostileSettings) {
-      await database.pool.query(`alter role ${role} set ${name} = ${value}`)
+      await database.admin.pool.query(`alter role ${role} set ${name} = ${value}`)
     }
     const { url } = await createDatabase()
     await works(url.replace('postgres@', `${role}@`))

@@ -3,14 +3,15 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCall, runCall } from '../../src/cli/sql.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { asRole } from '../helpers/postgres.ts'
 import { type Json, pick, rowsOf } from './rows.ts'
 import { at, positionAt, seed } from './seed.ts'
 
 const database = useDatabase()
-beforeAll(() => seed(database.pool))
+beforeAll(() => seed(database.admin.pool))
 
 const DAY = ['tenant=dodici', 'from=2026-03-11', 'to=2026-03-12']
-const ask = (...args: string[]) => rowsOf(database.url, ...args)
+const ask = (...args: string[]) => rowsOf(asRole(database.url, 'auditor'), ...args)
 
 describe('audit/order-history', () => {
   const history = (...more: string[]) =>
@@ -30,12 +31,12 @@ describe('audit/order-history', () => {
   it('shows the payload to the byte', async () => {
     const lines: string[] = []
     const call = readCall(['audit/order-history', 'tenant=another', 'order_id=order-1', '--json'])
-    await runCall(database.url, call, (line) => lines.push(line))
+    await runCall(asRole(database.url, 'auditor'), call, (line) => lines.push(line))
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain('"payload":{"amount": 25.080}}')
   })
   it('reads the days since then through the primary key', async () => {
-    await database.pool.query(`
+    await database.admin.pool.query(`
       insert into event
       select 'bulk', position_of('2026-03-12T06:00:00Z') + i, 'order.created', 'o', 'k' || i, 't',
         's', '{}', 2, '{}'
@@ -178,7 +179,7 @@ describe('audit/undelivered and audit/proof-of-delivery', () => {
       [positionAt('11T11:00'), positionAt('11T03:30'), positionAt('11T04:00')],
     )
     const rows = await undelivered('erp')
-    await database.pool.query(`
+    await database.admin.pool.query(`
       delete from attempt where outcome = 'delivered';
       delete from receipt where run = 8`)
     expect(hours(rows).some((row) => row.includes('rejected'))).toBe(false)

@@ -8,11 +8,13 @@ import { parseScript, readScripts } from '../../src/cli/script.ts'
 import { answersOf, listScripts, readCall } from '../../src/cli/sql.ts'
 import { jsonLines, table } from '../../src/cli/table.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { asRole } from '../helpers/postgres.ts'
 import { seed } from './seed.ts'
 
 const database = useDatabase()
-beforeAll(() => seed(database.pool))
+beforeAll(() => seed(database.admin.pool))
 
+const auditor = () => asRole(database.url, 'auditor')
 const scripts = readScripts()
 
 describe('every script', () => {
@@ -164,12 +166,12 @@ if (!psqlVersion) {
     const volatile = ['seconds', 'seconds_left']
 
     /** In another time zone, since a script sets its own. */
-    function psql(name: string, variables: string[]): string[][] {
+    function psql(name: string, variables: string[], url = auditor()): string[][] {
       const format = ['-X', '-q', '-A', '-F', FIELD, '-R', ROW, '-P', 'footer=off']
       const given = variables.flatMap((variable) => ['-v', variable])
       const { status, stdout, stderr } = spawnSync(
         'psql',
-        [...format, '-v', 'ON_ERROR_STOP=1', ...given, '-f', `sql/${name}.sql`, database.url],
+        [...format, '-v', 'ON_ERROR_STOP=1', ...given, '-f', `sql/${name}.sql`, url],
         { encoding: 'utf8', env: { ...process.env, PGTZ: 'Asia/Tokyo' } },
       )
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -178,7 +180,7 @@ if (!psqlVersion) {
     }
 
     async function millrace(name: string, variables: string[]): Promise<string[][]> {
-      const [answer] = await answersOf(database.url, readCall([name, ...variables]))
+      const [answer] = await answersOf(auditor(), readCall([name, ...variables]))
       const rows = answer?.rows.map((row) => row.map((value) => value ?? '')) ?? []
       return [answer?.columns.map((column) => column.name) ?? [], ...rows]
     }
@@ -203,7 +205,7 @@ if (!psqlVersion) {
 
     it('plans a replay', async () => {
       const range = ['tenant=dodici', 'integration=erp', 'from=2026-03-11', 'to=2026-03-12']
-      expect(psql('replay/date-range', range)[1]?.slice(0, 2)).toEqual(['8', '12'])
+      expect(psql('replay/date-range', range, database.url)[1]?.slice(0, 2)).toEqual(['8', '12'])
       const { rows } = await database.pool.query(`
         select time_of(read_position + 1) as "from", time_of(stop_position) as "to"
         from cursor where consumer = 'erp' and run = 8`)

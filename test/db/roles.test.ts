@@ -1,0 +1,164 @@
+// The roles of sql/roles.sql: what is evidence nobody truncates, the service changes no definition
+// and no evidence, it starts without a right to migrate, and an installation of one role can be
+// given to them.
+
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { migrate, prepareSchema } from '../../src/db/migrate.ts'
+import { openDatabase } from '../../src/db/pool.ts'
+import { appendEvents } from '../../src/log/append.ts'
+import { createPartitions } from '../../src/log/partitions.ts'
+import { createLogger } from '../../src/logger.ts'
+import { retirePartitions } from '../../src/maintenance/retention.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+import { asRole, databaseUrl, makeRoles, query } from '../helpers/postgres.ts'
+
+const database = useDatabase()
+const logger = createLogger('silent')
+const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
+
+describe('evidence', () => {
+  it.each([
+    ...['event', 'event_key', 'receipt', 'attempt', 'config_log', 'api_key'],
+    ...['event', 'receipt', 'attempt'].map((table) => `${table}_${today}`),
+  ])('%s refuses truncate, of whoever may', async (table) => {
+    const truncated = database.admin.pool.query(`truncate ${table}`)
+    await expect(truncated).rejects.toMatchObject({ code: 'MR003' })
+  })
+
+  it('refuses it in a partition that was there before', async () => {
+    const { rows } = await database.admin.pool.query(`
+      select relname from pg_class
+      where relispartition and relkind = 'r' and relnamespace = 'public'::regnamespace
+        and not exists (
+          select from pg_trigger where tgrelid = pg_class.oid and tgname = 'refuses_truncate'
+        )`)
+    expect(rows).toEqual([])
+  })
+})
+
+describe('the service', () => {
+  beforeAll(async () => {
+    await appendEvents(database.pool, [anEvent()])
+  })
+
+  it.each([
+    ...['event', 'config_log', 'receipt', 'attempt', 'event_key'].flatMap((table) => [
+      `update ${table} set tenant = tenant`,
+      `delete from ${table}`,
+      `truncate ${table}`,
+    ]),
+    `delete from event_${today}`,
+    `drop table event_${today}`,
+    `alter table event detach partition event_${today}`,
+    `alter table event disable trigger event_is_immutable`,
+    `update api_key set scopes = '{admin}'`,
+    `delete from api_key`,
+    `insert into migration_checksum values ('x', 'x')`,
+    `update graphile_worker.migrations set breaking = true`,
+    `truncate cursor`,
+    `create table public.x (y integer)`,
+    `create function public.x() returns integer language sql return 1`,
+    `create schema x`,
+    `create role x`,
+    `alter table cursor add column x integer`,
+    `set role millrace_owner`,
+    `select grant_privileges()`,
+    `select pg_read_file('/etc/passwd')`,
+  ])('may not: %s', async (statement) => {
+    await expect(database.pool.query(statement)).rejects.toMatchObject({ code: '42501' })
+  })
+
+  it('may not remove a day that is young, or what is no day of the log', async () => {
+    for (const table of [`event_${today}`, 'config_log', 'cursor']) {
+      const retired = database.pool.query(`select retire_partition('${table}')`)
+      await expect(retired).rejects.toMatchObject({ code: '22023' })
+    }
+    const made = database.pool.query(`select create_partition('config_log', current_date, 1)`)
+    await expect(made).rejects.toMatchObject({ code: '22023' })
+  })
+
+  it('leaves a day that somebody reads, and removes it later', async () => {
+    const { rows } = await database.pool.query(
+      `select create_partition('event', current_date - 50, 1),
+         'event_' || to_char(current_date - 50, 'YYYYMMDD') as name`,
+    )
+    const reader = await database.pool.connect()
+    await reader.query(`begin; select from event limit 1`)
+    const began = performance.now()
+    const retired = database.pool.query(`select retire_partition('${rows[0].name}')`)
+    const published = appendEvents(database.pool, [anEvent()])
+    await expect(retired).rejects.toMatchObject({ code: '55P03' })
+    await published
+    // Bounded by the function, not by the reader, who would stay.
+    expect(performance.now() - began).toBeLessThan(5_000)
+    await reader.query('rollback')
+    reader.release()
+    expect(await retirePartitions(database.pool, 40)).toEqual([rows[0].name])
+  })
+
+  it('starts if nothing is to be migrated, and says who may if something is', async () => {
+    await prepareSchema(database.url, logger)
+    await database.admin.pool.query(`delete from function_checksum where name = 'is_due'`)
+    await expect(prepareSchema(database.url, logger)).rejects.toThrow(
+      'The schema is to be migrated, and the role millrace_service may not: ' +
+        'run "millrace migrate" as millrace_owner.',
+    )
+    await migrate(asRole(database.url, 'owner'), logger)
+    await prepareSchema(database.url, logger)
+  })
+
+  it('sees that the job runner’s tables are those of an older one', async () => {
+    const { rows } = await database.admin.pool.query(
+      `delete from graphile_worker.migrations
+       where id = (select max(id) from graphile_worker.migrations) returning id, breaking`,
+    )
+    await expect(prepareSchema(database.url, logger)).rejects.toThrow(/is to be migrated/)
+    await database.admin.pool.query(
+      'insert into graphile_worker.migrations values ($1, now(), $2)',
+      [rows[0].id, rows[0].breaking],
+    )
+  })
+})
+
+describe('an installation of one role', () => {
+  const name = `one_role_${process.pid}`
+  const url = () => databaseUrl(inject('serverUrl'), name)
+  beforeAll(() => query(inject('serverUrl'), `create database ${name}`))
+  afterAll(() => query(inject('serverUrl'), `drop database ${name} with (force)`))
+
+  it('is refused to a service on an empty database', async () => {
+    await expect(migrate(asRole(url(), 'service'), logger)).rejects.toThrow(
+      /millrace_service may not: run "millrace migrate" as a role that may create tables/,
+    )
+  })
+
+  it('is given to the roles by sql/roles.sql, once or twice', async () => {
+    await migrate(url(), logger)
+    for (let run = 0; run < 2; run++) await makeRoles(url())
+    const { rows } = await query(
+      url(),
+      `select oid::regclass::text as name from pg_class
+       where relnamespace in ('public'::regnamespace, 'graphile_worker'::regnamespace)
+         and relowner <> 'millrace_owner'::regrole
+       union all
+       select oid::regprocedure::text from pg_proc
+       where pronamespace in ('public'::regnamespace, 'graphile_worker'::regnamespace)
+         and proowner <> 'millrace_owner'::regrole`,
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('publishes, makes partitions and adds jobs as the service from then on', async () => {
+    await migrate(asRole(url(), 'owner'), logger)
+    const own = openDatabase(asRole(url(), 'service'), { durability: 'durable', max: 2, logger })
+    expect(await createPartitions(own.pool)).toBeGreaterThan(0)
+    expect(await appendEvents(own.pool, [anEvent()])).toMatchObject([{ outcome: 'appended' }])
+    await own.pool.query(`select graphile_worker.add_job('advance', '{}')`)
+    const { rowCount } = await own.pool.query('select from graphile_worker.jobs')
+    expect(rowCount).toBe(1)
+    const { rowCount: seen } = await own.pool.query('select from graphile_worker._private_jobs')
+    expect(seen).toBe(1)
+    await own.close()
+  })
+})
