@@ -1,6 +1,7 @@
 # The service without a Postgres of its own: it needs DATABASE_URL or DATABASE_URL_FILE. docker-compose.yml brings both.
 
-FROM node:24-bookworm-slim AS dependencies
+# The digest is that of the tag for all platforms. The next version: `docker buildx imagetools inspect <tag>` shows it.
+FROM node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6 AS dependencies
 WORKDIR /app
 # Before the sources, so that a change of the code does not install everything again.
 COPY package.json package-lock.json ./
@@ -8,7 +9,7 @@ COPY package.json package-lock.json ./
 # Only they have install scripts, so that no package needs to run code here.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-FROM node:24-bookworm-slim
+FROM node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=8080 \
