@@ -20,6 +20,8 @@ export const RejectedEventList = Type.Object({
     }),
   ),
 })
+export const Deleted = Type.Object({ deleted: Type.Integer() })
+export const Delivered = Type.Object({ delivered: Type.Integer() })
 export const RejectedEventShown = Type.Object({
   tenant: Type.String(),
   name: Type.String(),

@@ -2,6 +2,7 @@
 // the files of an integration (SPEC 3). Integrations and subscriptions have the same operations,
 // each kind under its own path.
 
+import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
 import * as subscriptions from '../collector/describe.ts'
 import { findSubscription } from '../collector/find.ts'
@@ -14,6 +15,8 @@ import { commonErrors, EVENTSTREAM, idParameter, notFound } from '../integration
 import { findIntegration } from '../integration/find.ts'
 import { timeOf } from '../log/position.ts'
 import {
+  Deleted,
+  Delivered,
   eventParameter,
   Logs,
   RejectedEventList,
@@ -88,6 +91,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
   const errors = { ...notFound, ...commonErrors }
   const badGateway = { 502: { description: 'The target did not take the event; it stays.' } }
   const done = { 200: { description: 'Done.' } }
+  const counted = (schema: TSchema) => ({ 200: { description: 'Done, with these.', schema } })
 
   return [
     {
@@ -137,7 +141,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       scope: 'configure',
       operationId: `delete${rejected}Events`,
       summary: 'Delete all rejected events.',
-      responses: { ...done, ...errors },
+      responses: { ...counted(Deleted), ...errors },
       async handle(context) {
         const { tenant, consumer } = await find(db, subject, context, 'configure')
         const events = await listRejected(db, tenant, consumer.id)
@@ -153,7 +157,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       scope: 'configure',
       operationId: `retry${rejected}Events`,
       summary: 'Send all rejected events again, oldest first, until one is not taken.',
-      responses: { ...done, ...badGateway, ...errors },
+      responses: { ...counted(Delivered), ...badGateway, ...errors },
       async handle(context) {
         const { tenant, consumer } = await find(db, subject, context, 'configure')
         const events = await listRejected(db, tenant, consumer.id)

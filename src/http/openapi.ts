@@ -65,20 +65,29 @@ function requestBody(body: TSchema, bodyType?: string): object {
   return { required: !('default' in body), content: content(body, bodyType) }
 }
 
-/** A limit is the application's, so that no route has to say what it answers. */
-const tooMany = {
-  description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
-}
-
-function responsesOf({ family, responses, limited }: Route): object {
-  const all: Route['responses'] = limited ? { ...responses, 429: tooMany } : responses
-  const entries = Object.entries(all).map(([status, { description, schema }]) => {
+function responsesOf(route: Route): object {
+  const { family } = route
+  const responses: Route['responses'] = { ...impliedBy(route), ...route.responses }
+  const entries = Object.entries(responses).map(([status, { description, schema }]) => {
     const isError = Number(status) >= 400
     const problem = { $ref: `#/components/schemas/${problems[family]}` } as unknown as TSchema
     const shown = schema ?? (isError ? problem : undefined)
     return [status, { description, ...(shown ? { content: content(shown) } : {}) }]
   })
   return Object.fromEntries(entries)
+}
+
+const tooMany = {
+  description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
+}
+
+/** What each route answers that has such parts, unless it says it in words of its own. */
+function impliedBy({ parameters, body, bodyType, limited }: Route): Route['responses'] {
+  return {
+    ...(parameters ? { 400: { description: 'Bad request; the message names the field.' } } : {}),
+    ...(body && !bodyType ? { 413: { description: 'The body is too large.' } } : {}),
+    ...(limited ? { 429: tooMany } : {}),
+  }
 }
 
 function content(schema: TSchema, type = 'application/json'): object {

@@ -1,0 +1,54 @@
+// What the OpenAPI document says of every operation, beside what the service answers.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Server } from '../../src/server.ts'
+import { startHere } from '../access/callers.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { call, EVENTSTREAM, register } from '../helpers/service.ts'
+import { JOBS } from '../helpers/shop.ts'
+
+type Operation = {
+  parameters?: object[]
+  requestBody?: { content: object }
+  responses: Record<string, { content?: { 'application/json': { schema: object } } }>
+}
+type Paths = Record<string, Record<string, Operation>>
+
+const database = useDatabase()
+let service: Server
+let paths: Paths
+beforeAll(async () => {
+  service = await startHere(database.url)
+  const { body } = await call<{ paths: Paths }>(`${service.url}/openapi.json`)
+  paths = body.paths
+})
+afterAll(() => service.stop())
+
+it('says 413 of every JSON body, and 400 of every parameter', async () => {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const withBody = operations.filter(
+    ({ requestBody }) => requestBody && 'application/json' in requestBody.content,
+  )
+  const withParameter = operations.filter(({ parameters }) => parameters !== undefined)
+  expect(withBody.filter(({ responses }) => !responses[413])).toEqual([])
+  expect(withParameter.filter(({ responses }) => !responses[400])).toEqual([])
+  expect(withBody.length).toBeGreaterThan(8)
+  const large = await call(service.url + JOBS, { body: `{"id":"${'x'.repeat(300_000)}"}` })
+  expect([large.status, large.body['error_code']]).toEqual([413, 'payload_too_large'])
+  const headers = { tenant: 'no tenant' }
+  expect((await call(`${service.url}/api/v1/api-keys`, { headers })).status).toBe(400)
+})
+
+it('says what is answered where all rejected events are deleted or sent again', async () => {
+  await register(service.url, 'erp-1', 'http://127.0.0.1:9/')
+  const path = `${EVENTSTREAM}/erp-1/rejected_events`
+  const template = `${EVENTSTREAM}/{integration_id}/rejected_events`
+  const shapeOf = (operation: Operation | undefined) =>
+    operation?.responses[200]?.content?.['application/json'].schema
+  const deleted = await call(service.url + path, { method: 'DELETE' })
+  expect(deleted.body).toEqual({ deleted: 0 })
+  expect(shapeOf(paths[template]?.['delete'])).toMatchObject({ required: ['deleted'] })
+  const sent = await call(`${service.url}${path}/_retry`, { method: 'POST' })
+  expect(sent.body).toEqual({ delivered: 0 })
+  expect(shapeOf(paths[`${template}/_retry`]?.['post'])).toMatchObject({ required: ['delivered'] })
+})
