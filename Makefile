@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day format
+.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day fuzz format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ torture-plants: install ## Does the torture catch bugs that are planted? A table
 
 torture-day: install ## Two million events, a midnight every eight seconds: what must stay flat, stays flat
 	@export $(WITH); exec node scripts/torture/day.ts
+
+fuzz: install ## Requests that nobody should send, and raw sockets, from a fresh seed; COUNT=10000 SEED=1
+	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts
 
 check: install ## Types, lint and the rules of the house, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts

@@ -1,0 +1,121 @@
+// A batch of requests over a few connections, each answer judged, and then what they stored. What
+// was late is sent again alone: the machine may have been busy with something else.
+
+import type pg from 'pg'
+import type { Findings } from '../torture/findings.ts'
+import { describe } from './case.ts'
+import type { Operation } from './document.ts'
+import { HANG_MS, type Judge, othersIn } from './judge.ts'
+import { addId, harvest, makes } from './people.ts'
+import { sendRaw } from './raw.ts'
+import { type Block, type Request, requestOf, toBytes } from './request.ts'
+import type { Outcome, Stored } from './stored.ts'
+import { type Answer, createWire, type Wire } from './wire.ts'
+
+/** Requests that have the same tenants. */
+export const BLOCK = 500
+/** Of a block: requests that make what others ask for. */
+const MAKING = BLOCK / 8
+/** Of a batch: exchanges over raw sockets. */
+const RAW = 6
+
+export type Tally = { successes: number; refusals: number }
+
+export type Run = {
+  url: URL
+  pool: pg.Pool
+  findings: Findings
+  operations: Operation[]
+  judge: Judge
+  stored: Stored
+  wires: Wire[]
+  /** By operation, what its requests came to: valid ones that were taken, and all refusals. */
+  tallies: Map<string, Tally>
+  slowestMs: number
+}
+
+/** Sends the requests of [from, end), then compares the database with their answers. */
+export async function sendBatch(run: Run, block: Block, from: number, end: number): Promise<void> {
+  const outcomes: Outcome[] = []
+  const published = { least: 0, most: 0 }
+  let next = from
+  const sendSome = async (wire: Wire) => {
+    while (next < end) {
+      const serial = next++
+      if (serial - from < RAW) {
+        const { least, most } = await sendRaw(run, block, serial)
+        published.least += least
+        published.most += most
+        continue
+      }
+      // First there must be something to ask for.
+      const isFirst = serial % BLOCK < MAKING
+      const operations = run.operations.filter(({ id }) => !isFirst || makes(id))
+      outcomes.push(await sendOne(run, wire, requestOf(operations, serial, block), block))
+    }
+  }
+  await Promise.all(run.wires.map(sendSome))
+  const late = outcomes.filter(({ answer }) => !answer || answer.ms > HANG_MS)
+  for (const outcome of late) outcomes.push(...(await sendAgain(run, outcome)))
+  await run.stored.compare(outcomes, published)
+  await rejectSome(run, block)
+}
+
+async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Promise<Outcome> {
+  const answer = await wire.send(toBytes(request), { isHead: request.method === 'HEAD' })
+  const outcome = { request, answer }
+  if (!answer) return outcome
+  const tell = (check: string, what: string) =>
+    run.findings.broke(check, `${what}\n${describe(request, answer)}`)
+  for (const { check, what } of run.judge.faultsOf(request, answer)) tell(check, what)
+  const names = block.tenants.map(({ name }) => name)
+  for (const name of othersIn(request, answer, names)) tell("another tenant's", name)
+  count(run, request, answer)
+  harvest(outcome)
+  return outcome
+}
+
+function count(run: Run, { operation, what }: Request, answer: Answer): void {
+  const { tallies } = run
+  run.slowestMs = Math.max(run.slowestMs, answer.ms)
+  const tally = tallies.get(operation.id) ?? { successes: 0, refusals: 0 }
+  tallies.set(operation.id, tally)
+  if (what === '' && answer.status < 300) tally.successes++
+  if (answer.status >= 400) tally.refusals++
+}
+
+/** Sends alone, twice, what had no answer or a late one: the machine may have been busy. */
+async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcome[]> {
+  const again: (Answer | undefined)[] = []
+  for (let i = 0; i < 2; i++) {
+    const wire = createWire(run.url)
+    again.push(await wire.send(toBytes(request), { isHead: request.method === 'HEAD' }))
+    wire.close()
+  }
+  const all = [answer, ...again]
+  const isHang = all.every((one) => !one || one.ms > HANG_MS)
+  if (isHang) run.findings.broke('a hang, or no answer', describe(request, answer))
+  return again.map((one) => ({ request, answer: one }))
+}
+
+/** Puts an event among the rejected ones of an integration and a subscription of each tenant. */
+async function rejectSome({ pool }: Run, { tenants }: Block): Promise<void> {
+  for (const tenant of tenants) {
+    const integrations = tenant.ids.get('integration_id') ?? []
+    const subscriptions = (tenant.ids.get('Id') ?? []).map((id) => `subscription:${id}`)
+    const { rows } = await pool.query(
+      `insert into rejected_event (
+         tenant, consumer, event_position, name, entity_id, idempotency_key, payload, status,
+         response
+       )
+       select
+         tenant, id, position_of(clock_timestamp()), 'order.created', tenant, 'key', $3, 400, tenant
+       from consumer
+       where tenant = $1 and id = any($2)
+         and (document ? 'callback_parameters' or kind = 'subscription')
+       returning id`,
+      [tenant.name, [...integrations, ...subscriptions], JSON.stringify({ id: tenant.name })],
+    )
+    for (const { id } of rows) addId(tenant, 'event_id', id)
+  }
+}

@@ -1,0 +1,70 @@
+// What an operation asks of its body beyond its schema: without these lines most bodies would be
+// refused for the same few reasons, and nothing behind the check of the body would be tried.
+
+import type { World } from './values.ts'
+
+type Body = Record<string, unknown>
+
+/** Changes a body that the schema allows into one that the operation takes. */
+export function complete(operation: string, body: unknown, world: World): unknown {
+  const change = changes[operation]
+  if (!change || typeof body !== 'object' || body === null) return body
+  return change(body as Body, world)
+}
+
+const changes: Record<string, (body: Body, world: World) => Body> = {
+  registerIntegration(body, { chance }) {
+    const { ends_at: _, ...rest } = oneTarget(body, chance.happens(0.3))
+    if (rest['integration_type'] === 'permanent') return rest
+    const now = Date.now()
+    const starts_at = new Date(now - chance.whole(1, 1_000_000)).toISOString()
+    const ends_at = new Date(now + chance.whole(1, 1_000_000)).toISOString()
+    return { ...rest, starts_at, ends_at }
+  },
+  updateIntegration: (body) => {
+    const { s3_parameters: _, ...rest } = body
+    return rest
+  },
+  createEventSubscription: (body) => ({ ...body, destination: oneDestination(body) }),
+  updateEventSubscription(body, { chance, ids }) {
+    const known = ids.get('Id') ?? []
+    const id = known.length > 0 ? chance.pick(known) : body['id']
+    return { ...body, id, destination: oneDestination(body) }
+  },
+  createApiKey(body, { marker }) {
+    const { tenants: _, ...rest } = body
+    return { ...rest, name: marker, scopes: ['read'] }
+  },
+  issueToken: (_, { key }) => ({
+    ...{ grant_type: 'client_credentials', client_id: key.id, client_secret: key.token },
+  }),
+  updateJob(body) {
+    const { id: _, ...rest } = body
+    return rest
+  },
+}
+
+function oneTarget(body: Body, isS3: boolean): Body {
+  const { callback_parameters, s3_parameters, delivery, ...rest } = body
+  const url = 'http://nobody.fuzz.test/'
+  if (!isS3) {
+    return {
+      ...rest,
+      ...(delivery ? { delivery } : {}),
+      callback_parameters: callback_parameters ?? { callback_url: url },
+    }
+  }
+  const keys = { aws_access_key_id: 'key', aws_secret_access_key: 'secret' }
+  const s3 = (s3_parameters ?? { aws_region: 'eu-central-1', bucket: 'files' }) as Body
+  const { key_prefix: _, ...place } = s3
+  return { ...rest, s3_parameters: { ...keys, ...place, endpoint: url } }
+}
+
+function oneDestination({ destination }: Body): Body {
+  const { type, sqs, sns } = destination as Body
+  const keys = { accessKey: 'key', accessSecret: 'secret' }
+  const account = { ...keys, region: 'eu-central-1', endpoint: 'http://nobody.fuzz.test/' }
+  if (type === 'SQS') return { type, sqs: { ...account, queueUrl: 'a-queue', ...(sqs as Body) } }
+  const topicArn = 'arn:aws:sns:eu-central-1:000000000000:topic'
+  return { type, sns: { ...account, ...(sns as Body), topicArn } }
+}

@@ -1,0 +1,131 @@
+// The OpenAPI document as the fuzz reads it: what an operation takes, and what each of its answers
+// must be. Nothing here knows the service: a route that is added is fuzzed without a line here.
+
+import { Compile } from 'typebox/schema'
+
+/** JSON Schema, as far as the document uses it. */
+export type Schema = {
+  type?: string
+  enum?: unknown[]
+  const?: unknown
+  anyOf?: Schema[]
+  properties?: Record<string, Schema>
+  patternProperties?: Record<string, Schema>
+  additionalProperties?: boolean | Schema
+  required?: string[]
+  items?: Schema
+  minItems?: number
+  maxItems?: number
+  minLength?: number
+  maxLength?: number
+  pattern?: string
+  format?: string
+  minimum?: number
+  maximum?: number
+  examples?: unknown[]
+}
+
+export type Parameter = {
+  in: 'path' | 'header' | 'query'
+  name: string
+  required: boolean
+  schema: Schema
+  example?: string
+}
+
+export type Operation = {
+  id: string
+  method: string
+  /** "/api/v1/jobs/{job_id}" */
+  path: string
+  /** The scope that a token needs; undefined: none is asked for. */
+  scope: string | undefined
+  parameters: Parameter[]
+  body: { type: string; schema: Schema } | undefined
+  /** By status: whether a body fits; undefined where none is documented. */
+  answers: Map<number, ((body: unknown) => boolean) | undefined>
+}
+
+type Content = Record<string, { schema: Schema }>
+type Described = {
+  operationId: string
+  parameters?: Parameter[]
+  requestBody?: { content: Content }
+  responses: Record<string, { content?: Content }>
+  security: { bearer: string[] }[]
+}
+export type Document = {
+  paths: Record<string, Record<string, Described>>
+  components: { schemas: Record<string, Schema> }
+}
+
+/** The operations of a document, each with the checks of its answers. */
+export function operationsOf(document: Document): Operation[] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, described]) => ({
+      id: described.operationId,
+      method: method.toUpperCase(),
+      path,
+      scope: described.security[0]?.bearer[0],
+      parameters: described.parameters ?? [],
+      body: bodyOf(described),
+      answers: answersOf(described, document),
+    })),
+  )
+}
+
+function bodyOf({ requestBody }: Described): Operation['body'] {
+  const [first] = Object.entries(requestBody?.content ?? {})
+  return first && { type: first[0], schema: first[1].schema }
+}
+
+function answersOf({ responses }: Described, document: Document): Operation['answers'] {
+  const entries = Object.entries(responses).map(([status, { content }]) => {
+    const schema = content?.['application/json']?.schema
+    return [Number(status), schema && checkOf(schema, document)] as const
+  })
+  return new Map(entries)
+}
+
+/** A check of one schema. `$ref` leads into the document's components. */
+export function checkOf(schema: Schema, { components }: Document): (body: unknown) => boolean {
+  let check: ReturnType<typeof Compile> | undefined
+  return (body) => {
+    check ??= Compile({ ...schema, components } as object)
+    return check.Check(body)
+  }
+}
+
+/** How a request's path stands to the document. */
+export type Found =
+  /** The operations of this very path. */
+  | { kind: 'path'; operations: Operation[] }
+  /** A spelling that a router may take for this path or not: another case, a slash at the end. */
+  | { kind: 'nearly'; operations: Operation[] }
+  | { kind: 'none' }
+
+/** Finds the operations of a request target such as "/api/v1/jobs/a?b=c". */
+export function findPath(operations: Operation[], target: string): Found {
+  const path = pathOf(target)
+  const exact = operations.filter(({ path: template }) => templateOf(template, '').test(path))
+  if (exact.length > 0) return { kind: 'path', operations: exact }
+  const close = operations.filter(({ path: template }) => templateOf(template, 'i').test(path))
+  return close.length > 0 ? { kind: 'nearly', operations: close } : { kind: 'none' }
+}
+
+/** The path of a request target, which may be a whole URL, without its query. */
+export function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/?]*/i, '').replace(/[?#].*$/s, '')
+}
+
+const templates = new Map<string, RegExp>()
+
+function templateOf(path: string, flags: '' | 'i'): RegExp {
+  const key = path + flags
+  const found = templates.get(key)
+  if (found) return found
+  const source = path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')
+  const made = new RegExp(flags === 'i' ? `^${source}/?$` : `^${source}$`, flags)
+  templates.set(key, made)
+  return made
+}

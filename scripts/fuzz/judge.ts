@@ -1,0 +1,135 @@
+// What an answer must be, whatever was asked: documented, of its family's shape, and without
+// anything of another tenant, of a secret, or of the inside of the program.
+
+import { checkOf, type Document, findPath, type Operation, pathOf } from './document.ts'
+import { PRIVATE } from './mutate.ts'
+import type { Request } from './request.ts'
+import { SECRET } from './values.ts'
+import type { Answer } from './wire.ts'
+
+/** An answer that takes longer than this, three times, hangs. */
+export const HANG_MS = 1_000
+
+/** What is wrong with an answer: the check that broke, and how. */
+export type Fault = { check: string; what: string }
+
+export type Judge = {
+  /** Everything that is wrong with an answer, its time aside. */
+  faultsOf(request: Request, answer: Answer): Fault[]
+}
+
+/** Of a stack trace. */
+const INSIDE = /\bat (?:file:|async |[\w.<>]+ \()|node:internal|\/src\/\w+|node_modules/
+/** An API key or a JWT. */
+export const CREDENTIAL = /\bmr_[0-9a-f]{12}_|\beyJ[\w-]{8,}\.eyJ/
+/** Their answers are credentials, this once. */
+const TELLS_CREDENTIALS = ['createApiKey', 'issueToken']
+const UNROUTED = [400, 404, 405]
+
+/** Judges answers by the document. */
+export function createJudge(document: Document, operations: Operation[]): Judge {
+  const shapes = {
+    gateway: checkOf(document.components.schemas['GatewayProblem'] ?? {}, document),
+    configuration: checkOf(document.components.schemas['ConfigurationProblem'] ?? {}, document),
+  }
+
+  return {
+    faultsOf(request, answer) {
+      const found = findPath(operations, request.target)
+      const known = found.kind === 'none' ? [] : found.operations
+      const method = request.method === 'HEAD' ? 'GET' : request.method
+      const operation = known.find((one) => one.method === method)
+      const mayBeUnrouted = operation === undefined || found.kind === 'nearly'
+      const faults = [
+        ...faultsOfText(answer, operation),
+        ...faultsOfAnswer(request, answer, operation, mayBeUnrouted),
+      ]
+      const isSuccess = answer.status >= 200 && answer.status < 300
+      if (isSuccess && operation) faults.push(...faultsOfSuccess(request, operation))
+      return faults
+    },
+  }
+
+  /** What is not as the document says. Nearly a path may be answered as none. */
+  function faultsOfAnswer(
+    request: Request,
+    answer: Answer,
+    operation: Operation | undefined,
+    mayBeUnrouted: boolean,
+  ): Fault[] {
+    const { status, headers, body } = answer
+    const broke = (check: string) => [{ check, what: `${operation?.id} ${status}` }]
+    // A target that did not take an event: nothing of ours.
+    if (status === 502 && operation?.answers.has(502)) return []
+    if (status >= 500) return broke(`a 5xx of ${operation?.id}`)
+    if (isRefusedByHttp(answer)) return []
+    if (request.method === 'OPTIONS' && (status === 200 || status === 204)) return []
+    const documented = operation?.answers.has(status) ? operation : undefined
+    const isUnrouted = mayBeUnrouted && UNROUTED.includes(status)
+    if (!documented && !isUnrouted) return broke('a status that is not documented')
+    if (request.method === 'HEAD') return []
+    const isProblem =
+      shapes[pathOf(request.target).startsWith('/events') ? 'gateway' : 'configuration']
+    const fits = documented ? documented.answers.get(status) : isProblem
+    if (!fits) {
+      // The document itself is the one body that has no schema.
+      const isEmpty = body.length === 0 || documented?.id === 'getOpenApi'
+      return isEmpty ? [] : broke('a body that is not documented')
+    }
+    if (!headers.get('content-type')?.startsWith('application/json')) return broke('a content type')
+    const value = parse(body)
+    const isFit = fits(value) || (isUnrouted && isProblem(value))
+    return isFit ? [] : broke('a body of another shape')
+  }
+}
+
+/** What no answer may hold. */
+function faultsOfText({ headers, body }: Answer, operation: Operation | undefined): Fault[] {
+  const faults: Fault[] = []
+  const text = body.toString()
+  const refuse = (check: string, found: RegExpExecArray | null) => {
+    if (found) faults.push({ check, what: found[0] })
+  }
+  refuse('the inside of the program', INSIDE.exec(text))
+  refuse('a secret in an answer', new RegExp(SECRET).exec(text))
+  const mayTell = operation && TELLS_CREDENTIALS.includes(operation.id)
+  if (!mayTell) refuse('a credential in an answer', CREDENTIAL.exec(text))
+  if (headers.has('x-injected')) faults.push({ check: 'a header of a request', what: 'x-injected' })
+  return faults
+}
+
+/** What must not have succeeded. */
+function faultsOfSuccess({ caller, isForeign, tenant, ...request }: Request, operation: Operation) {
+  const faults: Fault[] = []
+  // Another path or method may have led to an operation that the token may.
+  const isMeant = operation === request.operation && operation.scope !== undefined
+  if (isMeant && !caller.mayPass) faults.push({ check: 'a token that may not', what: caller.kind })
+  const isOwn = caller.tenants.join() === tenant.name
+  if (isForeign && isOwn) faults.push({ check: "another's id", what: request.target })
+  if (request.what.endsWith(PRIVATE)) {
+    faults.push({ check: 'a private target was taken', what: String(request.body) })
+  }
+  return faults
+}
+
+/** Names of other tenants in an answer to a request that does not name them itself. */
+export function othersIn(request: Request, answer: Answer, tenants: string[]): string[] {
+  const text = answer.body.toString()
+  const asked = `${request.target}${request.headers.join()}${request.body ?? ''}`
+  const others = tenants.filter((name) => !request.caller.tenants.includes(name))
+  return others.filter((name) => text.includes(name) && !asked.includes(name))
+}
+
+/** node:http refuses what is no HTTP by itself: no body, and the connection ends. */
+function isRefusedByHttp({ status, headers, body }: Answer): boolean {
+  const isEnd = body.length === 0 && headers.get('connection') === 'close'
+  return isEnd && [400, 408, 413, 431].includes(status)
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,67 @@
+// Makes the tenants of a block with their API keys, and keeps what answers tell of what they have.
+
+import type { Chance } from '../demo/chance.ts'
+import type { Outcome } from './stored.ts'
+import type { Key, Tenant } from './tenant.ts'
+
+const KEYS = '/api/v1/api-keys'
+
+/** Asks for a change with the admin token; throws unless it is a success. */
+export type Operate = (
+  method: string,
+  path: string,
+  body?: object,
+) => Promise<Record<string, unknown>>
+
+/** New tenants, named after the seed and their number. */
+export async function makeTenants(
+  count: number,
+  chance: Chance,
+  operate: Operate,
+): Promise<Tenant[]> {
+  const tenants: Tenant[] = []
+  for (let i = 0; i < count; i++) {
+    const name = `fz${chance.uuid().slice(0, 8)}`
+    const makeKey = async (scopes: string[]) => {
+      const made = await operate('POST', KEYS, { name, tenants: [name], scopes })
+      return made as unknown as Key
+    }
+    const keys = {
+      whole: await makeKey(['admin', 'publish']),
+      narrow: await makeKey(['read']),
+      revoked: await makeKey(['admin']),
+    }
+    await operate('DELETE', `${KEYS}/${keys.revoked.id}`)
+    tenants.push({ name, ids: new Map(), keys })
+  }
+  return tenants
+}
+
+/** Which id of an answer's body fills which parameter of a path. */
+const TOLD: Record<string, [parameter: string, field: string]> = {
+  registerIntegration: ['integration_id', 'id'],
+  createApiKey: ['key_id', 'id'],
+  createJob: ['job_id', 'id'],
+  createEvent: ['eventId', 'id'],
+  createEventSubscription: ['Id', 'id'],
+}
+
+/** Whether an operation makes something that others ask for by its id. */
+export const makes = (operation: string): boolean => operation in TOLD
+
+/** Adds what a success made to the ids of its tenant. */
+export function harvest({ request, answer }: Outcome): void {
+  const told = TOLD[request.operation.id]
+  const { caller, tenant, method, operation } = request
+  if (!told || !answer || answer.status > 201 || method !== operation.method) return
+  if (caller.tenants.join() !== tenant.name) return
+  const [parameter, field] = told
+  const id = JSON.parse(answer.body.toString())[field]
+  // An answer of another operation, if the path or the method was another.
+  if (typeof id === 'string') addId(tenant, parameter, id)
+}
+
+/** A few of each are enough, and the newest are there most likely. */
+export function addId({ ids }: Tenant, parameter: string, id: string): void {
+  ids.set(parameter, [...(ids.get(parameter) ?? []), id].slice(-5))
+}

@@ -1,0 +1,40 @@
+// Broken HTTP over a socket of its own, and what must come of it: no success beyond what a strict
+// reader would carry out, no 5xx, and an end within seconds.
+
+import type { Findings } from '../torture/findings.ts'
+import { brokenOf, publishOf } from './broken.ts'
+import { describeBroken } from './case.ts'
+import { HANG_MS } from './judge.ts'
+import { type Block, chanceOf } from './request.ts'
+import type { Span } from './stored.ts'
+import { signJwt } from './tenant.ts'
+import { exchange } from './wire.ts'
+
+/** How long half a request stays on its socket. */
+const HALF_MS = 50
+
+/** Sends one; between how many events it may have appended. */
+export async function sendRaw(
+  { url, findings }: { url: URL; findings: Findings },
+  { tenants, secret, seed }: Block,
+  serial: number,
+): Promise<Span> {
+  const chance = chanceOf(seed, serial)
+  const { name } = chance.pick(tenants)
+  const token = signJwt({ tenant: name, scope: 'publish', sub: `raw-${serial}` }, secret)
+  const broken = brokenOf(chance, (nth) => publishOf(name, token, `${serial}-${nth}`))
+  const { pieces, end, isWhole } = broken
+  const { answers, isClosed } = await exchange(url, pieces, {
+    most: Math.max(1, broken.most),
+    untilMs: isWhole ? 3 * HANG_MS : HALF_MS,
+    end,
+  })
+  const taken = answers.filter(({ status }) => status < 300).length
+  const broke = (check: string) => findings.broke(check, describeBroken(broken, answers))
+  if (taken > broken.most) broke('broken HTTP was taken')
+  if (answers.some(({ status }) => status >= 500)) broke('a 5xx to broken HTTP')
+  if (isWhole && answers.length === 0 && !isClosed) broke('a hang')
+  // Who has closed its half gets no answer from node:http, and may have been heard.
+  if (!end && taken < broken.most) broke('HTTP was refused')
+  return { least: taken, most: end ? broken.most : taken }
+}

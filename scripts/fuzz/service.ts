@@ -1,0 +1,86 @@
+// The service under fuzz: one process that serves and one that works, private targets refused, and
+// around them a name server that knows what a name leads to and a port that nobody may connect to.
+
+import { once } from 'node:events'
+import net from 'node:net'
+import path from 'node:path'
+import { type NameServer, startNameServer } from '../../test/helpers/name-server.ts'
+import { startService as startProcess } from '../../test/helpers/service.ts'
+import { until } from '../../test/helpers/until.ts'
+
+export const ADMIN_TOKEN = 'fuzz-admin-token'
+export const JWT_SECRET = 'a-shared-secret-of-the-fuzz-of-32-characters'
+const PRELOAD = path.join(import.meta.dirname, 'memory.ts')
+
+export type Memory = { heap: number; resident: number }
+
+export type Service = {
+  url: URL
+  listenerPort: number
+  /** How often somebody connected to the listener. */
+  connections(): number
+  /** From now on the name that led nowhere leads to the listener. */
+  rebind(): void
+  /** What the serving process uses after a collection, in bytes. */
+  memory(): Promise<Memory>
+  /** Everything that they printed: the one that serves, and the one that works. */
+  output(): [serve: string, work: string]
+  /** Ends everything; the exit statuses. */
+  stop(): Promise<(number | null)[]>
+}
+
+/** Starts it on a migrated database. */
+export async function startService(databaseUrl: string): Promise<Service> {
+  const names = await startNames()
+  let connections = 0
+  const listener = net.createServer((socket) => {
+    connections++
+    socket.destroy()
+  })
+  await once(listener.listen(0, '127.0.0.1'), 'listening')
+  const { port: listenerPort } = listener.address() as net.AddressInfo
+  const environment = {
+    ...names.environment,
+    DATABASE_URL: databaseUrl,
+    MILLRACE_ADMIN_TOKEN: ADMIN_TOKEN,
+    MILLRACE_JWT_SECRET: JWT_SECRET,
+    MILLRACE_ALLOW_PRIVATE_TARGETS: 'false',
+    MILLRACE_RETRY_BASE_MS: '50',
+  }
+  const NODE_OPTIONS = `${names.environment.NODE_OPTIONS} --import ${PRELOAD}`
+  const serve = await startProcess('serve', { ...environment, NODE_OPTIONS })
+  const work = await startProcess('work', { ...environment, MILLRACE_MONITOR_PORT: '0' })
+
+  return {
+    url: new URL(serve.url),
+    listenerPort,
+    connections: () => connections,
+    rebind: () => void names.names.set('rebound.fuzz.test', ['127.0.0.1']),
+    async memory() {
+      const before = serve.output().length
+      serve.process.kill('SIGUSR2')
+      const [, heap, resident] = await until('the service tells what it uses', () =>
+        /^memory (\d+) (\d+)$/m.exec(serve.output().slice(before)),
+      )
+      return { heap: Number(heap), resident: Number(resident) }
+    },
+    output: () => [serve.output(), work.output()],
+    async stop() {
+      const statuses = await Promise.all([serve.kill('SIGTERM'), work.kill('SIGTERM')])
+      listener.close()
+      await names.close()
+      return statuses
+    },
+  }
+}
+
+/** A name server that answers at once that there is no such name; two are known. */
+async function startNames(): Promise<NameServer> {
+  const names = await startNameServer()
+  names.names = new (class extends Map<string, string[]> {
+    override get(name: string) {
+      return super.get(name) ?? []
+    }
+  })([['inside.fuzz.test', ['127.0.0.1']]])
+  return names
+}

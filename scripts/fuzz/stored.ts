@@ -1,0 +1,116 @@
+// What requests left in the database, compared with what their answers said: nothing is stored
+// after a refusal, and each change is its caller's own.
+
+import type pg from 'pg'
+import type { Findings } from '../torture/findings.ts'
+import { pathOf } from './document.ts'
+import type { Request } from './request.ts'
+import { subjectOf } from './tenant.ts'
+import type { Answer } from './wire.ts'
+
+export type Outcome = { request: Request; answer: Answer | undefined }
+
+/** Between how many events were appended. */
+export type Span = { least: number; most: number }
+
+export type Stored = {
+  /** Compares what is new since the last time. Nothing may be under way meanwhile. */
+  compare(outcomes: Outcome[], raw: Span): Promise<void>
+}
+
+/** Begins to watch the tables. */
+export async function watchStored(pool: pg.Pool, findings: Findings): Promise<Stored> {
+  const collected = new Set<string>()
+  let through = await newestPosition(pool)
+  let keysThrough = await newestKey(pool)
+  let runs = await countRuns(pool)
+
+  return {
+    async compare(outcomes, raw) {
+      const told = outcomes.filter((one) => isNewEvent(one, collected)).length
+      const { rows: events } = await pool.query(
+        `select tenant, position from event where position > $1 and name not like 'millrace.%'`,
+        [through],
+      )
+      if (events.length < told + raw.least || events.length > told + raw.most) {
+        const tells = `answers tell of ${told}, ${raw.least} to ${raw.most} came raw`
+        findings.broke('events', `${events.length} are new, ${tells}`)
+      }
+      const actors = Map.groupBy(outcomes, ({ request }) => `JWT ${subjectOf(request.serial)}`)
+      const { rows: changes } = await pool.query(
+        'select tenant, position, kind, id, actor from config_log where position > $1',
+        [through],
+      )
+      const { rows: keys } = await pool.query(
+        `select tenants[1] as tenant, 'key' as kind, id, created_by as actor, created_at
+         from api_key where created_at > $1`,
+        [keysThrough],
+      )
+      for (const change of [...changes, ...keys]) {
+        const fault = faultOfChange(change, actors.get(change.actor))
+        if (fault) findings.broke('a change', fault)
+      }
+      const asked = outcomes.filter(
+        ({ request, answer }) => request.operation.id === 'runJob' && answer?.status === 201,
+      ).length
+      const runsNow = await countRuns(pool)
+      if (runsNow - runs > asked) {
+        findings.broke('runs', `${runsNow - runs} are new, answers tell of ${asked}`)
+      }
+      runs = runsNow
+      through = [...events, ...changes].reduce((most, row) => Math.max(most, row.position), through)
+      keysThrough = keys.reduce(
+        (last, row) => (row.created_at > last ? row.created_at : last),
+        keysThrough,
+      )
+    },
+  }
+}
+
+type Change = { tenant: string; kind: string; id: string; actor: string }
+
+/** What is wrong with a change; `by`: what came of the request whose token it names. */
+function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
+  const [first] = by
+  if (!first) return undefined
+  const { operation, caller, what } = first.request
+  const { tenant, kind, id } = change
+  const told = `${kind} ${id} of ${tenant} by ${operation.id} (${what})`
+  if (!caller.tenants.includes(tenant)) return `${told}: another's`
+  // One that was late was sent again.
+  const isRefused = by.every(({ answer }) => answer && answer.status >= 400)
+  return isRefused ? `${told}: stored after ${first.answer?.status}` : undefined
+}
+
+/** Whether an answer says that an event was appended. */
+function isNewEvent({ request, answer }: Outcome, collected: Set<string>): boolean {
+  if (answer?.status !== 201 || !request.body) return false
+  const path = pathOf(request.target)
+  if (/^\/events\//i.test(path)) return !JSON.parse(answer.body.toString()).duplicate
+  if (!/^\/api\/v1\/events\/?$/i.test(path)) return false
+  const key = `${request.tenant.name} ${JSON.parse(request.body.toString()).id}`
+  const isNew = !collected.has(key)
+  collected.add(key)
+  return isNew
+}
+
+async function newestPosition(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query(
+    'select greatest((select max(position) from event), (select max(position) from config_log), 0) as newest',
+  )
+  return rows[0].newest
+}
+
+async function newestKey(pool: pg.Pool): Promise<Date> {
+  const { rows } = await pool.query(
+    `select coalesce(max(created_at), 'epoch') as newest from api_key`,
+  )
+  return rows[0].newest
+}
+
+async function countRuns(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query(
+    `select count(*)::integer as count from notification_run where cause = 'manual'`,
+  )
+  return rows[0].count
+}
