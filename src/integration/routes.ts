@@ -225,7 +225,11 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'rotateSigningSecret',
       summary: 'Make a new signing secret; the old one signs too for a while.',
       body: Rotation,
-      responses: { 200: { description: 'Rotated.', schema: Rotated }, ...errors },
+      responses: {
+        ...errors,
+        200: { description: 'Rotated.', schema: Rotated },
+        412: { description: 'The integration was changed meanwhile; nothing was rotated.' },
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
