@@ -18,9 +18,9 @@ export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage)
   // Node joins what is there twice, or keeps the first: then there are fewer names than headers.
   if (Object.keys(headers).length * 2 !== rawHeaders.length) {
     const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())
-    const repeated = new Set(names.filter((name, i) => names.indexOf(name) !== i))
-    for (const name of repeated) {
-      if (SINGLE_HEADERS.has(name)) faults.push(fault(name, 'repeated', 'is there more than once'))
+    for (const [name, found] of Map.groupBy(names, (name) => name)) {
+      if (found.length === 1 || !SINGLE_HEADERS.has(name)) continue
+      faults.push(fault(name, 'repeated', 'is there more than once'))
     }
   }
   const { tenant, 'x-twc-tenant': same } = headers

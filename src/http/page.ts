@@ -4,6 +4,7 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { fault, invalid } from '../errors.ts'
+import { faultOfText } from '../text.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
 /** What is asked for; `after`: what the page before has given as the next one. */
@@ -33,7 +34,7 @@ export function pageOf({ query }: RequestContext): Page {
   if (most < 1 || most > limits.pageLength) {
     throw invalid([fault('limit', 'invalid', `must be 1 to ${limits.pageLength}`)])
   }
-  if (Array.isArray(after)) throw unknownPage()
+  if (Array.isArray(after) || (after && faultOfText(after))) throw unknownPage()
   return { limit: most, after }
 }
 

@@ -41,8 +41,12 @@ const collect = (token: string) =>
   call(`${free.url}/api/v1/events`, {
     token,
     body: JSON.stringify({
-      ...{ id: `key-${++keys}`, entity_name: 'CUSTOMER', operation: 'CREATE', entity_id: 'c' },
-      ...{ event_time: '2026-11-28T12:00:00Z', base64_encoded_payload_json: 'e30=' },
+      id: `key-${++keys}`,
+      entity_id: 'c',
+      entity_name: 'CUSTOMER',
+      event_type: 'ENTITY_EVENT',
+      event_source: 'APPLICATION',
+      event_payload: { operation: 'CREATE', base64_encoded_payload_json: 'e30=' },
     }),
   })
 const several = <T>(count: number, ask: () => Promise<T>) =>
