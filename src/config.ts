@@ -149,7 +149,8 @@ export const limits = {
   smallestPageBytes: 128 * 1024,
   maxInFlight: 16,
   mostInFlight: 100,
-  configurationBytes: 256 * 1024,
+  /** A document of configuration. Each change stores it whole in the config log, for ever. */
+  configurationBytes: 64 * 1024,
   /** The token endpoint's body: it is read before the caller is known. */
   tokenRequestBytes: 8 * 1024,
   partitionsAheadDays: 7,

@@ -3,6 +3,7 @@
 // that a flood is cheap. Who may not act for a tenant takes none of its tokens.
 
 import { MillraceError } from '../errors.ts'
+import { isTenant } from '../tenant.ts'
 import { onlyTenantOf } from './identity.ts'
 import type { RequestContext, Route } from './route.ts'
 import { type Bucket, createTokenBuckets, type Standing } from './token-bucket.ts'
@@ -55,10 +56,11 @@ export function createRateLimit(settings: {
 
 const perSecond = (name: string, rate: number) => ({ name, perSecond: rate, burst: rate })
 
-/** The tenant that the request names, which may be none that there can be. */
+/** The tenant of the request, if it says so. What is wrong with a name the route will say. */
 function nameOf(context: RequestContext): string | undefined {
   const named = context.get('tenant') || context.get('x-twc-tenant')
-  return named || onlyTenantOf(context.state.identity)
+  if (named) return isTenant(named) ? named : undefined
+  return onlyTenantOf(context.state.identity)
 }
 
 function headersOf({ bucket, remaining, fullSeconds }: Standing): Record<string, string> {
