@@ -47,7 +47,8 @@ export async function watchStored(pool: pg.Pool, findings: Findings): Promise<St
         [keysThrough],
       )
       for (const change of [...changes, ...keys]) {
-        const fault = faultOfChange(change, actors.get(change.actor))
+        const fault =
+          faultOfChange(change, actors.get(change.actor)) ?? faultOfKey(change, outcomes)
         if (fault) findings.broke('a change', fault)
       }
       const asked = outcomes.filter(
@@ -80,6 +81,18 @@ function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
   // One that was late was sent again.
   const isRefused = by.every(({ answer }) => answer && answer.status >= 400)
   return isRefused ? `${told}: stored after ${first.answer?.status}` : undefined
+}
+
+/** What is wrong with a change if it was made with an API key of a tenant of these requests. */
+function faultOfKey({ tenant, kind, id, actor }: Change, outcomes: Outcome[]): string | undefined {
+  const key = /^API key (\w+)/.exec(actor)?.[1]
+  for (const { name, keys } of new Set(outcomes.map(({ request }) => request.tenant))) {
+    const isWhole = key === keys.whole.id
+    const isOther = key === keys.narrow.id || key === keys.revoked.id
+    if (!isOther && (!isWhole || name === tenant)) continue
+    return `${kind} ${id} of ${tenant} by a key of ${name}${isWhole ? '' : ' that may not'}`
+  }
+  return undefined
 }
 
 /** Whether an answer says that an event was appended. */
