@@ -7,6 +7,11 @@ import { asKept } from '../text.ts'
 
 const MASK = '***'
 const SHORTEST = 4
+/**
+ * What is looked at, in lengths of what is kept: a mask is short, so that what is kept may come
+ * from further on. Not all of it: secrets and answers are a tenant's choice, and others wait.
+ */
+const LOOKED_AT = 8
 
 /** Text of a target, or of an error that may quote a request, as it may be kept. */
 export type Mask = (text: string) => string
@@ -21,9 +26,11 @@ export function createMask(secrets: (string | Buffer | undefined)[], most: numbe
   return (text) => {
     // The longest first: a secret may be part of another one.
     spellings ??= [...spellingsOf(secrets)].sort((a, b) => b.length - a.length)
-    let masked = text
-    for (const spelling of spellings) masked = masked.replaceAll(spelling, MASK)
-    return asKept(withoutBrokenEnd(masked, spellings).slice(0, most))
+    const looked = text.slice(0, most * LOOKED_AT)
+    const present = spellings.filter((spelling) => looked.includes(spelling.slice(0, SHORTEST)))
+    let masked = looked
+    for (const spelling of present) masked = masked.replaceAll(spelling, MASK)
+    return asKept(withoutBrokenEnd(masked, present).slice(0, most))
   }
 }
 
