@@ -5,9 +5,10 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startFauxqs } from 'fauxqs'
 import { request as send } from 'undici'
+import { AWS_SECRET } from './known-secrets.ts'
 import { faultOfSignature } from './signature.ts'
 
-export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: 'broker-Secret/0123456789' }
+export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: AWS_SECRET }
 
 export type BrokerMessage = {
   body: string

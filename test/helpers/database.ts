@@ -5,12 +5,16 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
+import { tablesWithSecrets } from './known-secrets.ts'
 import { asRole, databaseUrl, query } from './postgres.ts'
 
 /** The service's, and for what a test prepares or looks at beyond that, the administrator's. */
 export type TestDatabase = Database & { url: string; admin: Database; adminUrl: string }
 
-/** Gives the file a database for its whole run. A transaction that is left open fails the file. */
+/**
+ * Gives the file a database for its whole run. A transaction that is left open fails the file, and
+ * so does a secret of tests that stands in it in clear.
+ */
 export function useDatabase(): TestDatabase {
   const name = `test_${randomBytes(6).toString('hex')}`
   const database = {} as TestDatabase
@@ -27,9 +31,11 @@ export function useDatabase(): TestDatabase {
     const open = await database.admin.pool.query(`
       select query from pg_stat_activity
       where datname = current_database() and state like 'idle in transaction%'`)
+    const leaks = await tablesWithSecrets(database.admin.pool)
     await Promise.all([database.close(), database.admin.close()])
     await query(inject('serverUrl'), `drop database ${name} with (force)`)
     expect(open.rows).toEqual([])
+    expect(leaks).toEqual([])
   })
   return database
 }

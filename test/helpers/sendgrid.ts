@@ -2,9 +2,10 @@
 // errors): it checks the key, the required fields and the limits, and keeps what it accepted.
 
 import type http from 'node:http'
+import { SENDGRID_KEY } from './known-secrets.ts'
 import { startReceiver } from './receiver.ts'
 
-export const SENDGRID_KEY = 'SG.a-key-for-tests'
+export { SENDGRID_KEY }
 
 export type Line = { item_id: string; url: string | null; [field: string]: unknown }
 export type TakenMail = {

@@ -5,9 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Agent, request } from 'undici'
+import { ADMIN_TOKEN, sharedSecretIn } from './known-secrets.ts'
 import { until } from './until.ts'
 
-export const ADMIN_TOKEN = 'an-admin-token-for-tests'
+export { ADMIN_TOKEN }
+
 const program = path.resolve(import.meta.dirname, '../../src/main.ts')
 
 export type Service = {
@@ -15,6 +17,7 @@ export type Service = {
   process: ChildProcess
   /** Everything that it printed. */
   output(): string
+  /** Rejects where it printed a secret that tests share. */
   kill(signal: NodeJS.Signals): Promise<number | null>
 }
 
@@ -54,9 +57,12 @@ export async function startService(
     url,
     process: child,
     output: () => output,
-    kill(signal) {
+    async kill(signal) {
       child.kill(signal)
-      return exited
+      const code = await exited
+      if (sharedSecretIn(output))
+        throw new Error(`millrace ${command} printed a secret:\n${output}`)
+      return code
     },
   }
 }

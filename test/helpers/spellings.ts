@@ -8,7 +8,8 @@ export function spellingsIn(text: string, secret: string | Buffer): string[] {
   )
 }
 
-function codesOf(secret: string | Buffer): Record<string, string[]> {
+/** Each spelling of a secret by its name, as the texts to look for. */
+export function codesOf(secret: string | Buffer): Record<string, string[]> {
   const bytes = Buffer.from(secret as string)
   const hex = bytes.toString('hex')
   // Each of the three places that it may have in a group of base64: without what it shares.

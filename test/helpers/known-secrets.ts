@@ -1,0 +1,42 @@
+// The secrets that tests share, and the search for them in what a test file leaves behind: they
+// stand in no database, and in no line that a process has printed.
+
+import type pg from 'pg'
+import { codesOf } from './spellings.ts'
+
+export const ADMIN_TOKEN = 'an-admin-token-for-tests'
+export const AWS_SECRET = 'broker-Secret/0123456789'
+export const SENDGRID_KEY = 'SG.a-key-for-tests'
+
+const codes = [ADMIN_TOKEN, AWS_SECRET, SENDGRID_KEY].flatMap((secret) =>
+  Object.values(codesOf(secret)).flat(),
+)
+/** What targets say and what is configured; payloads of events are no business of ours. */
+const TABLES = [
+  ...['attempt', 'rejected_event', 'config_log', 'consumer', 'api_key', 'export_file'],
+  ...['notification_job', 'notification_run', 'notification_sender', '_private_jobs'],
+]
+
+/** The first of the spellings of a shared secret that a text holds. */
+export function sharedSecretIn(text: string): string | undefined {
+  return codes.find((code) => text.includes(code))
+}
+
+/** The tables that hold a shared secret, in whichever spelling. */
+export async function tablesWithSecrets(pool: pg.Pool): Promise<string[]> {
+  const { rows } = await pool.query(
+    `select tablename, format(
+        'select from %I.%I as t
+          where exists (select from unnest($1::text[]) as code where strpos(t::text, code) > 0)',
+        schemaname, tablename
+      ) as query
+    from pg_tables
+    where tablename = any($1) and schemaname in ('public', 'graphile_worker')`,
+    [TABLES],
+  )
+  const found: string[] = []
+  for (const { tablename, query } of rows) {
+    if ((await pool.query(query, [codes])).rowCount) found.push(tablename)
+  }
+  return found
+}
