@@ -3,7 +3,7 @@
 // every later start, before anything is served or delivered with it.
 
 import { openClient } from '../db/session.ts'
-import type { SecretBox } from './secret.ts'
+import { canOpen, type SecretBox } from './secret.ts'
 
 /** The check value belongs to no tenant: no tenant has this name. */
 const NOBODY = ''
@@ -22,7 +22,7 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
     let check = await read()
     if (!check) {
       const stored = secretsIn((await client.query(someDocuments, [DOCUMENTS])).rows)
-      const isOurs = stored.some(({ tenant, sealed }) => opens(secrets, tenant, sealed))
+      const isOurs = stored.some(({ tenant, sealed }) => canOpen(secrets, tenant, sealed))
       if (stored.length > 0 && !isOurs) throw wrongKey()
       // Another process may be first, perhaps with another key: what stands there counts.
       await client.query(
@@ -31,7 +31,7 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
       )
       check = await read()
     }
-    if (!opens(secrets, NOBODY, check.sealed)) throw wrongKey()
+    if (!canOpen(secrets, NOBODY, check.sealed)) throw wrongKey()
   } finally {
     await client.end()
   }
@@ -61,15 +61,6 @@ function secretsIn(rows: { tenant: string; text: string }[]) {
   return rows.flatMap(({ tenant, text }) =>
     [...text.matchAll(/"(sealed:1:[^"]*)"/g)].map(([, sealed = '']) => ({ tenant, sealed })),
   )
-}
-
-function opens(secrets: SecretBox, tenant: string, sealed: string): boolean {
-  try {
-    secrets.open(tenant, sealed)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function wrongKey(): Error {

@@ -59,6 +59,17 @@ function openWith(key: Buffer, tenant: string, text: string): string | undefined
   }
 }
 
+/** Whether one of the keys opens a stored secret. */
+export function canOpen(secrets: SecretBox, tenant: string, sealed: string): boolean {
+  try {
+    secrets.open(tenant, sealed)
+    return true
+  } catch (error) {
+    if (error instanceof NotOpened) return false
+    throw error
+  }
+}
+
 /** A key for one purpose (HKDF, RFC 5869), so that no two things are done under the same key. */
 export function deriveKey(key: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', bytesOfKey(key), '', `millrace ${purpose}`, 32))

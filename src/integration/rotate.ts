@@ -1,8 +1,8 @@
 // Rotation of a signing secret: the new one signs at once, the one before signs too until a time,
 // so that a receiver can change over without losing an event (Standard Webhooks, "Zero downtime
-// secret rotation"). The one before stays sealed as it is.
+// secret rotation"). The one before stays sealed as it is, unless no key opens it any more.
 
-import type { SecretBox } from '../access/secret.ts'
+import { canOpen, type SecretBox } from '../access/secret.ts'
 import { newSigningSecret } from '../destination/sign.ts'
 import type { IntegrationDocument } from './integration.ts'
 
@@ -15,7 +15,8 @@ export function rotateSigningSecret(
 ): { secret: string; document: IntegrationDocument } {
   const { previous_signing_secret: _, ...old } = stored
   const secret = newSigningSecret()
-  const previous = old.delivery?.signing_secret
+  const current = old.delivery?.signing_secret
+  const previous = current && canOpen(secrets, tenant, current) ? current : undefined
   const document: IntegrationDocument = {
     ...old,
     delivery: { ...old.delivery, signing_secret: secrets.seal(tenant, secret) },

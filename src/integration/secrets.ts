@@ -38,7 +38,8 @@ export function openDocument(
 /**
  * A stored document with an update applied. What the update does not name stays; a secret that it
  * does not name stays too (nobody can read it back to send it again), and an empty one is removed.
- * No stored secret is opened: one that cannot be opened any more can be replaced.
+ * A new signing secret signs alone. No stored secret is opened: one that cannot be opened any more
+ * can be replaced.
  */
 export function updateDocument(
   tenant: string,
@@ -48,13 +49,14 @@ export function updateDocument(
 ): IntegrationDocument {
   const sealed = mapSecrets(update, (text) => secrets.seal(tenant, text))
   const delivery = { ...stored.delivery, ...sealed.delivery }
-  const merged = {
+  const merged: IntegrationDocument = {
     ...stored,
     ...mergedTarget(stored, sealed),
     ...(Object.keys(delivery).length > 0 ? { delivery } : {}),
     ...(update.filter_conditions ? { filter_conditions: update.filter_conditions } : {}),
   }
   if (update.callback_parameters?.api_key === '') delete merged.callback_parameters?.api_key
+  if (update.delivery?.signing_secret) delete merged.previous_signing_secret
   return merged
 }
 

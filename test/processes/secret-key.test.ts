@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSecretBox } from '../../src/access/secret.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
+import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { runProgram } from '../helpers/program.ts'
 import { type Receiver, startReceiver } from '../helpers/receiver.ts'
@@ -203,11 +204,32 @@ describe('a stored secret that no key opens', () => {
     expect(stuck).toMatchObject({ status: 1, stdout: expect.stringContaining('  dodici: erp\n') })
 
     const callback_parameters = { callback_url: receiver.url, api_key: 'a-replacement' }
-    const update = { method: 'PATCH', body: JSON.stringify({ callback_parameters }) }
-    expect(await call(erp, update)).toMatchObject({ status: 200 })
+    const replace = (body: object) => call(erp, { method: 'PATCH', body: JSON.stringify(body) })
+    expect(await replace({ callback_parameters })).toMatchObject({ status: 200 })
     await call(`${erp}/_start`, { method: 'POST' })
     const arrived = () => receiver.received.find(({ position }) => position === body.position)
     expect((await until('it arrives', arrived)).headers.authorization).toBe('Bearer a-replacement')
+
+    // A signing secret, and the one before it, which nobody can name.
+    const lose = (path: string, value: unknown) =>
+      database.pool.query(
+        `update consumer set document = jsonb_set(document, $1, $2)
+        where tenant = 'dodici' and id = 'erp'`,
+        [path, JSON.stringify(value)],
+      )
+    await call(`${erp}/_stop`, { method: 'POST' })
+    await lose('{delivery}', { signing_secret: sealed })
+    await lose('{previous_signing_secret}', { secret: sealed, valid_until: '2100-01-01T00:00:00Z' })
+    const named = { delivery: { signing_secret: newSigningSecret() } }
+    expect(await replace(named)).toMatchObject({ status: 200 })
+    await call(`${erp}/_start`, { method: 'POST' })
+    expect(await delivered(service.url)).toBe('Bearer a-replacement')
+    await call(`${erp}/_stop`, { method: 'POST' })
+    await lose('{delivery,signing_secret}', sealed)
+    const rotated = await call(`${erp}/_rotate_signing_secret`, { body: '{}' })
+    expect(rotated).toMatchObject({ status: 200 })
+    await call(`${erp}/_start`, { method: 'POST' })
+    expect(await delivered(service.url)).toBe('Bearer a-replacement')
     await service.kill('SIGTERM')
   })
 })
