@@ -1,12 +1,11 @@
-// What two readers of one request may read differently is refused, for the one that decides who may
-// do what need not be the one that does it: a header that is there twice, two tenants, a path that
-// is spelled in another way than its route.
+// Requests that two programs may read differently, such as a proxy that checks and this service
+// that acts, are refused: a header that is there twice, two tenants, a path that is no text.
 
 import type { IncomingMessage } from 'node:http'
 import { type Fault, fault, invalid, type MillraceError } from '../errors.ts'
 import { hasControlCharacter } from '../text.ts'
 
-/** Headers that a request has once. Of the others that are read, HTTP makes lists. */
+/** Headers that a request has once. The others that are read may be lists, as If-Match. */
 export const SINGLE_HEADERS = new Set([
   ...['authorization', 'content-type', 'tenant', 'x-twc-tenant', 'team', 'service', 'entity-id'],
   ...['idempotency-key', 'correlation-ids'],
@@ -17,10 +16,8 @@ export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage)
   const faults: Fault[] = []
   // Node joins what is there twice, or keeps the first: then there are fewer names than headers.
   if (Object.keys(headers).length * 2 !== rawHeaders.length) {
-    const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())
-    for (const [name, found] of Map.groupBy(names, (name) => name)) {
-      if (found.length === 1 || !SINGLE_HEADERS.has(name)) continue
-      faults.push(fault(name, 'repeated', 'is there more than once'))
+    for (const name of repeatedAmong(rawHeaders)) {
+      if (SINGLE_HEADERS.has(name)) faults.push(fault(name, 'repeated', 'is there more than once'))
     }
   }
   const { tenant, 'x-twc-tenant': same } = headers
@@ -28,6 +25,18 @@ export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage)
     faults.push(fault('tenant', 'ambiguous', 'and X-TWC-Tenant name different tenants'))
   }
   if (faults.length > 0) throw invalid(faults)
+}
+
+/** Of name, value, name, value, …: the names in lower case that are there twice. */
+function repeatedAmong(rawHeaders: string[]): Set<string> {
+  const seen = new Set<string>()
+  const repeated = new Set<string>()
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (seen.has(name)) repeated.add(name)
+    seen.add(name)
+  }
+  return repeated
 }
 
 /**

@@ -48,6 +48,8 @@ async function sent(headers: Record<string, string>) {
 async function expectAsIs(headers: Record<string, string>) {
   const received = await sent(headers)
   for (const [name, value] of Object.entries(headers)) {
+    // The object in which Node gives them cannot have it.
+    if (name === '__proto__') continue
     expect([name, received[name.toLowerCase()]]).toEqual([name, value])
   }
 }

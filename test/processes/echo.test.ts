@@ -233,7 +233,7 @@ it('no secret is left anywhere, in clear, in base64 or in hex', async () => {
   const all = { ...secrets, ...tokens, rotated: signing, scheme: secrets['token']?.slice(6) ?? '' }
   const bytes = [secrets['signing'] as string, signing].map((text) => secretBytes(text))
   const places = {
-    database: await dumpOf(database.pool),
+    database: await dumpOf(database.admin.pool),
     output: service.output(),
     answers: answers.join('\n'),
   }

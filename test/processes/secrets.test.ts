@@ -145,7 +145,7 @@ it('no secret is in clear in the database or in any output', async () => {
 
   const all = { ...secrets, key, jwt, ownJwt, rotated: String(rotated.body['signing_secret']) }
   const places = {
-    database: await dumpOf(database.pool),
+    database: await dumpOf(database.admin.pool),
     output: service.output(),
     answers: answers.join('\n'),
   }
