@@ -128,7 +128,7 @@ export const limits = {
   filesPerWorker: 4,
   /** Beyond those, where the last try failed: a silent store must not hold up the others. */
   failedFilesPerWorker: 2,
-  /** Runs of a notification job in one answer, and of each the customers that were rejected. */
+  /** Runs of a notification job in one page, and of each the customers that were rejected. */
   runsListed: 50,
   runFailuresShown: 20,
   unreadableShown: 20,

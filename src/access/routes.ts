@@ -132,13 +132,13 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       path: BASE,
       operationId: 'listApiKeys',
       summary: 'List the API keys, expired and revoked ones too, the newest first.',
-      parameters: [tenantHeader, ...pageParameters],
+      parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
         200: { description: 'A page of them.', schema: KeyList },
         ...errors,
       },
       async handle(context) {
-        const page = pageOf(context)
+        const page = pageOf(context, limits.pageLength)
         const after = page.after === undefined ? undefined : await find(context, page.after)
         if (page.after !== undefined && !after) throw unknownPage()
         const found = await listKeys(db, tenantsOf(context), { after, most: page.limit + 1 })

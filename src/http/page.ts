@@ -2,7 +2,6 @@
 // If nothing changes the order of a list, its pages have each row once while others are added.
 
 import { Type } from 'typebox'
-import { limits } from '../config.ts'
 import { fault, invalid } from '../errors.ts'
 import { faultOfText } from '../text.ts'
 import type { Parameter, RequestContext } from './route.ts'
@@ -10,13 +9,14 @@ import type { Parameter, RequestContext } from './route.ts'
 /** What is asked for; `after`: what the page before has given as the next one. */
 export type Page = { limit: number; after: string | undefined }
 
-export const pageParameters: Parameter[] = [
+/** What the document says of a list whose pages have at most `most` rows. */
+export const pageParameters = (most: number): Parameter[] => [
   {
     in: 'query',
     name: 'limit',
     description: 'How many at the most.',
     required: false,
-    schema: Type.Integer({ minimum: 1, maximum: limits.pageLength, default: limits.pageLength }),
+    schema: Type.Integer({ minimum: 1, maximum: most, default: most }),
   },
   {
     in: 'query',
@@ -28,14 +28,12 @@ export const pageParameters: Parameter[] = [
 ]
 
 /** The page of a request. Throws `invalid_request` if `limit` is none, or one is given twice. */
-export function pageOf({ query }: RequestContext): Page {
-  const { limit = String(limits.pageLength), after } = query
-  const most = /^\d{1,4}$/.test(String(limit)) ? Number(limit) : 0
-  if (most < 1 || most > limits.pageLength) {
-    throw invalid([fault('limit', 'invalid', `must be 1 to ${limits.pageLength}`)])
-  }
+export function pageOf({ query }: RequestContext, most: number): Page {
+  const { limit: given = String(most), after } = query
+  const limit = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0
+  if (limit < 1 || limit > most) throw invalid([fault('limit', 'invalid', `must be 1 to ${most}`)])
   if (Array.isArray(after) || (after && faultOfText(after))) throw unknownPage()
-  return { limit: most, after }
+  return { limit, after }
 }
 
 /** For an `after` that no page has given. */

@@ -12,6 +12,7 @@ import { cutPage, type Page, pageOf, pageParameters, unknownPage } from '../http
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
+import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
 import { type FoundJob, findJob, listJobs, present } from './find.ts'
 import { documentOf, faultsOfJob, Job, JobId, JobUpdate, NewJob, updateJob } from './job.ts'
@@ -87,11 +88,11 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       operationId: 'listJobs',
       summary: 'All notification jobs, deleted ones too, in the order of their creation.',
       description: 'If there are more, the `Link` header has the next page: `<…>; rel="next"`.',
-      parameters: [tenantHeader, ...pageParameters],
+      parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: { 200: { description: 'The jobs.', schema: Type.Array(Job) }, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
-        const page = pageOf(context)
+        const page = pageOf(context, limits.pageLength)
         const after = positionAfter(page)
         const found = await listJobs(db, tenant, { after, most: page.limit + 1 })
         const { rows, next } = cutPage(found, page, (job) => String(job.createdPosition))
@@ -185,12 +186,18 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       method: 'get',
       scope: 'read',
       operationId: 'listJobRuns',
-      summary: `The last ${limits.runsListed} runs of the job, newest first.`,
+      summary: 'The runs of the job, newest first.',
+      parameters: [...one.parameters, ...pageParameters(limits.runsListed)],
       responses: { 200: { description: 'The runs.', schema: RunList }, ...oneErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
         const { id } = await find(tenant, idOf(context))
-        context.body = { runs: await listRuns(db, tenant, id) }
+        const page = pageOf(context, limits.runsListed)
+        const before = page.after === undefined ? undefined : positionOf(page.after)
+        if (page.after !== undefined && before === undefined) throw unknownPage()
+        const found = await listRuns(db, tenant, id, { before, most: page.limit + 1 })
+        const { rows: runs, next } = cutPage(found, page, (run) => run.requested_at)
+        context.body = { runs, ...(next ? { next } : {}) }
       },
     },
   ]

@@ -1,6 +1,6 @@
 // The runs of a job as a client sees them, and asking for one.
 
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
@@ -35,7 +35,10 @@ export const Run = Type.Object({
     description: `The first ${limits.runFailuresShown} rejected customers.`,
   }),
 })
-export const RunList = Type.Object({ runs: Type.Array(Run) })
+export const RunList = Type.Object({
+  runs: Type.Array(Run),
+  next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
+})
 
 export type Run = Static<typeof Run>
 
@@ -47,12 +50,21 @@ type Row = Omit<Run, 'requested_at' | 'duration_ms'> & {
   next_try_at: Date | null
 }
 
-/** The newest runs of a job, newest first; with `id` that one alone. */
+/** At most `most` runs of a job that were asked for before a position, newest first. */
 export async function listRuns(
   db: Db,
   tenant: string,
   jobId: string,
-  id: string | null = null,
+  { before = Number.MAX_SAFE_INTEGER, most }: { before?: number | undefined; most: number },
+): Promise<Run[]> {
+  return runsOf(db, tenant, jobId, sql`position < ${before} order by position desc limit ${most}`)
+}
+
+async function runsOf(
+  db: Db,
+  tenant: string,
+  jobId: string,
+  which: RawBuilder<unknown>,
 ): Promise<Run[]> {
   const { rows } = await sql<Row>`
     select
@@ -69,9 +81,7 @@ export async function listRuns(
         ) as failure
       ), '[]')::jsonb as failures
     from notification_run as run
-    where tenant = ${tenant} and job_id = ${jobId} and (${id}::uuid is null or id = ${id})
-    order by position desc
-    limit ${limits.runsListed}`.execute(db)
+    where tenant = ${tenant} and job_id = ${jobId} and ${which}`.execute(db)
   return rows.map(({ position, ...run }) => ({
     ...run,
     requested_at: timeOf(position),
@@ -112,7 +122,7 @@ async function insertRun(
       and (id = ${id} or state in ('queued', 'running'))
     order by id = ${id} desc
     limit 1`.execute(db)
-  return others[0] && (await listRuns(db, tenant, jobId, others[0].id))[0]
+  return others[0] && (await runsOf(db, tenant, jobId, sql`id = ${others[0].id}`))[0]
 }
 
 function newRun(id: string, position: number): Run {

@@ -4,8 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
+import { call, type Reply } from '../helpers/service.ts'
 import { aJob, JOBS } from '../helpers/shop.ts'
+
+type RunPage = { runs: { requested_at: string }[]; next?: string }
 
 const MOST = 100
 const database = useDatabase()
@@ -67,6 +69,34 @@ it('come in pages, each once, in an order that new ones do not change', async ()
   }
   expect(new Set(seen).size).toBe(seen.length)
   expect(seen.slice(0, before.length)).toEqual(before)
+})
+
+it('have their runs in pages, newest first', async () => {
+  await call(service.url + JOBS, { headers: { tenant: 'runs' }, body: JSON.stringify(aJob()) })
+  await database.pool.query(
+    `insert into notification_run (
+       tenant, job_id, position, cause, state, from_position, to_position, started_at, finished_at
+     )
+     select 'runs', 'back-in-stock', 1790000000000000 + i, 'manual', 'completed', 1, 2, now(), now()
+     from generate_series(1, 120) as i`,
+  )
+  const seen: string[] = []
+  let query: string | undefined = ''
+  while (query !== undefined) {
+    const { body }: Reply<RunPage> = await call(
+      `${service.url}${JOBS}/back-in-stock/runs${query}`,
+      { headers: { tenant: 'runs' } },
+    )
+    expect(body.runs.length).toBeLessThanOrEqual(50)
+    seen.push(...body.runs.map(({ requested_at }) => requested_at))
+    query = body.next && `?after=${encodeURIComponent(body.next)}`
+  }
+  expect(seen).toHaveLength(120)
+  expect(seen).toEqual([...new Set(seen)].sort().reverse())
+  const wrong = await call(`${service.url}${JOBS}/back-in-stock/runs?after=now`, {
+    headers: { tenant: 'runs' },
+  })
+  expect(wrong).toMatchObject({ status: 400, body: { message: expect.stringContaining('after') } })
 })
 
 it.each(['limit=0', 'limit=1001', 'limit=x', 'after=x', 'after=1&after=2', 'after=%00'])(

@@ -142,7 +142,7 @@ describe('a run', () => {
     }
     await requestRun(db, 'dodici', 'back-in-stock')
     await notify(services, { tenant: 'dodici', jobId: 'back-in-stock' }, () => false)
-    const [run] = await listRuns(db, 'dodici', 'back-in-stock')
+    const [run] = await listRuns(db, 'dodici', 'back-in-stock', { most: 1 })
     expect(run).toMatchObject({ state: 'completed', found: PAIRS, notices: PAIRS })
     expect(run?.sent).toBe(new Set(sendgrid.taken.map(({ email }) => email)).size)
     console.log(`${run?.sent} customers, ${run?.notices} notices: ${run?.duration_ms} ms`)
