@@ -19,7 +19,7 @@ begin
       select relname as name
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-        and relowner = current_user::regrole
+        and pg_get_userbyid(relowner) = current_user
     loop
       execute format('revoke all on %I from millrace_service', kept.name);
       execute format('grant %s on %I to millrace_service',

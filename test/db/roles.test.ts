@@ -12,6 +12,7 @@ import { retirePartitions } from '../../src/maintenance/retention.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 import { asRole, databaseUrl, makeRoles, query } from '../helpers/postgres.ts'
+import { startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const logger = createLogger('silent')
@@ -106,6 +107,23 @@ describe('the service', () => {
     )
     await migrate(asRole(database.url, 'owner'), logger)
     await prepareSchema(database.url, logger)
+  })
+
+  it('and everybody else runs no DDL if nothing is to be migrated', async () => {
+    await database.admin.pool.query(`
+      create function refuse_ddl() returns event_trigger language plpgsql as $$
+      begin
+        raise exception 'refused: %', tg_tag;
+      end
+      $$;
+      create event trigger refuse_ddl on ddl_command_start execute function refuse_ddl()`)
+    for (const url of [database.url, database.adminUrl]) {
+      await prepareSchema(url, logger)
+      const service = await startService('start', { DATABASE_URL: url })
+      expect(service.output()).not.toContain('refused')
+      expect(await service.kill('SIGTERM')).toBe(0)
+    }
+    await database.admin.pool.query('drop event trigger refuse_ddl; drop function refuse_ddl')
   })
 
   it('sees that the job runner’s tables are those of an older one', async () => {
