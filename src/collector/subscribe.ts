@@ -60,14 +60,18 @@ export async function updateSubscription(
 ): Promise<FoundSubscription> {
   const { db, secrets } = services
   const consumer = consumerIdOf('subscription', update.id)
-  // First, so that nothing leaves that the update would not have let go.
-  if (update.active === false) await changeConsumer(db, tenant, consumer, 'stop', change)
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await mustFind(db, tenant, update.id)
     const document = sealUpdate(tenant, update, found.document, secrets)
     await refuseFaults(services, tenant, document)
     const moved = faultsOfMovedKeys(update, found.document)
     if (moved.length > 0) throw invalid(moved)
+    if (update.active === false && found.desired === 'running') {
+      // Before it is replaced, so that nothing leaves that the update would not have let go; not
+      // before it is judged, so that a refused update changes nothing.
+      await changeConsumer(db, tenant, consumer, 'stop', change)
+      continue
+    }
     const replaced = await changeConsumer(db, tenant, consumer, 'replace', {
       ...change,
       document,

@@ -136,6 +136,12 @@ describe('a subscription', () => {
     expect(created).toMatchObject({ status: 201, body: { active: false } })
   })
 
+  it('is not even deactivated by an update that is refused', async () => {
+    await post(aSubscription({ id: 'kept' }))
+    const refused = await put(withSqs({ queueUrl: 'no queue' }, { id: 'kept', active: false }))
+    expect(refused.status).toBe(400)
+    expect((await get('/kept')).body).toMatchObject({ active: true })
+  })
   it('belongs to one tenant', async () => {
     const foreign = { tenant: 'stranger' }
     expect((await get('', foreign)).body).toEqual([])
