@@ -101,8 +101,10 @@ function faultsOfText({ headers, body }: Answer, operation: Operation | undefine
 /** What must not have succeeded. */
 function faultsOfSuccess({ caller, isForeign, tenant, ...request }: Request, operation: Operation) {
   const faults: Fault[] = []
-  // Another path or method may have led to an operation that the token may.
-  const isMeant = operation === request.operation && operation.scope !== undefined
+  // Another path, method or tenant may have led to something that the token may.
+  const isOfTenant = caller.tenants.length > 0 && /tenant/.test(request.what)
+  const isSame = operation === request.operation && !isOfTenant
+  const isMeant = isSame && operation.scope !== undefined
   if (isMeant && !caller.mayPass) faults.push({ check: 'a token that may not', what: caller.kind })
   const isOwn = caller.tenants.join() === tenant.name
   if (isForeign && isOwn) faults.push({ check: "another's id", what: request.target })

@@ -6,6 +6,8 @@ import { LONG_TEXT, NUMBERS, OTHER_TYPES, PRIVATE_HOSTS, raw, TEXTS, TIMES } fro
 /** A value after one change, and what that was in words. */
 export type Mutated<T> = { value: T; what: string }
 
+const isUrl = (value: unknown) => typeof value === 'string' && /^https?:/.test(value)
+
 type Node = { holder: Record<string, unknown>; key: string }
 
 /** The value with one node of it changed. It is not changed in place. */
@@ -13,9 +15,21 @@ export function mutateValue(original: unknown, chance: Chance): Mutated<unknown>
   const root: Record<string, unknown> = { body: structuredClone(original) }
   const nodes = nodesOf(root)
   const node = chance.pick(nodes)
-  const change = chance.pick(changes)
-  const what = change(node, chance) ?? changeType(node, chance)
-  return { value: root['body'], what: `${node.key}: ${what}` }
+  for (const change of chance.sample(changes, changes.length)) {
+    const what = change(node, chance)
+    if (what !== undefined) return { value: root['body'], what: `${node.key}: ${what}` }
+  }
+  throw new Error('Every node can be missing.')
+}
+
+/** The value with one URL of it leading where nobody may; undefined if it has none. */
+export function mutateUrl(original: unknown, chance: Chance): Mutated<unknown> | undefined {
+  const root: Record<string, unknown> = { body: structuredClone(original) }
+  const nodes = nodesOf(root).filter(({ holder, key }) => isUrl(holder[key]))
+  if (nodes.length === 0) return undefined
+  const { holder, key } = chance.pick(nodes)
+  holder[key] = privateUrl(String(holder[key]), chance)
+  return { value: root['body'], what: `${key}: ${PRIVATE}` }
 }
 
 function nodesOf(holder: Record<string, unknown>): Node[] {
@@ -85,10 +99,7 @@ function changeText({ holder, key }: Node, chance: Chance): string | undefined {
   const value = holder[key]
   if (typeof value !== 'string') return undefined
   if (/^\d{4}-/.test(value)) holder[key] = chance.pick(TIMES)
-  else if (/^https?:/.test(value) && chance.happens(0.6)) {
-    holder[key] = privateUrl(value, chance)
-    return PRIVATE
-  } else if (chance.happens(0.02)) holder[key] = LONG_TEXT
+  else if (chance.happens(0.02)) holder[key] = LONG_TEXT
   else {
     const text = chance.pick(TEXTS)
     holder[key] = chance.pick([text, value + text, text + value])

@@ -5,7 +5,7 @@ import { type Chance, createChance } from '../demo/chance.ts'
 import { complete } from './complete.ts'
 import type { Operation } from './document.ts'
 import { AUTHORIZATIONS, CONTENT_TYPES, METHODS, TEXTS } from './hostile.ts'
-import { mutateBytes, mutateValue, toJson } from './mutate.ts'
+import { type Mutated, mutateBytes, mutateUrl, mutateValue, toJson } from './mutate.ts'
 import { type Caller, callerOf, type Tenant } from './tenant.ts'
 import { draw, SECRET, type World } from './values.ts'
 
@@ -150,6 +150,12 @@ function mutate(request: Request, value: unknown, chance: Chance): void {
       return mutated.what
     }
     ways.push(...Array(9).fill(ofValue))
+    const elsewhere = mutateUrl(value, chance)
+    const ofUrl = ({ value: of, what }: Mutated<unknown>) => {
+      request.body = bytesOf(operation, of)
+      return what
+    }
+    if (elsewhere) ways.push(...Array(6).fill(() => ofUrl(elsewhere)))
     ways.push(...Array(3).fill(() => changeBytes()))
     ways.push(() => {
       request.headers = headers.filter(([name]) => name !== 'content-type')
