@@ -39,6 +39,8 @@ export type Options = {
   /** Migrated, and nobody else's. */
   database: { url: string; pool: pg.Pool }
   say(line: string): void
+  /** Whether to end early. */
+  isOver?: () => boolean
 }
 
 /** Sends `count` requests to a service of its own. */
@@ -71,7 +73,7 @@ async function readDocument(wire: Wire): Promise<Document> {
 
 /** Sends everything; what the service uses more than after the warm-up. */
 async function sendAll(run: Run, service: Service, options: Options): Promise<Memory> {
-  const { seed, count, say } = options
+  const { seed, count, say, isOver = () => false } = options
   const { listenerPort } = service
   const warm = Math.ceil((count * WARM_UP) / BLOCK) * BLOCK
   let before = await service.memory()
@@ -84,6 +86,7 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
     const block = { tenants, secret: JWT_SECRET, listenerPort, seed }
     const end = Math.min(from + BLOCK, count)
     for (let at = from; at < end; at += BATCH) {
+      if (isOver()) throw new Error('Ended by a signal.')
       await sendBatch(run, block, at, Math.min(at + BATCH, end))
     }
     if (end % 10_000 === 0) say(`${end} requests`)

@@ -19,6 +19,13 @@ if (![seed, count].every(Number.isSafeInteger) || count <= 0) {
   process.exit(2)
 }
 console.log(`seed ${seed}, ${count} requests`)
+// What was started is ended in order.
+let isOver = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isOver = true
+  })
+}
 const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-fuzz-'))
 const server = await startEmbeddedPostgres(directory)
 const logger = createLogger('silent')
@@ -26,12 +33,10 @@ await migrate(server.url, logger)
 const database = openDatabase(server.url, { durability: 'relaxed', max: 2, logger })
 await createPartitions(database.pool)
 try {
-  const say = (line: string) => console.log(line)
   const report = await fuzz({
-    seed,
-    count,
-    database: { url: server.url, pool: database.pool },
-    say,
+    ...{ seed, count, database: { url: server.url, pool: database.pool } },
+    say: (line) => console.log(line),
+    isOver: () => isOver,
   })
   console.log(tell(report))
   process.exitCode = report.findings.counts().size === 0 ? 0 : 1

@@ -49,7 +49,12 @@ export async function startService(databaseUrl: string): Promise<Service> {
   }
   const NODE_OPTIONS = `${names.environment.NODE_OPTIONS} --import ${PRELOAD}`
   const serve = await startProcess('serve', { ...environment, NODE_OPTIONS })
-  const work = await startProcess('work', { ...environment, MILLRACE_MONITOR_PORT: '0' })
+  const work = await startProcess('work', { ...environment, MILLRACE_MONITOR_PORT: '0' }).catch(
+    async (error) => {
+      await serve.kill('SIGKILL')
+      throw error
+    },
+  )
 
   return {
     url: new URL(serve.url),

@@ -52,6 +52,9 @@ export async function startService(
   const [, url = ''] = await until(`millrace ${command} is ready`, () => {
     if (child.exitCode !== null) throw new Error(`millrace ${command} ended:\n${output}`)
     return /^millrace (?:ready (\S+)|working)$/m.exec(output)
+  }).catch((error) => {
+    child.kill('SIGKILL')
+    throw error
   })
   return {
     url,
