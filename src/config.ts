@@ -151,6 +151,14 @@ export const limits = {
   mostInFlight: 100,
   /** A document of configuration. Each change stores it whole in the config log, for ever. */
   configurationBytes: 64 * 1024,
+  /** Bodies that are under way, over all connections; http/budget.ts says whose. */
+  bodiesBytes: 64 * 1024 * 1024,
+  /** Of a server: beyond either, the one goes that waits longest without a complete request. */
+  connections: { all: 4_096, incomplete: 512 },
+  /** How long a request's head may take, and all of it; and a connection on which nothing moves. */
+  headMs: 10_000,
+  requestMs: 60_000,
+  stillMs: 90_000,
   /** The token endpoint's body: it is read before the caller is known. */
   tokenRequestBytes: 8 * 1024,
   partitionsAheadDays: 7,

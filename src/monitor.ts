@@ -1,11 +1,12 @@
 // The port of `millrace work` for whoever watches it: /healthz and /readyz. It listens on loopback
 // unless it is told otherwise.
 
-import http from 'node:http'
+import type http from 'node:http'
 import type net from 'node:net'
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
+import { createServer } from './http/server.ts'
 import type { Logger } from './logger.ts'
 
 export type Monitor = { stop(): Promise<void> }
@@ -20,7 +21,7 @@ export async function startMonitor(
   logger: Logger,
 ): Promise<Monitor> {
   const options = { authenticate: () => undefined, isDraining: () => false, logger }
-  const server = http.createServer(createApp(healthRoutes(problem), options).callback())
+  const server = createServer(createApp(healthRoutes(problem), options).callback())
   const { MILLRACE_MONITOR_HOST: host, MILLRACE_MONITOR_PORT: port } = config
   await listen(server, host, port ?? DEFAULT_PORT).catch((error: NodeJS.ErrnoException) => {
     if (port !== undefined || error.code !== 'EADDRINUSE') throw error

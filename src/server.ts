@@ -1,6 +1,6 @@
 // Wiring of `millrace serve`: routes to the app, the app to a port. Nothing is decided here.
 
-import http from 'node:http'
+import type http from 'node:http'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAccess } from './access/access.ts'
@@ -22,6 +22,7 @@ import { healthRoutes } from './http/health.ts'
 import { openApiRoute } from './http/openapi.ts'
 import { createRateLimit } from './http/rate-limit.ts'
 import type { Route } from './http/route.ts'
+import { createServer } from './http/server.ts'
 import { integrationRoutes } from './integration/routes.ts'
 import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
@@ -140,10 +141,12 @@ export async function startServer(
   await createPartitions(durable.pool)
   const skew = watchSkew(durable.pool, logger)
   const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, app.callback())
+  const server = createServer(app.callback())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(config.PORT, config.HOST, resolve)
+    // Whoever has yet to be accepted must not lose his place to a burst of others.
+    const backlog = limits.connections.all
+    server.listen({ port: config.PORT, host: config.HOST, backlog }, resolve)
   })
   const { address, family, port } = server.address() as net.AddressInfo
 

@@ -99,7 +99,7 @@ export function tokenRoute({
   async function issue(context: RequestContext): Promise<object | Refusal> {
     refuseAmbiguousHeaders(context.req)
     if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
-    const body = await readBody(context.req, limits.tokenRequestBytes)
+    const body = await readBody(context, limits.tokenRequestBytes)
     const form = new URLSearchParams(body.toString('utf8'))
     // One pass: whoever asks here has no token yet, and getAll for each name is quadratic.
     if (new Set(form.keys()).size !== form.size) {

@@ -112,7 +112,7 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       async handle(context) {
         const { identity } = context.state
         const tenants = tenantsOf(context)
-        const body = check(await readJson(context.req, limits.configurationBytes))
+        const body = check(await readJson(context, limits.configurationBytes))
         const faults = faultsOf(body, tenants, clock())
         if (faults.length > 0) throw invalid(faults)
         const wanted = tenureOf(check({ ...ownOf(identity, tenants), ...body }))

@@ -83,7 +83,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       },
       async handle(context) {
         const tenant = tenantOf(context, 'publish')
-        const bytes = await readBody(context.req, maxEventBytes)
+        const bytes = await readBody(context, maxEventBytes)
         const parsed = parseJson(bytes)
         if ('fault' in parsed) throw invalid([parsed.fault])
         const posted = checkEvent(parsed.value)
@@ -134,7 +134,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       responses: { ...written, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const given = checkNew(await readJson(context.req, limits.configurationBytes))
+        const given = checkNew(await readJson(context, limits.configurationBytes))
         const subscription = { ...given, id: given.id ?? randomUUID() }
         const change = changeBy(context, 'Created via API.')
         const subscribed = await subscribe(services, tenant, subscription, change)
@@ -159,7 +159,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       responses: { ...written, ...notFound, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const update = checkUpdate(await readJson(context.req, limits.configurationBytes))
+        const update = checkUpdate(await readJson(context, limits.configurationBytes))
         const { consumer } = await mustFind(db, tenant, update.id)
         const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }

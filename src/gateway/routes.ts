@@ -81,7 +81,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
       },
       async handle(context) {
-        const body = await readBody(context.req, maxEventBytes)
+        const body = await readBody(context, maxEventBytes)
         const event = eventOf(context.params['event_name'] as string, context.req.headers, body)
         requirePublishing(context.state.identity, event)
         const { outcome, position } = await publisher.publish(event)

@@ -55,9 +55,10 @@ export function createApp(
       const problem = problemOf(error, { family, requestId, logger: options.logger })
       context.status = problem.status
       context.set(problem.headers)
-      if (!context.req.complete) context.set('connection', 'close')
       context.body = problem.body
     }
+    // Whoever has not sent all of it, and has its answer, would be waited for.
+    if (!context.req.complete) context.set('connection', 'close')
   })
   app.use((context, next) => {
     const [serve, refuse] = resources.get(resourceOf(context.path)) ?? []

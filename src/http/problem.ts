@@ -37,7 +37,8 @@ export function problemOf(
   options: { family: Family; requestId: string; logger: Logger },
 ): Problem {
   const known = asMillraceError(error)
-  if (known.status >= 500) {
+  // Who floods must not fill the log too.
+  if (known.status >= 500 && known.code !== 'overloaded') {
     const cause = (known.cause ?? error) as Error
     options.logger.error(
       { requestId: options.requestId, code: known.code, cause: cause?.stack ?? String(cause) },

@@ -105,7 +105,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const body = await readJson(context.req, limits.configurationBytes)
+        const body = await readJson(context, limits.configurationBytes)
         const integration = checkRegistration(body)
         const change = changeBy(context, 'Registered via API.')
         const bounds = { ...change, oldestKept: oldestKept() }
@@ -146,7 +146,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const body = await readJson(context.req, limits.configurationBytes)
+        const body = await readJson(context, limits.configurationBytes)
         const found = await find(tenant, id)
         const update = checkUpdate(body)
         const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
@@ -233,7 +233,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const body = await readJson(context.req, limits.configurationBytes, {})
+        const body = await readJson(context, limits.configurationBytes, {})
         const { overlap_seconds = 86_400 } = checkRotation(body)
         const found = await find(tenant, id)
         const kind = kindOf(found.document)

@@ -1,6 +1,6 @@
 // What waits to be appended: a line for each tenant, and a batch takes one event of each line in
 // turn (round robin), so that nobody waits for what another tenant has in front of it. Two kinds of
-// line go in batches of their own: one whose next event is large, since it would hold up all that
+// line go in batches of their own: one whose next event is large, for it would hold up all that
 // travel with it, and one of a tenant that had an event in a batch that Postgres refused.
 
 import { limits } from '../config.ts'
@@ -23,8 +23,8 @@ export type FairQueue<T extends Item> = {
   /** A batch was stored: what its tenant may have in a batch of its own doubles. */
   accepted(batch: T[]): void
   /**
-   * Postgres refused a batch. Puts it back, a tenant apart from the others and at most half of it
-   * at once, so that a bad event is alone after a few. One that was alone is not put back.
+   * Postgres refused a batch. Puts it back, each tenant apart from the others and at most half of
+   * it at once, so that a bad event is alone after a few. One that was alone is not put back.
    */
   refused(batch: T[]): void
 }

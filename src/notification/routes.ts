@@ -66,7 +66,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       responses: { 201: { description: 'The job was created.', schema: Job }, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const job = checkNew(await readJson(context.req, limits.configurationBytes))
+        const job = checkNew(await readJson(context, limits.configurationBytes))
         const document = documentOf(job)
         const faults = faultsOfJob(document, clock())
         if (faults.length > 0) throw invalid(faults)
@@ -124,7 +124,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const update = checkUpdate(await readJson(context.req, limits.configurationBytes))
+        const update = checkUpdate(await readJson(context, limits.configurationBytes))
         if (update.id !== undefined && update.id !== id) {
           throw invalid([fault('id', 'not_allowed', 'cannot be changed')])
         }

@@ -66,7 +66,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const sender = check(await readJson(context.req, limits.configurationBytes))
+        const sender = check(await readJson(context, limits.configurationBytes))
         if (sender.url !== undefined) await refuseUrl(tenant, sender.url)
         const change = { actor: context.state.identity.actor, reason: 'Set via API.' }
         await changeSender(db, tenant, sealSender(tenant, sender, secrets), change)

@@ -1,0 +1,110 @@
+// How many bytes of bodies are under way at once, over all connections, and whose. An owner may
+// hold an eighth of what is free (dynamic thresholds, Choudhury and Hahne): one that takes all it
+// can holds a ninth of the whole, ten hold two thirds, and something is left for the next one. What
+// does not fit waits, each owner in a line of its own, and is refused after a while.
+
+import { MillraceError } from '../errors.ts'
+
+/** Of what is free, the part that an owner may hold is one in this many. */
+const PART = 8
+/** How many bodies of one owner, and of all, may wait, and how long. */
+const MOST_WAITING = 64
+const MOST_WAITING_OF_ALL = 256
+const LONGEST_WAIT_MS = 10_000
+
+/** Gives the bytes back; once. */
+export type Release = () => void
+
+export type Budget = {
+  /**
+   * Takes bytes for an owner: at once if they fit, or as soon as they do. Rejects with `overloaded`
+   * if too many wait already, or after ten seconds.
+   */
+  take(owner: string, bytes: number): Release | Promise<Release>
+  /** Takes them at once or not at all. */
+  takeNow(owner: string, bytes: number): Release | undefined
+}
+
+type Waiting = { bytes: number; grant: (release: Release) => void; timer: NodeJS.Timeout }
+
+/** A budget of so many bytes. An owner that holds nothing may take any part of what is free. */
+export function createBudget(total: number): Budget {
+  const held = new Map<string, number>()
+  /** In the order of their turns; none is empty. */
+  const lines = new Map<string, Waiting[]>()
+  let used = 0
+  let waiting = 0
+
+  return {
+    take(owner, bytes) {
+      const release = lines.has(owner) ? undefined : takeNow(owner, bytes)
+      return release ?? wait(owner, bytes)
+    },
+    takeNow,
+  }
+
+  function takeNow(owner: string, bytes: number): Release | undefined {
+    const own = held.get(owner) ?? 0
+    const free = total - used
+    if (bytes > free || (own > 0 && own + bytes > free / PART)) return undefined
+    used += bytes
+    held.set(owner, own + bytes)
+    return () => giveBack(owner, bytes)
+  }
+
+  function giveBack(owner: string, bytes: number): void {
+    const left = (held.get(owner) as number) - bytes
+    used -= bytes
+    if (left > 0) held.set(owner, left)
+    else held.delete(owner)
+    if (waiting > 0) serve()
+  }
+
+  function wait(owner: string, bytes: number): Promise<Release> {
+    const line = lines.get(owner) ?? []
+    if (line.length >= MOST_WAITING || waiting >= MOST_WAITING_OF_ALL) {
+      return Promise.reject(overloaded())
+    }
+    return new Promise((resolve, reject) => {
+      const one: Waiting = {
+        bytes,
+        grant(release) {
+          clearTimeout(one.timer)
+          resolve(release)
+        },
+        timer: setTimeout(() => {
+          leave(owner, one)
+          reject(overloaded())
+        }, LONGEST_WAIT_MS),
+      }
+      line.push(one)
+      lines.set(owner, line)
+      waiting++
+    })
+  }
+
+  /** One body of each line that fits; whoever got one has its next turn after the others. */
+  function serve(): void {
+    for (const [owner, line] of [...lines]) {
+      const first = line[0] as Waiting
+      const release = takeNow(owner, first.bytes)
+      if (!release) continue
+      leave(owner, first)
+      if (lines.delete(owner) && line.length > 0) lines.set(owner, line)
+      first.grant(release)
+    }
+  }
+
+  function leave(owner: string, one: Waiting): void {
+    const line = lines.get(owner) as Waiting[]
+    line.splice(line.indexOf(one), 1)
+    waiting--
+    if (line.length === 0) lines.delete(owner)
+  }
+}
+
+/** 503: there is no room; try again. */
+export function overloaded(): MillraceError {
+  const message = 'Too many bytes of requests are under way; try again.'
+  return new MillraceError('overloaded', message, { retryAfterSeconds: 1 })
+}
