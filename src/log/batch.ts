@@ -44,6 +44,7 @@ export function createPublisher(options: {
 }): Publisher {
   const queue = createFairQueue<Waiting>()
   let flushes = 0
+  let rest: NodeJS.Timeout | undefined
   /** The size of the batch that left last. */
   let underWay = 0
 
@@ -60,8 +61,19 @@ export function createPublisher(options: {
     flushes++
     // The requests of this turn of the event loop arrive before the batch is cut.
     await new Promise(setImmediate)
-    while (queue.length > 0 && (flushes === 1 || isLong())) await appendBatch(nextBatch())
+    while (queue.length > 0 && (flushes === 1 || isLong())) {
+      const batch = nextBatch()
+      if (batch.length === 0) break
+      await appendBatch(batch)
+    }
     flushes--
+    if (queue.length > 0 && flushes === 0) flushAfterRest()
+  }
+
+  /** All that waits rests. Whoever publishes meanwhile is not held up by that. */
+  function flushAfterRest(): void {
+    clearTimeout(rest)
+    rest = setTimeout(() => flushes === 0 && void flush(), queue.restMs())
   }
 
   function isLong(): boolean {
@@ -79,8 +91,11 @@ export function createPublisher(options: {
    * bad event must fail alone. Never throws.
    */
   async function appendBatch(batch: Waiting[]): Promise<void> {
+    const start = performance.now()
     try {
-      const results = await appendUntilKnown(batch.map(({ event }) => event))
+      const results = await appendUntilKnown(batch.map(({ event }) => event)).finally(() =>
+        queue.tookMs(batch, performance.now() - start),
+      )
       queue.accepted(batch)
       // The next batch is on its way before the answers to this one are written, and the database
       // has something to do meanwhile: p99 of 64 publishers fell from 28 to 24 ms, side by side.

@@ -1,13 +1,18 @@
 // What waits to be appended: a line for each tenant, and a batch takes one event of each line in
 // turn (round robin), so that nobody waits for what another tenant has in front of it. Two kinds of
 // line go in batches of their own: one whose next event is large, for it would hold up all that
-// travel with it, and one of a tenant that had an event in a batch that Postgres refused.
+// travel with it, and one of a tenant that had an event in a batch that Postgres refused. While
+// others publish, such a line rests after a batch for as long as that took: half of the time is
+// theirs.
 
 import { limits } from '../config.ts'
 import type { NewEvent } from './event.ts'
 
 /** What can wait: the caller adds what it needs to answer. */
 export type Item = { event: NewEvent }
+
+/** A tenant publishes if it did within this time. */
+const RECENT_MS = 1_000
 
 type Line<T> = { tenant: string; waiting: T[]; bytes: number }
 
@@ -18,8 +23,15 @@ export type FairQueue<T extends Item> = {
    * of it loses its last one, perhaps this one: returned, it is not in the queue.
    */
   push(item: T): T | undefined
-  /** Takes the next batch, at least one item; of what is left, each line keeps its order. */
+  /**
+   * Takes the next batch; of what is left, each line keeps its order. Empty if nothing waits, or if
+   * all that waits rests.
+   */
   next(): T[]
+  /** How long until the first line that rests has rested; 0 if none does. */
+  restMs(): number
+  /** A batch came back after so many ms, whatever came of it. */
+  tookMs(batch: T[], ms: number): void
   /** A batch was stored: what its tenant may have in a batch of its own doubles. */
   accepted(batch: T[]): void
   /**
@@ -35,6 +47,9 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
   const lines = new Map<string, Line<T>>()
   /** How many events a tenant may have in a batch, for those that had one refused. */
   const apart = new Map<string, number>()
+  /** Until when a tenant rests. */
+  const resting = new Map<string, number>()
+  let lastInTurn = { tenant: '', at: Number.NEGATIVE_INFINITY }
   let length = 0
   let bytes = 0
 
@@ -49,12 +64,32 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
       return dropped
     },
     next() {
-      const [first] = lines.values()
+      let first: Line<T> | undefined
+      for (const line of lines.values()) {
+        if (isResting(line)) continue
+        first = line
+        break
+      }
       if (!first) return []
       const isAlone = lines.size === 1
-      if (!isAlone && !isApart(first)) return takeInTurn()
+      if (!isApart(first)) {
+        lastInTurn = { tenant: first.tenant, at: performance.now() }
+        if (!isAlone) return takeInTurn()
+      }
       const mostBytes = isAlone ? limits.batchBytes : limits.apartBytes
       return takeFrom(first, apart.get(first.tenant) ?? limits.batchEvents, mostBytes)
+    },
+    restMs() {
+      const now = performance.now()
+      for (const [tenant, until] of resting) if (until <= now) resting.delete(tenant)
+      return resting.size === 0 ? 0 : Math.min(...resting.values()) - now
+    },
+    tookMs(batch, ms) {
+      const { tenant, payload } = (batch[0] as T).event
+      const wasApart = payload.length > limits.apartBytes || apart.has(tenant)
+      const now = performance.now()
+      const isRecent = now - ms - lastInTurn.at < RECENT_MS
+      if (wasApart && isRecent && lastInTurn.tenant !== tenant) resting.set(tenant, now + ms)
     },
     accepted(batch) {
       if (apart.size === 0) return
@@ -76,6 +111,10 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
 
   function isFull(): boolean {
     return length >= limits.queueEvents || bytes >= limits.queueBytes
+  }
+
+  function isResting({ tenant }: Line<T>): boolean {
+    return (resting.get(tenant) ?? 0) > performance.now()
   }
 
   function isApart(line: Line<T>): boolean {
