@@ -81,12 +81,17 @@ const tooMany = {
   description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
 }
 
+const unavailable = {
+  description: 'The database is away, or too much is under way; try again after `Retry-After`.',
+}
+
 /** What each route answers that has such parts, unless it says it in words of its own. */
-function impliedBy({ parameters, body, bodyType, limited }: Route): Route['responses'] {
+function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route['responses'] {
   return {
     ...(parameters ? { 400: { description: 'Bad request; the message names the field.' } } : {}),
     ...(body && !bodyType ? { 413: { description: 'The body is too large.' } } : {}),
     ...(limited ? { 429: tooMany } : {}),
+    ...(scope === 'public' ? {} : { 503: unavailable }),
   }
 }
 
