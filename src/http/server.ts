@@ -56,12 +56,18 @@ export function createServer(
   return server
 
   function makeRoom(): void {
-    const open = [...connections.values()].filter((connection) => !isBeingAnswered(connection))
-    const incomplete = open.filter(({ request, underWay }) => !request || underWay > 0)
-    const tooMany = incomplete.length > most.incomplete ? incomplete : open
-    if (tooMany === open && connections.size <= most.all) return
-    const [first, ...others] = tooMany
-    if (first) close(others.reduce((a, b) => (b.since < a.since ? b : a), first))
+    let incomplete = 0
+    let slowest: Connection | undefined
+    let stillest: Connection | undefined
+    for (const connection of connections.values()) {
+      if (isBeingAnswered(connection)) continue
+      if (!stillest || connection.since < stillest.since) stillest = connection
+      if (connection.request && connection.underWay === 0) continue
+      incomplete++
+      if (!slowest || connection.since < slowest.since) slowest = connection
+    }
+    if (slowest && incomplete > most.incomplete) close(slowest)
+    else if (stillest && connections.size > most.all) close(stillest)
   }
 
   function close({ socket }: Connection): void {
