@@ -8,7 +8,8 @@ const problems = { gateway: 'GatewayProblem', configuration: 'ConfigurationProbl
 
 /** The route that serves the document of `routes`. `schemas`: of what no route takes or gives. */
 export function openApiRoute(routes: Route[], schemas: Record<string, TSchema>): Route {
-  const document = openApiDocument(routes, schemas)
+  // Written once: anybody may ask for it, and often.
+  const document = Buffer.from(JSON.stringify(openApiDocument(routes, schemas)))
   return {
     method: 'get',
     path: '/openapi.json',
@@ -18,6 +19,7 @@ export function openApiRoute(routes: Route[], schemas: Record<string, TSchema>):
     summary: 'This document.',
     responses: { 200: { description: 'OpenAPI 3.1.' } },
     handle(context) {
+      context.type = 'application/json'
       context.body = document
     },
   }
