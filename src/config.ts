@@ -151,10 +151,11 @@ export const limits = {
   mostInFlight: 100,
   /** A document of configuration. Each change stores it whole in the config log, for ever. */
   configurationBytes: 64 * 1024,
-  /** Bodies that are under way, over all connections; http/budget.ts says whose. */
+  /** Bodies that are under way, over all connections, and small ones beside; http/body.ts. */
   bodiesBytes: 64 * 1024 * 1024,
-  /** Of a server: beyond either, the one goes that waits longest without a complete request. */
-  connections: { all: 4_096, incomplete: 512 },
+  smallBodiesBytes: 32 * 1024 * 1024,
+  /** Of a server: beyond either, the one goes that has been silent for longest; http/server.ts. */
+  connections: { all: 4_096, silent: 512, silentMs: 5_000 },
   /** How long a request's head may take, and all of it; and a connection on which nothing moves. */
   headMs: 10_000,
   requestMs: 60_000,

@@ -1,13 +1,14 @@
 // Reads a request's body as bytes, up to a limit, within a budget of bytes that are under way: the
-// process has one heap, so there is one budget. Bytes are held from before they are read until the
-// answer has left. What is beyond is dropped as it comes, or not read at all.
+// process has one heap, so there is one budget, and a part of it that only small bodies may use.
+// Bytes are held from before they are read until the answer has left. What is beyond is dropped as
+// it comes, or not read at all.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../json.ts'
-import { createBudget, overloaded, type Release } from './budget.ts'
-import { type Identity, includesTenant } from './identity.ts'
+import { createBudget, type Release } from './budget.ts'
+import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
 import type { RequestContext } from './route.ts'
 
 /**
@@ -15,10 +16,19 @@ import type { RequestContext } from './route.ts'
  * answer. One that is larger, or of nobody known, is answered at once, and the connection closed.
  */
 const DROPPED_BYTES = 8 * 1024 * 1024
-/** What a body takes of the budget that does not say its length, until it is larger. */
-const UNKNOWN_BYTES = 64 * 1024
+/** What a body takes first that does not say its length; then it doubles. */
+const FIRST_BYTES = 4 * 1024
+/** A body of at most this size is small. */
+const SMALL_BYTES = 64 * 1024
+/** Bodies of nobody known that are under way: beyond them the oldest one's connection is closed. */
+const MOST_UNKNOWN = 256
 
-const budget = createBudget(limits.bodiesBytes)
+const small = createBudget(limits.smallBodiesBytes)
+const large = createBudget(limits.bodiesBytes)
+const unknown = new Set<IncomingMessage>()
+const empty = Buffer.alloc(0)
+
+type Admit = (size: number) => MillraceError | Promise<void> | undefined
 
 /**
  * The body's bytes. Rejects with `payload_too_large` past `limit`, with `overloaded` if the budget
@@ -27,61 +37,104 @@ const budget = createBudget(limits.bodiesBytes)
  */
 export function readBody(context: RequestContext, limit: number): Promise<Buffer> {
   const { req: request, res } = context
-  const announced = request.headers['content-length']
+  const { 'content-length': announced, 'transfer-encoding': chunked } = request.headers
+  if (announced === '0' || (announced ?? chunked) === undefined) return Promise.resolve(empty)
   const owner = ownerOf(context)
   const dropped = owner === undefined ? 0 : DROPPED_BYTES
   if (Number(announced) > limit + dropped) return Promise.reject(tooLarge(limit))
   const withinLimit = (size: number) => (size > limit ? tooLarge(limit) : undefined)
-  if (owner === undefined) return collect(request, withinLimit, dropped)
+  if (owner === undefined) return readUnknown(request, withinLimit)
+  request.isOfKnownCaller = true
+  if (Number(announced) > limit) return collect(request, withinLimit, dropped)
 
-  const hold = (release: Release) => {
-    if (res.closed) release()
-    else res.once('close', release)
-  }
-  let room = Math.min(announced === undefined ? UNKNOWN_BYTES : Number(announced), limit)
+  const onClose = onCloseOf(res)
+  let room = announced === undefined ? Math.min(FIRST_BYTES, limit) : Number(announced)
   const withinBudget = (size: number) => {
     if (size <= room || size > limit) return withinLimit(size)
-    const release = budget.takeNow(owner, limit - room)
-    if (!release) return overloaded()
-    hold(release)
-    room = limit
-    return undefined
+    const larger = Math.min(Math.max(2 * room, size), limit)
+    const taken = take(owner, larger - room, onClose)
+    room = larger
+    return taken
   }
-  const read = (release: Release) => {
-    hold(release)
-    return collect(request, withinBudget, dropped)
-  }
-  const taken = budget.take(owner, room)
-  return taken instanceof Promise ? taken.then(read) : read(taken)
+  const taken = take(owner, room, onClose)
+  return taken
+    ? taken.then(() => collect(request, withinBudget, dropped))
+    : collect(request, withinBudget, dropped)
 }
 
-/** Whose share of the budget a body takes: the tenant's that the caller names, if it may. */
+/** Takes bytes of the budget until the answer is over; a promise if they have to be waited for. */
+function take(
+  owner: string,
+  bytes: number,
+  onClose: (act: () => void) => void,
+): Promise<void> | undefined {
+  const budget = bytes <= SMALL_BYTES ? small : large
+  const taken: Release | Promise<Release> = budget(owner, bytes, onClose)
+  if (taken instanceof Promise) return taken.then(onClose)
+  onClose(taken)
+  return undefined
+}
+
+/** Collects what is to be done when an answer has left, or its client has gone. */
+function onCloseOf(answer: ServerResponse): (act: () => void) => void {
+  const acts: (() => void)[] = []
+  answer.once('close', () => {
+    for (const act of acts) act()
+  })
+  return (act) => {
+    if (answer.closed) act()
+    else acts.push(act)
+  }
+}
+
+/**
+ * Whose share of the budget a body takes: the tenant's that the caller names, if it may; else of
+ * all its tenants together, so that more keys are no more shares.
+ */
 function ownerOf(context: RequestContext): string | undefined {
   const identity = context.state.identity as Identity | undefined
   if (!identity) return undefined
+  const { tenants, actor } = identity
   const { tenant, 'x-twc-tenant': alias } = context.req.headers
   const named = (tenant || alias) as string | undefined
-  return named && includesTenant(identity.tenants, named) ? named : identity.actor
+  if (named && includesTenant(tenants, named)) return named
+  return tenants.includes(EVERY_TENANT) ? actor : tenants.toSorted().join()
+}
+
+function readUnknown(request: IncomingMessage, admit: Admit): Promise<Buffer> {
+  const [oldest] = unknown
+  if (unknown.size >= MOST_UNKNOWN) oldest?.destroy()
+  unknown.add(request)
+  request.once('close', () => unknown.delete(request))
+  return collect(request, admit, 0).finally(() => unknown.delete(request))
 }
 
 /**
  * All chunks, or the first refusal of their size so far, after what is left was dropped, within
- * `mostDropped`. By events: an async iterator costs more than all the rest of reading.
+ * `mostDropped`. If the size has to wait for its room, nothing is read meanwhile. By events: an
+ * async iterator costs more than all the rest of reading.
  */
-function collect(
-  request: IncomingMessage,
-  refusalOf: (size: number) => MillraceError | undefined,
-  mostDropped: number,
-): Promise<Buffer> {
+function collect(request: IncomingMessage, admit: Admit, mostDropped: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = []
     let size = 0
     let refusal: MillraceError | undefined
+    const refuse = (reason: MillraceError) => {
+      refusal = reason
+      chunks = []
+    }
+    const waitFor = (room: Promise<void>) => {
+      request.pause()
+      room.catch(refuse).finally(() => request.resume())
+    }
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
-      refusal ??= refusalOf(size)
-      if (!refusal) chunks.push(chunk)
-      else chunks = []
+      if (!refusal) {
+        chunks.push(chunk)
+        const verdict = admit(size)
+        if (verdict instanceof Promise) waitFor(verdict)
+        else if (verdict) refuse(verdict)
+      }
       if (refusal && size > mostDropped) reject(refusal)
     })
     request.on('end', () => {
@@ -89,10 +142,12 @@ function collect(
       else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
     })
     request.on('error', () => {}) // close follows
-    request.on('close', () => {
+    const onGone = () => {
       // Before the end the client has gone: nobody reads the answer, it is no fault of ours to log.
       if (!request.readableEnded) reject(refusal ?? cutOff())
-    })
+    }
+    if (request.destroyed) onGone()
+    else request.on('close', onGone)
   })
 }
 

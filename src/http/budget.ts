@@ -8,22 +8,23 @@ import { MillraceError } from '../errors.ts'
 /** Of what is free, the part that an owner may hold is one in this many. */
 const PART = 8
 /** How many bodies of one owner, and of all, may wait, and how long. */
-const MOST_WAITING = 64
-const MOST_WAITING_OF_ALL = 256
+const MOST_WAITING = 256
+const MOST_WAITING_OF_ALL = 1_024
 const LONGEST_WAIT_MS = 10_000
 
 /** Gives the bytes back; once. */
 export type Release = () => void
 
-export type Budget = {
-  /**
-   * Takes bytes for an owner: at once if they fit, or as soon as they do. Rejects with `overloaded`
-   * if too many wait already, or after ten seconds.
-   */
-  take(owner: string, bytes: number): Release | Promise<Release>
-  /** Takes them at once or not at all. */
-  takeNow(owner: string, bytes: number): Release | undefined
-}
+/**
+ * Takes bytes for an owner: at once if they fit, or as soon as they do. Rejects with `overloaded`
+ * if too many wait already, after ten seconds, or if whoever waits has gone: `onGone` takes what is
+ * to be done then.
+ */
+export type Budget = (
+  owner: string,
+  bytes: number,
+  onGone: (act: () => void) => void,
+) => Release | Promise<Release>
 
 type Waiting = { bytes: number; grant: (release: Release) => void; timer: NodeJS.Timeout }
 
@@ -35,12 +36,9 @@ export function createBudget(total: number): Budget {
   let used = 0
   let waiting = 0
 
-  return {
-    take(owner, bytes) {
-      const release = lines.has(owner) ? undefined : takeNow(owner, bytes)
-      return release ?? wait(owner, bytes)
-    },
-    takeNow,
+  return (owner, bytes, onGone) => {
+    const release = lines.has(owner) ? undefined : takeNow(owner, bytes)
+    return release ?? wait(owner, bytes, onGone)
   }
 
   function takeNow(owner: string, bytes: number): Release | undefined {
@@ -60,46 +58,45 @@ export function createBudget(total: number): Budget {
     if (waiting > 0) serve()
   }
 
-  function wait(owner: string, bytes: number): Promise<Release> {
+  function wait(owner: string, bytes: number, onGone: (act: () => void) => void): Promise<Release> {
     const line = lines.get(owner) ?? []
     if (line.length >= MOST_WAITING || waiting >= MOST_WAITING_OF_ALL) {
       return Promise.reject(overloaded())
     }
     return new Promise((resolve, reject) => {
-      const one: Waiting = {
-        bytes,
-        grant(release) {
-          clearTimeout(one.timer)
-          resolve(release)
-        },
-        timer: setTimeout(() => {
-          leave(owner, one)
-          reject(overloaded())
-        }, LONGEST_WAIT_MS),
+      const giveUp = () => {
+        if (leave(owner, one)) reject(overloaded())
       }
+      const one: Waiting = { bytes, grant: resolve, timer: setTimeout(giveUp, LONGEST_WAIT_MS) }
       line.push(one)
       lines.set(owner, line)
       waiting++
+      onGone(giveUp)
     })
   }
 
   /** One body of each line that fits; whoever got one has its next turn after the others. */
   function serve(): void {
     for (const [owner, line] of [...lines]) {
-      const first = line[0] as Waiting
-      const release = takeNow(owner, first.bytes)
+      const first = line[0]
+      const release = first && takeNow(owner, first.bytes)
       if (!release) continue
       leave(owner, first)
-      if (lines.delete(owner) && line.length > 0) lines.set(owner, line)
+      if (lines.delete(owner)) lines.set(owner, line)
       first.grant(release)
     }
   }
 
-  function leave(owner: string, one: Waiting): void {
-    const line = lines.get(owner) as Waiting[]
-    line.splice(line.indexOf(one), 1)
+  /** Whether it was in its line. */
+  function leave(owner: string, one: Waiting): boolean {
+    const line = lines.get(owner) ?? []
+    const at = line.indexOf(one)
+    if (at === -1) return false
+    clearTimeout(one.timer)
+    line.splice(at, 1)
     waiting--
     if (line.length === 0) lines.delete(owner)
+    return true
   }
 }
 

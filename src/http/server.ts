@@ -1,29 +1,40 @@
 // An http server that its connections cannot hold: a head and a body have their time, a connection
-// on which nothing moves is closed, and beyond a number of them the one goes that has waited for
-// longest without a complete request: a slow or silent sender, or an idle one. Never one whose
-// request is being answered.
+// on which nothing moves is closed, and beyond a number of them the one goes that has been silent
+// for longest. Never one whose request is being answered; uploads of known callers are bounded by
+// their budget (body.ts), and go last.
 
 import http from 'node:http'
 import type { Socket } from 'node:net'
 import { limits } from '../config.ts'
 
-/** Requests that a connection may send before it has an answer (pipelining). */
-const MOST_AHEAD = 64
-
-type Connection = {
-  socket: Socket
-  /** When it was opened, or its last request came, or that was answered. */
-  since: number
-  /** The last one; undefined before there was one. */
-  request: http.IncomingMessage | undefined
-  /** Requests without an answer. */
-  underWay: number
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Its body is read for a caller who has shown a token. */
+    isOfKnownCaller?: boolean
+  }
 }
 
-/** A server for `handle`. `most`: its connections, and those of them without a complete request. */
+/** Requests that a connection may send before it has an answer (pipelining). */
+const MOST_AHEAD = 64
+type Connection = {
+  socket: Socket
+  /** When it was opened, or its last request came, or that was answered, or its upload moved. */
+  since: number
+  /** What had been read of its upload then. */
+  read: number
+  /** The last one; undefined before there was one. */
+  request: http.IncomingMessage | undefined
+  /** Those that have not left. */
+  answers: Set<http.ServerResponse>
+}
+
+/**
+ * A server for `handle`. `most`: its connections, and those of them that have sent no request for
+ * `silentMs`; of a burst, many are accepted before the first one is read.
+ */
 export function createServer(
   handle: http.RequestListener,
-  most: { all: number; incomplete: number } = limits.connections,
+  most: { all: number; silent: number; silentMs: number } = limits.connections,
 ): http.Server {
   const connections = new Map<Socket, Connection>()
   const options = {
@@ -37,37 +48,51 @@ export function createServer(
   const server = http.createServer(options, (request, answer) => {
     const connection = connections.get(request.socket)
     if (!connection) return // It was closed while this was read.
+    const { answers } = connection
     connection.since = performance.now()
     connection.request = request
-    connection.underWay++
-    if (connection.underWay > MOST_AHEAD) return close(connection)
+    answers.add(answer)
+    if (answers.size > MOST_AHEAD) return close(connection)
     answer.once('close', () => {
       connection.since = performance.now()
-      connection.underWay--
+      answers.delete(answer)
     })
     handle(request, answer)
   })
   server.timeout = limits.stillMs
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { socket, since: performance.now(), request: undefined, underWay: 0 })
+    const since = performance.now()
+    connections.set(socket, { socket, since, read: 0, request: undefined, answers: new Set() })
     socket.once('close', () => connections.delete(socket))
-    if (connections.size > most.incomplete) makeRoom()
+    if (connections.size > most.silent) makeRoom()
   })
   return server
 
   function makeRoom(): void {
-    let incomplete = 0
-    let slowest: Connection | undefined
-    let stillest: Connection | undefined
+    const now = performance.now()
+    const silent: Connection[] = []
+    const still: Connection[] = []
+    const uploads: Connection[] = []
     for (const connection of connections.values()) {
-      if (isBeingAnswered(connection)) continue
-      if (!stillest || connection.since < stillest.since) stillest = connection
-      if (connection.request && connection.underWay === 0) continue
-      incomplete++
-      if (!slowest || connection.since < slowest.since) slowest = connection
+      if (isAtWork(connection)) continue
+      const { socket, since, request } = connection
+      if (!isUpload(request)) {
+        still.push(connection)
+        if (!request && now - since > most.silentMs) silent.push(connection)
+        continue
+      }
+      uploads.push(connection)
+      if (socket.bytesRead > connection.read) connection.since = now
+      connection.read = socket.bytesRead
     }
-    if (slowest && incomplete > most.incomplete) close(slowest)
-    else if (stillest && connections.size > most.all) close(stillest)
+    closeOldest(silent, silent.length - most.silent)
+    closeOldest(still, connections.size - most.all)
+    closeOldest(uploads, connections.size - most.all)
+  }
+
+  function closeOldest(some: Connection[], count: number): void {
+    if (count <= 0) return
+    for (const one of some.sort((a, b) => a.since - b.since).slice(0, count)) close(one)
   }
 
   function close({ socket }: Connection): void {
@@ -76,6 +101,12 @@ export function createServer(
   }
 }
 
-function isBeingAnswered({ request, underWay }: Connection): boolean {
-  return underWay > 0 && request?.complete === true
+/** Whether a request is whole, and its answer is not: one that nobody reads is no work. */
+function isAtWork({ answers }: Connection): boolean {
+  for (const { req, writableEnded } of answers) if (req.complete && !writableEnded) return true
+  return false
+}
+
+function isUpload(request: http.IncomingMessage | undefined): boolean {
+  return request?.isOfKnownCaller === true && !request.complete
 }

@@ -3,13 +3,26 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createBudget, type Release } from '../../src/http/budget.ts'
+import { type Budget, createBudget, type Release } from '../../src/http/budget.ts'
+
+const never = () => {}
+/** Takes bytes if they are to be had at once. */
+function takeNow(budget: Budget, owner: string, bytes: number): Release | undefined {
+  let leave = () => {}
+  const taken = budget(owner, bytes, (act) => {
+    leave = act
+  })
+  if (!(taken instanceof Promise)) return taken
+  taken.catch(() => {})
+  leave()
+  return undefined
+}
 
 it('leaves something for who comes next, however many take all they can', () => {
   const budget = createBudget(1_000_000)
   const takeAll = (owner: string) => {
     let taken = 0
-    while (budget.takeNow(owner, 1_000)) taken += 1_000
+    while (takeNow(budget, owner, 1_000)) taken += 1_000
     return taken
   }
   const first = takeAll('first')
@@ -21,23 +34,37 @@ it('leaves something for who comes next, however many take all they can', () => 
 
 it('takes one that is larger than a share, alone', async () => {
   const budget = createBudget(1_000)
-  const release = budget.takeNow('a', 900) as Release
-  expect(budget.takeNow('b', 200)).toBeUndefined()
-  const waiting = budget.take('b', 200)
+  const release = takeNow(budget, 'a', 900) as Release
+  expect(takeNow(budget, 'b', 200)).toBeUndefined()
+  const waiting = budget('b', 200, never)
   release()
   expect(await waiting).toBeTypeOf('function')
-  expect(budget.takeNow('b', 200)).toBeUndefined()
+  expect(takeNow(budget, 'b', 200)).toBeUndefined()
+})
+
+it('forgets whoever has gone while it waited', async () => {
+  const budget = createBudget(1_000)
+  const release = takeNow(budget, 'a', 1_000) as Release
+  let leave = () => {}
+  const gone = budget('b', 900, (act) => {
+    leave = act
+  })
+  const next = budget('b', 900, never)
+  leave()
+  await expect(gone).rejects.toMatchObject({ code: 'overloaded' })
+  release()
+  expect(await next).toBeTypeOf('function')
 })
 
 it('refuses whoever has too many waiting, and not others', async () => {
   const budget = createBudget(1_000)
-  const release = budget.takeNow('hog', 150) as Release
-  const waiting = Array.from({ length: 64 }, () => budget.take('hog', 150))
-  await expect(budget.take('hog', 1)).rejects.toMatchObject({
+  const release = takeNow(budget, 'hog', 150) as Release
+  const waiting = Array.from({ length: 256 }, () => budget('hog', 150, never))
+  await expect(budget('hog', 1, never)).rejects.toMatchObject({
     code: 'overloaded',
     retryAfterSeconds: 1,
   })
-  expect(budget.take('other', 150)).toBeTypeOf('function')
+  expect(budget('other', 150, never)).toBeTypeOf('function')
   release()
   for (const one of waiting) (await one)()
 })
@@ -52,7 +79,7 @@ it('gives all of it back, whatever was asked for and in whatever order', async (
       const budget = createBudget(1_000)
       let underWay = 0
       const released = all.map(async ({ owner, bytes }) => {
-        const release = await budget.take(owner, bytes)
+        const release = await budget(owner, bytes, never)
         underWay += bytes
         expect(underWay).toBeLessThanOrEqual(1_000)
         await new Promise(setImmediate)
@@ -60,7 +87,7 @@ it('gives all of it back, whatever was asked for and in whatever order', async (
         release()
       })
       await Promise.all(released)
-      expect(budget.takeNow('d', 1_000)).toBeTypeOf('function')
+      expect(takeNow(budget, 'd', 1_000)).toBeTypeOf('function')
     }),
     { numRuns: 50 },
   )

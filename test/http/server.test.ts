@@ -16,9 +16,10 @@ afterEach(async () => {
 })
 
 /** Starts a server that leaves its answers to the test. */
-async function start(most: { all: number; incomplete: number }): Promise<void> {
+async function start(bounds: { all: number; silent: number }): Promise<void> {
   answers = []
   sockets = []
+  const most = { ...bounds, silentMs: 50 }
   server = createServer((_, answer) => void answers.push(answer), most)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 }
@@ -38,25 +39,40 @@ const accepted = (count: number) =>
     return found === count
   })
 
-it('closes what has waited longest without a complete request, and nothing else', async () => {
-  await start({ all: 100, incomplete: 2 })
+it('closes what has been silent for longest, and neither the new nor those at work', async () => {
+  await start({ all: 100, silent: 2 })
   const atWork = send(GET)
   await until('it is being answered', () => answers.length === 1)
-  const slow = send('GET / HT')
-  await accepted(2)
-  const silent = send('')
-  await accepted(3)
-  send(GET)
-  await until('the slow one is closed', () => slow.closed)
-  await until('the newest is being answered', () => answers.length === 2)
+  const silent = [send('GET / HT'), send(''), send('')]
+  await accepted(4)
+  const opened = performance.now()
+  await until('they count', () => performance.now() - opened > 50)
+  const fresh = Array.from({ length: 3 }, () => send(''))
+  await until('one of the old is closed', () => silent.filter(({ closed }) => closed).length === 1)
   const answer = new Promise((resolve) => atWork.once('data', resolve))
   answers[0]?.end('done')
   expect(String(await answer)).toMatch(/^HTTP\/1.1 200/)
-  expect(silent.closed).toBe(false)
+  expect(fresh.filter(({ closed }) => closed)).toEqual([])
+})
+
+it('takes an answer that nobody reads for no work', async () => {
+  await start({ all: 2, silent: 2 })
+  const deaf = send(GET)
+  deaf.pause()
+  await until('it is being answered', () => answers.length === 1)
+  // More than the buffers of the two sockets hold.
+  answers[0]?.end(Buffer.alloc(32 * 1024 * 1024))
+  send(GET)
+  await until('another is being answered', () => answers.length === 2)
+  send(GET)
+  await until('one more is being answered', () => answers.length === 3)
+  deaf.resume()
+  await until('the one that did not read is closed', () => deaf.closed)
+  expect(deaf.bytesRead).toBeLessThan(32 * 1024 * 1024)
 })
 
 it('closes an idle one when there are too many of all', async () => {
-  await start({ all: 2, incomplete: 2 })
+  await start({ all: 2, silent: 2 })
   const idle = send(GET)
   await until('it is being answered', () => answers.length === 1)
   const answer = new Promise((resolve) => idle.once('data', resolve))
@@ -71,7 +87,7 @@ it('closes an idle one when there are too many of all', async () => {
 })
 
 it('closes one that sends request after request and waits for no answer', async () => {
-  await start({ all: 100, incomplete: 100 })
+  await start({ all: 100, silent: 100 })
   const hasty = send(GET.repeat(100))
   await until('it is closed', () => hasty.closed)
   expect(answers.length).toBe(64)
