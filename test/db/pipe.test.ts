@@ -16,9 +16,9 @@ beforeAll(async () => {
   piped = openDatabase(database.url, {
     ...{ durability: 'durable', max: 4, pipeline: true, logger },
   })
-  await database.admin.pool.query(
-    'create table line (number bigint generated always as identity, text text)',
-  )
+  await database.admin.pool.query(`
+    create table line (number bigint generated always as identity, text text);
+    grant select, insert on line to public`)
 })
 afterAll(() => piped.close())
 
