@@ -1,5 +1,6 @@
 // Checks a value against a typebox schema and names what is wrong in words: the field by its path,
 // and the rule. Every body passes here, so this is where text that Postgres cannot keep is refused.
+// Naming is far slower than checking: it is for small bodies only, and typebox stops after eight.
 
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -9,12 +10,15 @@ import { isObject } from '../json.ts'
 import { faultOfText } from '../text.ts'
 import { microsecondsOf } from '../time.ts'
 
+/** Entries of one list or object up to which faults are named: twice what any list may have. */
+const MOST_ENTRIES = 2_000
+
 // The format's own check takes leap seconds.
 Format.Set('date-time', (text) => microsecondsOf(text) !== undefined)
 
 /**
  * A check that returns the value typed, or throws `invalid_request` whose message and details name
- * every fault. `textsOf` picks what is kept as text, if that is not the whole value. The schema is
+ * the faults. `textsOf` picks what is kept as text, if that is not the whole value. The schema is
  * compiled with the first value: all of them together would take a part of each start.
  */
 export function compile<Schema extends TSchema>(
@@ -24,12 +28,30 @@ export function compile<Schema extends TSchema>(
   let validator: ReturnType<typeof Compile<Schema>> | undefined
   return (value) => {
     validator ??= Compile(schema)
-    if (!validator.Check(value)) throw invalid([...validator.Errors(value)].flatMap(faultsOf))
+    if (!validator.Check(value)) {
+      const crowded = crowdedIn(value, '')
+      throw invalid(crowded ? [crowded] : validator.Errors(value).flatMap(faultsOf))
+    }
     const checked = value as Static<Schema>
     const faults = faultsOfTexts(textsOf(checked), '')
     if (faults.length > 0) throw invalid(faults)
     return checked
   }
+}
+
+/** In a value that is wrong somewhere, a list or object that is too large to look for where. */
+function crowdedIn(value: unknown, field: string): Fault | undefined {
+  if (!isObject(value) && !Array.isArray(value)) return undefined
+  const entries = Object.entries(value)
+  if (entries.length > MOST_ENTRIES) {
+    const rule = `has more than ${MOST_ENTRIES} entries, and the body is not valid`
+    return fault(field || 'body', 'invalid', `${rule}: with fewer, the answer says why`)
+  }
+  for (const [key, inner] of entries) {
+    const crowded = crowdedIn(inner, field ? `${field}.${key}` : key)
+    if (crowded) return crowded
+  }
+  return undefined
 }
 
 /** Texts, keys among them, that Postgres would refuse or change. */
@@ -49,19 +71,18 @@ function faultsOfTexts(value: unknown, field: string): Fault[] {
 type SchemaError = ReturnType<ReturnType<typeof Compile>['Errors']>[number]
 
 function faultsOf(error: SchemaError): Fault[] {
-  const field = error.instancePath.slice(1).replaceAll('/', '.') || 'body'
+  const path = error.instancePath.slice(1).replaceAll('/', '.')
+  const field = path.replaceAll('~1', '/').replaceAll('~0', '~') || 'body'
   const child = (name: string) => (field === 'body' ? name : `${field}.${name}`)
   switch (error.keyword) {
     case 'required':
       return error.params.requiredProperties.map((name) =>
         fault(child(name), 'required', 'is missing'),
       )
-    case 'additionalProperties':
-      return error.params.additionalProperties.map((name) =>
-        fault(child(name), 'unknown', 'is not known'),
-      )
     case 'boolean':
-      return [] // said again, as additionalProperties, by its parent
+      return [fault(field, 'unknown', 'is not known')]
+    case 'additionalProperties':
+      return [] // said before, of each, unless typebox has said enough
     case 'enum':
       return [fault(field, 'enum', `must be one of ${error.params.allowedValues.join(', ')}`)]
     case 'format':

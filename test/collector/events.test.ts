@@ -135,6 +135,38 @@ describe('what is refused', () => {
     })
   })
 
+  it('is refused as fast as it would be taken, however many entries it has', async () => {
+    const bodyOf = (value: unknown, changes = {}) => {
+      const key_attributes = Object.fromEntries(
+        Array.from({ length: 75_000 }, (_, i) => [`k${i}`, value]),
+      )
+      return JSON.stringify({
+        ...aCollectedEvent(),
+        event_payload: { ...event_payload, key_attributes },
+        ...changes,
+      })
+    }
+    const timed = async (body: string, status: number) => {
+      const start = performance.now()
+      const reply = await post(body)
+      const ms = performance.now() - start
+      expect(reply.status).toBe(status)
+      return { ms, message: reply.body['message'] }
+    }
+    const ratios: number[] = []
+    for (let round = 0; round < 3; round++) {
+      const right = await timed(bodyOf('a'), 201)
+      for (const body of [bodyOf(111), bodyOf('a', { id: 5 })]) {
+        const wrong = await timed(body, 400)
+        expect(wrong.message).toMatch(
+          /^event_payload.key_attributes has more than 2000 entries, and the body is not valid/,
+        )
+        ratios.push(wrong.ms / right.ms)
+      }
+    }
+    expect(ratios.sort((a, b) => a - b)[2]).toBeLessThan(2)
+  })
+
   it('takes other values of the same form as the enums', async () => {
     const event = aCollectedEvent({ event_source: 'POS_2', event_type: 'SYSTEM_EVENT' })
     event.event_payload.operation = 'SOFT_DELETE'

@@ -108,6 +108,11 @@ describe('a registration that is refused', () => {
     [filter({}), 'filter_conditions names nothing'],
     [filter({ event_filter: [] }), 'filter_conditions names nothing'],
     [filter({ event_filter: [], entity_filter: [] }), 'filter_conditions names nothing'],
+    [
+      Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, 1])),
+      'f0 is not known; f1 is not known',
+    ],
+    [{ 'a/b~1': 1 }, 'a/b~1 is not known'],
     [{ delivery: { headers: { 'x y': 5 } } }, 'delivery.headers.x y is not known'],
     [{ delivery: { headers: { '': 'v' } } }, 'delivery.headers'],
     [{ delivery: { headers: { 'x-a\r\nx-b': 'v' } } }, 'delivery.headers'],
