@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { limits } from '../src/config.ts'
 import { useDatabase } from './helpers/database.ts'
 import { ok, payloadOf, type Receiver, startReceiver, status } from './helpers/receiver.ts'
 import {
@@ -58,7 +59,7 @@ describe('a payload', () => {
     ['the spelling of numbers', '{"a":25.080,"b":12345678901234567890,"c":1E+2,"d":-0.0}'],
     ['escapes', '{"a":"\\u0000\\u00e9\\/\\ud83d\\ude00","lone":"\\ud800"}'],
     ['white space', ' {\n\t"a" : [ ]\r\n } '],
-    ['depth', nested(500)],
+    ['depth', nested(limits.jsonDepth - 1)],
     ['size', JSON.stringify({ big: 'ä€😀'.repeat(102_400) })],
     ['every plane of Unicode', JSON.stringify({ planes })],
     ['odd keys', '{"":0,"__proto__":{"a":1},"constructor":null}'],
