@@ -112,6 +112,8 @@ export const limits = {
   /** Jobs that are not deleted, and keys that are active. */
   jobsPerTenant: 100,
   keysPerTenant: 1_000,
+  /** A key made by a key made by a key …: each publish asks for the rate of every one of them. */
+  keyGenerations: 8,
   /** The most events a second that a key's rate can be, as for MILLRACE_PUBLISH_RATE. */
   mostRate: 1_000_000,
   rejectedEvents: 30,

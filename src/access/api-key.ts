@@ -15,6 +15,9 @@ import type { Tenure } from './grant.ts'
 const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
 
 export type ApiKey = Selectable<Tables['api_key']>
+
+/** A key that may act, with its lineage: itself, its maker, that one's, and so on. */
+export type FoundKey = ApiKey & { lineage: { id: string; rate: number | null }[] }
 export type KeyStatus = 'active' | 'expired' | 'revoked'
 
 /** What a caller holds: the key's id and its secret. */
@@ -41,7 +44,7 @@ export function statusOf(key: ApiKey, now: number): KeyStatus {
  * Who calls with a key, or with a token that was given for it, allows less and ends no later than
  * both. A key that it makes is found by this name of its maker (create_key, revoke_key).
  */
-export function identityOfKey(key: ApiKey, token?: { grant: Grant; expiresAt: Date }): Identity {
+export function identityOfKey(key: FoundKey, token?: { grant: Grant; expiresAt: Date }): Identity {
   const { id, name, expires_at } = key
   const end = token && !(expires_at && expires_at < token.expiresAt) ? token.expiresAt : expires_at
   return identityOf(`API key ${id} (${name})`, token?.grant ?? grantOf(key), end, key)
@@ -90,8 +93,25 @@ const refusals = {
 }
 
 /** The key of this id, revoked or not. */
-export async function findKey(db: Db, id: string): Promise<ApiKey | undefined> {
-  return db.selectFrom('api_key').where('id', '=', id).selectAll().executeTakeFirst()
+export async function findKey(db: Db, id: string): Promise<FoundKey | undefined> {
+  const { rows } = await sql<FoundKey>`
+    with recursive lineage as (
+      select id, rate, created_by, 0 as generation from api_key where id = ${id}
+      union all
+      select maker.id, maker.rate, maker.created_by, lineage.generation + 1
+      from lineage
+      join api_key as maker
+        on maker.id = substring(lineage.created_by from '^API key ([0-9a-f]{12}) \\(')
+    )
+    select
+      api_key.*,
+      (
+        select jsonb_agg(jsonb_build_object('id', id, 'rate', rate) order by generation)
+        from lineage
+      ) as lineage
+    from api_key
+    where api_key.id = ${id}`.execute(db)
+  return rows[0]
 }
 
 /**

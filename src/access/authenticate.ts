@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts'
 import { type Authenticate, type Identity, identityOf } from '../http/identity.ts'
 import {
-  type ApiKey,
+  type FoundKey,
   identityOfKey,
   isSecretOf,
   type KeyToken,
@@ -53,8 +53,8 @@ export function findActiveKey(
   keys: KeyCache,
   { id, secret }: KeyToken,
   clock: Clock,
-): ApiKey | undefined | Promise<ApiKey | undefined> {
-  const check = (key: ApiKey | undefined) =>
+): FoundKey | undefined | Promise<FoundKey | undefined> {
+  const check = (key: FoundKey | undefined) =>
     key && isSecretOf(key, secret) && statusOf(key, clock()) === 'active' ? key : undefined
   const found = keys.find(id)
   return found instanceof Promise ? found.then(check) : check(found)

@@ -3,17 +3,17 @@
 // within KEY_CACHE_MS by every other.
 
 import { MillraceError } from '../errors.ts'
-import type { ApiKey } from './api-key.ts'
+import type { FoundKey } from './api-key.ts'
 
 /** How long a key that was found is taken for what it was. */
 export const KEY_CACHE_MS = 3_000
 const LARGEST = 5_000
 
-type Entry = { key: ApiKey; until: number }
+type Entry = { key: FoundKey; until: number }
 
 export type KeyCache = {
   /** The key, at once where it is fresh; undefined: there is none. */
-  find(id: string): ApiKey | Promise<ApiKey | undefined>
+  find(id: string): FoundKey | Promise<FoundKey | undefined>
   forget(id: string): void
 }
 
@@ -21,11 +21,11 @@ export type KeyCache = {
  * A cache in front of `load`. Unknown ids are not kept: a new key works at once on every process,
  * and guesses cannot push keys out.
  */
-export function createKeyCache(load: (id: string) => Promise<ApiKey | undefined>): KeyCache {
+export function createKeyCache(load: (id: string) => Promise<FoundKey | undefined>): KeyCache {
   /** In the order of use, the oldest first. */
   const entries = new Map<string, Entry>()
   /** One question at a time for a key, however many requests wait for it. */
-  const loading = new Map<string, Promise<ApiKey | undefined>>()
+  const loading = new Map<string, Promise<FoundKey | undefined>>()
 
   return {
     find(id) {
@@ -43,7 +43,7 @@ export function createKeyCache(load: (id: string) => Promise<ApiKey | undefined>
     },
   }
 
-  function ask(id: string): Promise<ApiKey | undefined> {
+  function ask(id: string): Promise<FoundKey | undefined> {
     // Counted from the question, not from the answer: what it says may be that old.
     const until = performance.now() + KEY_CACHE_MS
     const asked = load(id)

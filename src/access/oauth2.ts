@@ -9,7 +9,7 @@ import { refuseAmbiguousHeaders } from '../http/ambiguity.ts'
 import { readBody } from '../http/body.ts'
 import { SCOPES } from '../http/identity.ts'
 import type { RequestContext, Route } from '../http/route.ts'
-import { type ApiKey, grantOf, identityOfKey, type KeyToken, parseToken } from './api-key.ts'
+import { type FoundKey, grantOf, identityOfKey, type KeyToken, parseToken } from './api-key.ts'
 import { findActiveKey } from './authenticate.ts'
 import type { Jwt } from './jwt.ts'
 import type { KeyCache } from './key-cache.ts'
@@ -159,7 +159,7 @@ function decode(text: string): string {
 }
 
 /** The scopes that are asked for, all of which the key must have; all of its own where none is. */
-function scopesOf(key: ApiKey, asked: string | null): string[] | Refusal {
+function scopesOf(key: FoundKey, asked: string | null): string[] | Refusal {
   const wanted = new Set((asked ?? '').split(' ').filter(Boolean))
   if (wanted.size === 0) return key.scopes
   const { may } = identityOfKey(key)

@@ -112,6 +112,7 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
       async handle(context) {
         const { identity } = context.state
         const tenants = tenantsOf(context)
+        if (identity.key?.lineage.length === limits.keyGenerations) throw lastGeneration()
         const body = check(await readJson(context, limits.configurationBytes))
         const faults = faultsOf(body, tenants, clock())
         if (faults.length > 0) throw invalid(faults)
@@ -244,6 +245,12 @@ function faultsOf(body: NewKey, tenants: string[], now: number): Fault[] {
 function forbidden(details: Fault[]): MillraceError {
   const message = details.map((detail) => detail.message).join('; ')
   return new MillraceError('forbidden', `${message}.`, { details })
+}
+
+function lastGeneration(): MillraceError {
+  const most = limits.keyGenerations
+  const message = `Keys made by keys have at most ${most} generations: this is the last.`
+  return new MillraceError('forbidden', message)
 }
 
 /** What a client sees of a key: neither the secret nor its hash. */

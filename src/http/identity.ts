@@ -31,8 +31,11 @@ export type Identity = Grant & {
   actor: string
   /** When the token ends; null: never. A key that it makes ends no later. */
   expiresAt: Date | null
-  /** The API key behind it. Null: the admin token, or a JWT of somebody else's. */
-  key: { id: string; rate: number | null } | null
+  /**
+   * The API key behind it, with its lineage: itself, its maker, that one's, and so on. Null: the
+   * admin token, or a JWT of somebody else's.
+   */
+  key: { rate: number | null; lineage: { id: string; rate: number | null }[] } | null
   /** Whether it may do this for any tenant at all. */
   may(scope: Scope): boolean
   mayActFor(tenant: string, scope: Scope): boolean

@@ -35,7 +35,10 @@ export function createRateLimit(settings: {
   function publishing(context: RequestContext): Bucket[] {
     const { key, mayActFor } = context.state.identity
     const buckets: Bucket[] = []
-    if (key?.rate) buckets.push(perSecond(`key ${key.id}`, key.rate))
+    // Keys that it made draw from its bucket, too: all together have its rate.
+    for (const { id, rate } of key?.lineage ?? []) {
+      if (rate) buckets.push(perSecond(`key ${id}`, rate))
+    }
     const tenant = publishRate > 0 ? nameOf(context) : undefined
     if (tenant !== undefined && mayActFor(tenant, 'publish')) {
       buckets.push(perSecond(`tenant ${tenant}`, publishRate))

@@ -20,7 +20,7 @@ const tenure: fc.Arbitrary<Tenure> = fc.record({
   expiresAt: fc.option(few.map((number) => new Date(number))),
 })
 const identify = (own: Tenure) => {
-  const key = { id: '0c9be2f17a35', rate: own.rate }
+  const key = { rate: own.rate, lineage: [] }
   return identityOf('maker', own, own.expiresAt, key)
 }
 const event = fc.record({ tenant: word, team: word, service: word, name })

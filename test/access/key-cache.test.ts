@@ -1,10 +1,10 @@
 // The cache of keys: asked once for many, bounded, and never older than a revocation that it saw.
 
 import { describe, expect, it } from 'vitest'
-import type { ApiKey } from '../../src/access/api-key.ts'
+import type { FoundKey } from '../../src/access/api-key.ts'
 import { createKeyCache } from '../../src/access/key-cache.ts'
 
-const aKey = (id: string) => ({ id }) as ApiKey
+const aKey = (id: string) => ({ id }) as FoundKey
 
 describe('a cache of keys', () => {
   it('asks once for many, and then answers without a promise', async () => {
@@ -22,7 +22,7 @@ describe('a cache of keys', () => {
   })
 
   it('does not keep what was asked before the key was forgotten', async () => {
-    let answer = (_: ApiKey) => {}
+    let answer = (_: FoundKey) => {}
     const cache = createKeyCache(
       () =>
         new Promise((resolve) => {

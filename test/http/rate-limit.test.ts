@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { limits } from '../../src/config.ts'
 import type { Server } from '../../src/server.ts'
 import { API_KEYS, aJwt, JWT_SECRET, makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -154,6 +155,32 @@ describe('the rate of a key', () => {
       const body = JSON.stringify({ ...more, rate })
       expect(await call(free.url + API_KEYS, { token, body })).toMatchObject({ status: 400 })
     }
+  })
+
+  it('is shared with all keys that it made, and those made', async () => {
+    const key = await makeKey(free.url, rated)
+    const made = await several(8, () => makeKey(free.url, { scopes: ['admin'] }, key.token))
+    const theirs = await Promise.all(
+      made.map(({ token }) => makeKey(free.url, { scopes: ['publish'], rate: 2 }, token)),
+    )
+    const started = performance.now()
+    const replies = await Promise.all(
+      [key, ...made, ...theirs, ...made, ...theirs].map(({ token }) =>
+        publishTo(free.url, token, 'dodici'),
+      ),
+    )
+    const seconds = (performance.now() - started) / 1_000
+    expect(statuses(replies)).toEqual([201, 429])
+    const taken = replies.filter(({ status }) => status === 201)
+    expect(taken.length).toBeLessThanOrEqual(3 + 3 * seconds)
+  })
+
+  it('is asked of a bounded number of generations', async () => {
+    let { token } = await makeKey(free.url, rated)
+    const make = () => makeKey(free.url, { scopes: ['admin'] }, token)
+    for (let i = 1; i < limits.keyGenerations; i++) token = (await make()).token
+    await expect(make()).rejects.toThrow('generations')
+    expect(await publishTo(free.url, token, 'dodici')).toMatchObject({ status: 201 })
   })
 
   it('and none at all: no header', async () => {
