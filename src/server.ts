@@ -73,7 +73,11 @@ export async function startServer(
   const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
   const destinations = createDestinations(config, secrets)
   const services = { db: durable.kysely, clock: systemClock, ...options }
-  const access = createAccess(config, services)
+  const rateLimit = createRateLimit({
+    publishRate: config.MILLRACE_PUBLISH_RATE,
+    changesPerMinute: config.MILLRACE_CHANGES_PER_MINUTE,
+  })
+  const access = createAccess(config, { ...services, rateLimit })
   const onAsked = (tenant: string, jobId: string) =>
     askForJob(notifier.kysely, { tenant, jobId }).catch((error: Error) =>
       logger.warn({ reason: error.message }, 'job not woken'),
@@ -130,10 +134,7 @@ export async function startServer(
   const served = [...routes, openApiRoute(routes, entitySchemas)]
   const app = createApp(served, {
     authenticate: access.authenticate,
-    rateLimit: createRateLimit({
-      publishRate: config.MILLRACE_PUBLISH_RATE,
-      changesPerMinute: config.MILLRACE_CHANGES_PER_MINUTE,
-    }),
+    rateLimit,
     isDraining: () => draining,
     logger,
   })

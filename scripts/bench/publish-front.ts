@@ -11,6 +11,7 @@ import { readConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/pool.ts'
 import { gatewayRoutes } from '../../src/gateway/routes.ts'
 import { createApp } from '../../src/http/app.ts'
+import { createRateLimit } from '../../src/http/rate-limit.ts'
 import type { Publisher } from '../../src/log/batch.ts'
 import { createLogger } from '../../src/logger.ts'
 import { serveCalls } from './remote.ts'
@@ -40,6 +41,7 @@ async function serve({ kind, databaseUrl, adminToken }: Front): Promise<string> 
     db: database.kysely,
     adminToken,
     secretKey: '00'.repeat(32),
+    rateLimit: createRateLimit({ publishRate: 0, changesPerMinute: 0 }),
     clock: systemClock,
     logger,
   })

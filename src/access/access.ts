@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import type { Authenticate } from '../http/identity.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import type { Route } from '../http/route.ts'
 import type { Logger } from '../logger.ts'
 import { createAdminTokenCheck } from './admin-token.ts'
@@ -30,9 +31,16 @@ type Settings = Pick<
  */
 export function createAccess(
   settings: Settings,
-  services: { db: Db; adminToken: string; secretKey: string; clock: Clock; logger: Logger },
+  services: {
+    db: Db
+    adminToken: string
+    secretKey: string
+    rateLimit: RateLimit
+    clock: Clock
+    logger: Logger
+  },
 ): { authenticate: Authenticate; routes: Route[] } {
-  const { db, clock, logger } = services
+  const { db, rateLimit, clock, logger } = services
   const shared = settings.MILLRACE_JWT_SECRET
   const derived = [services.secretKey, settings.MILLRACE_SECRET_KEY_PREVIOUS]
     .filter((key) => key !== undefined)
@@ -49,6 +57,6 @@ export function createAccess(
   const adminToken = createAdminTokenCheck(services.adminToken)
   return {
     authenticate: createAuthenticate({ adminToken, keys, jwt, clock }),
-    routes: [...keyRoutes({ db, keys, clock }), tokenRoute({ keys, jwt, clock })],
+    routes: [...keyRoutes({ db, keys, rateLimit, clock }), tokenRoute({ keys, jwt, clock })],
   }
 }

@@ -10,6 +10,7 @@ import { requireScope } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import { EVERY_TENANT, type Identity, SCOPES } from '../http/identity.ts'
 import { cutPage, pageOf, pageParameters, unknownPage } from '../http/page.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
@@ -86,8 +87,13 @@ const errors = {
 const notFound = { 404: { description: 'There is no such key within the tenants of the caller.' } }
 
 /** The routes of API keys. */
-export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): Route[] {
-  const { db, keys, clock } = services
+export function keyRoutes(services: {
+  db: Db
+  keys: KeyCache
+  rateLimit: RateLimit
+  clock: Clock
+}): Route[] {
+  const { db, keys, rateLimit, clock } = services
   const check = compile(NewKey)
   const common = { scope: 'admin', family: 'configuration' } as const
   const view = (key: ApiKey) => present(key, clock())
@@ -119,6 +125,7 @@ export function keyRoutes(services: { db: Db; keys: KeyCache; clock: Clock }): R
         const wanted = tenureOf(check({ ...ownOf(identity, tenants), ...body }))
         const excess = excessOf({ ...identity, tenants }, wanted)
         if (excess.length > 0) throw forbidden(excess)
+        rateLimit.change(context, wanted.tenants)
 
         const { actor } = identity
         const made = await createKey(db, { name: body.name, tenure: wanted, actor })

@@ -84,7 +84,7 @@ function routerOf(
         context.state.identity = caller instanceof Promise ? await caller : caller
       }
       const known = context as unknown as RequestContext
-      if (route.limited) rateLimit?.(known, route)
+      if (route.limited) rateLimit?.request(known, route)
       await route.handle(known)
     })
   }

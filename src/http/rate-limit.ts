@@ -1,18 +1,24 @@
 // How fast a tenant or a key may publish, and how often a tenant's configuration may change: token
 // buckets of this process, asked right after authentication and before any of the body is read, so
-// that a flood is cheap. Who may not act for a tenant takes none of its tokens.
+// that a flood is cheap; what only the body names is asked for after it. Who may not act for a
+// tenant takes none of its tokens.
 
 import { MillraceError } from '../errors.ts'
 import { isTenant } from '../tenant.ts'
-import { onlyTenantOf } from './identity.ts'
+import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
 import type { RequestContext, Route } from './route.ts'
 import { type Bucket, createTokenBuckets, type Standing } from './token-bucket.ts'
 
 /**
- * Throws `rate_limited` or `too_many_changes` for a request that comes too soon, and says in
- * RateLimit-* headers how the limit stands.
+ * Both throw `rate_limited` or `too_many_changes` for what comes too soon, and say in RateLimit-*
+ * headers how the limit stands.
  */
-export type RateLimit = (context: RequestContext, route: Route) => void
+export type RateLimit = {
+  /** Before the body is read: a request for the tenant that it names, or its only one. */
+  request(context: RequestContext, route: Route): void
+  /** A change for these tenants, those left out that `request` was asked for. */
+  change(context: RequestContext, tenants: string[]): void
+}
 
 /**
  * `publishRate`: the events a second that a tenant may publish. `changesPerMinute`: of a tenant's
@@ -24,12 +30,24 @@ export function createRateLimit(settings: {
 }): RateLimit {
   const { publishRate, changesPerMinute } = settings
   const { take } = createTokenBuckets()
-  return (context, route) => {
-    const buckets = route.limited === 'changes' ? changing(context, route) : publishing(context)
+  return {
+    request(context, route) {
+      if (route.limited === 'changes') draw(context, changing(context, route), changesRefusal)
+      else draw(context, publishing(context), publishingRefusal)
+    },
+    change(context, tenants) {
+      if (changesPerMinute === 0) return
+      const asked = nameOf(context)
+      const named = tenants.filter((tenant) => tenant !== asked && tenant !== EVERY_TENANT)
+      draw(context, named.map(changesOf), changesRefusal)
+    },
+  }
+
+  function draw(context: RequestContext, buckets: Bucket[], refusalOf: typeof changesRefusal) {
     if (buckets.length === 0) return
     const standing = take(buckets)
     context.set(headersOf(standing))
-    if (!standing.taken) throw refusalOf(standing, route)
+    if (!standing.taken) throw refusalOf(standing)
   }
 
   function publishing(context: RequestContext): Bucket[] {
@@ -48,12 +66,14 @@ export function createRateLimit(settings: {
 
   function changing(context: RequestContext, { scope }: Route): Bucket[] {
     if (changesPerMinute === 0) return []
-    const { actor, mayActFor } = context.state.identity
     const tenant = nameOf(context)
-    if (tenant !== undefined && !mayActFor(tenant, scope)) return []
-    // A key for several tenants: whoever makes it answers for it.
-    const name = tenant === undefined ? `changes by ${actor}` : `changes of ${tenant}`
-    return [{ name, perSecond: changesPerMinute / 60, burst: changesPerMinute }]
+    const mayAct = tenant !== undefined && context.state.identity.mayActFor(tenant, scope)
+    return mayAct ? [changesOf(tenant)] : []
+  }
+
+  function changesOf(tenant: string): Bucket {
+    const name = `changes of ${tenant}`
+    return { name, perSecond: changesPerMinute / 60, burst: changesPerMinute }
   }
 }
 
@@ -74,13 +94,15 @@ function headersOf({ bucket, remaining, fullSeconds }: Standing): Record<string,
   }
 }
 
-function refusalOf({ bucket, readySeconds }: Standing, { limited }: Route): MillraceError {
+function changesRefusal({ bucket, readySeconds }: Standing): MillraceError {
+  const message = `The configuration changes more than ${bucket.burst} times a minute.`
   const options = { retryAfterSeconds: Math.ceil(readySeconds) }
-  if (limited === 'changes') {
-    const message = `The configuration changes more than ${bucket.burst} times a minute.`
-    return new MillraceError('too_many_changes', message, options)
-  }
+  return new MillraceError('too_many_changes', message, options)
+}
+
+function publishingRefusal({ bucket, readySeconds }: Standing): MillraceError {
   const [whose] = bucket.name.split(' ')
   const message = `This ${whose} may publish ${bucket.burst} events a second: that is too many.`
+  const options = { retryAfterSeconds: Math.ceil(readySeconds) }
   return new MillraceError('rate_limited', message, options)
 }

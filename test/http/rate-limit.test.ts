@@ -228,6 +228,42 @@ describe('changes a minute', () => {
     expect((await change(`${EVENTSTREAM}/none/_start`, 'POST', 'other')).status).toBe(404)
   })
 
+  const make = (tenants: string[], token?: string, tenant = '') =>
+    call(limited.url + API_KEYS, {
+      headers: { tenant },
+      body: JSON.stringify({ name: 'made', scopes: ['admin'], tenants }),
+      ...(token ? { token } : {}),
+    })
+
+  it('count for the tenants that a key is for, whoever makes it, however it names them', async () => {
+    const started = performance.now()
+    const { token, status } = (await make(['both', 'one'])).body as Record<string, string>
+    expect(status).toBe('active')
+    const made = await make(['both', 'one'], token)
+    const theirs = made.body['token'] as string
+    const replies = [
+      ...(await several(2, () => make(['one'], theirs))),
+      ...(await several(2, () => make(['one'], token, 'one'))),
+      ...(await several(2, () => make(['one', 'both'], theirs))),
+      ...(await several(2, () => make(['one']))),
+    ]
+    const seconds = (performance.now() - started) / 1_000
+    expect(statuses(replies)).toEqual([201, 429])
+    const taken = replies.filter((reply) => reply.status === 201)
+    expect(taken.length).toBeLessThanOrEqual(CHANGES - 2 + seconds / 20)
+    expect(replies.find((reply) => reply.status === 429)?.body).toMatchObject({
+      error_code: 'too_many_changes',
+    })
+  })
+
+  it('are no limit for an operator who makes keys for many tenants, or for all', async () => {
+    const tenants = Array.from({ length: 3 * CHANGES }, (_, i) => [`tenant-${i}`])
+    const replies = await Promise.all(
+      [...tenants, ...Array(3 * CHANGES).fill(['*'])].map((one) => make(one)),
+    )
+    expect(statuses(replies)).toEqual([201])
+  })
+
   it('are as many as one likes without a limit', async () => {
     expect((await integration('erp', free.url)).status).toBe(200)
     for (let i = 0; i < 150; i++) {
