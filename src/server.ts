@@ -26,6 +26,7 @@ import { createServer } from './http/server.ts'
 import { integrationRoutes } from './integration/routes.ts'
 import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
+import { createPacing } from './log/pacing.ts'
 import { createPartitions, partitionsArePresent } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
 import { entitySchemas } from './notification/entity.ts'
@@ -63,11 +64,13 @@ export async function startServer(
   const appending = openDatabase(options.url, {
     ...{ durability: 'durable', max: 4, pipeline: true, logger },
   })
+  const pacing = createPacing()
   const publisherThrough = (append: typeof appendEvents) => {
     const pipe = createPipe(appending.pool)
     return createPublisher({
       append: (events) => append(pipe, events),
       onAppended: (tenants) => tenants.forEach(waker.wake),
+      pacing,
     })
   }
   const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)

@@ -11,6 +11,7 @@ import { whileAway } from '../db/while-away.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { Appended, NewEvent } from './event.ts'
 import { createFairQueue } from './fair-queue.ts'
+import { createPacing, type Pacing } from './pacing.ts'
 
 /** How long, and how often, an append of unknown outcome, or without a server, is tried again. */
 const RETRY_MS = 5_000
@@ -36,13 +37,16 @@ type Waiting = {
 
 /**
  * Batches what is published. `append` writes one batch, and those that are under way in the order
- * of its calls; `onAppended` is told the tenants that have new events, after the commit.
+ * of its calls; `onAppended` is told the tenants that have new events, after the commit. Publishers
+ * of one lane share their `pacing`.
  */
 export function createPublisher(options: {
   append: (events: NewEvent[]) => Promise<Appended[]>
   onAppended: (tenants: Set<string>) => void
+  pacing?: Pacing
 }): Publisher {
-  const queue = createFairQueue<Waiting>()
+  const { pacing = createPacing() } = options
+  const queue = createFairQueue<Waiting>(pacing)
   let flushes = 0
   let rest: NodeJS.Timeout | undefined
   /** The size of the batch that left last. */
@@ -73,7 +77,7 @@ export function createPublisher(options: {
   /** All that waits rests. Whoever publishes meanwhile is not held up by that. */
   function flushAfterRest(): void {
     clearTimeout(rest)
-    rest = setTimeout(() => flushes === 0 && void flush(), queue.restMs())
+    rest = setTimeout(() => flushes === 0 && void flush(), pacing.restMs())
   }
 
   function isLong(): boolean {

@@ -2,17 +2,18 @@
 // turn (round robin), so that nobody waits for what another tenant has in front of it. Two kinds of
 // line go in batches of their own: one whose next event is large, for it would hold up all that
 // travel with it, and one of a tenant that had an event in a batch that Postgres refused. While
-// others publish, such a line rests after a batch for as long as that took: half of the time is
-// theirs.
+// others publish, such a line has one batch under way at most, and rests after it for as long as it
+// took: half of the time is theirs. Small events of a tenant that rests go on in turn.
 
 import { limits } from '../config.ts'
 import type { NewEvent } from './event.ts'
+import type { Pacing } from './pacing.ts'
 
 /** What can wait: the caller adds what it needs to answer. */
 export type Item = { event: NewEvent }
 
-/** A tenant publishes if it did within this time. */
-const RECENT_MS = 1_000
+/** Of so many tenants is remembered that Postgres refused a batch. */
+const MOST_APART = 1_000
 
 type Line<T> = { tenant: string; waiting: T[]; bytes: number }
 
@@ -28,8 +29,6 @@ export type FairQueue<T extends Item> = {
    * all that waits rests.
    */
   next(): T[]
-  /** How long until the first line that rests has rested; 0 if none does. */
-  restMs(): number
   /** A batch came back after so many ms, whatever came of it. */
   tookMs(batch: T[], ms: number): void
   /** A batch was stored: what its tenant may have in a batch of its own doubles. */
@@ -42,14 +41,13 @@ export type FairQueue<T extends Item> = {
 }
 
 /** An empty queue, bounded by limits.queueEvents and limits.queueBytes. */
-export function createFairQueue<T extends Item>(): FairQueue<T> {
+export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
   /** In the order of their turns; none is empty. */
   const lines = new Map<string, Line<T>>()
   /** How many events a tenant may have in a batch, for those that had one refused. */
   const apart = new Map<string, number>()
-  /** Until when a tenant rests. */
-  const resting = new Map<string, number>()
-  let lastInTurn = { tenant: '', at: Number.NEGATIVE_INFINITY }
+  /** Batches of lines that are apart, until they come back. */
+  const underWay = new Set<T[]>()
   let length = 0
   let bytes = 0
 
@@ -66,30 +64,24 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
     next() {
       let first: Line<T> | undefined
       for (const line of lines.values()) {
-        if (isResting(line)) continue
+        if (mustWait(line)) continue
         first = line
         break
       }
       if (!first) return []
       const isAlone = lines.size === 1
-      if (!isApart(first)) {
-        lastInTurn = { tenant: first.tenant, at: performance.now() }
-        if (!isAlone) return takeInTurn()
-      }
-      const mostBytes = isAlone ? limits.batchBytes : limits.apartBytes
-      return takeFrom(first, apart.get(first.tenant) ?? limits.batchEvents, mostBytes)
-    },
-    restMs() {
-      const now = performance.now()
-      for (const [tenant, until] of resting) if (until <= now) resting.delete(tenant)
-      return resting.size === 0 ? 0 : Math.min(...resting.values()) - now
+      if (!isApart(first))
+        return inTurn(
+          isAlone ? takeFrom(first, limits.batchEvents, limits.batchBytes) : takeInTurn(),
+        )
+      const most = apart.get(first.tenant) ?? limits.batchEvents
+      const batch = takeFrom(first, most, isAlone ? limits.batchBytes : limits.apartBytes)
+      underWay.add(batch)
+      return batch
     },
     tookMs(batch, ms) {
-      const { tenant, payload } = (batch[0] as T).event
-      const wasApart = payload.length > limits.apartBytes || apart.has(tenant)
-      const now = performance.now()
-      const isRecent = now - ms - lastInTurn.at < RECENT_MS
-      if (wasApart && isRecent && lastInTurn.tenant !== tenant) resting.set(tenant, now + ms)
+      const { tenant } = (batch[0] as T).event
+      if (underWay.delete(batch) && pacing.othersPublish(tenant, ms)) pacing.rest(tenant, ms)
     },
     accepted(batch) {
       if (apart.size === 0) return
@@ -103,7 +95,7 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
       const byTenant = Map.groupBy(batch, ({ event }) => event.tenant)
       const half = Math.ceil((byTenant.size === 1 ? batch.length : limits.batchEvents) / 2)
       for (const [tenant, items] of byTenant) {
-        apart.set(tenant, half)
+        setApart(tenant, half)
         if (batch.length > 1) putBack(tenant, items)
       }
     },
@@ -113,8 +105,21 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
     return length >= limits.queueEvents || bytes >= limits.queueBytes
   }
 
-  function isResting({ tenant }: Line<T>): boolean {
-    return (resting.get(tenant) ?? 0) > performance.now()
+  function mustWait(line: Line<T>): boolean {
+    if (!isApart(line)) return false
+    return pacing.rests(line.tenant) || (isUnderWay(line) && pacing.othersPublish(line.tenant))
+  }
+
+  function isUnderWay({ tenant }: Line<T>): boolean {
+    for (const batch of underWay) if (batch[0]?.event.tenant === tenant) return true
+    return false
+  }
+
+  /** The latest at the end; the oldest one is forgotten where they are too many. */
+  function setApart(tenant: string, most: number): void {
+    apart.delete(tenant)
+    apart.set(tenant, most)
+    if (apart.size > MOST_APART) apart.delete(apart.keys().next().value as string)
   }
 
   function isApart(line: Line<T>): boolean {
@@ -156,6 +161,12 @@ export function createFairQueue<T extends Item>(): FairQueue<T> {
     length += sign
     bytes += sign * event.payload.length
     line.bytes += sign * event.payload.length
+  }
+
+  /** Of a batch in turn, that two tenants had one: two tell of anybody whether others publish. */
+  function inTurn(batch: T[]): T[] {
+    for (const item of batch.slice(0, 2)) pacing.tookTurn(item.event.tenant)
+    return batch
   }
 
   /** One event of each line that is not apart, and again, while there are any and they fit. */

@@ -1,9 +1,9 @@
 // A flood in a process of its own, until it is ended: so many loops that send one request after the
-// other. Arguments: the service's URL, what to send (large, deep or names), how many loops.
+// other. Arguments: the service's URL, what to send (a name of `floods`), how many loops.
 
 import { Agent, request } from 'undici'
 
-const [url, kind, loops] = process.argv.slice(2) as [string, 'large' | 'deep' | 'names', string]
+const [url, kind, loops] = process.argv.slice(2) as [string, keyof typeof floods, string]
 const event = {
   authorization: `Bearer ${process.env['FLOOD_TOKEN']}`,
   ...{ tenant: 'flood', team: 'team-flood', service: 'flood', 'entity-id': 'order-1' },
@@ -13,6 +13,16 @@ const floods = {
     path: '/events/order.created',
     headers: event,
     body: JSON.stringify({ big: 'x'.repeat(1_000_000) }),
+  },
+  collected: {
+    path: '/api/v1/events',
+    headers: event,
+    // A new id each time, of the same length.
+    body: JSON.stringify({
+      ...{ id: 'ID', entity_id: '1', entity_name: 'CUSTOMER', event_type: 'ENTITY_EVENT' },
+      event_source: 'APPLICATION',
+      event_payload: { operation: 'CREATE', base64_encoded_payload_json: 'x'.repeat(1_000_000) },
+    }),
   },
   deep: {
     path: '/events/order.created',
@@ -33,8 +43,12 @@ for (let loop = 0; loop < Number(loops); loop++) void goOn()
 
 async function goOn(): Promise<void> {
   for (;;) {
-    const key = { 'idempotency-key': `flood-${process.pid}-${sent++}` }
-    const options = { dispatcher, method: 'POST', headers: { ...headers, ...key }, body } as const
+    const id = `flood-${process.pid}-${sent++}`
+    const options = {
+      ...({ dispatcher, method: 'POST' } as const),
+      headers: { ...headers, 'idempotency-key': id },
+      body: kind === 'collected' ? body.replace('ID', id) : body,
+    }
     const answer = await request(url + path, options).catch(() => undefined)
     await answer?.body.dump()
     process.stdout.write(`${answer?.statusCode ?? 'none'}\n`)

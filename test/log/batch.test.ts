@@ -146,6 +146,30 @@ describe('publish', () => {
     expect(done).toEqual(['large', ...Array(7).fill('small'), 'large', 'large'])
   })
 
+  it('has one batch of large events of a tenant under way while others publish', async () => {
+    const { publish, batches } = publisher()
+    const payload = Buffer.from(JSON.stringify({ big: 'x'.repeat(2 * limits.apartBytes) }))
+    await publish(anEvent({ tenant: 'small' }))
+    const client = await database.pool.connect()
+    try {
+      await client.query('begin')
+      await client.query('select next_position()')
+      const large = () => publish(anEvent({ tenant: 'large', payload }))
+      const all = [large()]
+      await until('a batch of it', () => batches.length === 2)
+      all.push(...Array.from({ length: 40 }, large))
+      await client.query('select 1')
+      expect(batches).toEqual([1, 1])
+      all.push(...Array.from({ length: 30 }, () => publish(anEvent({ tenant: 'small' }))))
+      await until('one of the other', () => batches.length === 3)
+      expect(batches).toEqual([1, 1, 30])
+      await client.query('rollback')
+      await Promise.all(all)
+    } finally {
+      client.release(true)
+    }
+  })
+
   it('gives the room in a full queue to the tenant that has less of it', async () => {
     const { publish } = publisher()
     const blocker = await database.pool.connect()
