@@ -6,7 +6,7 @@ import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
 import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import type { FoundIntegration } from './find.ts'
 import { type IntegrationDocument, type IntegrationUpdate, urlsOf } from './integration.ts'
-import { serviceOf } from './s3.ts'
+import { type S3Parameters, serviceOf } from './s3.ts'
 
 /** Refuses targets whose host resolves to an address that is not public. */
 export async function refusePrivateTargets(
@@ -58,10 +58,22 @@ function faultsOfMovedWebhook(stored: IntegrationDocument, update: IntegrationUp
 
 function faultsOfMovedStore(stored: IntegrationDocument, update: IntegrationUpdate): Fault[] {
   const [old, given] = [stored.s3_parameters, update.s3_parameters]
-  if (!old || !given || isSameOrigin(serviceOf(old), serviceOf({ ...old, ...given }))) return []
+  if (!old || !given || isSameStore(old, { ...old, ...given })) return []
   const names = ['aws_access_key_id', 'aws_secret_access_key'] as const
   const kept = names.filter((name) => old[name] !== undefined && given[name] === undefined)
   return kept.map((name) => faultOfKept(`s3_parameters.${name}`, ''))
+}
+
+/** Whether requests go to the same host: at an endpoint the bucket may be part of its name. */
+function isSameStore(old: S3Parameters, given: S3Parameters): boolean {
+  if (!isSameOrigin(serviceOf(old), serviceOf(given))) return false
+  if (old.endpoint === undefined && given.endpoint === undefined) return true
+  const [hostOfOld, hostOfGiven] = [old, given].map(bucketInHost)
+  return hostOfOld === hostOfGiven
+}
+
+function bucketInHost({ force_path_style, bucket }: S3Parameters): string {
+  return force_path_style ? '' : bucket
 }
 
 /** Whether If-Match names a version: one of a list, or any (RFC 9110, 13.1.1: no weak ones). */
