@@ -1,9 +1,11 @@
 // What a target says may hold what it was sent: receivers echo requests, stores quote keys. A mask
 // takes the secrets out before anything is cut, kept or logged, in whichever of the usual spellings
-// they stand. Not seen: a secret that the target itself has broken into pieces, and one of fewer
-// than four characters, which cannot be told from ordinary text.
+// they stand (views.ts undoes escapes). Not seen: a secret that the target itself has broken into
+// pieces, but by blanks and line breaks, and one of fewer than four characters, which cannot be told
+// from ordinary text.
 
 import { asKept } from '../text.ts'
+import { viewsOf } from './views.ts'
 
 const MASK = '***'
 const SHORTEST = 4
@@ -22,30 +24,70 @@ export type Mask = (text: string) => string
  * in characters that Postgres keeps. The work is done with the first text.
  */
 export function createMask(secrets: (string | Buffer | undefined)[], most: number): Mask {
-  let spellings: string[] | undefined
+  let spellings: Set<string> | undefined
   return (text) => {
-    // The longest first: a secret may be part of another one.
-    spellings ??= [...spellingsOf(secrets)].sort((a, b) => b.length - a.length)
+    spellings ??= spellingsOf(secrets)
     const looked = text.slice(0, most * LOOKED_AT)
-    const present = spellings.filter((spelling) => looked.includes(spelling.slice(0, SHORTEST)))
-    let masked = looked
-    for (const spelling of present) masked = masked.replaceAll(spelling, MASK)
-    return asKept(withoutBrokenEnd(masked, present).slice(0, most))
+    const ranges: Range[] = []
+    for (const view of viewsOf(looked)) {
+      for (const spelling of spellings) {
+        if (!view.text.includes(spelling.slice(0, SHORTEST))) continue
+        for (const { start, end } of placesOf(spelling, view.text)) {
+          ranges.push({
+            start: view.starts[start] as number,
+            // What the end has cut hides all that is left, half an escape too.
+            end: end === undefined ? looked.length : (view.ends[end - 1] as number),
+          })
+        }
+      }
+    }
+    return asKept(without(ranges, looked).slice(0, most))
   }
 }
 
-/** The text without a secret that began at its end, where the target has cut its answer. */
-function withoutBrokenEnd(text: string, spellings: string[]): string {
-  let end = text.length
-  for (const spelling of spellings) {
-    const start = spelling.slice(0, SHORTEST)
-    let at = text.indexOf(start, text.length - spelling.length + 1)
-    while (at !== -1 && !spelling.startsWith(text.slice(at))) at = text.indexOf(start, at + 1)
-    if (at !== -1 && at < end) end = at
+type Range = { start: number; end: number }
+
+/** The text with one mask in place of ranges that overlap. */
+function without(ranges: Range[], text: string): string {
+  let masked = ''
+  let read = 0
+  for (const { start, end } of ranges.sort((a, b) => a.start - b.start)) {
+    if (start >= read) masked += text.slice(read, start) + MASK
+    read = Math.max(read, end)
   }
-  return end === text.length ? text : text.slice(0, end) + MASK
+  return masked + text.slice(read)
 }
 
+/**
+ * Where a spelling stands, also where it overlaps with itself, in time linear in both (Knuth,
+ * Morris, Pratt). The last one has no end if the text ends within it.
+ */
+function* placesOf(spelling: string, text: string): Generator<{ start: number; end?: number }> {
+  const borders = bordersOf(spelling)
+  let matched = 0
+  for (let i = 0; i < text.length; i++) {
+    while (matched > 0 && text[i] !== spelling[matched]) matched = borders[matched] as number
+    if (text[i] === spelling[matched]) matched++
+    if (matched < spelling.length) continue
+    yield { start: i + 1 - matched, end: i + 1 }
+    matched = borders[matched] as number
+  }
+  if (matched >= SHORTEST) yield { start: text.length - matched }
+}
+
+/** By length of what has matched: the length of the longest shorter match that it ends with. */
+function bordersOf(spelling: string): number[] {
+  const borders = [0, 0]
+  let border = 0
+  for (let i = 1; i < spelling.length; i++) {
+    while (border > 0 && spelling[i] !== spelling[border]) border = borders[border] as number
+    if (spelling[i] === spelling[border]) border++
+    borders.push(border)
+  }
+  return borders
+}
+
+/** What is looked for in each view: a secret, as forms write its blanks, and in hex and base64. */
 function spellingsOf(secrets: (string | Buffer | undefined)[]): Set<string> {
   const all = new Set<string>()
   const add = (spelling: string) => spelling.length >= SHORTEST && all.add(spelling)
@@ -56,8 +98,9 @@ function spellingsOf(secrets: (string | Buffer | undefined)[]): Set<string> {
     }
     for (const text of partsOf(secret)) {
       if (text.length < SHORTEST) continue
-      for (const escaped of escapesOf(text)) add(escaped)
-      for (const inner of new Set([text, inJson(text)])) {
+      add(text)
+      add(text.replaceAll(' ', '+'))
+      for (const inner of new Set([text, JSON.stringify(text).slice(1, -1)])) {
         for (const code of codesOf(Buffer.from(inner))) add(code)
       }
     }
@@ -65,42 +108,20 @@ function spellingsOf(secrets: (string | Buffer | undefined)[]): Set<string> {
   return all
 }
 
-/** A value as it arrives, and of a scheme with credentials ("Token abc") these alone. */
+/** A value as it arrives, of a scheme with credentials ("Token abc") these, of pairs the values. */
 function partsOf(secret: string): string[] {
   const text = secret.trim()
-  const credentials = /^[A-Za-z][A-Za-z0-9-]* +(\S+)$/.exec(text)?.[1]
-  return credentials === undefined ? [text] : [text, credentials]
-}
-
-/** As JSON, URLs, forms and HTML write a text. */
-function escapesOf(text: string): string[] {
-  const json = inJson(text)
-  const form = new URLSearchParams({ '': text }).toString().slice(1)
-  const urls = [encodeURIComponent(text), encodeURI(text), form, form.replaceAll('+', '%20')]
-  const html = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
-  const quoted = [
-    html.replace(/"/g, '&quot;').replace(/'/g, '&#39;'),
-    html.replace(/"/g, '&#34;').replace(/'/g, '&#39;'),
-    html.replace(/"/g, '&quot;').replace(/'/g, '&#x27;'),
-  ]
-  const small = urls.map((url) => url.replace(/%../g, (code) => code.toLowerCase()))
-  return [text, json, json.replaceAll('/', '\\/'), ...urls, ...small, html, ...quoted]
-}
-
-function inJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
+  const credentials = /^[A-Za-z][A-Za-z0-9-]* +(\S+)$/.exec(text)?.slice(1) ?? []
+  const pairs = text.matchAll(/(?:^|[\s;,])[^\s;,="]+="?([^\s;,"]+)/g)
+  return [text, ...credentials, ...Array.from(pairs, ([, value = '']) => value)]
 }
 
 /** Bytes in hex and in base64, alone or within a larger text. */
 function codesOf(bytes: Buffer): string[] {
   const hex = bytes.toString('hex')
   const base64 = [0, 1, 2].map((before) => innerBase64(bytes, before))
-  const others = base64.flatMap((code) => [
-    code.replaceAll('+', '-').replaceAll('/', '_'),
-    code.replaceAll('/', '\\/'),
-    encodeURIComponent(code),
-  ])
-  return [hex, hex.toUpperCase(), bytes.toString('base64'), ...base64, ...others]
+  const forUrls = base64.map((code) => code.replaceAll('+', '-').replaceAll('/', '_'))
+  return [hex, hex.toUpperCase(), bytes.toString('base64'), ...base64, ...forUrls]
 }
 
 /**

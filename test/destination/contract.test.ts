@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { sendOne } from '../../src/destination/destination.ts'
 import { keys } from '../helpers/broker.ts'
-import { spellingsIn } from '../helpers/spellings.ts'
+import { spellingsIn, unicodeEscaped, wrapped } from '../helpers/spellings.ts'
 import { faultNames, type Target, targetKinds } from '../helpers/targets.ts'
 import { until } from '../helpers/until.ts'
 
@@ -104,7 +104,9 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
   it.each([
     ['in clear', secret],
     ['in base64, within other text', base64],
+    ['in base64, in lines', wrapped(base64, 20, '\r\n')],
     ['in hex', Buffer.from(secret).toString('hex')],
+    ['in JSON with escapes', unicodeEscaped(secret, /\W/)],
     ['cut by the target', secret.slice(0, 9)],
   ])('may know a secret, which is not passed on: %s', async (_, told) => {
     target.say(told)

@@ -1,11 +1,19 @@
 // A target of any kind that says back everything that it was sent, as its path tells:
-// /<status>/<how>/…, in clear, base64 or hex, in the form of the service that is asked.
+// /<status>/<how>/…, in clear or in a code (CODES), in the form of the service that is asked.
 
 import type { ServerResponse } from 'node:http'
 import { type Received, type Receiver, startReceiver } from './receiver.ts'
+import { unicodeEscaped, wrapped } from './spellings.ts'
 
-export const WAYS = ['clear', 'base64', 'hex'] as const
-export type Way = (typeof WAYS)[number]
+const CODES = {
+  clear: (text: string) => text,
+  base64: (text: string) => Buffer.from(text).toString('base64'),
+  hex: (text: string) => Buffer.from(text).toString('hex'),
+  escaped: (text: string) => unicodeEscaped(text, /\W/, true),
+  wrapped: (text: string) => wrapped(Buffer.from(text).toString('base64'), 76, '\r\n'),
+}
+export type Way = keyof typeof CODES
+export const WAYS = Object.keys(CODES) as Way[]
 
 /** Starts one; a path /slow/… begins its answer and never ends it. */
 export function startEcho(): Promise<Receiver> {
@@ -39,7 +47,7 @@ function answer(request: Received, response: ServerResponse, status: number, tex
 }
 
 function told(request: Received, how: Way): string {
-  return how === 'clear' ? wholeOf(request) : Buffer.from(wholeOf(request)).toString(how)
+  return CODES[how](wholeOf(request))
 }
 
 /** What is secret stands at the beginning, which is what is kept. */

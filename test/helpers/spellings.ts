@@ -3,9 +3,44 @@
 
 /** The spellings of a secret that a text holds: "clear", "hex", "base64", … */
 export function spellingsIn(text: string, secret: string | Buffer): string[] {
+  const unwrapped = text.replace(/\s|(?:\\+[rn])+/g, '')
   return Object.entries(codesOf(secret)).flatMap(([name, codes]) =>
-    codes.some((code) => text.includes(code)) ? [name] : [],
+    codes.some((code) => text.includes(code) || unwrapped.includes(code)) ? [name] : [],
   )
+}
+
+/** A text in JSON, the characters that match as \\u00xx. */
+export function unicodeEscaped(text: string, matching: RegExp, isUpper = false): string {
+  return Array.from(text, (character) => {
+    if (!matching.test(character)) return inJson(character)
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0')
+    return `\\u${isUpper ? code.toUpperCase() : code}`
+  }).join('')
+}
+
+/** As in a file of base64: lines of so many columns. */
+export function wrapped(code: string, columns: number, lineBreak: string): string {
+  return (code.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []).join(lineBreak)
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+/** As encoders of Go, .NET, Gson and PHP write JSON, and JSON within JSON. */
+function jsonsOf(text: string): string[] {
+  return [
+    ...[inJson(text), inJson(inJson(text)), inJson(text).replaceAll('/', '\\/')],
+    ...[unicodeEscaped(text, /[&<>]/), unicodeEscaped(text, /[&'<=>]/)],
+    unicodeEscaped(text, /["&'+<>`]/, true),
+  ]
+}
+
+function htmlsOf(text: string): string[] {
+  const html = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
+  const quotes = html.replace(/"/g, '&quot;')
+  const apostrophes = ['&#39;', '&#x27;', '&apos;'].map((code) => quotes.replace(/'/g, code))
+  return [html, ...apostrophes, html.replace(/"/g, '&#34;').replace(/'/g, '&#39;')]
 }
 
 /** Each spelling of a secret by its name, as the texts to look for. */
@@ -20,7 +55,8 @@ export function codesOf(secret: string | Buffer): Record<string, string[]> {
   const texts = typeof secret === 'string' ? [secret] : []
   return {
     clear: texts,
-    json: texts.map((text) => JSON.stringify(text).slice(1, -1)),
+    json: texts.flatMap(jsonsOf),
+    html: texts.flatMap(htmlsOf),
     percent: texts.map(encodeURIComponent),
     hex: [hex, hex.toUpperCase()],
     base64: base64.flatMap((code) => [code, code.replaceAll('+', '-').replaceAll('/', '_')]),
