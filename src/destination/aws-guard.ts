@@ -9,7 +9,9 @@ import { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient } from '@aws-sdk/client-sqs'
+import { limits } from '../config.ts'
 import { hostOf, isPublicAddress, lookupFor } from './address.ts'
+import { createMask, type Mask } from './mask.ts'
 import { afterRest } from './rest.ts'
 
 export const CONNECT_TIMEOUT_MS = 10_000
@@ -17,9 +19,22 @@ const ANSWER_BYTES = 1024 * 1024
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string }
 
-/** What of them no answer may show. The SDK adds fields of its own to the object. */
-export function secretsOf(credentials: Credentials | undefined): (string | undefined)[] {
-  return [credentials?.accessKeyId, credentials?.secretAccessKey]
+/**
+ * Gives the mask of what a client signs its requests with: keys of a tenant's, or, where
+ * `credentials` are undefined, what the operator lends at the time.
+ */
+export function createKeyMask(
+  client: S3Client | SQSClient | SNSClient,
+  credentials: Credentials | undefined,
+): () => Promise<Mask> {
+  const maskOf = (keys: (Credentials & { sessionToken?: string | undefined }) | undefined) =>
+    createMask([keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken], limits.responseKept)
+  const own = credentials && maskOf(credentials)
+  return async () => {
+    if (own) return own
+    // The SDK keeps them. Without any nothing has left, and nothing is to be hidden.
+    return maskOf(await client.config.credentials().catch(() => undefined))
+  }
 }
 
 /** Connections to places. A name that resolves to a private address is refused when they open. */

@@ -1,8 +1,8 @@
 // What a target says may hold what it was sent: receivers echo requests, stores quote keys. A mask
 // takes the secrets out before anything is cut, kept or logged, in whichever of the usual spellings
 // they stand (views.ts undoes escapes). Not seen: a secret that the target itself has broken into
-// pieces, but by blanks and line breaks, and one of fewer than four characters, which cannot be told
-// from ordinary text.
+// pieces, but by blanks and line breaks, and one of fewer than four characters, which cannot be
+// told from ordinary text.
 
 import { asKept } from '../text.ts'
 import { viewsOf } from './views.ts'

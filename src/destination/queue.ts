@@ -6,20 +6,19 @@
 
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs'
-import { limits } from '../config.ts'
 import {
   type Agents,
   boundAnswers,
   CONNECT_TIMEOUT_MS,
   type Credentials,
   createAgents,
+  createKeyMask,
   Halted,
   refusalOf,
-  secretsOf,
 } from './aws-guard.ts'
 import { createBatches } from './batch.ts'
 import type { Destination, Failure, Outcome } from './destination.ts'
-import { createMask } from './mask.ts'
+import type { Mask } from './mask.ts'
 import { type Message, messageOf } from './message.ts'
 import { type EntryError, judgeEntryError, judgeRequestError } from './queue-error.ts'
 
@@ -129,6 +128,9 @@ export type QueuedMessage = Pick<Message, 'body' | 'attributes'> & {
   ids: { MessageGroupId?: string; MessageDeduplicationId?: string }
 }
 
+/** For words of our own. */
+const asItIs: Mask = (text) => text
+
 /** A destination that sends to a queue or a topic, over `connections`. */
 export function createQueue(
   connections: QueueConnections,
@@ -137,7 +139,7 @@ export function createQueue(
 ): Destination {
   const { timeoutMs, credentials } = options
   const { place, maxBytes, isFifo } = service
-  const mask = createMask(secretsOf(credentials), limits.responseKept)
+  const keyMask = createKeyMask(service.client, credentials)
   const refusal = refusalOf(service.endpoint, options)
   boundAnswers(service.client, { mayGo: () => !connections.isClosed, timeoutMs })
   const sendInBatch = createBatches<Message, Outcome>({
@@ -150,11 +152,11 @@ export function createQueue(
 
   return {
     send(event, settled) {
-      if (refusal) return settled(failed(judgeRequestError(refusal)))
+      if (refusal) return settled(failed(judgeRequestError(refusal), asItIs))
       const message = messageOf(event)
       if (message.bytes <= maxBytes) return void sendInBatch(message).then(settled)
       const reason = `it has ${message.bytes} bytes with its attributes, of at most ${maxBytes}`
-      settled(failed({ kind: 'rejected', status: 413, reason, response: '' }))
+      settled(failed({ kind: 'rejected', status: 413, reason, response: '' }, asItIs))
     },
   }
 
@@ -173,14 +175,15 @@ export function createQueue(
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
     try {
       const errors = await service.send(messages.map(queued), deadline.signal)
+      const mask = errors.size > 0 ? await keyMask() : asItIs
       return messages.map((_, i) => {
         const error = errors.get(i)
-        return error ? failed(judgeEntryError(error)) : { kind: 'delivered', status: 200 }
+        return error ? failed(judgeEntryError(error), mask) : { kind: 'delivered', status: 200 }
       })
     } catch (error) {
       if (deadline.signal.aborted) return unavailable(`no complete answer within ${timeoutMs} ms`)
       if (error instanceof Halted) return unavailable('this process is ending')
-      return failed(judgeRequestError(error))
+      return failed(judgeRequestError(error), await keyMask())
     } finally {
       clearTimeout(timer)
     }
@@ -192,11 +195,11 @@ export function createQueue(
   }
 
   function unavailable(reason: string): Failure {
-    return failed({ kind: 'unavailable', reason })
+    return failed({ kind: 'unavailable', reason }, asItIs)
   }
 
   /** Tells where it failed, and no secret. */
-  function failed<Failed extends Failure>(failure: Failed): Failed {
+  function failed<Failed extends Failure>(failure: Failed, mask: Mask): Failed {
     const { reason, response } = failure
     return {
       ...failure,

@@ -5,18 +5,16 @@
 import { createHash } from 'node:crypto'
 import { createGzip, type Gzip } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
-import { limits } from '../config.ts'
 import {
   boundAnswers,
   CONNECT_TIMEOUT_MS,
   type Credentials,
   createAgents,
+  createKeyMask,
   Halted,
   refusalOf,
-  secretsOf,
 } from './aws-guard.ts'
 import type { FileFailure, FileStore } from './destination.ts'
-import { createMask } from './mask.ts'
 import { judgeStoreError } from './s3-error.ts'
 import { type PartBufferPool, uploadInParts } from './s3-parts.ts'
 import { abortUpload, abortUploads } from './s3-uploads.ts'
@@ -47,7 +45,6 @@ export type S3Options = {
  */
 export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
   const { bucket: Bucket, credentials } = options
-  const mask = createMask(secretsOf(credentials), limits.responseKept)
   const agents = createAgents(options)
   const refusal = refusalOf(options.endpoint, options)
   let mayGo = () => true
@@ -68,6 +65,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
       throwOnRequestTimeout: true,
     },
   })
+  const keyMask = createKeyMask(client, credentials)
   boundAnswers(client, { mayGo: () => mayGo(), timeoutMs: REQUEST_TIMEOUT_MS })
 
   return {
@@ -129,22 +127,23 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
   /** Aborts what is begun of a key; refused where the store does not tell what that is. */
   async function clear(
     Key: string,
-    failed: (error: unknown) => FileFailure,
+    failed: (error: unknown) => Promise<FileFailure>,
   ): Promise<FileFailure | undefined> {
     try {
       await abortUploads(client, { Bucket, Key })
       return undefined
     } catch (error) {
-      const failure = failed(error)
+      const failure = await failed(error)
       const isUnlisted = failure.kind !== 'halted' && UNLISTED.includes(failure.status ?? 0)
       return isUnlisted ? { ...failure, kind: 'refused' } : failure
     }
   }
 
-  function failureOf(what: string, key: string): (error: unknown) => FileFailure {
-    return (error) => {
+  function failureOf(what: string, key: string): (error: unknown) => Promise<FileFailure> {
+    return async (error) => {
       if (error instanceof Halted) return { kind: 'halted' }
       const { reason, ...outcome } = judgeStoreError(error)
+      const mask = error === refusal ? String : await keyMask()
       return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${mask(reason)}` }
     }
   }

@@ -33,6 +33,9 @@ const secrets: Record<string, string> = {
   sqsKey: secret('sqs-key'),
   snsId: secret('sns-id'),
   snsKey: secret('sns-key'),
+  lentId: secret('lent-id'),
+  lentKey: secret('lent-key'),
+  lentToken: `${secret('lent-token')}/+==`,
   sender: secret('SG.own'),
   operator: secret('SG.operator'),
   admin: ADMIN_TOKEN,
@@ -54,6 +57,11 @@ beforeAll(async () => {
     MILLRACE_JWT_SECRET: secrets['jwtSecret'],
     MILLRACE_SECRET_KEY: secrets['secretKey'],
     MILLRACE_SECRET_KEY_PREVIOUS: secrets['previousKey'],
+    MILLRACE_S3_DEFAULT_CREDENTIALS: 'true',
+    MILLRACE_QUEUE_DEFAULT_CREDENTIALS: 'true',
+    AWS_ACCESS_KEY_ID: secrets['lentId'],
+    AWS_SECRET_ACCESS_KEY: secrets['lentKey'],
+    AWS_SESSION_TOKEN: secrets['lentToken'],
     MILLRACE_RETRY_BASE_MS: '1',
     MILLRACE_S3_WINDOW_MS: '10',
     MILLRACE_SENDGRID_API_KEY: secrets['operator'],
@@ -109,13 +117,14 @@ async function startWebhooks(): Promise<string[]> {
   )
 }
 
-async function startStores(): Promise<string[]> {
-  const keys = { aws_access_key_id: secrets['s3Id'], aws_secret_access_key: secrets['s3Key'] }
+const storeKeys = { aws_access_key_id: secrets['s3Id'], aws_secret_access_key: secrets['s3Key'] }
+
+async function startStores(tenant: string, keys: object): Promise<string[]> {
   return Promise.all(
     cases.map(async ([status, way], n) => {
       const id = `files-${n}`
       const place = { endpoint: `${echo.url}${status}/${way}`, force_path_style: true }
-      const made = await ask(EVENTSTREAM, 'stores', 'POST', {
+      const made = await ask(EVENTSTREAM, tenant, 'POST', {
         ...{ id, integration_type: 'permanent' },
         s3_parameters: { ...keys, ...place, aws_region: 'eu-west-1', bucket: 'bucket' },
       })
@@ -125,15 +134,17 @@ async function startStores(): Promise<string[]> {
   )
 }
 
-async function startQueues(): Promise<string[]> {
+const queueKeys = (name: string) => ({
+  accessKey: secrets[`${name}Id`],
+  accessSecret: secrets[`${name}Key`],
+})
+
+async function startQueues(tenant: string, keysOf: (name: string) => object): Promise<string[]> {
   const region = 'eu-west-1'
   return Promise.all(
     cases.flatMap(([status, way], n) => {
       const endpoint = `${echo.url}${status}/${way}`
-      const [sqs, sns] = ['sqs', 'sns'].map((name) => ({
-        ...{ accessKey: secrets[`${name}Id`], accessSecret: secrets[`${name}Key`] },
-        ...{ region, endpoint },
-      }))
+      const [sqs, sns] = ['sqs', 'sns'].map((name) => ({ ...keysOf(name), region, endpoint }))
       const topicArn = `arn:aws:sns:${region}:000000000000:topic`
       const destinations = [
         { sqs: { ...sqs, queueUrl: `${endpoint}/queue` }, type: 'SQS' },
@@ -142,7 +153,7 @@ async function startQueues(): Promise<string[]> {
       return destinations.map(async (destination) => {
         const id = `${destination.type}-${n}`
         const body = { id, destination, entityType: 'ORDER', subscribeCreate: true }
-        expect((await ask(SUBSCRIPTIONS, 'queues', 'POST', body)).status).toBe(201)
+        expect((await ask(SUBSCRIPTIONS, tenant, 'POST', body)).status).toBe(201)
         return `${SUBSCRIPTIONS}/${id}`
       })
     }),
@@ -209,14 +220,15 @@ async function allFailed(tenant: string, count: number): Promise<void> {
 
 it('no secret is left anywhere, in clear or in a code', async () => {
   const hooks = await startWebhooks()
-  const stores = await startStores()
-  const queues = await startQueues()
+  const stores = await startStores('stores', storeKeys)
+  const queues = await startQueues('queues', queueKeys)
+  const lent = [...(await startStores('lent', {})), ...(await startQueues('lent', () => ({})))]
   const tokens = await useTokens()
   const rotated = await call(`${service.url}${hooks[0]}/_rotate_signing_secret`, {
     headers: { tenant: 'webhooks' },
     body: '{}',
   })
-  for (const tenant of ['webhooks', 'stores', 'queues']) {
+  for (const tenant of ['webhooks', 'stores', 'queues', 'lent']) {
     expect((await publish(service.url, { key: randomUUID(), payload: '{}', tenant })).status).toBe(
       201,
     )
@@ -225,8 +237,9 @@ it('no secret is left anywhere, in clear or in a code', async () => {
   await allFailed('webhooks', hooks.length)
   await allFailed('stores', stores.length)
   await allFailed('queues', queues.length)
+  await allFailed('lent', lent.length)
 
-  for (const [tenant, paths] of Object.entries({ webhooks: hooks, stores, queues })) {
+  for (const [tenant, paths] of Object.entries({ webhooks: hooks, stores, queues, lent })) {
     for (const path of paths) {
       for (const of of ['', '/logs', '/stats', '/rejected_events']) await ask(path + of, tenant)
     }
