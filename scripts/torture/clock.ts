@@ -27,6 +27,13 @@ export async function shadowClock(
   }
 }
 
+/** For the functions that look for the system's first. To be called when the schema is there. */
+export async function shadowPartitions(session: Session): Promise<void> {
+  for (const name of ['create_partition', 'retire_partition']) {
+    await session.ask(`alter function ${name} set search_path = public, pg_catalog`)
+  }
+}
+
 /**
  * Steps the clock to `ms` milliseconds beside the real one, for every session at its next
  * statement. A setting and no table: it is read at the price of an expression.

@@ -12,8 +12,10 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { migrate } from '../../src/db/migrate.ts'
+import { createLogger } from '../../src/logger.ts'
 import { startPair } from '../../test/helpers/pair.ts'
-import { shadowClock } from './clock.ts'
+import { shadowClock, shadowPartitions } from './clock.ts'
 import { createSession } from './session.ts'
 
 const { EVENTS = '2000000', TURN_SECONDS = '8' } = process.env
@@ -42,6 +44,8 @@ await shadowClock(
   (clock) => `interval '1 millisecond' * (${offsetMs} + ${DAY_MS - turnMs} *
     floor((extract(epoch from ${clock}) * 1000 - ${startMs}) / ${turnMs}))`,
 )
+await migrate(database.primary.url, createLogger('error'))
+await shadowPartitions(session)
 const receiver = await startReceiver()
 const processes = [await start('serve'), await start('work')]
 const stopAtExit = () => {

@@ -16,7 +16,7 @@ import {
   type Evidence,
 } from './check.ts'
 import { createClient } from './client.ts'
-import { shadowClock } from './clock.ts'
+import { shadowClock, shadowPartitions } from './clock.ts'
 import { sampleCursors } from './cursors.ts'
 import { destinations } from './destinations.ts'
 import { createFindings } from './findings.ts'
@@ -67,6 +67,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   mkdirSync(logs)
   await shadowClock(session)
   await migrateWith(options.program, database.primary.url, directory)
+  await shadowPartitions(session)
   const midnights = await cutToday(connect(), Math.max(10_000, (seconds * 1_000) / 6))
   const names = await startNames()
   const { servers, workers, proxies } = await startService(database, {

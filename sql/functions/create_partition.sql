@@ -2,12 +2,13 @@
 -- answers whether it did. If another partition has a part of these days nothing is made: while
 -- there are some of ten days among those of thirty, that is no fault. LIKE and ATTACH, never
 -- PARTITION OF: that would lock out publishers. The service calls it and may make no table itself,
--- so it runs with the rights of its owner, for the tables of the log alone.
+-- so it runs with the rights of its owner, for the tables of the log alone: no more than a week
+-- ahead, and of the days that all processes cut alike, so that no caller can block what is to come.
 create or replace function create_partition(parent regclass, first_day date, days integer)
 returns boolean
 language plpgsql
 security definer
-set search_path = public, pg_catalog, pg_temp
+set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   child text := format('%s_%s', parent, to_char(first_day, 'YYYYMMDD'));
@@ -20,7 +21,18 @@ begin
     raise exception 'The table % has no partitions by day.', parent
       using errcode = 'invalid_parameter_value';
   end if;
-  if to_regclass(child) is not null then
+  -- Processes of before made partitions of keys of ten days.
+  if days not in (1, 10, 30) or (parent = 'event_key'::regclass) = (days = 1)
+    or (first_day - date '1970-01-01') % days <> 0
+  then
+    raise exception 'No partition of % has % day(s) from % on.', parent, days, first_day
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if first_day > (now() at time zone 'UTC')::date + 7 then
+    raise exception 'A partition from % on is more than a week ahead.', first_day
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if to_regclass('public.' || child) is not null then
     return false;
   end if;
   if exists (
@@ -35,12 +47,12 @@ begin
   ) then
     return false;
   end if;
-  execute format('create table %I (like %s including defaults including constraints)',
+  execute format('create table public.%I (like %s including defaults including constraints)',
     child, parent);
   -- The parent's does not fire if the partition is named.
-  execute format('create trigger refuses_truncate before truncate on %I
+  execute format('create trigger refuses_truncate before truncate on public.%I
     for each statement execute function refuse_change_of_log()', child);
-  execute format('alter table %s attach partition %I for values from (%s) to (%s)',
+  execute format('alter table %s attach partition public.%I for values from (%s) to (%s)',
     parent, child, lower_bound, upper_bound);
   return true;
 end

@@ -9,7 +9,7 @@
 create or replace function grant_privileges() returns void
 language plpgsql
 security definer
-set search_path = public, pg_catalog, pg_temp
+set search_path = pg_catalog, public, pg_temp
 as $$
 declare
   kept record;

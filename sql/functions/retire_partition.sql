@@ -9,7 +9,7 @@
 create or replace function retire_partition(partition regclass) returns void
 language plpgsql
 security definer
-set search_path = public, pg_catalog, pg_temp
+set search_path = pg_catalog, public, pg_temp
 set lock_timeout = '100ms'
 as $$
 declare

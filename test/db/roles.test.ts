@@ -79,6 +79,19 @@ describe('the service', () => {
     await expect(made).rejects.toMatchObject({ code: '22023' })
   })
 
+  it.each([
+    ['event', 'current_date + 7', 3650],
+    ['event', 'current_date + 8', 1],
+    ['event', 'current_date - 100', 30],
+    ['receipt', 'current_date + 30', 1],
+    ['event_key', 'current_date', 1],
+    ['event_key', `date '1970-01-01' + (current_date - date '1970-01-01') / 30 * 30 + 60`, 30],
+    ['event_key', `date '1970-01-01' + (current_date - date '1970-01-01') / 30 * 30 - 299`, 30],
+  ])('may not cut the days to come: %s from %s, %s days', async (table, day, days) => {
+    const made = database.pool.query(`select create_partition('${table}', ${day}, ${days})`)
+    await expect(made).rejects.toMatchObject({ code: '22023' })
+  })
+
   it('leaves a day that somebody reads, and removes it later', async () => {
     const { rows } = await database.pool.query(
       `select create_partition('event', current_date - 50, 1),

@@ -17,6 +17,9 @@ export async function shadowClock(url: string): Promise<(offset: string) => Prom
     grant select on public.test_clock to public;
     ${shadow('clock_timestamp', 'volatile')}
     ${shadow('now', 'stable')}
+    -- These look for the system's functions first.
+    alter function create_partition(regclass, date, integer) set search_path = public, pg_catalog;
+    alter function retire_partition(regclass) set search_path = public, pg_catalog;
     do $$ begin
       execute format('alter database %I set search_path = public, pg_catalog', current_database());
     end $$`,

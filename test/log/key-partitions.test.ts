@@ -42,7 +42,9 @@ it.each([
   ['one of a month', 35, 30],
   ['one that is kept for a week', 35, 7],
 ])('%s has a partition for each day to come', async (_, age, retention) => {
-  for (let today = 21_000; today < 21_030; today++) {
+  // Not ahead of the clock: nothing is made for more than a week ahead of it.
+  const last = Math.floor((Date.now() * 1_000) / DAY_US)
+  for (let today = last - 29; today <= last; today++) {
     for (const { name } of await partitions()) await database.admin.pool.query(`drop table ${name}`)
     for (let day = today - age - 1; day <= today + 7; day++) await make(day, 10)
     const before = await partitions()
