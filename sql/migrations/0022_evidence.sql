@@ -3,6 +3,10 @@
 -- new ones get it from create_partition. An owner can drop a trigger: that is not fought. Old
 -- processes survive this migration; partitions that they make lack the trigger.
 
+-- In the order of those who write: an event and its key, the record of a delivery, what is noted of
+-- both last. Partitions are locked with their tables.
+lock table event, event_key, attempt, receipt, api_key, config_log in share row exclusive mode;
+
 create trigger refuses_truncate before truncate on config_log
 for each statement execute function refuse_change_of_log();
 

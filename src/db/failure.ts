@@ -80,9 +80,9 @@ export function takesNoWrites(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '25006'
 }
 
-/** Whether another transaction held a lock for longer than a statement waits for one. */
+/** Whether a statement failed for another's lock: it waited too long, or each for the other. */
 export function waitedTooLong(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === '55P03'
+  return error instanceof pg.DatabaseError && ['55P03', '40P01'].includes(error.code ?? '')
 }
 
 /** What node-postgres rejects with, told apart: the server's word, a bug, or the connection. */

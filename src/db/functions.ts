@@ -28,8 +28,9 @@ export function readFunctions(): FunctionFile[] {
 }
 
 /**
- * Applies the functions that this database never had, all in one transaction. The caller holds the
- * lock of the migrations. Rejects with an Error that names the function that failed.
+ * Applies the functions that this database never had, and grants the roles of sql/roles.sql what
+ * they need, all in one transaction. The tables are up to date, and the caller holds the lock of
+ * the migrations. Rejects with an Error that names the function that failed.
  */
 export async function applyFunctions(client: pg.Client, logger: Logger): Promise<void> {
   await client.query(`create table if not exists function_checksum (
@@ -37,15 +38,16 @@ export async function applyFunctions(client: pg.Client, logger: Logger): Promise
     primary key (name, checksum)
   )`)
   const missing = await missingFunctions(client, readFunctions())
-  if (missing.length === 0) return
   await client.query(`begin; set local lock_timeout = '2s'`)
   try {
     for (const file of missing) await applyFunction(client, file)
+    await client.query('select grant_privileges()')
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
     throw error
   }
+  if (missing.length === 0) return
   logger.info({ functions: missing.map(({ name }) => name) }, 'functions replaced')
 }
 
@@ -55,6 +57,25 @@ export async function functionProblem(client: pg.Pool | pg.Client): Promise<stri
   const [missing] = await missingFunctions(client, known)
   return missing
     ? `The SQL function ${missing.name} is missing, or an older one: millrace migrate`
+    : undefined
+}
+
+/**
+ * Which table the service's role has no rights on, in words; undefined if there is none, or no such
+ * role. A process that was killed between a migration and the grants leaves one.
+ */
+export async function privilegeProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
+  const { rows } = await client.query(`
+    select pg_class.oid::regclass::text as name
+    from pg_class
+    join pg_class as ours on ours.oid = to_regclass('migration_checksum')
+    where pg_class.relowner = ours.relowner
+      and pg_class.relnamespace in (ours.relnamespace, to_regnamespace('graphile_worker'))
+      and pg_class.relkind in ('r', 'p') and not pg_class.relispartition
+      and not has_table_privilege(to_regrole('millrace_service')::oid, pg_class.oid, 'select')
+    limit 1`)
+  return rows[0]
+    ? `The role millrace_service has no rights on ${rows[0].name}: millrace migrate`
     : undefined
 }
 

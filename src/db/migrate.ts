@@ -1,7 +1,7 @@
-// Brings the schema up to date: sql/migrations in the order of their numbers, sql/functions, then
-// graphile-worker's own. Forward only; each file's checksum is kept, so that an edited migration is
-// noticed. One advisory lock around it all: two processes may start at once. Who may not migrate
-// (sql/roles.sql: the service) runs no DDL, and is told who may.
+// Brings the schema up to date: sql/migrations in the order of their numbers, graphile-worker's
+// own, then sql/functions and the rights of the roles. Forward only; each file's checksum is kept,
+// so that an edited migration is noticed. One advisory lock around it all: two processes may start
+// at once. Who may not migrate (sql/roles.sql: the service) runs no DDL, and is told who may.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -12,14 +12,18 @@ import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { Client } from './client.ts'
+import { waitedTooLong } from './failure.ts'
 import { refuseUnfitDatabase } from './fitness.ts'
-import { applyFunctions, functionProblem } from './functions.ts'
+import { applyFunctions, functionProblem, privilegeProblem } from './functions.ts'
 import { jobsProblem, migrateJobs } from './jobs-schema.ts'
 import { connectionOptions, openClient, setUpSession } from './session.ts'
 
 const directory = path.join(import.meta.dirname, '../../sql/migrations')
 const MIGRATION_LOCK = 1296651859
 const LOCK_RETRY_MS = 200
+/** Each waits for 2 s, and publishers with it; they go on in the pauses. */
+const BUSY_TRIES = 10
+const BUSY_PAUSE_MS = 1_000
 /** Every ten seconds. */
 const TRIES_TOLD = 50
 
@@ -50,9 +54,8 @@ export async function migrate(url: string, logger: Logger): Promise<void> {
     await refuseStranger(client)
     await lock(client, logger)
     await applyMigrations(url, logger)
-    await applyFunctions(client, logger)
     await onPool(url, migrateJobs)
-    await client.query('select grant_privileges()')
+    await applyFunctions(client, logger)
   })
 }
 
@@ -140,7 +143,12 @@ function poolOf(url: string): pg.Pool {
 export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= readMigrations()
   const problem = compare(known, await appliedMigrations(client), { complete: true })
-  return problem ?? (await functionProblem(client)) ?? jobsProblem(client)
+  return (
+    problem ??
+    (await functionProblem(client)) ??
+    (await jobsProblem(client)) ??
+    privilegeProblem(client)
+  )
 }
 
 async function appliedMigrations(
@@ -171,14 +179,27 @@ async function applyMigrations(url: string, logger: Logger): Promise<void> {
     const migrator = new Migrator({ db, provider })
     // Each in a transaction of its own: what is dropped in one may be in use by calls that began
     // before the one that replaced it.
-    for (;;) {
-      const { error, results = [] } = await migrator.migrateUp()
-      if (error) throw new Error(`A migration failed: ${reasonOf(error)}`, { cause: error })
-      for (const { migrationName } of results) logger.info({ migrationName }, 'migrated')
-      if (results.length === 0) return
-    }
+    while (await migrateUp(migrator, logger));
   } finally {
     await db.destroy()
+  }
+}
+
+/** Applies the next migration, and says whether there was one. */
+async function migrateUp(migrator: Migrator, logger: Logger): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    const { error, results = [] } = await migrator.migrateUp()
+    if (!error) {
+      for (const { migrationName } of results) logger.info({ migrationName }, 'migrated')
+      return results.length > 0
+    }
+    const isBusy = waitedTooLong(error)
+    const advice = isBusy ? '. A table is in use: run it again, or stop the service for it.' : ''
+    if (!isBusy || tries === BUSY_TRIES) {
+      throw new Error(`A migration failed: ${reasonOf(error)}${advice}`, { cause: error })
+    }
+    logger.warn({ reason: reasonOf(error), tries }, 'a migration waits for tables that are in use')
+    await sleep(BUSY_PAUSE_MS)
   }
 }
 

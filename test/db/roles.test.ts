@@ -122,6 +122,16 @@ describe('the service', () => {
     await prepareSchema(database.url, logger)
   })
 
+  it('is given by migrate what a migration that was cut off did not grant', async () => {
+    const { pool } = database.admin
+    for (const table of ['notice', 'graphile_worker._private_jobs']) {
+      await pool.query(`revoke all on ${table} from millrace_service`)
+      await expect(prepareSchema(database.url, logger)).rejects.toThrow(/is to be migrated/)
+      await prepareSchema(asRole(database.url, 'owner'), logger)
+      await database.pool.query(`select from ${table}`)
+    }
+  })
+
   it('and everybody else runs no DDL if nothing is to be migrated', async () => {
     await database.admin.pool.query(`
       create function refuse_ddl() returns event_trigger language plpgsql as $$
