@@ -45,8 +45,19 @@ set lock_timeout = '10s';
 
 do $$
 declare
+  -- Who gives a table to a role must be able to be that role. A superuser is; on a managed server
+  -- an administrator becomes so for this statement.
+  is_member boolean := pg_has_role('millrace_owner', 'usage') and pg_has_role('millrace_owner',
+    case when current_setting('server_version_num')::integer < 160000 then 'member' else 'set' end);
   alteration text;
 begin
+  if not is_member then
+    grant millrace_owner to current_user;
+  end if;
+  -- First, for who gets a table must be allowed to make one there.
+  if to_regnamespace('graphile_worker') is not null then
+    alter schema graphile_worker owner to millrace_owner;
+  end if;
   for alteration in
     with ours as (
       select pg_namespace.oid
@@ -74,10 +85,6 @@ begin
       from pg_proc
       join ours on ours.oid = pronamespace
       where proowner <> 'millrace_owner'::regrole
-      union all
-      select 'pg_namespace'::regclass, oid, 'schema', quote_ident(nspname)
-      from pg_namespace
-      where nspname = 'graphile_worker' and nspowner <> 'millrace_owner'::regrole
     )
     select format('alter %s %s owner to millrace_owner', kind, name)
     from object
@@ -90,6 +97,9 @@ begin
   end loop;
   if to_regprocedure('public.grant_privileges()') is not null then
     perform public.grant_privileges();
+  end if;
+  if not is_member then
+    revoke millrace_owner from current_user;
   end if;
 end
 $$;

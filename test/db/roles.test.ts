@@ -2,6 +2,7 @@
 // and no evidence, it starts without a right to migrate, and an installation of one role can be
 // given to them.
 
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrate, prepareSchema } from '../../src/db/migrate.ts'
 import { openDatabase } from '../../src/db/pool.ts'
@@ -159,6 +160,36 @@ describe('the service', () => {
       'insert into graphile_worker.migrations values ($1, now(), $2)',
       [rows[0].id, rows[0].breaking],
     )
+  })
+})
+
+describe('an administrator who is no superuser', () => {
+  const name = `managed_${process.pid}`
+  const url = () => databaseUrl(inject('serverUrl'), name).replace(/\/\/([^@/]*@)?/, `//${name}:x@`)
+  afterAll(() =>
+    query(inject('serverUrl'), `drop database ${name} with (force)`).then(() =>
+      query(inject('serverUrl'), `drop role ${name}`),
+    ),
+  )
+
+  it('gives an installation of one role to the roles, and is none of them afterwards', async () => {
+    const server = (text: string) => query(inject('serverUrl'), text)
+    const { rows: servers } = await server('show server_version_num')
+    await server(`create role ${name} login createrole password 'x'`)
+    // What who makes roles gets from 16 on.
+    if (Number(servers[0].server_version_num) >= 160_000) {
+      await server(`grant millrace_owner, millrace_service, millrace_auditor to ${name}
+        with admin true, inherit false, set false`)
+    }
+    await server(`create database ${name} owner ${name}`)
+    await migrate(url(), logger)
+    await query(url(), readFileSync('sql/roles.sql', 'utf8'))
+    const { rows } = await query(
+      url(),
+      `select tableowner, pg_has_role('millrace_owner', 'usage') as is_member
+       from pg_tables where tablename = 'event'`,
+    )
+    expect(rows).toEqual([{ tableowner: 'millrace_owner', is_member: false }])
   })
 })
 
