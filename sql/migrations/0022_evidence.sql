@@ -33,10 +33,14 @@ begin
 end
 $$;
 
--- The config log as it may be shown: secrets are sealed in a document, and not even that is in it.
+-- The config log as it may be shown: secrets are sealed in a document, and not even that is in it;
+-- the URL of a sender of before may have a user and a password.
 -- Who may read this view need not read the table.
 create view masked_config_log as
 select
   tenant, position, kind, id, version, action, status, actor, reason,
-  regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g')::jsonb as document
+  regexp_replace(
+    regexp_replace(document::text, '(?<!\\)"sealed:[^"\\]*"', '"***"', 'g'),
+    '//([^/?#"\\]|\\.)*@', '//***@', 'g'
+  )::jsonb as document
 from config_log;

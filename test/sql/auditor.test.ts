@@ -12,6 +12,7 @@ import { seed } from './seed.ts'
 const database = useDatabase()
 const url = () => asRole(database.url, 'auditor')
 const HASH = '5e'.repeat(32)
+const URL_OF_BEFORE = 'https://user:pa"s\\s@word@sender.example/path'
 const SEALED = { api_key: 'sealed:v1:c2VjcmV0', nested: { list: ['sealed:v1:c2VjcmV0'] } }
 let auditor: pg.Client
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
        document)
      values ('dodici', position_of('2026-03-11T23:00Z'), 'integration', 'secret', 1,
        'integration_started', 'running', 'ada', 'A test.', $1)`,
-    [SEALED],
+    [{ ...SEALED, url: URL_OF_BEFORE }],
   )
   await pool.query(`update consumer set document = document || $1`, [SEALED])
   await pool.query(`insert into notification_sender values ('dodici', 1, $1, 1)`, [SEALED])
@@ -70,6 +71,8 @@ describe('what it may read', () => {
     }
     // It did look, also where a secret was masked.
     expect(seen.get('masked_config_log.document')).toContain('***')
+    expect(seen.get('masked_config_log.document')).toContain('https://***@sender.example/path')
+    expect([...seen.values()].filter((text) => /pa\W+s\W+s@word/.test(text))).toEqual([])
     expect(seen.get('event.payload')).toContain('25.080')
     const telling = [...seen].filter(([, text]) => /sealed:v?1:/.test(text) || text.includes(HASH))
     expect(telling.map(([column]) => column)).toEqual([])
