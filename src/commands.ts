@@ -95,14 +95,14 @@ async function run(
   try {
     const url = config.DATABASE_URL ?? (embedded?.url as string)
     await (start.length > 0 ? prepareSchema : migrate)(url, logger)
-    const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
-    const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
     if (start.length > 0) {
+      const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
+      const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
       const secrets = createSecretBox(secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
       await refuseWrongKey(url, secrets)
+      const surroundings = { config, logger, url, adminToken, secretKey }
+      for (const startPart of start) parts.push(await startPart(surroundings))
     }
-    const surroundings = { config, logger, url, adminToken, secretKey }
-    for (const startPart of start) parts.push(await startPart(surroundings))
     // A process that is killed would not write it. 55 ms after an upgrade, 1 ms else.
     flushCompileCache()
     const serving = parts.find((part) => part.url)

@@ -2,7 +2,7 @@
 // roles and their passwords from files, the owner migrates, the service publishes and delivers.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
@@ -62,6 +62,9 @@ it('is migrated by the owner alone', () => {
       'run "millrace migrate" as a role that may create tables.',
   )
   expect(migrate(urlOf('owner'))).toMatchObject({ status: 0 })
+  // Who migrates needs no secret, and makes none.
+  expect(readdirSync(directory)).not.toContain('admin-token')
+  expect(readdirSync(directory)).not.toContain('secret-key')
 })
 
 it('publishes and delivers as the service', async () => {
