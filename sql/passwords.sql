@@ -14,6 +14,10 @@ begin
       raise exception '/run/secrets/%-url has no password: postgres://role:password@host/database',
         role;
     end if;
+    if password like '%\%%' then
+      raise exception 'The password in /run/secrets/%-url has a percent sign: use letters, digits and hyphens.',
+        role;
+    end if;
     execute format('alter role %I password %L', 'millrace_' || role, password);
   end loop;
 end

@@ -49,6 +49,11 @@ it('is initialised by two files, again without harm, and asks for the passwords'
     await query(server.url, readFileSync('sql/roles.sql', 'utf8'))
     await query(server.url, passwords)
   }
+  writeFileSync(
+    path.join(secrets, 'owner-url'),
+    'postgres://millrace_owner:a%20b@postgres/millrace',
+  )
+  await expect(query(server.url, passwords)).rejects.toThrow(/owner-url has a percent sign/)
   const { rows } = await query(urlOf('owner'), 'select current_user as role')
   expect(rows).toEqual([{ role: 'millrace_owner' }])
   await expect(query(urlOf('owner', 'wrong'), 'select')).rejects.toMatchObject({ code: '28P01' })
