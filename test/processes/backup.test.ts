@@ -5,6 +5,8 @@ import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { createLogger } from '../../src/logger.ts'
 import {
   copyCluster,
   findInstallation,
@@ -13,7 +15,7 @@ import {
   temporary,
 } from '../helpers/cluster.ts'
 import { everythingArrives, type Journal, publishLoad } from '../helpers/load.ts'
-import { databaseUrl, query } from '../helpers/postgres.ts'
+import { asRole, databaseUrl, makeRoles, query } from '../helpers/postgres.ts'
 import { startReceiver } from '../helpers/receiver.ts'
 import { register, type Service, startService } from '../helpers/service.ts'
 import { until } from '../helpers/until.ts'
@@ -90,11 +92,14 @@ for (const bin of installation ? [installation] : []) {
     const place = directory()
     const server = await startInstalled(bin, place)
     const receiver = await startReceiver()
-    const service = await startService('start', environment(server.url))
+    await makeRoles(server.url)
+    await migrate(asRole(server.url, 'owner'), createLogger('silent'))
+    const service = await startService('start', environment(asRole(server.url, 'service')))
     await register(service.url, 'erp', receiver.url)
     const before = await publishLoad(() => service.url, load('before'))
     const during = publishLoad(() => service.url, load('during'))
-    await server.run('pg_dump', ['-Fc', '-f', path.join(place, 'dump'), 'postgres'])
+    const dump = ['-Fc', '--role=millrace_owner', '-f', path.join(place, 'dump'), 'postgres']
+    await server.run('pg_dump', dump)
     await during
     await service.kill('SIGTERM')
     await query(server.url, 'create database restored')
