@@ -117,7 +117,9 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       responses: { 200: { description: 'Statistics.', schema: StatisticsShown }, ...errors },
       async handle(context) {
         const { tenant, consumer } = await find(db, subject, context, 'read')
-        context.body = await readStatistics(db, tenant, consumer, clock())
+        const found = await readStatistics(db, tenant, consumer, clock())
+        if (!found) throw none(subject, context)
+        context.body = found
       },
     },
     {
@@ -258,11 +260,14 @@ async function find(
   scope: 'read' | 'configure',
 ) {
   const tenant = tenantOf(context, scope)
-  const id = context.params[subject.parameter.name] as string
-  const consumer = await subject.find(db, tenant, id)
+  const consumer = await subject.find(db, tenant, context.params[subject.parameter.name] as string)
   if (consumer) return { tenant, consumer }
-  const message = `There is no ${subject.noun.toLowerCase()} ${JSON.stringify(id)}.`
-  throw new MillraceError('not_found', message)
+  throw none(subject, context)
+}
+
+function none({ noun, parameter }: Subject, { params }: RequestContext): MillraceError {
+  const message = `There is no ${noun.toLowerCase()} ${JSON.stringify(params[parameter.name])}.`
+  return new MillraceError('not_found', message)
 }
 
 function listed({ id, rejectedAt, name, eventPosition, status, response }: RejectedEvent) {

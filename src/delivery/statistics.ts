@@ -45,13 +45,13 @@ type Row = {
   histogram: number[] | null
 }
 
-/** The statistics of a consumer at the time `now` (ms). */
+/** The statistics of a consumer at the time `now` (ms); undefined if it was deleted meanwhile. */
 export async function readStatistics(
   db: Db,
   tenant: string,
   { id, status, target, createdPosition }: FoundConsumer,
   now: number,
-): Promise<Statistics> {
+): Promise<Statistics | undefined> {
   const { rows } = await sql<Row>`
     with place as (
       select read_position, unresolved, stop_position, attempts, retry_at
@@ -98,7 +98,8 @@ export async function readStatistics(
       (select max(position) from receipts where delivered > 0) as "lastDelivery",
       (select array_agg(count order by bucket) from latencies) as histogram
     from place`.execute(db)
-  const row = rows[0] as Row
+  const row = rows[0]
+  if (!row) return undefined
   // An event that is ahead of the clock waits too: for how long no clock tells, but it is not 0.
   const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
   // A young consumer has not had a whole minute.
