@@ -21,7 +21,6 @@ const WARM_UP = 0.3
 /** A leak of 1 KB a request is more than this after some thousand requests. */
 const HEAP_PER_REQUEST = 300
 const HEAP_BYTES = 4 * 1024 * 1024
-const RESIDENT_BYTES = 64 * 1024 * 1024
 
 export type Report = {
   seed: number
@@ -39,6 +38,8 @@ export type Options = {
   /** Migrated, and nobody else's. */
   database: { url: string; pool: pg.Pool }
   say(line: string): void
+  /** By how much resident memory may grow: it tells of a leak if nothing else runs beside. */
+  residentBytes?: number
   /** Whether to end early. */
   isOver?: () => boolean
 }
@@ -73,7 +74,7 @@ async function readDocument(wire: Wire): Promise<Document> {
 
 /** Sends everything; what the service uses more than after the warm-up. */
 async function sendAll(run: Run, service: Service, options: Options): Promise<Memory> {
-  const { seed, count, say, isOver = () => false } = options
+  const { seed, count, say, isOver = () => false, residentBytes = Infinity } = options
   const { listenerPort } = service
   const warm = Math.ceil((count * WARM_UP) / BLOCK) * BLOCK
   let before = await service.memory()
@@ -93,7 +94,7 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
   }
   const after = await service.memory()
   const growth = { heap: after.heap - before.heap, resident: after.resident - before.resident }
-  judgeGrowth(growth, count - warm, run.findings)
+  judgeGrowth(growth, count - warm, { findings: run.findings, residentBytes })
   return growth
 }
 
@@ -111,11 +112,15 @@ const operateOn =
     return JSON.parse(answer.body.toString())
   }
 
-function judgeGrowth({ heap, resident }: Memory, requests: number, findings: Findings): void {
+function judgeGrowth(
+  { heap, resident }: Memory,
+  requests: number,
+  { findings, residentBytes }: { findings: Findings; residentBytes: number },
+): void {
   if (heap > HEAP_BYTES + HEAP_PER_REQUEST * requests) {
     findings.broke('memory', `the heap grew by ${heap} bytes in ${requests} requests`)
   }
-  if (resident > RESIDENT_BYTES) {
+  if (resident > residentBytes) {
     findings.broke('memory', `resident memory grew by ${resident} bytes in ${requests} requests`)
   }
 }

@@ -36,6 +36,7 @@ try {
   const report = await fuzz({
     ...{ seed, count, database: { url: server.url, pool: database.pool } },
     say: (line) => console.log(line),
+    residentBytes: 64 * 1024 * 1024,
     isOver: () => isOver,
   })
   console.log(tell(report))

@@ -105,7 +105,7 @@ describe('the judge', () => {
     expect(checksOf(asked({ target: '/THINGS/1' }), answered(404, missing))).toEqual([])
     expect(checksOf(asked({ method: 'PUT' }), answered(405, missing))).toEqual([])
     const byHttp = answered(400, '', { connection: 'close' })
-    expect(checksOf(asked(), byHttp)).toEqual([])
+    expect(checksOf(asked({ headers: [['host', 'a\x00']] }), byHttp)).toEqual([])
   })
   it.each([
     ['a 5xx of getThing', asked(), answered(500, missing)],
@@ -116,6 +116,13 @@ describe('the judge', () => {
     ['a content type', asked(), answered(200, { id: '1' }, { 'content-type': 'text/html' })],
     ['the inside of the program', asked(), answered(200, { id: 'at file:///src/a.ts' })],
     ['a secret in an answer', asked(), answered(200, { id: `${SECRET}1` })],
+    ['a secret in an answer', asked(), answered(200, { id: btoa(`a:${SECRET}1`) })],
+    ['a secret in an answer', asked(), answered(200, { id: Buffer.from(SECRET).toString('hex') })],
+    [
+      'a status that is not documented',
+      asked({ headers: [['host', 'fuzz.test']] }),
+      answered(400, '', { connection: 'close' }),
+    ],
     ['a credential in an answer', asked(), answered(200, { id: 'mr_0123456789ab_x' })],
     ['a header of a request', asked(), answered(200, { id: '1' }, { 'x-injected': '1' })],
     ["another's id", asked({ isForeign: true }), answered(200, { id: '1' })],
