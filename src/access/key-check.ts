@@ -1,6 +1,7 @@
 // Whether the secret key is the one that this installation's secrets are sealed with. A known text
 // is sealed at the first start and kept in the database; a key that does not open it is refused at
-// every later start, before anything is served or delivered with it.
+// every later start, before anything is served or delivered with it. While a new key is rolled in,
+// the text is kept under both, so that all processes have the same two.
 
 import { openClient } from '../db/session.ts'
 import { canOpen, type SecretBox } from './secret.ts'
@@ -17,7 +18,8 @@ const DOCUMENTS = 100
  */
 export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<void> {
   const client = await openClient(url, 'millrace start', 'patient')
-  const read = async () => (await client.query('select sealed from secret_key_check')).rows[0]
+  const read = async (): Promise<Check | undefined> =>
+    (await client.query('select sealed, sealed_next from secret_key_check')).rows[0]
   try {
     let check = await read()
     if (!check) {
@@ -31,17 +33,38 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
       )
       check = await read()
     }
-    if (!canOpen(secrets, NOBODY, check.sealed)) throw wrongKey()
+    if (!check || !canOpen(secrets, NOBODY, check.sealed)) throw wrongKey()
+    if (!secrets.isCurrent(NOBODY, check.sealed) && check.sealed_next === null) {
+      // Another process may roll another key in: what stands there counts, here too.
+      await client.query(
+        `update secret_key_check set sealed_next = $1
+        where sealed_next is null and sealed = $2`,
+        [secrets.seal(NOBODY, KNOWN), check.sealed],
+      )
+      check = await read()
+    }
+    if (!check || !isInTurn(check, secrets)) throw otherNextKey()
   } finally {
     await client.end()
   }
+}
+
+/** The known text under the key of the database, and under the one that is being rolled in. */
+type Check = { sealed: string; sealed_next: string | null }
+
+/** Whether the current key is one of the two, and the other one at hand. */
+function isInTurn({ sealed, sealed_next: next }: Check, secrets: SecretBox): boolean {
+  if (secrets.isCurrent(NOBODY, sealed)) return next === null || canOpen(secrets, NOBODY, next)
+  return next !== null && secrets.isCurrent(NOBODY, next)
 }
 
 /** Seals the check value with the current key: from now on the one before is not needed. */
 export async function resealKeyCheck(url: string, secrets: SecretBox): Promise<void> {
   const client = await openClient(url, 'millrace rotate-secrets', 'patient')
   try {
-    await client.query('update secret_key_check set sealed = $1', [secrets.seal(NOBODY, KNOWN)])
+    await client.query('update secret_key_check set sealed = $1, sealed_next = null', [
+      secrets.seal(NOBODY, KNOWN),
+    ])
   } finally {
     await client.end()
   }
@@ -67,5 +90,13 @@ function wrongKey(): Error {
   const found =
     'MILLRACE_SECRET_KEY is not the key that the secrets of this database are sealed with'
   const todo = 'give that one, or as MILLRACE_SECRET_KEY_PREVIOUS beside a new one'
+  return new Error(`${found}: ${todo} (README.md, "The secret key").`)
+}
+
+function otherNextKey(): Error {
+  const found =
+    'MILLRACE_SECRET_KEY is not the key that is being rolled in, or that one is missing beside it'
+  const todo =
+    'have both, one of them as MILLRACE_SECRET_KEY_PREVIOUS, until rotate-secrets is done'
   return new Error(`${found}: ${todo} (README.md, "The secret key").`)
 }

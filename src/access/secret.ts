@@ -15,6 +15,8 @@ export type SecretBox = {
   seal(tenant: string, text: string): string
   /** Decrypts what seal gave. Throws NotOpened where the key or the tenant is another. */
   open(tenant: string, sealed: string): string
+  /** Whether the current key opens it. */
+  isCurrent(tenant: string, sealed: string): boolean
   /** The same secret under the current key; the same text if that has sealed it. Throws so, too. */
   reseal(tenant: string, sealed: string): string
 }
@@ -38,8 +40,9 @@ export function createSecretBox(key: string, previousKey?: string): SecretBox {
       if (old !== undefined) return old
       throw new NotOpened('A stored secret was sealed with another MILLRACE_SECRET_KEY.')
     },
+    isCurrent: (tenant, sealed) => openWith(current, tenant, sealed) !== undefined,
     reseal(tenant, sealed) {
-      if (openWith(current, tenant, sealed) !== undefined) return sealed
+      if (box.isCurrent(tenant, sealed)) return sealed
       return box.seal(tenant, box.open(tenant, sealed))
     },
   }
