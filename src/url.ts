@@ -13,3 +13,11 @@ export function faultOfUrl(text: string): string | undefined {
   const { username, password } = new URL(text)
   return username || password ? 'must not hold credentials' : undefined
 }
+
+/** A URL to show, if it was stored before credentials were refused; else it stays as it is. */
+export function withoutCredentials(text: string): string {
+  if (!URL.canParse(text)) return text
+  const url = new URL(text)
+  if (!url.username && !url.password) return text
+  return Object.assign(url, { username: '', password: '' }).href
+}

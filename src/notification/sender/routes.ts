@@ -11,7 +11,7 @@ import { readJson } from '../../http/body.ts'
 import type { RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { compile } from '../../http/validate.ts'
-import { faultOfUrl } from '../../url.ts'
+import { faultOfUrl, withoutCredentials } from '../../url.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
@@ -108,7 +108,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
   ]
 
   function show(context: RequestContext, { api_key: _, ...sender }: NewSender): void {
-    context.body = sender
+    context.body = { ...sender, ...(sender.url ? { url: withoutCredentials(sender.url) } : {}) }
   }
 
   async function refuseUrl(tenant: string, text: string): Promise<void> {
