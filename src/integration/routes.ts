@@ -26,23 +26,17 @@ import {
 import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
 import {
   faultsOfKind,
-  faultsOfParts,
   Integration,
   IntegrationUpdate,
   kindOf,
   NewIntegration,
 } from './integration.ts'
-import {
-  changedMeanwhile,
-  etagOf,
-  noSuchIntegration,
-  refusePrivateTargets,
-  refuseUpdate,
-} from './refuse.ts'
+import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
-import { present, updateDocument } from './secrets.ts'
+import { present } from './secrets.ts'
 import { stopAndWait } from './stop.ts'
+import { updateIntegration } from './update.ts'
 
 const DAY_MS = 86_400_000
 
@@ -147,19 +141,12 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
         const body = await readJson(context, limits.configurationBytes)
-        const found = await find(tenant, id)
-        const update = checkUpdate(body)
-        const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
-        if (faults.length > 0) throw invalid(faults)
-        refuseUpdate(found, update, context.get('if-match'))
-        if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
-        const { consumer } = await changeConsumer(db, tenant, id, 'update', {
+        await find(tenant, id)
+        const change = {
           ...changeBy(context, 'Updated via API.'),
-          document: updateDocument(tenant, found.document, update, secrets),
-          ifVersion: found.version,
-        })
-        if (!consumer) throw changedMeanwhile()
-        show(context, integrationOf(consumer, 'stopped'))
+          ifMatch: context.get('if-match'),
+        }
+        show(context, await updateIntegration(services, { tenant, id }, checkUpdate(body), change))
       },
     },
     {

@@ -108,6 +108,16 @@ describe('an update', () => {
     expect((await on('erp')).headers['etag']).not.toBe(etag)
   })
 
+  it('that names no version is decided anew if another change comes first', async () => {
+    const entities = ['order', 'return', 'invoice', 'customer', 'employee']
+    const replies = await Promise.all(
+      entities.map((entity) =>
+        patch('erp', { filter_conditions: { entity_filter: [entity] } }, {}),
+      ),
+    )
+    expect(replies.map(({ status }) => status)).toEqual(entities.map(() => 200))
+  })
+
   it('may name a list of versions, or any; a weak one is none', async () => {
     const update = { filter_conditions: { entity_filter: ['return'] } }
     const etag = async () => String((await on('erp')).headers['etag'])

@@ -1,0 +1,47 @@
+// Updating an integration: what is checked, and whose change counts if two come at once.
+
+import type { SecretBox } from '../access/secret.ts'
+import { type Change, changeConsumer } from '../consumer/change.ts'
+import type { Db } from '../db/pool.ts'
+import { invalid } from '../errors.ts'
+import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
+import { faultsOfKind, faultsOfParts, type IntegrationUpdate, kindOf } from './integration.ts'
+import {
+  changedMeanwhile,
+  noSuchIntegration,
+  refusePrivateTargets,
+  refuseUpdate,
+} from './refuse.ts'
+import { updateDocument } from './secrets.ts'
+
+/** An update that loses to another change is decided anew, this often. */
+const TRIES = 10
+
+/**
+ * Updates an integration, and returns it as it is then. Throws a MillraceError if the update is at
+ * fault, if there is no such integration, or if it has another version than `ifMatch` names ('':
+ * any).
+ */
+export async function updateIntegration(
+  services: { db: Db; secrets: SecretBox; allowPrivateTargets: boolean },
+  { tenant, id }: { tenant: string; id: string },
+  update: IntegrationUpdate,
+  { ifMatch, ...change }: Change & { ifMatch: string },
+): Promise<FoundIntegration> {
+  const { db, secrets } = services
+  for (let tries = 0; tries < TRIES; tries++) {
+    const found = await findIntegration(db, tenant, id)
+    if (!found) throw noSuchIntegration(id)
+    const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
+    if (faults.length > 0) throw invalid(faults)
+    refuseUpdate(found, update, ifMatch)
+    if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
+    const { consumer } = await changeConsumer(db, tenant, id, 'update', {
+      ...change,
+      document: updateDocument(tenant, found.document, update, secrets),
+      ifVersion: found.version,
+    })
+    if (consumer) return integrationOf(consumer, 'stopped')
+  }
+  throw changedMeanwhile()
+}
