@@ -9,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 3,
     // Starting a process takes seconds where other work is going on.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Real processes, sockets and databases: what a test leaves behind shows up here.
     dangerouslyIgnoreUnhandledErrors: false,
   },

@@ -113,4 +113,4 @@ it('each notice comes once, killed or not, and the runs say how many', async () 
     `select count(*)::integer as open from notice where state in ('due', 'sending')`,
   )
   expect(rows).toEqual([{ open: 0 }])
-}, 120_000)
+})

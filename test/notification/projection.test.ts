@@ -92,7 +92,7 @@ describe('the projections', () => {
       [2, 'entity'],
       [1, 'id'],
     ])
-  }, 120_000)
+  })
 
   it('that were damaged are found out, and put right', async () => {
     await database.pool.query(`delete from shop_restock where item_id = 'item-007'`)

@@ -73,7 +73,7 @@ beforeAll(async () => {
   }
   await pool.query('update cursor set read_position = $1', [at + RESTOCKED])
   await pool.query('update notification_job set through_position = $1', [at - 1])
-}, 120_000)
+})
 afterAll(() => Promise.all([agent.destroy(), sendgrid.close()]))
 
 /** Fills the tables, and makes their indexes afterwards: that is faster by far. */

@@ -110,7 +110,7 @@ for (const bin of installation ? [installation] : []) {
     await goesOn(restored, log)
     await server.stop()
     await receiver.close()
-  }, 120_000)
+  })
 }
 
 /** An embedded server with a service on it that has published and goes on publishing. */
@@ -144,7 +144,7 @@ it('a copy of the files under load, started: nothing is lost up to the copy', as
   expectWithin(log, before)
   await goesOn(restored.url, log)
   await restored.stop()
-}, 120_000)
+})
 
 it('a standby, promoted when the server crashes under load', async () => {
   const { dataDir, database, receiver, service, before } = await startPrimary()
@@ -177,4 +177,4 @@ it('a standby, promoted when the server crashes under load', async () => {
     expectWithin(await readLog(standby.url), journal)
   })
   await standby.stop()
-}, 120_000)
+})

@@ -48,7 +48,7 @@ it('is started again by the service after SIGKILL and SIGQUIT', async () => {
   expectOrderPerEntity(receiver, ENTITIES)
   expect((await call(`${service.url}/readyz`, { token: null })).status).toBe(200)
   expect(service.process.exitCode).toBeNull()
-}, 120_000)
+})
 
 it('ends the service in words if it cannot be started', () => {
   const broken = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
@@ -62,4 +62,4 @@ it('ends the service in words if it cannot be started', () => {
   expect(status).toBe(1)
   expect(stderr).toMatch(/^The embedded PostgreSQL does not start. Its log:\n.*postgresql.conf/s)
   rmSync(broken, { recursive: true, force: true })
-}, 60_000)
+})

@@ -101,7 +101,7 @@ describe.each(storeKinds)('%s', (kind) => {
     }
     await work()
     expect(await check()).toBe(40_000)
-  }, 120_000)
+  })
 
   it('frozen in an upload, awake when another has taken over', async () => {
     const { check, begun, finished } = await prepare('frozen', 20_000)
@@ -115,7 +115,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(await check()).toBe(20_000)
     await publish(server.url, { tenant: 'frozen', key: 'later', payload: '{}' })
     expect(await check()).toBe(20_001)
-  }, 120_000)
+  })
 
   it('a connection lost when a file is finished, and the answer with it', async () => {
     const wire = await startWire(database.url)
@@ -125,7 +125,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(await check()).toBe(10_000)
     expect(wire.caught).toBe(1)
     await wire.close()
-  }, 120_000)
+  })
 
   it('a store that resets in the middle of an upload', async () => {
     const { check, on, bucket } = await prepare('reset', 10_000)
@@ -137,7 +137,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(await check()).toBe(10_000)
     expect(await store.unfinished(bucket)).toEqual([])
     expect(JSON.stringify((await on('/logs')).body)).toMatch(/retry_triggered.*Upload to s3:/)
-  }, 120_000)
+  })
 
   it('a store that is down: tried again, then stopped; a start goes on', async () => {
     const { check, on } = await prepare('down', 1_000)
@@ -154,7 +154,7 @@ describe.each(storeKinds)('%s', (kind) => {
     proxy.isDown = false
     await on('/_start', 'POST')
     expect(await check()).toBe(1_000)
-  }, 120_000)
+  })
 
   it('a stop while the store is down does not wait for it', async () => {
     const { check, on } = await prepare('stopped', 1_000)
@@ -167,7 +167,7 @@ describe.each(storeKinds)('%s', (kind) => {
     proxy.isDown = false
     await on('/_start', 'POST')
     expect(await check()).toBe(1_000)
-  }, 120_000)
+  })
 
   it('a worker that is told to end, in the middle of an upload', async () => {
     const { check, begun } = await prepare('ended', 20_000)
@@ -176,7 +176,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(await worker.kill('SIGTERM')).toBe(0)
     await work()
     expect(await check()).toBe(20_000)
-  }, 120_000)
+  })
 })
 
 const status = (pid: number | undefined) => readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -214,5 +214,5 @@ describe.runIf(existsSync('/proc/self/status'))('memory', () => {
     expect(grown).toBeLessThan(100)
     await Promise.all([worker.kill('SIGTERM'), server.kill('SIGTERM')])
     await store.close()
-  }, 120_000)
+  })
 })

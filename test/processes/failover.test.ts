@@ -82,7 +82,7 @@ it('synchronous: loses and reorders nothing, and publishes again within ten seco
   await everythingArrives(receiver, journal)
   expectOrderPerEntity(receiver, ENTITIES)
   loaded.expectAlive()
-}, 180_000)
+})
 
 it('asynchronous: loses exactly what the standby had not', async () => {
   const { pair, standby, receiver, stored, publishing, ...loaded } = await startLoaded()
@@ -115,7 +115,7 @@ it('asynchronous: loses exactly what the standby had not', async () => {
   }
   await until('everything has arrived', hasArrived, 60_000)
   loaded.expectAlive()
-}, 180_000)
+})
 
 /** What the primary sends while `meanwhile` runs reaches the standby no more. */
 async function stopFollowing(url: string, meanwhile: () => Promise<void>): Promise<void> {

@@ -74,4 +74,4 @@ it('keeps what is rejected once, wherever it is killed', async () => {
   await until('all are kept', async () => (await kept()).rows.length >= ids.length)
   expect((await kept()).rows.map((row) => row.event_position)).toEqual(ids)
   await target.close()
-}, 60_000)
+})

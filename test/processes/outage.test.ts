@@ -70,7 +70,7 @@ it('survives restarts and crashes of the server', async () => {
     [...journal.stored.values()].every((position) => arrived().has(position)),
   )
   expect(service.process.exitCode).toBeNull()
-}, 120_000)
+})
 
 it('survives connections that are cut, and ends in time while the database is silent', async () => {
   const wire = await startWire(database.url)
@@ -95,7 +95,7 @@ it('survives connections that are cut, and ends in time while the database is si
   await other.kill('SIGTERM')
   expect(performance.now() - began).toBeLessThan(10_500)
   await Promise.all([own.close(), wire.close()])
-}, 120_000)
+})
 
 it('keeps its progress, and does not hammer a database that is away', async () => {
   const wire = await startWire(database.url)
@@ -125,4 +125,4 @@ it('keeps its progress, and does not hammer a database that is away', async () =
   expect(own.received).toHaveLength(400)
   await Promise.all([worker.kill('SIGTERM'), server.kill('SIGTERM')])
   await Promise.all([own.close(), wire.close()])
-}, 60_000)
+})

@@ -184,7 +184,7 @@ describe('the secret key', () => {
     await refused('start', first)
     const once = await runProgram(['rotate-secrets'], keys(second)).ended
     expect(once.stdout).toMatch(/^Sealed anew: 0\./)
-  }, 120_000)
+  })
 
   it('opens the newest document of everything in the config log', async () => {
     const { rows } = await database.pool.query(`

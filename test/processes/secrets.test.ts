@@ -156,4 +156,4 @@ it('no secret is in clear in the database or in any output', async () => {
       expect(text.includes(value), `${name} in the ${place}`).toBe(false)
     }
   }
-}, 60_000)
+})

@@ -33,7 +33,7 @@ describe('SIGTERM', () => {
     }
     const journal = await publishing
     expect(await everythingArrives(receiver, journal)).toBe(0)
-  }, 120_000)
+  })
 
   it('waits for a request that is under way', async () => {
     let answer = () => {}

@@ -46,7 +46,7 @@ describe('the benchmark', () => {
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 
   it('refuses a scenario that it does not have', async () => {
     const { status, errors } = await run(['speed'], os.tmpdir())
