@@ -10,7 +10,9 @@ import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { refuseAmbiguousHeaders, refuseFaultyPath } from './ambiguity.ts'
 import { identify } from './authenticate.ts'
+import { ownerOf } from './body.ts'
 import type { Authenticate } from './identity.ts'
+import { paceRefusal } from './pace.ts'
 import { problemOf } from './problem.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Family, RequestContext, Route } from './route.ts'
@@ -53,6 +55,8 @@ export function createApp(
     } catch (error) {
       const family = familyOf(context.path)
       const problem = problemOf(error, { family, requestId, logger: options.logger })
+      const owner = ownerOf(context as unknown as RequestContext)
+      if (problem.status < 500 && owner) await paceRefusal(owner, context.req.headers)
       context.status = problem.status
       context.set(problem.headers)
       context.body = problem.body

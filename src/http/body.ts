@@ -89,9 +89,9 @@ function onCloseOf(answer: ServerResponse): (act: () => void) => void {
 
 /**
  * Whose share of the budget a body takes: the tenant's that the caller names, if it may; else of
- * all its tenants together, so that more keys are no more shares.
+ * all its tenants together, so that more keys are no more shares. Undefined: nobody is known.
  */
-function ownerOf(context: RequestContext): string | undefined {
+export function ownerOf(context: RequestContext): string | undefined {
   const identity = context.state.identity as Identity | undefined
   if (!identity) return undefined
   const { tenants, actor } = identity

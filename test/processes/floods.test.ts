@@ -55,7 +55,7 @@ async function beside(kind: string, loops: number, meanwhile: () => Promise<numb
 it.each([
   ['64 publishers of 1 MB', 'large', 64, ['201', '503']],
   ['64 publishers of 1 MB to the collector', 'collected', 64, ['201', '503']],
-  ['4 publishers of what is nested too deeply', 'deep', 4, ['400']],
+  ['16 publishers of what is nested too deeply', 'deep', 16, ['400']],
   ['a loop of 20,000 names for a token', 'names', 1, ['400', 'none']],
 ])('%s', async (_, kind, loops, expected) => {
   const ratios: number[] = []

@@ -1,0 +1,21 @@
+// Large bodies that are refused cost the process what good ones cost, and their sender nothing: it
+// need not wait for a commit. So whoever sends them by the dozen waits for each answer.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createTokenBuckets } from './token-bucket.ts'
+
+const LARGE_BYTES = 16 * 1024
+/** Refused at once, for each owner. */
+const PER_SECOND = 20
+const PAUSE_MS = 250
+
+const buckets = createTokenBuckets()
+
+/** Resolves when a refusal may be answered. `owner`: whose body it was. */
+export async function paceRefusal(owner: string, headers: IncomingHttpHeaders): Promise<void> {
+  const { 'content-length': announced, 'transfer-encoding': chunked } = headers
+  if (!(Number(announced) > LARGE_BYTES) && chunked === undefined) return
+  const { taken } = buckets.take([{ name: owner, perSecond: PER_SECOND, burst: PER_SECOND }])
+  if (!taken) await sleep(PAUSE_MS)
+}
