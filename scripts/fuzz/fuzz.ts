@@ -57,7 +57,7 @@ export async function fuzz(options: Options): Promise<Report> {
       ...{ url: service.url, pool: database.pool, findings, operations, wires },
       judge: createJudge(document, operations),
       stored: await watchStored(database.pool, findings),
-      ...{ tallies: new Map(), slowestMs: 0 },
+      ...{ tallies: new Map(), told: new Set(), slowestMs: 0 },
     }
     const growth = await sendAll(run, service, options)
     return { seed, count, findings, growth, tallies: run.tallies, slowestMs: run.slowestMs }
