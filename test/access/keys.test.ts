@@ -1,6 +1,7 @@
 // The life of an API key, on two processes of the service: created, used, bound, expired, revoked.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findKey } from '../../src/access/api-key.ts'
 import { KEY_CACHE_MS } from '../../src/access/key-cache.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
@@ -285,4 +286,10 @@ describe('a key that is refused', () => {
     expect(await on('/000000000000')).toMatchObject({ status: 404 })
     expect(await on('/no-id', undefined, 'DELETE')).toMatchObject({ status: 404 })
   })
+})
+
+it('a key that is found keeps no memory but its own', async () => {
+  const { id } = await makeKey(service.url, { scopes: ['read'] })
+  const found = await findKey(database.kysely, id)
+  expect(found?.secret_sha256.buffer.byteLength).toBe(32)
 })
