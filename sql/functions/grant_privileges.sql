@@ -20,7 +20,7 @@ begin
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
         -- A partition that was detached is nobody's to read.
-        and relname !~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'
+        and not is_partition_name(relname)
         and pg_get_userbyid(relowner) = current_user
     loop
       execute format('revoke all on %I from millrace_service', kept.name);

@@ -29,7 +29,7 @@ begin
   left join pg_inherits on pg_inherits.inhrelid = pg_class.oid
   where pg_class.oid = partition
     and pg_class.relnamespace = 'public'::regnamespace
-    and pg_class.relname ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$';
+    and is_partition_name(pg_class.relname);
   if not found then
     raise exception 'The table % is no partition of the log.', partition
       using errcode = 'invalid_parameter_value';

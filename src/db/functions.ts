@@ -73,7 +73,7 @@ export async function privilegeProblem(client: pg.Pool | pg.Client): Promise<str
       and pg_class.relnamespace in (ours.relnamespace, to_regnamespace('graphile_worker'))
       and pg_class.relkind in ('r', 'p') and not pg_class.relispartition
       -- A partition that was detached is nobody's to read.
-      and pg_class.relname !~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'
+      and not is_partition_name(pg_class.relname)
       and not has_table_privilege(to_regrole('millrace_service')::oid, pg_class.oid, 'select')
     limit 1`)
   return rows[0]

@@ -84,7 +84,7 @@ const orphans = `
   join pg_class as log on log.oid = 'event'::regclass and log.relnamespace = pg_class.relnamespace
   where pg_class.relkind = 'r'
     and not pg_class.relispartition
-    and pg_class.relname ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'`
+    and is_partition_name(pg_class.relname)`
 
 /**
  * Notes what consumers lose at the horizon, given what to call it and what happens to the events.
