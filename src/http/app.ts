@@ -12,10 +12,10 @@ import { refuseAmbiguousHeaders, refuseFaultyPath } from './ambiguity.ts'
 import { identify } from './authenticate.ts'
 import { ownerOf } from './body.ts'
 import type { Authenticate } from './identity.ts'
-import { paceRefusal } from './pace.ts'
 import { problemOf } from './problem.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Family, RequestContext, Route } from './route.ts'
+import { tarpit } from './tarpit.ts'
 
 /** What the paths of a resource begin with: "/events", "/api/v1/jobs". */
 const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
@@ -56,7 +56,7 @@ export function createApp(
       const family = familyOf(context.path)
       const problem = problemOf(error, { family, requestId, logger: options.logger })
       const owner = ownerOf(context as unknown as RequestContext)
-      if (problem.status < 500 && owner) await paceRefusal(owner, context.req.headers)
+      if (problem.status < 500 && owner) await tarpit(owner, context.req.headers)
       context.status = problem.status
       context.set(problem.headers)
       context.body = problem.body

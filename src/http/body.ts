@@ -10,6 +10,7 @@ import { parseJson } from '../json.ts'
 import { createBudget, type Release } from './budget.ts'
 import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
 import type { RequestContext } from './route.ts'
+import { tenantHeaderOf } from './tenant.ts'
 
 /**
  * How much of a known caller's body that is not wanted is read and dropped, so that it can read the
@@ -95,8 +96,7 @@ export function ownerOf(context: RequestContext): string | undefined {
   const identity = context.state.identity as Identity | undefined
   if (!identity) return undefined
   const { tenants, actor } = identity
-  const { tenant, 'x-twc-tenant': alias } = context.req.headers
-  const named = (tenant || alias) as string | undefined
+  const named = tenantHeaderOf(context)
   if (named && includesTenant(tenants, named)) return named
   return tenants.includes(EVERY_TENANT) ? actor : tenants.toSorted().join()
 }

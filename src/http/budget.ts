@@ -101,7 +101,7 @@ export function createBudget(total: number): Budget {
 }
 
 /** 503: there is no room; try again. */
-export function overloaded(): MillraceError {
+function overloaded(): MillraceError {
   const message = 'Too many bytes of requests are under way; try again.'
   return new MillraceError('overloaded', message, { retryAfterSeconds: 1 })
 }

@@ -7,6 +7,7 @@ import { MillraceError } from '../errors.ts'
 import { isTenant } from '../tenant.ts'
 import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
 import type { RequestContext, Route } from './route.ts'
+import { tenantHeaderOf } from './tenant.ts'
 import { type Bucket, createTokenBuckets, type Standing } from './token-bucket.ts'
 
 /**
@@ -81,7 +82,7 @@ const perSecond = (name: string, rate: number) => ({ name, perSecond: rate, burs
 
 /** The tenant of the request, if it says so. What is wrong with a name the route will say. */
 function nameOf(context: RequestContext): string | undefined {
-  const named = context.get('tenant') || context.get('x-twc-tenant')
+  const named = tenantHeaderOf(context)
   if (named) return isTenant(named) ? named : undefined
   return onlyTenantOf(context.state.identity)
 }

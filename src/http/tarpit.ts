@@ -1,5 +1,5 @@
 // Large bodies that are refused cost the process what good ones cost, and their sender nothing: it
-// need not wait for a commit. So whoever sends them by the dozen waits for each answer.
+// need not wait for a commit. So who sends them by the dozen waits for each answer (a tarpit).
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ const PAUSE_MS = 250
 const buckets = createTokenBuckets()
 
 /** Resolves when a refusal may be answered. `owner`: whose body it was. */
-export async function paceRefusal(owner: string, headers: IncomingHttpHeaders): Promise<void> {
+export async function tarpit(owner: string, headers: IncomingHttpHeaders): Promise<void> {
   const { 'content-length': announced, 'transfer-encoding': chunked } = headers
   if (!(Number(announced) > LARGE_BYTES) && chunked === undefined) return
   const { taken } = buckets.take([{ name: owner, perSecond: PER_SECOND, burst: PER_SECOND }])

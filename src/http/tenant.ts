@@ -29,9 +29,14 @@ export function tenantOf(context: RequestContext, scope: Scope): string {
   return tenant
 }
 
+/** What the tenant header says, whatever it is; undefined if it is not there or empty. */
+export function tenantHeaderOf({ req: { headers } }: RequestContext): string | undefined {
+  return ((headers['tenant'] || headers['x-twc-tenant']) as string | undefined) || undefined
+}
+
 /** The tenant that the header names, if it does. Throws `invalid_request` where it is no tenant. */
 export function namedTenant(context: RequestContext): string | undefined {
-  const tenant = context.get('tenant') || context.get('x-twc-tenant')
-  if (tenant === '' || isTenant(tenant)) return tenant || undefined
+  const tenant = tenantHeaderOf(context)
+  if (tenant === undefined || isTenant(tenant)) return tenant
   throw invalid([fault('tenant', 'invalid', 'must be 1 to 63 letters, digits, _ and -')])
 }

@@ -141,12 +141,15 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
         const body = await readJson(context, limits.configurationBytes)
-        await find(tenant, id)
+        const found = await find(tenant, id)
         const change = {
           ...changeBy(context, 'Updated via API.'),
           ifMatch: context.get('if-match'),
         }
-        show(context, await updateIntegration(services, { tenant, id }, checkUpdate(body), change))
+        show(
+          context,
+          await updateIntegration(services, { tenant, found }, checkUpdate(body), change),
+        )
       },
     },
     {

@@ -18,19 +18,20 @@ import { updateDocument } from './secrets.ts'
 const TRIES = 10
 
 /**
- * Updates an integration, and returns it as it is then. Throws a MillraceError if the update is at
- * fault, if there is no such integration, or if it has another version than `ifMatch` names ('':
- * any).
+ * Updates an integration that was found, and returns it as it is then. Throws a MillraceError if
+ * the update is at fault, if the integration is gone meanwhile, or if it has another version than
+ * `ifMatch` names ('': any).
  */
 export async function updateIntegration(
   services: { db: Db; secrets: SecretBox; allowPrivateTargets: boolean },
-  { tenant, id }: { tenant: string; id: string },
+  { tenant, found: first }: { tenant: string; found: FoundIntegration },
   update: IntegrationUpdate,
   { ifMatch, ...change }: Change & { ifMatch: string },
 ): Promise<FoundIntegration> {
   const { db, secrets } = services
+  const { id } = first
+  let found: FoundIntegration | undefined = first
   for (let tries = 0; tries < TRIES; tries++) {
-    const found = await findIntegration(db, tenant, id)
     if (!found) throw noSuchIntegration(id)
     const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
     if (faults.length > 0) throw invalid(faults)
@@ -42,6 +43,7 @@ export async function updateIntegration(
       ifVersion: found.version,
     })
     if (consumer) return integrationOf(consumer, 'stopped')
+    found = await findIntegration(db, tenant, id)
   }
   throw changedMeanwhile()
 }
