@@ -2,6 +2,7 @@
 // was late is sent again alone: the machine may have been busy with something else.
 
 import type pg from 'pg'
+import { STOP_WAIT_MS } from '../../src/integration/stop.ts'
 import type { Findings } from '../torture/findings.ts'
 import { describe } from './case.ts'
 import type { Operation } from './document.ts'
@@ -57,7 +58,7 @@ export async function sendBatch(run: Run, block: Block, from: number, end: numbe
     }
   }
   await Promise.all(run.wires.map(sendSome))
-  const late = outcomes.filter(({ answer }) => !answer || answer.ms > HANG_MS)
+  const late = outcomes.filter(isLate)
   for (const outcome of late) outcomes.push(...(await sendAgain(run, outcome)))
   await run.stored.compare(outcomes, published)
   await rejectSome(run, block)
@@ -102,6 +103,12 @@ function count(run: Run, { operation, what }: Request, answer: Answer): void {
   if (answer.status >= 400) tally.refusals++
 }
 
+/** Only a stop may wait, for a worker to let go; a deletion stops first. */
+function isLate({ request, answer }: Outcome): boolean {
+  const mayWait = /^(delete|stop)Integration$/.test(request.operation.id)
+  return !answer || answer.ms > HANG_MS + (mayWait ? STOP_WAIT_MS : 0)
+}
+
 /** Sends alone, twice, what had no answer or a late one: the machine may have been busy. */
 async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcome[]> {
   const again: (Answer | undefined)[] = []
@@ -111,7 +118,7 @@ async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcom
     wire.close()
   }
   const all = [answer, ...again]
-  const isHang = all.every((one) => !one || one.ms > HANG_MS)
+  const isHang = all.every((one) => isLate({ request, answer: one }))
   if (isHang) run.findings.broke('a hang, or no answer', describe(request, answer))
   return again.map((one) => ({ request, answer: one }))
 }

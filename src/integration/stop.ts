@@ -7,7 +7,7 @@ import type { Db } from '../db/pool.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
 
 /** How long a stop waits for the worker to let go. Usually it takes milliseconds. */
-const WAIT_MS = 5_000
+export const STOP_WAIT_MS = 5_000
 
 /**
  * Stops an integration and waits until its worker has let go, or for five seconds, and returns it
@@ -24,7 +24,7 @@ export async function stopAndWait(
   if (!consumer) return undefined
   const stopping = integrationOf(consumer, 'running')
   options.onHalted(tenant, id)
-  const deadline = performance.now() + WAIT_MS
+  const deadline = performance.now() + STOP_WAIT_MS
   for (let delay = 5; ; delay = Math.min(delay * 2, 100)) {
     const found = await findIntegration(db, tenant, id).catch((error) => {
       if (maySendAgain(error)) return stopping
