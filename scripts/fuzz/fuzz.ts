@@ -101,11 +101,12 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
 /** A call with the admin token that must be a success; its body. */
 const operateOn =
   (wire: Wire): Operate =>
-  async (method, path, body) => {
+  async (method, path, body, headers = {}) => {
     const text = body ? JSON.stringify(body) : ''
     const head = [
       ...[`${method} ${path} HTTP/1.1`, 'host: fuzz.test', `authorization: Bearer ${ADMIN_TOKEN}`],
       ...['content-type: application/json', `content-length: ${text.length}`],
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ]
     const answer = await wire.send(Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`))
     if (!answer || answer.status >= 300) throw new Error(`${method} ${path}: ${answer?.body}`)

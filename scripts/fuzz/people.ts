@@ -5,15 +5,17 @@ import type { Outcome } from './stored.ts'
 import type { Key, Tenant } from './tenant.ts'
 
 const KEYS = '/api/v1/api-keys'
+const INTEGRATIONS = '/api/v1/org/integrations/eventstream'
 
 /** Asks for a change with the admin token; throws unless it is a success. */
 export type Operate = (
   method: string,
   path: string,
   body?: object,
+  headers?: Record<string, string>,
 ) => Promise<Record<string, unknown>>
 
-/** New tenants, named after the seed and their number. */
+/** New tenants, named after the seed and their number. Each has an integration that is stopped. */
 export async function makeTenants(
   count: number,
   chance: Chance,
@@ -32,9 +34,18 @@ export async function makeTenants(
       revoked: await makeKey(['admin']),
     }
     await operate('DELETE', `${KEYS}/${keys.revoked.id}`)
-    tenants.push({ name, ids: new Map(), keys })
+    tenants.push({ name, ids: new Map(), keys, stopped: await makeStopped(name, operate) })
   }
   return tenants
+}
+
+/** An integration that can be updated: requests alone leave few that are stopped and permanent. */
+async function makeStopped(tenant: string, operate: Operate): Promise<string> {
+  const callback_parameters = { callback_url: 'http://nobody.fuzz.test/' }
+  const body = { id: `${tenant}-stopped`, integration_type: 'permanent', callback_parameters }
+  await operate('POST', INTEGRATIONS, body, { tenant })
+  await operate('POST', `${INTEGRATIONS}/${body.id}/_stop`, undefined, { tenant })
+  return body.id
 }
 
 /** Which id of an answer's body fills which parameter of a path. */

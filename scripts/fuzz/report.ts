@@ -1,4 +1,4 @@
-// A run in words: what was tried, then what broke.
+// A run in words: what broke, then what was tried.
 
 import type { Report } from './fuzz.ts'
 
@@ -12,13 +12,14 @@ export function tell({ seed, count, findings, tallies, slowestMs, growth }: Repo
   })
   const broken = [...findings.counts()].map(([check, times]) => `  ${times} × ${check}`)
   const megabytes = (bytes: number) => (bytes / MIB).toFixed(1)
+  // What broke comes first: of a failed test the beginning is shown.
   return [
+    `seed ${seed}, ${count} requests: make fuzz COUNT=${count} SEED=${seed}`,
+    ...(broken.length > 0 ? ['What broke:', ...broken] : ['Nothing broke.']),
+    ...findings.told(),
     `  ${'operation'.padEnd(36)}  valid, taken  refused`,
     ...table,
     `memory: heap ${megabytes(growth.heap)} MiB, resident ${megabytes(growth.resident)} MiB more than after the warm-up`,
     `the slowest answer: ${Math.round(slowestMs)} ms`,
-    ...findings.told(),
-    ...(broken.length > 0 ? ['What broke:', ...broken] : ['Nothing broke.']),
-    `seed ${seed}, ${count} requests: make fuzz COUNT=${count} SEED=${seed}`,
   ].join('\n')
 }

@@ -48,8 +48,8 @@ export function requestOf(operations: Operation[], serial: number, block: Block)
   const { name: marker, keys, ids: ownIds } = tenant
   const world: World = { chance, marker, listenerPort, ids: ownIds, key: keys.whole }
   const isForeign = operation.path.includes('{') && chance.happens(0.08)
-  const ids = isForeign ? chance.pick(others).ids : ownIds
-  const found = fillPath(operation, ids, world)
+  const owner = isForeign ? chance.pick(others) : tenant
+  const found = fillPath(operation, idsFor(operation, owner, chance), world)
   const request: Request = {
     ...{ serial, operation, caller, tenant, method: operation.method, what: '' },
     target: found.path + queryOf(operation, world),
@@ -80,6 +80,12 @@ export function toBytes({ method, target, headers, body }: Request): Buffer {
 
 /** UTF-8 as the characters of a header. */
 const inHeader = (text: string) => Buffer.from(text).toString('latin1')
+
+/** Only what is stopped and permanent can be updated. */
+function idsFor({ id }: Operation, { ids, stopped }: Tenant, chance: Chance): Tenant['ids'] {
+  const isMeant = id === 'updateIntegration' && chance.happens(0.7)
+  return isMeant ? new Map([['integration_id', [stopped]]]) : ids
+}
 
 function fillPath({ path, parameters }: Operation, ids: Tenant['ids'], world: World) {
   const { chance } = world

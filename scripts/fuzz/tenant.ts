@@ -13,6 +13,8 @@ export type Tenant = {
   ids: Map<string, string[]>
   /** Allows everything for this tenant, for itself alone, or no more. */
   keys: { whole: Key; narrow: Key; revoked: Key }
+  /** A permanent integration that is stopped, unless a request has started or deleted it. */
+  stopped: string
 }
 
 export type Caller = {

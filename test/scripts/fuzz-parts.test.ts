@@ -47,6 +47,7 @@ const key = { id: '000000000000', token: 'mr_000000000000_x' }
 const tenantOf = (name: string): Tenant => ({
   ...{ name, ids: new Map([['thing_id', [`${name}-1`]]]) },
   keys: { whole: key, narrow: key, revoked: key },
+  stopped: `${name}-stopped`,
 })
 const block: Block = {
   ...{ tenants: [tenantOf('fza'), tenantOf('fzb')], secret: 'x'.repeat(32) },

@@ -11,7 +11,12 @@ import { useDatabase } from '../helpers/database.ts'
 const database = useDatabase()
 const key = { id: '0123456789ab', token: 'mr_0123456789ab_x' }
 const other = { id: 'ffffffffffff', token: 'mr_ffffffffffff_x' }
-const tenant = { name: 'fza', ids: new Map(), keys: { whole: key, narrow: other, revoked: other } }
+const tenant = {
+  name: 'fza',
+  ids: new Map(),
+  stopped: 'stopped',
+  keys: { whole: key, narrow: other, revoked: other },
+}
 
 /** A request of a tenant, in the parts that are compared. */
 const requestBy = (token: string) =>
