@@ -113,6 +113,7 @@ export async function startServer(
     ...deliveryRoutes({
       db: durable.kysely,
       clock: systemClock,
+      retentionDays: config.MILLRACE_RETENTION_DAYS,
       destinationOf: destinations.of,
     }),
     ...jobRoutes({ db: durable.kysely, clock: systemClock, onAsked }),

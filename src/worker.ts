@@ -24,6 +24,7 @@ import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
+import { retireRejected } from './maintenance/rejected.ts'
 import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
 import { createShopProjection, SHOP } from './notification/project.ts'
@@ -82,6 +83,8 @@ export async function startWorker(
     await createPartitions(durable.pool)
     const dropped = await retirePartitions(durable.pool, config.MILLRACE_RETENTION_DAYS)
     if (dropped.length > 0) logger.info({ dropped }, 'partitions retired')
+    const removed = await retireRejected(durable.pool, config.MILLRACE_RETENTION_DAYS)
+    if (removed > 0) logger.info({ removed }, 'rejected events retired')
   })
 
   // Replays have places of their own: however many there are, live events do not wait for one.

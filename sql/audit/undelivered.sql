@@ -24,7 +24,7 @@ select
       format('Answered %s at %s: %s',
         rejected_event.status, rejected_event.rejected_at, rejected_event.response)
     when told_apart.state = 'rejected, not kept any more' then
-      'It was answered 400 and is not kept any more: deleted, or removed with the integration.'
+      'It was answered 400 and is not kept any more: deleted, or removed after its integration.'
     when told_apart.state = 'never registered' then 'There never was such an integration.'
     when told_apart.state = 'before its start' then
       format('It receives what was published after %s.', time_of(standing.starts_after))
@@ -46,8 +46,9 @@ select
   told_apart.position
 from told_apart
 left join standing on true
-left join cursor as live
-  on live.tenant = :'tenant' and live.consumer = :'integration' and live.run = 0
+left join (
+  select * from cursor where tenant = :'tenant' and consumer = :'integration' order by run limit 1
+) as live on true
 left join rejected_event
   on rejected_event.tenant = :'tenant'
   and rejected_event.consumer = :'integration'
@@ -55,7 +56,7 @@ left join rejected_event
 left join lateral (
   select position, event_position, reason
   from attempt
-  where tenant = :'tenant' and consumer = :'integration' and run = 0
+  where tenant = :'tenant' and consumer = :'integration' and run = live.run
     and outcome = 'unavailable'
     -- What is kept as rejected does not hold up the stream, however it is sent again by hand.
     and not exists (

@@ -3,9 +3,10 @@
 -- status: 'running', 'stopped' or 'removed'; document: null keeps the one it has.
 -- A start forgets the attempts of before, so that the stream goes on with that very event at once;
 -- with from_now it forgets what it has not sent, too. A stop gives files 30 seconds to be closed,
--- but not where the store fails already. A removal takes the cursors along and abandons the file
--- that is open; rejected events stay where an integration completed by itself, until its name is
--- used again.
+-- but not where the store fails already. The position of the stop stays, whatever is changed until
+-- the next start. A removal takes the cursors along and abandons the file that is open; rejected
+-- events stay until the retention is over (retire_rejected), or its name is used again. A start
+-- from now is of the live run: a replay has dates of its own and goes on where it stopped.
 drop function if exists change_consumer(
   text, text, integer, text, text, text, text, jsonb, boolean
 );
@@ -19,7 +20,7 @@ language plpgsql as $$
 #variable_conflict use_variable
 declare
   change_position bigint;
-  changed consumer := lock_consumer(tenant, id, for_removal => status = 'removed');
+  changed consumer := lock_consumer(tenant, id);
 begin
   if changed.version is distinct from expected_version then
     return null;
@@ -29,7 +30,12 @@ begin
   set status = case when status = 'removed' then 'stopped' else status end,
     version = c.version + 1,
     document = coalesce(document, c.document),
-    changed_position = change_position
+    changed_position = change_position,
+    stopped_position = case
+      when status = 'running' then null
+      when c.status = 'stopped' then coalesce(c.stopped_position, c.changed_position)
+      else change_position
+    end
   where c.tenant = tenant and c.id = id
   returning c.* into changed;
   insert into config_log (
@@ -54,8 +60,6 @@ begin
   elsif status = 'removed' then
     delete from consumer c where c.tenant = tenant and c.id = id;
     delete from cursor c where c.tenant = tenant and c.consumer = id;
-    delete from rejected_event r
-    where r.tenant = tenant and r.consumer = id and action <> 'integration_completed';
   end if;
   if status = 'removed' or from_now then
     update export_file f

@@ -1,7 +1,11 @@
 -- Ends a replay that has sent everything up to its stop_position, and answers whether it did. The
 -- lane makes it exact: next_position waits for every append under way, so what could still get a
--- position up to the stop is visible when the next statement looks. The run of a consumer's own (0)
--- completes the consumer; one that was added to it just goes.
+-- position up to the stop is visible when the next statement looks.
+--
+-- A run that was added to a consumer just goes. The run that a temporary integration was registered
+-- with completes it, but not while it keeps rejected events or another run is under way: with
+-- rejected events it stops, and whoever removes one of them calls this again. Both hold the lock of
+-- the consumer, so that one of them sees what the other did.
 drop function if exists complete_replay(text, text, integer);
 
 create or replace function complete_replay(
@@ -10,17 +14,46 @@ create or replace function complete_replay(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
+  life consumer := lock_consumer(tenant, consumer);
+  life_before bigint;
+  is_own boolean;
   change_position bigint;
   ended record;
   receipts record;
+  taken_later bigint;
+  kept bigint;
   told text;
 begin
-  perform lock_consumer(tenant, consumer, for_removal => run = 0);
+  -- What was recorded after the end of the life before is its own. (Not after its registration:
+  -- that may be ahead of the records, if the clock was set back.)
+  select coalesce(max(l.position), 0) into life_before
+  from config_log l
+  where l.tenant = tenant and l.id = consumer and l.status = 'removed';
+  -- Before the lane: the lock of its cursor keeps them as they are.
+  select coalesce(sum(r.delivered), 0) as delivered, coalesce(sum(r.rejected), 0) as rejected
+  into receipts
+  from receipt r
+  where r.tenant = tenant and r.consumer = consumer and r.run = run
+    and r.position > life_before;
+  select count(distinct a.event_position) into taken_later
+  from attempt a
+  where a.tenant = tenant and a.consumer = consumer and a.run = run
+    and a.position > life_before and a.outcome = 'delivered';
+  select count(*) into kept from rejected_event r where r.tenant = tenant and r.consumer = consumer;
+  is_own := coalesce(
+    life.document ->> 'integration_type' = 'temporary' and run = (
+      select min(c.run) from cursor c where c.tenant = tenant and c.consumer = consumer
+    ),
+    false
+  );
   change_position := next_position(latest_position);
   select c.* into ended
   from cursor c
   where c.tenant = tenant and c.consumer = consumer and c.run = run
     and c.stop_position < change_position
+    and not (is_own and exists (
+      select from cursor o where o.tenant = tenant and o.consumer = consumer and o.run > run
+    ))
     and c.unresolved = '{}'
     and not exists (
       select from event e
@@ -29,23 +62,27 @@ begin
   if ended.consumer is null then
     return false;
   end if;
-  select coalesce(sum(r.delivered), 0) as delivered, coalesce(sum(r.rejected), 0) as rejected
-  into receipts
-  from receipt r
-  where r.tenant = tenant and r.consumer = consumer and r.run = run;
-  told := format('Everything up to %s was sent: %s delivered, %s rejected.',
-    time_of(ended.stop_position) at time zone 'UTC', receipts.delivered, receipts.rejected);
-  delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
-  perform setval('lane_position', change_position);
-  if run > 0 then
+  told := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
+    time_of(ended.stop_position) at time zone 'UTC', receipts.delivered, receipts.rejected,
+    case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
+  if not is_own then
+    delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
     perform note_consumer(tenant, consumer, 'replay_completed', 'millrace', told, latest_position);
-  else
+  elsif kept = 0 then
     perform change_consumer(
-      tenant, consumer, c.version, 'removed', c.kind || '_completed', 'millrace', told, null, false,
-      latest_position
-    )
-    from consumer c
-    where c.tenant = tenant and c.id = consumer;
+      tenant, consumer, life.version, 'removed', 'integration_completed', 'millrace', told, null,
+      false, latest_position
+    );
+  elsif life.status = 'running' then
+    perform change_consumer(
+      tenant, consumer, life.version, 'stopped', 'integration_stopped', 'millrace',
+      format('%s %s rejected event(s) are kept; it completes when the last one is retried or deleted.',
+        told, kept),
+      null, false, latest_position
+    );
+    return false;
+  else
+    return false;
   end if;
   return true;
 end

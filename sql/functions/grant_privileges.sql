@@ -65,8 +65,9 @@ begin
       event, receipt, attempt, rejected_event, export_file, cursor, masked_config_log,
       notification_job, notification_run, notice
       to millrace_auditor;
-    grant select (tenant, id, kind, version, status, created_position, changed_position)
-      on consumer to millrace_auditor;
+    grant select (
+      tenant, id, kind, version, status, created_position, changed_position, stopped_position
+    ) on consumer to millrace_auditor;
     grant select (
       id, name, tenants, scopes, teams, services, event_names, created_at, created_by, expires_at,
       revoked_at, revoked_by

@@ -1,9 +1,10 @@
 -- Locks the rows of a consumer in the order in which everybody takes them: the consumer, its
--- cursors, its open files; if it is to be removed, its rejected events too. Whoever changes a
--- consumer calls it before the lane is taken: see next_position. Returns the consumer as it stands
--- then, null if there is none.
-create or replace function lock_consumer(tenant text, id text, for_removal boolean)
-returns consumer
+-- cursors, its open files; its rejected events come after them. Whoever changes a consumer, or
+-- removes rejected events of it, calls it before the lane is taken: see next_position. Returns the
+-- consumer as it stands then, null if there is none.
+drop function if exists lock_consumer(text, text, boolean);
+
+create or replace function lock_consumer(tenant text, id text) returns consumer
 language plpgsql as $$
 #variable_conflict use_variable
 declare
@@ -21,12 +22,6 @@ begin
   where f.tenant = tenant and f.consumer = id and f.state = 'open'
   order by f.run
   for update;
-  if for_removal then
-    perform from rejected_event r
-    where r.tenant = tenant and r.consumer = id
-    order by r.id
-    for update;
-  end if;
   return locked;
 end
 $$;

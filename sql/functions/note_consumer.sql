@@ -1,5 +1,6 @@
 -- An entry of the log that changes nothing: what happened to a consumer that people should know.
--- Does nothing where there is no such consumer.
+-- Of one that has ended it stands after its end, as an entry of its last life. Does nothing where
+-- there never was such a consumer.
 drop function if exists note_consumer(text, text, text, text, text);
 
 create or replace function note_consumer(
@@ -18,6 +19,16 @@ begin
     tenant, change_position, c.kind, id, c.version, action, c.status, actor, reason, c.document
   from consumer c
   where c.tenant = tenant and c.id = id;
+  if not found then
+    insert into config_log (
+      tenant, position, kind, id, version, action, status, actor, reason, document
+    )
+    select tenant, change_position, l.kind, id, l.version, action, 'removed', actor, reason, null
+    from config_log l
+    where l.tenant = tenant and l.id = id
+    order by l.position desc
+    limit 1;
+  end if;
   perform setval('lane_position', change_position);
 end
 $$;

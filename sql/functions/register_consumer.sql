@@ -1,6 +1,7 @@
 -- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind): then nothing
 -- is changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
--- registration on, and for ever. status: 'running' or 'stopped'.
+-- registration on, and for ever. status: 'running' or 'stopped'. A temporary integration is a
+-- replay: its cursor is run 1, and so is all that will be recorded of it.
 drop function if exists register_consumer(
   text, text, text, jsonb, text, text, text, text, bigint, bigint, integer
 );
@@ -15,7 +16,7 @@ language plpgsql as $$
 declare
   change_position bigint;
 begin
-  -- What a completed consumer of the same name has left behind.
+  -- What an earlier consumer of the same name has left behind.
   perform from rejected_event r
   where r.tenant = tenant and r.consumer = id
   order by r.id
@@ -32,13 +33,23 @@ begin
     tenant, position, kind, id, version, action, status, actor, reason, document
   ) values (tenant, change_position, kind, id, 1, action, status, actor, reason, document);
   insert into consumer (
-    tenant, id, kind, version, status, document, created_position, changed_position
-  ) values (tenant, id, kind, 1, status, document, change_position, change_position);
+    tenant, id, kind, version, status, document, created_position, changed_position,
+    stopped_position
+  ) values (
+    tenant, id, kind, 1, status, document, change_position, change_position,
+    case when status = 'stopped' then change_position end
+  );
   -- "From now on" is the position of the registration itself, to the event.
-  insert into cursor (tenant, consumer, read_position, stop_position)
-  values (tenant, id, coalesce(starts_after, change_position), stop_position);
-  delete from rejected_event r where r.tenant = tenant and r.consumer = id;
+  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  values (
+    tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
+    coalesce(starts_after, change_position), stop_position
+  );
   perform setval('lane_position', change_position);
+  perform remove_rejected(
+    tenant, id, 'Its id was used again: what an earlier one of that name had kept is gone.',
+    latest_position
+  );
   return 'registered';
 end
 $$;

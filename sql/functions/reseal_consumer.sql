@@ -1,6 +1,6 @@
 -- Puts the same secrets, sealed with another key, in place of those of a consumer, if its version
 -- is still the expected one; returns whether it was. Nothing else of it changes: it runs on, with
--- its attempts, and a stopped one keeps the time of its stop (changed_position).
+-- its attempts.
 create or replace function reseal_consumer(
   tenant text, id text, expected_version integer, document jsonb, actor text, reason text,
   latest_position bigint

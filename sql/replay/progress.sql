@@ -5,9 +5,24 @@
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- Replays under way are cursors with an end, temporary integrations (run 0) among them; those that
--- have arrived are known from their receipts, for as long as these are kept.
-with replay as (
+-- Replays under way are cursors with an end: temporary integrations (run 1), and runs that were
+-- added to an integration by date. Those that have arrived are known from their receipts, and
+-- temporary integrations that have ended from the config log, for as long as receipts are kept.
+with life as (
+  select
+    *,
+    document ->> 'integration_type' = 'temporary' as is_replay,
+    -- The first day that is kept: the name of a partition ends with its day.
+    (
+      select position_of(
+        min(to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD')) at time zone 'UTC'
+      )
+      from pg_inherits
+      where inhparent = 'receipt'::regclass
+    ) as kept_since
+  from consumer_lives(nullif(:'tenant', ''), null)
+),
+replay as (
   select
     cursor.tenant, cursor.consumer, cursor.run,
     case
@@ -16,6 +31,7 @@ with replay as (
       when is_held(cursor.lease_until) then 'running'
       else 'waiting'
     end as state,
+    consumer.created_position as registered, null::bigint as ended,
     cursor.read_position, cursor.stop_position, cursor.retry_at,
     cardinality(cursor.unresolved) + (
       select count(*)
@@ -29,18 +45,28 @@ with replay as (
   where cursor.stop_position is not null
     and (cursor.tenant = :'tenant' or :'tenant' = '')
   union all
-  select distinct consumer.tenant, consumer.id, receipt.run, 'arrived',
-    null::bigint, null::bigint, null::timestamptz, 0
-  from consumer
+  select distinct life.tenant, life.id, receipt.run, 'arrived',
+    life.registered, null::bigint, null::bigint, null::bigint, null::timestamptz, 0
+  from life
   join receipt
-    on receipt.tenant = consumer.tenant and receipt.consumer = consumer.id
+    on receipt.tenant = life.tenant and receipt.consumer = life.id
+    and receipt.position >= life.registered
     and receipt.run > 0
-  where (consumer.tenant = :'tenant' or :'tenant' = '')
+  where life.ended is null
     and not exists (
       select from cursor
       where cursor.tenant = receipt.tenant and cursor.consumer = receipt.consumer
         and cursor.run = receipt.run
     )
+  union all
+  select tenant, id, 1,
+    case when ending = 'integration_completed' then 'completed' else 'deleted' end,
+    registered, ended,
+    position_of((document ->> 'starts_at')::timestamptz) - 1,
+    position_of((document ->> 'ends_at')::timestamptz),
+    null::timestamptz, case when ending = 'integration_completed' then 0 end
+  from life
+  where is_replay and ended >= kept_since
 )
 select
   replay.tenant,
@@ -53,6 +79,8 @@ select
   coalesce(done.rejected, 0) as rejected,
   coalesce(done.filtered, 0) as filtered_out,
   replay.events_left,
+  case when replay.ended is null then kept.count end as rejected_events_kept,
+  time_of(replay.ended) as ended_at,
   time_of(done.position) as last_step_at,
   done.last_minute as settled_in_last_minute,
   case
@@ -75,5 +103,13 @@ left join lateral (
   from receipt
   where receipt.tenant = replay.tenant and receipt.consumer = replay.consumer
     and receipt.run = replay.run
+    and receipt.position >= replay.registered
+    and receipt.position <= coalesce(replay.ended, 9223372036854775807)
 ) as done on true
-order by replay.tenant, replay.consumer, replay.run;
+left join lateral (
+  select count(*)
+  from rejected_event
+  where rejected_event.tenant = replay.tenant and rejected_event.consumer = replay.consumer
+    and rejected_event.run = replay.run
+) as kept on true
+order by replay.tenant, replay.consumer, replay.registered, replay.run;

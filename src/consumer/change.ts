@@ -140,8 +140,9 @@ function write(
 }
 
 /**
- * Starts a consumer. It goes on where it stopped, or from now where it was stopped before the
- * position `oldestRestart` (SPEC 3: within the retention).
+ * Starts a consumer. It goes on where it stopped, or from now if it was stopped before the position
+ * `oldestRestart` (SPEC 3: within the retention), whatever was changed since. A replay has dates of
+ * its own, not a now: it always goes on.
  */
 export async function startConsumer(
   db: Db,
@@ -149,15 +150,14 @@ export async function startConsumer(
   id: string,
   options: Change & { oldestRestart: number },
 ): Promise<Changed> {
-  const stopped = await db
-    .selectFrom('consumer')
-    .select('changed_position')
-    .where('tenant', '=', tenant)
-    .where('id', '=', id)
-    .where('status', '=', 'stopped')
-    .executeTakeFirst()
-  const fromNow = stopped !== undefined && stopped.changed_position < options.oldestRestart
-  const since = fromNow && ` It was stopped at ${timeOf(stopped.changed_position)}, too long ago`
+  const { rows } = await sql<{ at: number }>`
+    select coalesce(stopped_position, changed_position) as at
+    from consumer
+    where tenant = ${tenant} and id = ${id} and status = 'stopped'
+      and document ->> 'integration_type' is distinct from 'temporary'`.execute(db)
+  const [stopped] = rows
+  const fromNow = stopped !== undefined && stopped.at < options.oldestRestart
+  const since = fromNow && ` It was stopped at ${timeOf(stopped.at)}, too long ago`
   const reason = since ? `${options.reason}${since}: it goes on from now.` : options.reason
   return changeConsumer(db, tenant, id, 'start', { ...options, reason, fromNow })
 }

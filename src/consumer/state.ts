@@ -4,7 +4,8 @@
 //   absent --register--> running --interrupt--> interrupted --recover--> running
 //   running | interrupted --stop--> stopped --start--> running
 //   stopped --update--> stopped;  running | interrupted | stopped --rotate, replace--> the same
-//   running --complete--> removed;  any --remove--> removed
+//   running | stopped --complete--> removed;  any --remove--> removed
+// A replay that keeps rejected events at its end is stopped, and completes when they are gone.
 
 import type { Kind } from './consumer.ts'
 
@@ -59,6 +60,7 @@ const transitions: Record<State, Partial<Record<Command, Transition>>> = {
     update: updated('stopped'),
     replace: updated('stopped'),
     rotate: rotated('stopped'),
+    complete: completed,
     remove: removed,
   },
   // A name that is free again.

@@ -42,6 +42,8 @@ export type Tables = {
     document: Document
     created_position: number
     changed_position: number
+    /** When it was stopped; null while it runs. */
+    stopped_position: number | null
   }
   /** A view: the consumers that are integrations. */
   integration: {
@@ -117,6 +119,7 @@ export type Tables = {
     tenant: string
     consumer: string
     id: Generated<string>
+    run: Generated<number>
     event_position: number
     name: string
     entity_id: string

@@ -51,7 +51,8 @@ export async function takeLease(
     /* prepared: take_lease */
     with configured as (
       -- Shared: a stop waits for this statement, or this one sees the stop.
-      select tenant, id, kind, version, status, document, changed_position
+      select tenant, id, kind, version, status, document,
+        coalesce(stopped_position, changed_position) as stopped_position
       from consumer
       where tenant = ${job.tenant} and id = ${job.consumer}
       for share
@@ -71,7 +72,7 @@ export async function takeLease(
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
       configured.version, configured.kind, configured.document,
-      case when status = 'stopped' then changed_position end as "closesAt"`.execute(db)
+      case when status = 'stopped' then stopped_position end as "closesAt"`.execute(db)
   const [row] = rows
   if (!row) return undefined
   const { epoch, kind, document, ...leased } = row
@@ -200,7 +201,8 @@ function leaseEnd(leaseMs: number) {
 
 /**
  * Completes a replay that has come to its end, and says whether it did: then its cursor is gone,
- * and so is a temporary integration from the list.
+ * and so is a temporary integration from the list. One that keeps rejected events is stopped, and
+ * completes when they are gone (complete_waiting).
  */
 export async function completeReplay(db: Db, job: AdvanceJob): Promise<boolean> {
   const { rows } = await sql<{ completed: boolean }>`

@@ -30,7 +30,7 @@ export const RejectedEventShown = Type.Object({
 })
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const StatisticsShown = Type.Object({
-  status: Type.Enum(['running', 'interrupted', 'stopped']),
+  status: Type.Enum(['running', 'interrupted', 'stopped', 'completed', 'deleted']),
   lag_events: Type.Integer({ description: 'Events that pass the filter and were not taken yet.' }),
   lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
   events_per_second: Type.Number({ description: 'Delivered, over the last minute.' }),
@@ -44,7 +44,8 @@ export const StatisticsShown = Type.Object({
   replay: Nullable(
     Type.Object({
       delivered: Type.Integer(),
-      total: Type.Integer(),
+      rejected: Type.Integer({ description: 'Answered with 400.' }),
+      total: Type.Integer({ description: 'These two, and what is still to be sent.' }),
       estimated_seconds_left: Nullable(Type.Integer()),
     }),
   ),

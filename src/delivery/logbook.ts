@@ -8,17 +8,18 @@ import { timeOf } from '../log/position.ts'
 
 export type LogEntry = { action: string; reason: string; created_at: string }
 
-/** The last 50 entries of a consumer since it was registered; empty where there is none. */
-export async function readLogbook(db: Db, tenant: string, id: string): Promise<LogEntry[]> {
+/** The last 50 entries of a consumer since it was registered. */
+export async function readLogbook(
+  db: Db,
+  tenant: string,
+  { id, createdPosition }: { id: string; createdPosition: number },
+): Promise<LogEntry[]> {
   const { rows } = await sql<{ position: number; action: string; reason: string }>`
-    with registered as (
-      select created_position from consumer where tenant = ${tenant} and id = ${id}
-    ),
-    changes as (
+    with changes as (
       select position, action, reason
       from config_log
       where tenant = ${tenant} and id = ${id}
-        and position >= (select created_position from registered)
+        and position >= ${createdPosition}
       order by position desc
       limit ${limits.logEntries}
     ),
@@ -36,7 +37,7 @@ export async function readLogbook(db: Db, tenant: string, id: string): Promise<L
           || coalesce(' Response: ' || nullif(response, ''), '') as reason
       from attempt
       where tenant = ${tenant} and consumer = ${id}
-        and position >= (select created_position from registered)
+        and position >= ${createdPosition}
       order by position desc
       limit ${limits.logEntries}
     )

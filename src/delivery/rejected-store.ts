@@ -9,6 +9,8 @@ import { stamp } from './stamp.ts'
 
 export type RejectedEvent = {
   id: string
+  /** In which it was rejected. */
+  run: number
   eventPosition: number
   name: string
   entityId: string
@@ -41,7 +43,10 @@ export async function findRejected(
   return rejectedQuery(db, tenant, consumer).where('id', '=', id).executeTakeFirst()
 }
 
-/** Deletes those of these ids, with one entry in the log of their consumer; tells how many. */
+/**
+ * Deletes those of these ids, with one entry in the log of their consumer; tells how many. A replay
+ * that waited for the last of them completes.
+ */
 export async function deleteRejected(
   db: Db,
   tenant: string,
@@ -57,10 +62,12 @@ export async function deleteRejected(
       with attempted as materialized (
         select change_of_attempt(${tenant}, ${consumer}, ${attempt}) as position
       ),
+      held as materialized (
+        select lock_consumer(${tenant}, ${consumer}) from attempted where position is null
+      ),
       locked as materialized (
-        select id from attempted, rejected_event
-        where attempted.position is null
-          and tenant = ${tenant} and consumer = ${consumer} and id = any(${ids}::uuid[])
+        select id from held, rejected_event
+        where tenant = ${tenant} and consumer = ${consumer} and id = any(${ids}::uuid[])
         order by id
         for update of rejected_event
       ),
@@ -75,7 +82,10 @@ export async function deleteRejected(
             ${tenant}, ${consumer}, 'rejected_event_deleted', ${actor},
             total.deleted || ' rejected event(s) deleted via API.', ${latestPosition()}
           )
-        end as noted
+        end as noted,
+        case when total.deleted > 0 then
+          complete_waiting(${tenant}, ${consumer}, ${latestPosition()})
+        end as completed
       from attempted, (select count(*)::integer as deleted from deleted) as total`.execute(db)
     const { deleted, known } = rows[0] as { deleted: number; known: boolean }
     return known ? ids.length : deleted
@@ -83,9 +93,10 @@ export async function deleteRejected(
 }
 
 /**
- * Sends a rejected event again, and removes it where the target takes it. Either way the attempt is
- * recorded, as attempt 0, which the stream's own never is, at the moment before it was sent. A
- * crash between the send and the removal leaves it there: at least once.
+ * Sends a rejected event again, and removes it if the target takes it; a replay that waited for the
+ * last of them completes. Either way the attempt is recorded, in the run that met the rejection, as
+ * attempt 0, which the stream's own never is, at the moment before it was sent. A crash between the
+ * send and the removal leaves it there: at least once.
  */
 export async function retryRejected(
   db: Db,
@@ -94,7 +105,7 @@ export async function retryRejected(
   event: RejectedEvent,
   destination: Destination,
 ): Promise<Outcome> {
-  const { eventPosition: position, name, entityId, idempotencyKey, payload } = event
+  const { run, eventPosition: position, name, entityId, idempotencyKey, payload } = event
   const { rows } = await sql<{ at: number }>`
     select ${stamp()} as at`.execute(db)
   const at = (rows[0] as { at: number }).at
@@ -106,17 +117,33 @@ export async function retryRejected(
   const reason = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
   const response = taken ? null : (outcome.response ?? null)
   const record = sql`
-    with removed as (
+    with held as materialized (
+      select lock_consumer(${tenant}, ${consumer}) where ${taken}
+    ),
+    removed as (
       delete from rejected_event
-      where ${taken} and tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
+      using held
+      where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
+      returning id
+    ),
+    recorded as (
+      insert into attempt (
+        tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
+      ) values (
+        ${tenant}, ${at}, ${consumer}, ${run}::integer, ${position}::bigint, 0, ${outcome.kind},
+        ${outcome.status ?? null}::integer, ${reason}, ${response}
+      )
+      on conflict do nothing
+      returning position
+    ),
+    -- Both are done before what follows looks.
+    done as materialized (
+      select (select count(*) from recorded) as recorded, (select count(*) from removed) as removed
     )
-    insert into attempt (
-      tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
-    ) values (
-      ${tenant}, ${at}, ${consumer}, 0, ${position}::bigint, 0, ${outcome.kind},
-      ${outcome.status ?? null}::integer, ${reason}, ${response}
-    )
-    on conflict do nothing`
+    select case when removed > 0 then
+      complete_waiting(${tenant}, ${consumer}, ${latestPosition()})
+    end
+    from done`
   await untilKnown(() => record.execute(db))
   return outcome
 }
@@ -128,6 +155,7 @@ function rejectedQuery(db: Db, tenant: string, consumer: string) {
     .where('consumer', '=', consumer)
     .select([
       'id',
+      'run',
       'event_position as eventPosition',
       'name',
       'entity_id as entityId',

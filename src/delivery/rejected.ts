@@ -35,12 +35,12 @@ export async function keepRejected(
     ),
     kept as (
       insert into rejected_event (
-        tenant, consumer, event_position, name, entity_id, idempotency_key, payload,
+        tenant, consumer, run, event_position, name, entity_id, idempotency_key, payload,
         status, response
       )
       select
-        ${lease.tenant}, ${lease.consumer}, ${event.position}::bigint, ${event.name},
-        ${event.entityId}, ${event.idempotencyKey}, ${event.payload}::json,
+        ${lease.tenant}, ${lease.consumer}, ${lease.run}::integer, ${event.position}::bigint,
+        ${event.name}, ${event.entityId}, ${event.idempotencyKey}, ${event.payload}::json,
         ${answer.status}::integer, ${answer.response}
       from state
       where held and not known and before < ${limits.rejectedEvents}

@@ -4,15 +4,12 @@
 
 import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
-import * as subscriptions from '../collector/describe.ts'
-import { findSubscription } from '../collector/find.ts'
 import type { Db } from '../db/pool.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
-import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
-import { commonErrors, EVENTSTREAM, idParameter, notFound } from '../integration/describe.ts'
-import { findIntegration } from '../integration/find.ts'
+import { commonErrors, notFound } from '../integration/describe.ts'
 import { timeOf } from '../log/position.ts'
 import {
   Deleted,
@@ -33,44 +30,24 @@ import {
   retryRejected,
 } from './rejected-store.ts'
 import { type FoundConsumer, readStatistics } from './statistics.ts'
+import {
+  findSubject,
+  integrationSubject,
+  noSuchSubject,
+  refuseEnded,
+  type Subject,
+  subscriptionSubject,
+} from './subject.ts'
 import type { SendingTarget } from './target.ts'
+
+const DAY_MS = 86_400_000
 
 export type DeliveryServices = {
   db: Db
   clock: Clock
+  /** For as long what ended can still be asked about. */
+  retentionDays: number
   destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
-}
-
-/** A kind of consumer as the API knows it. */
-type Subject = {
-  /** "Integration", in the names of operations and in errors. */
-  noun: 'Integration' | 'Subscription'
-  /** The path of one, which ends in its parameter. */
-  path: string
-  parameter: Parameter
-  find(db: Db, tenant: string, id: string): Promise<FoundConsumer | undefined>
-}
-
-const integrationSubject: Subject = {
-  noun: 'Integration',
-  path: `${EVENTSTREAM}/:${idParameter.name}`,
-  parameter: idParameter,
-  async find(db, tenant, id) {
-    const found = await findIntegration(db, tenant, id)
-    return found && { ...found, target: { kind: 'integration', document: found.document } }
-  },
-}
-
-const subscriptionSubject: Subject = {
-  noun: 'Subscription',
-  path: `${subscriptions.SUBSCRIPTIONS}/:${subscriptions.idParameter.name}`,
-  parameter: subscriptions.idParameter,
-  async find(db, tenant, id) {
-    const found = await findSubscription(db, tenant, id)
-    if (!found) return undefined
-    const { consumer, desired: status, document, createdPosition } = found
-    return { id: consumer, status, createdPosition, target: { kind: 'subscription', document } }
-  },
 }
 
 /** The routes of what was delivered. */
@@ -82,9 +59,13 @@ export function deliveryRoutes(services: DeliveryServices): Route[] {
   ]
 }
 
-function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServices): Route[] {
+function routesOf(subject: Subject, services: DeliveryServices): Route[] {
+  const { db, clock, destinationOf } = services
   const { path, noun } = subject
-  const all = { family: 'configuration' as const, parameters: [tenantHeader, subject.parameter] }
+  const kept = keptFor(services)
+  const gone = `${kept} Nothing can be sent to one that has ended: 404.`
+  const parameters = [tenantHeader, subject.parameter]
+  const all = { family: 'configuration' as const, description: kept, parameters }
   const one = { ...all, parameters: [...all.parameters, eventParameter] }
   // Those of integrations came first and have the short names.
   const rejected = noun === 'Integration' ? 'Rejected' : 'SubscriptionRejected'
@@ -103,8 +84,8 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       summary: `Get ${noun.toLowerCase()} log: the last 50 entries, newest first.`,
       responses: { 200: { description: 'The entries.', schema: Logs }, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(db, subject, context, 'read')
-        context.body = { entries: await readLogbook(db, tenant, consumer.id) }
+        const { tenant, consumer } = await find(services, subject, context, 'read')
+        context.body = { entries: await readLogbook(db, tenant, consumer) }
       },
     },
     {
@@ -116,9 +97,13 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       summary: 'Lag, rate, latency, failures, and the progress of a replay.',
       responses: { 200: { description: 'Statistics.', schema: StatisticsShown }, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(db, subject, context, 'read')
-        const found = await readStatistics(db, tenant, consumer, clock())
-        if (!found) throw none(subject, context)
+        const read = async () => {
+          const { tenant, consumer } = await find(services, subject, context, 'read')
+          return readStatistics(db, tenant, consumer, clock())
+        }
+        // The first may find one that ends just then; the second finds that it has.
+        const found = (await read()) ?? (await read())
+        if (!found) throw noSuchSubject(subject, nameOf(subject, context))
         context.body = found
       },
     },
@@ -131,7 +116,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       summary: 'List rejected events, newest first.',
       responses: { 200: { description: 'All of them.', schema: RejectedEventList }, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(db, subject, context, 'read')
+        const { tenant, consumer } = await find(services, subject, context, 'read')
         const events = await listRejected(db, tenant, consumer.id)
         context.body = { rejected_events: events.map(listed) }
       },
@@ -145,7 +130,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       summary: 'Delete all rejected events.',
       responses: { ...counted(Deleted), ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(db, subject, context, 'configure')
+        const { tenant, consumer } = await find(services, subject, context, 'configure')
         const events = await listRejected(db, tenant, consumer.id)
         const ids = events.map(({ id }) => id)
         const { actor } = context.state.identity
@@ -159,9 +144,11 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       scope: 'configure',
       operationId: `retry${rejected}Events`,
       summary: 'Send all rejected events again, oldest first, until one is not taken.',
+      description: gone,
       responses: { ...counted(Delivered), ...badGateway, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(db, subject, context, 'configure')
+        const { tenant, consumer } = await find(services, subject, context, 'configure')
+        refuseEnded(subject, nameOf(subject, context), consumer)
         const events = await listRejected(db, tenant, consumer.id)
         for (const event of events.reverse()) await retry(tenant, consumer, event)
         context.body = { delivered: events.length }
@@ -206,9 +193,11 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
       scope: 'configure',
       operationId: `retry${rejected}Event`,
       summary: 'Retry rejected event',
+      description: gone,
       responses: { ...done, ...badGateway, ...errors },
       async handle(context) {
         const { tenant, consumer, event } = await findEvent(context, 'configure')
+        refuseEnded(subject, nameOf(subject, context), consumer)
         await retry(tenant, consumer, event)
         context.status = 200
         context.body = ''
@@ -217,7 +206,7 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
   ]
 
   async function findEvent(context: RequestContext, scope: 'read' | 'configure') {
-    const { tenant, consumer } = await find(db, subject, context, scope)
+    const { tenant, consumer } = await find(services, subject, context, scope)
     const id = context.params['event_id'] as string
     const event = await findRejected(db, tenant, consumer.id, id)
     if (event) return { tenant, consumer, event }
@@ -233,9 +222,15 @@ function routesOf(subject: Subject, { db, clock, destinationOf }: DeliveryServic
   }
 }
 
-function filesRoute(subject: Subject, { db }: DeliveryServices): Route {
+function keptFor({ retentionDays }: DeliveryServices): string {
+  const after = `One that completed or was deleted is known for ${retentionDays} days after its end`
+  return `${after}; an id that was used again means the newest one.`
+}
+
+function filesRoute(subject: Subject, services: DeliveryServices): Route {
   return {
     family: 'configuration',
+    description: keptFor(services),
     parameters: [tenantHeader, subject.parameter, ...fileParameters],
     method: 'get',
     path: `${subject.path}/files`,
@@ -247,27 +242,26 @@ function filesRoute(subject: Subject, { db }: DeliveryServices): Route {
       ...{ ...notFound, ...commonErrors },
     },
     async handle(context) {
-      const { tenant, consumer } = await find(db, subject, context, 'read')
-      context.body = await readFiles(db, tenant, consumer, context.query)
+      const { tenant, consumer } = await find(services, subject, context, 'read')
+      context.body = await readFiles(services.db, tenant, consumer, context.query)
     },
   }
 }
 
 async function find(
-  db: Db,
+  { db, clock, retentionDays }: DeliveryServices,
   subject: Subject,
   context: RequestContext,
   scope: 'read' | 'configure',
 ) {
   const tenant = tenantOf(context, scope)
-  const consumer = await subject.find(db, tenant, context.params[subject.parameter.name] as string)
-  if (consumer) return { tenant, consumer }
-  throw none(subject, context)
+  const since = (clock() - retentionDays * DAY_MS) * 1000
+  const name = nameOf(subject, context)
+  return { tenant, consumer: await findSubject(db, subject, { tenant, name, since }) }
 }
 
-function none({ noun, parameter }: Subject, { params }: RequestContext): MillraceError {
-  const message = `There is no ${noun.toLowerCase()} ${JSON.stringify(params[parameter.name])}.`
-  return new MillraceError('not_found', message)
+function nameOf({ parameter }: Subject, { params }: RequestContext): string {
+  return params[parameter.name] as string
 }
 
 function listed({ id, rejectedAt, name, eventPosition, status, response }: RejectedEvent) {

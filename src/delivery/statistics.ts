@@ -2,11 +2,12 @@
 // far it has come. Counted from the cursor, the log behind it and the receipts of the last minutes.
 
 import { sql } from 'kysely'
+import type { Ended } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
 import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 import { bucketLimitMs } from './progress.ts'
-import { filterOfTarget, type SendingTarget } from './target.ts'
+import { filterOfTarget, ownRunOf, type SendingTarget } from './target.ts'
 
 /** Events that are counted at the most: beyond that the numbers are a lower bound. */
 const COUNTED_EVENTS = 1_000_000
@@ -16,14 +17,14 @@ const LATENCY_SECONDS = 3_600
 /** A consumer as its API finds it. */
 export type FoundConsumer = {
   id: string
-  status: 'running' | 'stopped'
+  status: 'running' | 'stopped' | Ended['ending']
   target: SendingTarget
   /** When it was registered. */
   createdPosition: number
 }
 
 export type Statistics = {
-  status: 'running' | 'interrupted' | 'stopped'
+  status: FoundConsumer['status'] | 'interrupted'
   lag_events: number
   lag_seconds: number
   events_per_second: number
@@ -31,7 +32,12 @@ export type Statistics = {
   failures_in_a_row: number
   next_retry_at: string | null
   latency_ms: { p50: number | null; p90: number | null; p99: number | null }
-  replay: { delivered: number; total: number; estimated_seconds_left: number | null } | null
+  replay: {
+    delivered: number
+    rejected: number
+    total: number
+    estimated_seconds_left: number | null
+  } | null
 }
 
 type Row = {
@@ -40,23 +46,31 @@ type Row = {
   pending: number
   oldest: number | null
   delivered: number
+  rejected: number
   recent: number
   lastDelivery: number | null
   histogram: number[] | null
 }
 
-/** The statistics of a consumer at the time `now` (ms); undefined if it was deleted meanwhile. */
+/**
+ * The statistics of a consumer at the time `now` (ms), of its newest life only. One that has ended
+ * has nothing before it any more. Undefined if it ended after it was found.
+ */
 export async function readStatistics(
   db: Db,
   tenant: string,
   { id, status, target, createdPosition }: FoundConsumer,
   now: number,
 ): Promise<Statistics | undefined> {
-  const { rows } = await sql<Row>`
+  const hasEnded = status === 'completed' || status === 'deleted'
+  const { rows } = await sql<Row & { isThere: boolean }>`
     with place as (
-      select read_position, unresolved, stop_position, attempts, retry_at
+      -- Its own run is the lowest.
+      select run, read_position, unresolved, stop_position, attempts, retry_at
       from cursor
-      where tenant = ${tenant} and consumer = ${id} and run = 0
+      where tenant = ${tenant} and consumer = ${id}
+      order by run
+      limit 1
     ),
     behind as (
       select event.position
@@ -75,7 +89,8 @@ export async function readStatistics(
     receipts as (
       select position, delivered, rejected, latency_ms_histogram
       from receipt
-      where tenant = ${tenant} and consumer = ${id} and run = 0 and position >= ${createdPosition}
+      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
+        and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
     ),
     latencies as (
       select bucket, sum(count)::integer as count
@@ -85,11 +100,13 @@ export async function readStatistics(
       group by bucket
     )
     select
-      attempts,
+      place.run is not null as "isThere",
+      coalesce(attempts, 0) as attempts,
       retry_at as "retryAt",
-      (select count(*)::integer from behind) + cardinality(unresolved) as pending,
+      (select count(*)::integer from behind) + coalesce(cardinality(unresolved), 0) as pending,
       coalesce(unresolved[1], (select min(position) from behind)) as oldest,
-      (select coalesce(sum(delivered + rejected), 0)::integer from receipts) as delivered,
+      (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
+      (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
       (
         select coalesce(sum(delivered), 0)::integer
         from receipts
@@ -97,9 +114,10 @@ export async function readStatistics(
       ) as recent,
       (select max(position) from receipts where delivered > 0) as "lastDelivery",
       (select array_agg(count order by bucket) from latencies) as histogram
-    from place`.execute(db)
-  const row = rows[0]
-  if (!row) return undefined
+    from (select) as always
+    left join place on true`.execute(db)
+  const row = rows[0] as Row & { isThere: boolean }
+  if (!row.isThere && !hasEnded) return undefined
   // An event that is ahead of the clock waits too: for how long no clock tells, but it is not 0.
   const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
   // A young consumer has not had a whole minute.
@@ -117,16 +135,21 @@ export async function readStatistics(
     // Without a failure it is when the log is looked at for the next file.
     next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
-    replay: endsAt === undefined ? null : replayOf(row, rate, endsAt, now),
+    replay: endsAt === undefined ? null : replayOf(row, rate, hasEnded ? now : msOf(endsAt), now),
   }
 }
 
-function replayOf(row: Row, rate: number, endsAt: string, now: number) {
-  const { delivered, pending } = row
-  const secondsToEnd = Math.max(0, (positionOf(endsAt) as number) / 1_000_000 - now / 1000)
+function msOf(time: string): number {
+  return (positionOf(time) as number) / 1000
+}
+
+function replayOf(row: Row, rate: number, endsAtMs: number, now: number) {
+  const { delivered, rejected, pending } = row
+  const secondsToEnd = Math.max(0, (endsAtMs - now) / 1000)
   const atThisRate = pending === 0 ? 0 : rate === 0 ? null : Math.ceil(pending / rate)
   const left = atThisRate === null ? null : Math.max(atThisRate, Math.ceil(secondsToEnd))
-  return { delivered, total: delivered + pending, estimated_seconds_left: left }
+  const total = delivered + rejected + pending
+  return { delivered, rejected, total, estimated_seconds_left: left }
 }
 
 /** The upper end, in ms, of the bucket that holds the quantile; null where nothing was counted. */

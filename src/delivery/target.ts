@@ -29,3 +29,8 @@ export function maxInFlightOf({ kind, document }: SendingTarget): number {
   if (kind === 'subscription') return QUEUE_IN_FLIGHT
   return document.delivery?.max_in_flight ?? limits.maxInFlight
 }
+
+/** The run that a consumer is registered with: 0 is live; a temporary integration is a replay. */
+export function ownRunOf({ kind, document }: SendingTarget): number {
+  return kind === 'integration' && document.integration_type === 'temporary' ? 1 : 0
+}

@@ -88,7 +88,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       summary: 'Register new integration',
       description:
         `It runs at once. At most ${limits.integrationsPerTenant} a tenant. A temporary one is a replay: it receives the ` +
-        'events from starts_at to ends_at, both included, completes by itself and leaves the list.',
+        'events from starts_at to ends_at, both included, completes by itself and leaves the list. If it keeps rejected ' +
+        'events at its end, it is stopped with that reason, and completes when the last one is retried or deleted.',
       parameters: [tenantHeader],
       body: NewIntegration,
       responses: {
@@ -159,6 +160,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       scope: 'configure',
       operationId: 'deleteIntegration',
       summary: 'Delete the integration. Its history stays in the config log.',
+      description:
+        `Its logs, statistics and rejected events can be read for another ${services.retentionDays} days, or until its id is ` +
+        'used again.',
       responses: { 200: { description: 'Integration was successfully deleted.' }, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -179,7 +183,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       ...changing,
       operationId: 'startIntegration',
       summary: 'Start the integration',
-      description: `It goes on where it stopped, or from now where that is more than ${services.retentionDays} days ago.`,
+      description:
+        `It goes on where it stopped, or from now if that is more than ${services.retentionDays} days ago, whatever was ` +
+        'changed since. A temporary one always goes on where it stopped.',
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')

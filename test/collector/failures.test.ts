@@ -1,6 +1,7 @@
 // What becomes of a subscription whose target fails: nothing is lost, and its log says why.
 
 import { describe, expect, it } from 'vitest'
+import { changeConsumer } from '../../src/consumer/change.ts'
 import { errorOf, keys } from '../helpers/broker.ts'
 import { useSubscriptions } from '../helpers/subscriptions.ts'
 import { until } from '../helpers/until.ts'
@@ -38,6 +39,25 @@ describe('a target that fails', () => {
     await arrived('gone', 20)
     const ids = bodies('gone').map(({ id }) => Number(id.slice(2)))
     expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 20))
+  })
+
+  it('is deleted itself: its log, statistics and rejected events stay to be read', async () => {
+    await subscribe('ended', { entityType: 'ORDER' })
+    await send('order.created', 'e-1')
+    await arrived('ended', 1)
+    const { database, tenant } = stage
+    await changeConsumer(database.kysely, tenant, 'subscription:ended', 'remove', {
+      ...{ actor: 'ada', reason: 'A test.' },
+    })
+    expect((await stage.request('GET', '/ended')).status).toBe(404)
+    expect((await logged('ended')).map(({ action }) => action)).toEqual([
+      'subscription_deleted',
+      'subscription_started',
+    ])
+    expect(await ask('ended/stats')).toMatchObject({ status: 'deleted', replay: null })
+    expect(await ask('ended/rejected_events')).toEqual({ rejected_events: [] })
+    const reply = await stage.request('POST', '/ended/rejected_events/_retry')
+    expect(reply).toMatchObject({ status: 404, body: { message: /"ended" was deleted/ } })
   })
 
   it('throttles: it is tried again on the schedule, and nothing is lost', async () => {

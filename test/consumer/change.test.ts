@@ -23,7 +23,8 @@ const start = async (tenant: string, oldestRestart: number) =>
 const history = async (tenant: string) =>
   (
     await database.pool.query(
-      'select action, status, version, actor, document from config_log where tenant = $1 order by position',
+      `select position, action, status, version, actor, reason, document
+       from config_log where tenant = $1 order by position`,
       [tenant],
     )
   ).rows
@@ -76,6 +77,36 @@ describe('a change', () => {
       `select reason from config_log where tenant = 'pause' order by position desc limit 1`,
     )
     expect(rows[0].reason).toMatch(/too long ago: it goes on from now/)
+  })
+
+  it('counts from the stop, whatever was changed since', async () => {
+    await register('patched', 'erp')
+    await command('patched', 'stop')
+    const stopped = (await history('patched')).at(-1)?.position
+    await command('patched', 'update')
+    await start('patched', stopped + 1)
+    const entry = (await history('patched')).at(-1)
+    expect(entry.reason).toMatch(/too long ago: it goes on from now/)
+    const { rows } = await database.pool.query(
+      `select stopped_position, read_position from consumer join cursor using (tenant)
+       where tenant = 'patched'`,
+    )
+    expect(rows).toEqual([{ stopped_position: null, read_position: entry.position }])
+  })
+
+  it('keeps the position of the stop until the next start', async () => {
+    const stopped = async () =>
+      (await database.pool.query(`select stopped_position from consumer where tenant = 'stopped'`))
+        .rows[0].stopped_position
+    await register('stopped', 'erp')
+    expect(await stopped()).toBeNull()
+    await command('stopped', 'stop')
+    const { position } = (await history('stopped')).at(-1)
+    expect(await stopped()).toBe(position)
+    await command('stopped', 'update')
+    expect(await stopped()).toBe(position)
+    await start('stopped', 0)
+    expect(await stopped()).toBeNull()
   })
 
   it('decides anew where another change came first', async () => {

@@ -50,7 +50,7 @@ const expected: Record<State, (State | undefined)[]> = {
     'stopped',
     undefined,
     undefined,
-    undefined,
+    'removed',
     'removed',
   ],
   removed: ['running'],

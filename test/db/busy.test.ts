@@ -6,6 +6,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import type { Logger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
+import { undoEvidence } from '../helpers/undo.ts'
 import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
@@ -17,21 +18,7 @@ const logger = {
 const run = () => migrate(asRole(database.url, 'owner'), logger)
 
 /** As if the evidence had never been protected. */
-beforeEach(async () => {
-  await database.admin.pool.query(`
-    do $$
-    declare
-      name regclass;
-    begin
-      for name in select tgrelid from pg_trigger where tgname = 'refuses_truncate' loop
-        execute format('drop trigger refuses_truncate on %s', name);
-      end loop;
-    end
-    $$;
-    drop view masked_config_log;
-    delete from migration_checksum where name = '0022_evidence';
-    delete from kysely_migration where name = '0022_evidence'`)
-})
+beforeEach(() => database.admin.pool.query(undoEvidence))
 
 it('waits for a delivery, which notes something afterwards', async () => {
   const writer = await database.pool.connect()

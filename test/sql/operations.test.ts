@@ -181,6 +181,7 @@ describe('replay/date-range and replay/progress', () => {
       ['erp', 8, 'waiting', 5, 0, at('11T00:00:00'), at('11T04:00:00')],
       ['fresh', 1, 'waiting', 3, 0, at('11T01:00:00'), at('11T03:00:00')],
       ['fresh', 2, 'waiting', 2, 0, at('09T00:00:00'), at('11T00:00:00')],
+      ['temp', 1, 'completed', 0, 3, at('11T01:00:00'), at('11T03:00:00')],
     ])
   })
 

@@ -1,0 +1,140 @@
+-- What became of each event that was published from one time on and before another. `version` is
+-- the configuration that decided it. The evidence is receipts and attempts, each of the run and of
+-- the life of the id that it was written in. What is not settled is told by the configuration and
+-- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
+-- the scripts in sql/audit call it.
+create or replace function event_states(
+  tenant text, consumer text, published_from timestamptz, published_before timestamptz
+)
+returns table ("position" bigint, name text, entity_id text, state text, version integer)
+language sql stable
+as $$
+with configuration as (select * from configurations_of($1, $2)),
+standing as (select * from standing_of($1, $2)),
+life as (
+  select
+    row_number() over by_age as number,
+    case when lag(registered) over by_age is null then 0 else registered end as valid_from,
+    coalesce(lead(registered) over by_age, 9223372036854775807) as valid_to
+  from consumer_lives($1, $2)
+  window by_age as (order by registered)
+),
+-- What is settled, by life, run and configuration, as ranges of positions: what receipts say (they
+-- are written after the events, give or take a clock that was set back), and what each cursor's
+-- window holds that was settled out of turn.
+settled_range as (
+  select
+    life.number as life, receipt.run, configuration.version, configuration.names,
+    configuration.entities, configuration.classes, configuration.takes_all,
+    range_agg(int8range(receipt.from_position, receipt.to_position, '(]')) as positions
+  from receipt
+  join configuration
+    on configuration.version = receipt.version
+    and receipt.position >= configuration.valid_from
+    and receipt.position < configuration.valid_to
+  join life on receipt.position >= life.valid_from and receipt.position < life.valid_to
+  where receipt.tenant = $1
+    and receipt.consumer = $2
+    and receipt.position >= position_of($3 - interval '1 day')
+    and receipt.from_position < receipt.to_position
+    and receipt.to_position >= position_of($3)
+    and receipt.from_position < position_of($4)
+  group by
+    life.number, receipt.run, configuration.position, configuration.version, configuration.names,
+    configuration.entities, configuration.classes, configuration.takes_all
+  union all
+  select
+    (select max(number) from life), cursor.run, standing.version, standing.names,
+    standing.entities, standing.classes, standing.takes_all,
+    int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
+      - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
+  from cursor
+  cross join standing
+  where cursor.tenant = $1 and cursor.consumer = $2
+    and cursor.unresolved <> '{}'
+),
+rejection as (
+  select distinct life.number as life, run, event_position
+  from attempt
+  join life on position >= life.valid_from and position < life.valid_to
+  where tenant = $1 and consumer = $2
+    and outcome = 'rejected'
+    and position >= position_of($3 - interval '1 day')
+    and event_position >= position_of($3)
+    and event_position < position_of($4)
+),
+-- Sent again by hand, and taken.
+taken_later as (
+  select distinct event_position
+  from attempt
+  where tenant = $1 and consumer = $2
+    and outcome = 'delivered'
+    and position >= position_of($3 - interval '1 day')
+    and event_position >= position_of($3)
+    and event_position < position_of($4)
+),
+-- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
+-- it was taken when it was sent again by hand.
+settled as (
+  select
+    event.position,
+    max(settled_range.version) as version,
+    bool_or(filter.takes) as taken,
+    bool_or(
+      filter.takes and (rejection.run is null or taken_later.event_position is not null)
+    ) as delivered
+  from event
+  join settled_range on event.position <@ settled_range.positions
+  cross join lateral (
+    select takes_event(
+      settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
+      event.name
+    ) as takes
+  ) as filter
+  left join rejection
+    on rejection.life = settled_range.life and rejection.run = settled_range.run
+    and rejection.event_position = event.position
+  left join taken_later on taken_later.event_position = event.position
+  where event.tenant = $1
+    and event.position >= position_of($3)
+    and event.position < position_of($4)
+  group by event.position
+)
+select
+  event.position, event.name, event.entity_id,
+  case
+    when settled.delivered then 'delivered'
+    when not settled.taken then 'filtered out'
+    when rejected_event.id is not null then 'rejected and kept'
+    when settled.taken then 'rejected, not kept any more'
+    when standing.status is null then 'never registered'
+    when event.position <= standing.starts_after then 'before its start'
+    when event.position > standing.ends_with then 'after its end'
+    when not takes_event(
+      standing.takes_all, standing.names, standing.entities, standing.classes, event.name
+    ) then 'filtered out'
+    when standing.status = 'removed' and event.position > standing.turned_position
+      then 'after its removal'
+    when standing.status = 'removed' then 'removed before it was sent'
+    when event.position < coalesce(live.unresolved[1], live.read_position + 1) then 'passed over'
+    when standing.status = 'stopped' then 'stopped'
+    when live.attempts > 0 and event.position = live.unresolved[1] then 'being retried'
+    when live.attempts > 0 then 'behind a failing event'
+    when event.position = any(live.unresolved) then 'being sent'
+    else 'not read yet'
+  end as state,
+  coalesce(settled.version, standing.version) as version
+from event
+left join settled on settled.position = event.position
+left join standing on true
+left join (
+  select * from cursor where tenant = $1 and consumer = $2 order by run limit 1
+) as live on true
+left join rejected_event
+  on rejected_event.tenant = $1
+  and rejected_event.consumer = $2
+  and rejected_event.event_position = event.position
+where event.tenant = $1
+  and event.position >= position_of($3)
+  and event.position < position_of($4)
+$$;

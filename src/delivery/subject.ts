@@ -1,0 +1,85 @@
+// Whose deliveries are asked for: the kinds of consumers that the API knows, and how one is found,
+// for a while after its end too.
+
+import * as subscriptions from '../collector/describe.ts'
+import { findSubscription } from '../collector/find.ts'
+import { consumerIdOf, type Kind } from '../consumer/consumer.ts'
+import { findEnded } from '../consumer/ended.ts'
+import type { Db } from '../db/pool.ts'
+import { MillraceError } from '../errors.ts'
+import { EVENTSTREAM, idParameter } from '../integration/describe.ts'
+import { findIntegration } from '../integration/find.ts'
+import type { FoundConsumer } from './statistics.ts'
+import type { SendingTarget } from './target.ts'
+
+/** A kind of consumer as the API knows it. */
+export type Subject = {
+  /** "Integration", in the names of operations and in errors. */
+  noun: 'Integration' | 'Subscription'
+  kind: Kind & SendingTarget['kind']
+  /** The path of one, which ends in its parameter. */
+  path: string
+  parameter: typeof idParameter | typeof subscriptions.idParameter
+  /** The id of one as a consumer. */
+  consumerOf(name: string): string
+  find(db: Db, tenant: string, name: string): Promise<FoundConsumer | undefined>
+}
+
+export const integrationSubject: Subject = {
+  noun: 'Integration',
+  kind: 'integration',
+  path: `${EVENTSTREAM}/:${idParameter.name}`,
+  parameter: idParameter,
+  consumerOf: (name) => name,
+  async find(db, tenant, name) {
+    const found = await findIntegration(db, tenant, name)
+    return found && { ...found, target: { kind: 'integration', document: found.document } }
+  },
+}
+
+export const subscriptionSubject: Subject = {
+  noun: 'Subscription',
+  kind: 'subscription',
+  path: `${subscriptions.SUBSCRIPTIONS}/:${subscriptions.idParameter.name}`,
+  parameter: subscriptions.idParameter,
+  consumerOf: (name) => consumerIdOf('subscription', name),
+  async find(db, tenant, name) {
+    const found = await findSubscription(db, tenant, name)
+    if (!found) return undefined
+    const { consumer, desired: status, document, createdPosition } = found
+    return { id: consumer, status, createdPosition, target: { kind: 'subscription', document } }
+  },
+}
+
+/**
+ * The consumer that a tenant calls `name`, or the last one of that name if it ended after the
+ * position `since`. Throws `not_found`.
+ */
+export async function findSubject(
+  db: Db,
+  subject: Subject,
+  { tenant, name, since }: { tenant: string; name: string; since: number },
+): Promise<FoundConsumer> {
+  const { kind } = subject
+  const alive = await subject.find(db, tenant, name)
+  if (alive) return alive
+  const id = subject.consumerOf(name)
+  const ended = await findEnded(db, tenant, { id, kind, since })
+  if (!ended) throw noSuchSubject(subject, name)
+  const target = { kind, document: ended.document } as SendingTarget
+  return { id, status: ended.ending, createdPosition: ended.createdPosition, target }
+}
+
+/** The error for a name that no consumer has. */
+export function noSuchSubject({ noun }: Subject, name: string): MillraceError {
+  const message = `There is no ${noun.toLowerCase()} ${JSON.stringify(name)}.`
+  return new MillraceError('not_found', message)
+}
+
+/** Refuses to send to one that has ended: its target is gone with it. Throws `not_found`. */
+export function refuseEnded({ noun }: Subject, name: string, { status }: FoundConsumer): void {
+  if (status !== 'completed' && status !== 'deleted') return
+  const what = status === 'deleted' ? 'was deleted' : 'has completed'
+  const message = `The ${noun.toLowerCase()} ${JSON.stringify(name)} ${what}: it has no target any more.`
+  throw new MillraceError('not_found', message)
+}

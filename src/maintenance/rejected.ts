@@ -1,0 +1,31 @@
+// Rejected events outlive the log, but not their consumer by more than the retention: what one that
+// completed or was deleted has kept goes then, with an entry of its log that names the events.
+
+import type pg from 'pg'
+import { latestPosition } from '../log/position.ts'
+
+/** Removes what ended longer ago than `retentionDays` has kept. Returns how many events it was. */
+export async function retireRejected(pool: pg.Pool, retentionDays: number): Promise<number> {
+  const { rows } = await pool.query(orphaned, [new Date(), retentionDays])
+  let removed = 0
+  // One at a time: each waits for rows and takes the lane.
+  for (const { tenant, consumer, ended_before } of rows) {
+    const values = [tenant, consumer, ended_before, latestPosition()]
+    const result = await pool.query('select retire_rejected($1, $2, $3, $4) as count', values)
+    removed += result.rows[0].count
+  }
+  return removed
+}
+
+// $1 now, $2 days. By the clock that is behind, as with partitions: what is removed for one that is
+// ahead does not come back.
+const orphaned = `
+  select distinct tenant, consumer,
+    position_of(least(now(), $1::timestamptz) - $2::double precision * interval '1 day')
+      as ended_before
+  from rejected_event
+  where not exists (
+    select from consumer
+    where consumer.tenant = rejected_event.tenant and consumer.id = rejected_event.consumer
+  )
+  order by tenant, consumer`

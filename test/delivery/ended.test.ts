@@ -1,0 +1,173 @@
+// What is told of a replay that has completed and of an integration that was deleted: its own life,
+// as a replay if it was one, for as long as it is known.
+
+import { describe, expect, it } from 'vitest'
+import { useRefusals } from '../helpers/refusals.ts'
+import { register } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
+import { pick, rowsOf } from '../sql/rows.ts'
+
+const stage = useRefusals()
+const { refused, tenantWith } = stage
+
+describe('a replay', () => {
+  it('counts its own life when it completes', async () => {
+    const own = await tenantWith(5, 0)
+    for (let life = 0; life < 3; life++) {
+      await own.replay()
+      await own.isGone()
+    }
+    const five = expect.stringContaining(': 5 delivered, 0 rejected.')
+    expect(await own.completions()).toEqual([five, five, five])
+    expect((await own.on('/stats')).body).toMatchObject({ replay: { delivered: 5, total: 5 } })
+    expect((await own.logs()).map(({ action }) => action)).toEqual([
+      'integration_completed',
+      'integration_started',
+    ])
+  })
+
+  it('is a replay in cursors, receipts and attempts', async () => {
+    const own = await tenantWith(2, 1)
+    await own.replay()
+    await own.waits()
+    const { rows } = await stage.database.pool.query(
+      `select 'cursor' as what, run from cursor where tenant = $1
+       union select 'receipt', run from receipt where tenant = $1
+       union select 'attempt', run from attempt where tenant = $1
+       union select 'rejected', run from rejected_event where tenant = $1 order by what`,
+      [own.tenant],
+    )
+    expect(rows).toEqual(
+      ['attempt', 'cursor', 'receipt', 'rejected'].map((what) => ({ what, run: 1 })),
+    )
+  })
+})
+
+describe('the audits', () => {
+  it('call a replay a replay, and say what each of its lives delivered', async () => {
+    const own = await tenantWith(3, 2)
+    const [first = 0, second = 0] = own.positions
+    await own.replay()
+    await own.waits()
+    const id = [`tenant=${own.tenant}`, 'integration=again']
+    const period = ['from=yesterday', 'to=tomorrow']
+    const undelivered = async () => {
+      const rows = await rowsOf(stage.database.url, 'audit/undelivered', ...id, ...period)
+      return pick(rows, 'position', 'state')
+    }
+    const progress = async () =>
+      pick(
+        await rowsOf(stage.database.url, 'replay/progress', `tenant=${own.tenant}`),
+        ...['run', 'state', 'delivered', 'rejected', 'events_left', 'rejected_events_kept'],
+      )
+    expect(await progress()).toEqual([[1, 'stopped', 1, 2, 0, 2]])
+    expect(await undelivered()).toEqual([
+      [first, 'rejected and kept'],
+      [second, 'rejected and kept'],
+    ])
+
+    refused.delete(first)
+    expect((await own.on('/rejected_events/_retry', 'POST')).status).toBe(502)
+    expect(await undelivered()).toEqual([[second, 'rejected and kept']])
+    await own.on('/rejected_events', 'DELETE')
+    expect(await undelivered()).toEqual([[second, 'rejected, not kept any more']])
+    expect(await progress()).toEqual([[1, 'completed', 1, 2, 0, null]])
+
+    // What a life before was refused does not count against this one.
+    refused.delete(second)
+    await own.replay()
+    await own.isGone()
+    expect(await undelivered()).toEqual([])
+    expect(await progress()).toEqual([
+      [1, 'completed', 1, 2, 0, null],
+      [1, 'completed', 3, 0, 0, null],
+    ])
+    const deliveries = await rowsOf(stage.database.url, 'audit/deliveries', ...id, ...period)
+    expect(new Set(pick(deliveries, 'run').flat())).toEqual(new Set(['replay 1']))
+  })
+})
+
+describe('a run by date', () => {
+  it('has its own rejections, and what is taken later counts as delivered', async () => {
+    const own = await tenantWith(2, 1)
+    const { url } = stage.database
+    await register(stage.service.url, 'again', stage.receiver.url, {}, own.tenant)
+    const id = [`tenant=${own.tenant}`, 'integration=again']
+    const [now] = await rowsOf(url, 'replay/date-range', ...id, 'from=yesterday', 'to=tomorrow')
+    expect(now).toMatchObject({ run: 1, events_in_the_log: 2 })
+    await until('one is kept', async () => (await own.events()).length === 1)
+    const [first = 0] = own.positions
+    refused.delete(first)
+    expect((await own.on('/rejected_events/_retry', 'POST')).body).toEqual({ delivered: 1 })
+    const { rows } = await stage.database.pool.query(
+      'select distinct run from attempt where tenant = $1',
+      [own.tenant],
+    )
+    expect(rows).toEqual([{ run: 1 }])
+    await until('both are delivered', async () => {
+      const undelivered = await rowsOf(
+        url,
+        'audit/undelivered',
+        ...id,
+        'from=yesterday',
+        'to=tomorrow',
+      )
+      return undelivered.length === 0
+    })
+    expect((await own.on('')).body).toMatchObject({ status: 'running' })
+  })
+})
+
+describe('a deleted integration', () => {
+  it('shows what it kept, sends nothing more, and lets it be deleted', async () => {
+    const own = await tenantWith(3, 2)
+    await own.permanent()
+    await until('two are kept', async () => (await own.events()).length === 2)
+    await until('the third is taken', async () => {
+      const stats = await own.on('/stats')
+      return stats.body['last_delivery_at'] !== null
+    })
+    await own.on('', 'DELETE')
+    expect((await own.on('')).status).toBe(404)
+    expect((await own.on('/logs')).body['entries']).toMatchObject([
+      { action: 'integration_deleted' },
+      { action: 'integration_stopped' },
+      ...[{}, {}, {}],
+    ])
+    expect((await own.on('/stats')).body).toMatchObject({ status: 'deleted', lag_events: 0 })
+    const [kept] = await own.events()
+    expect((await own.on(`/rejected_events/${kept?.id}`)).body).toMatchObject({ payload: { n: 1 } })
+    for (const action of [`/rejected_events/${kept?.id}/_retry`, '/rejected_events/_retry']) {
+      const reply = await own.on(action, 'POST')
+      expect(reply).toMatchObject({
+        ...{ status: 404, body: { error_code: 'not_found', message: /"again" was deleted/ } },
+      })
+    }
+    expect((await own.on('/_start', 'POST')).status).toBe(404)
+    expect((await own.on(`/rejected_events/${kept?.id}`, 'DELETE')).status).toBe(200)
+    expect(await own.events()).toHaveLength(1)
+    expect((await own.logs())[0]?.action).toBe('rejected_event_deleted')
+  })
+
+  it('leaves nothing to the next one of its name, and that says what is gone', async () => {
+    const own = await tenantWith(2, 1)
+    await own.permanent()
+    await until('one is kept', async () => (await own.events()).length === 1)
+    await own.on('', 'DELETE')
+    await register(stage.service.url, 'again', stage.receiver.url, {}, own.tenant)
+    expect(await own.events()).toEqual([])
+    expect(await own.logs()).toEqual([
+      {
+        action: 'rejected_events_removed',
+        reason: expect.stringMatching(
+          new RegExp(
+            `1 rejected event.*: order.created of o-0 .position ${own.positions[0]}, idempotency key`,
+          ),
+        ),
+        created_at: expect.any(String),
+      },
+      expect.objectContaining({ action: 'integration_started' }),
+    ])
+    expect((await own.on('/stats')).body).toMatchObject({ last_delivery_at: null })
+  })
+})

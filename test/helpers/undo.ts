@@ -1,0 +1,29 @@
+// What takes a migration back, so that a test can carry it out on what was there before it.
+
+const forget = (name: string) => `
+  delete from migration_checksum where name = '${name}';
+  delete from kysely_migration where name = '${name}';`
+
+/** 0023_replay: temporary integrations are run 0 again, and a stop has no position of its own. */
+export const undoReplay = `
+  alter table consumer drop column stopped_position;
+  alter table rejected_event drop column run;
+  update cursor set run = 0 from consumer
+  where consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
+    and consumer.document ->> 'integration_type' = 'temporary';
+  ${forget('0023_replay')}`
+
+/** 0022_evidence, after those that came later. */
+export const undoEvidence = `
+  ${undoReplay}
+  do $$
+  declare
+    name regclass;
+  begin
+    for name in select tgrelid from pg_trigger where tgname = 'refuses_truncate' loop
+      execute format('drop trigger refuses_truncate on %s', name);
+    end loop;
+  end
+  $$;
+  drop view masked_config_log;
+  ${forget('0022_evidence')}`
