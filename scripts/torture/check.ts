@@ -107,7 +107,8 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
     }
     for (const { ledger, from, through } of replays) {
       const isMeant = ledger.mustTake(serial) && position >= from && position <= through
-      if (isMeant && !ledger.isPassed(serial)) miss(ledger.id, serial, 'never received')
+      // A replay completes when it keeps nothing any more, and here nobody deletes what it keeps.
+      if (isMeant && !ledger.isTaken(serial)) miss(ledger.id, serial, 'never took')
       if (!isMeant && ledger.isPassed(serial)) {
         findings.broke('sent past the end', `${ledger.id} received event ${serial}`)
       }
@@ -175,6 +176,34 @@ export async function checkProjections({ session, findings }: Evidence): Promise
   )
   for (const { id, difference } of rows) {
     findings.broke('projection differs', `${id} is ${difference}`)
+  }
+}
+
+/** Each replay completed, once, and is called a replay in all that was recorded of it. */
+export async function checkReplays({ session, findings, replays }: Evidence): Promise<void> {
+  const rows = await insist<{ id: string; completions: number; live: number }>(
+    session,
+    `select id,
+      (
+        select count(*)::integer from config_log
+        where tenant = 'torture' and config_log.id = replay.id
+          and action = 'integration_completed'
+      ) as completions,
+      (
+        select count(*)::integer
+        from (
+          select consumer from receipt where tenant = 'torture' and run = 0
+          union all
+          select consumer from attempt where tenant = 'torture' and run = 0
+        ) as record
+        where consumer = replay.id
+      ) as live
+    from unnest($1::text[]) as replay (id)`,
+    [replays.map(({ id }) => id)],
+  )
+  for (const { id, completions, live } of rows) {
+    if (completions !== 1) findings.broke('not completed once', `${id}: ${completions} times`)
+    if (live > 0) findings.broke('a replay called live', `${id}: ${live} records`)
   }
 }
 

@@ -161,7 +161,9 @@ export function createHarmer(victims: Victims): Harmer {
         // Ends in the past, or ahead.
         const untilMs = Date.now() + (harm.pick % 2_000) - 1_000
         const id = `${kind.name}-replay-${replays.length}`
-        replays.push(await startReplay(kind, victims.services, { id, fromMs, untilMs }))
+        const character = kind.name === 'webhook' && harm.pick % 2 === 0 ? 'picky' : 'steady'
+        const replay = { id, character, fromMs, untilMs } as const
+        replays.push(await startReplay(kind, victims.services, replay))
       }),
   }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { limits } from '../../src/config.ts'
 import type { Chance } from '../demo/chance.ts'
 import type { Client } from './client.ts'
-import type { Destination, Plan, Target } from './destination.ts'
+import type { Character, Destination, Plan, Target } from './destination.ts'
 import type { Filter } from './event.ts'
 import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
@@ -19,7 +19,14 @@ const FILTERS: Filter[] = [
 ]
 
 export type Integration = Plan & { id: string; ledger: Ledger; target: Target; version: number }
-export type Replay = { ledger: Ledger; target: Target; from: number; through: number }
+export type Replay = {
+  id: string
+  character: Character
+  ledger: Ledger
+  target: Target
+  from: number
+  through: number
+}
 
 export const watchedCount = (kinds: Destination[]): number =>
   kinds.flatMap(({ plans }) => plans).filter((plan) => plan.isWatched).length
@@ -125,25 +132,27 @@ export async function hasRoom({ client }: IntegrationServices): Promise<boolean>
 export async function startReplay(
   kind: Destination,
   services: IntegrationServices,
-  { id, fromMs, untilMs }: { id: string; fromMs: number; untilMs: number },
+  replay: { id: string; character: Character; fromMs: number; untilMs: number },
 ): Promise<Replay> {
+  const { id, character, fromMs, untilMs } = replay
   const ledger = createLedger(id, undefined, services)
-  const target = await kind.startTarget({ ...services, ledger, character: 'steady' })
+  const target = await kind.startTarget({ ...services, ledger, character })
   const range = {
     starts_at: new Date(fromMs).toISOString(),
     ends_at: new Date(untilMs).toISOString(),
   }
   await register(services, id, { integration_type: 'temporary', ...range }, {}, target)
-  return { ledger, target, from: fromMs * 1000, through: untilMs * 1000 }
+  return { id, character, ledger, target, from: fromMs * 1000, through: untilMs * 1000 }
 }
 
 /**
- * Where the limit of rejected events has stopped an integration: makes room, or does not, and
- * starts it. Without room the next rejection stops it again, and nothing may be lost by it.
+ * If the limit of rejected events has stopped an integration: makes room, or does not, and starts
+ * it. Without room the next rejection stops it again, and nothing may be lost by it. A replay that
+ * waits for its rejected events at its end is stopped too: retried, they complete it.
  */
 export async function relieve(
   { client, chance }: IntegrationServices,
-  { id, character, tenant }: Integration,
+  { id, character, tenant }: Pick<Plan, 'id' | 'character' | 'tenant'>,
 ): Promise<void> {
   const { body } = await client.configure('GET', `/${id}`, undefined, tenant)
   if (body['status'] !== 'stopped') return

@@ -173,6 +173,28 @@ const ownPlants: Plant[] = [
     ],
   },
   {
+    name: 'a replay that leaves its rejected events behind',
+    harm: 'It completes, and nobody can retry them any more.',
+    changes: [
+      {
+        file: 'sql/functions/complete_replay.sql',
+        find: 'elsif kept = 0 then',
+        put: 'elsif true then',
+      },
+    ],
+  },
+  {
+    name: 'a replay is called live',
+    harm: 'Receipts and audits say that its events were delivered as they were published.',
+    changes: [
+      {
+        file: 'sql/functions/register_consumer.sql',
+        find: `case when document ->> 'integration_type' = 'temporary' then 1 else 0 end`,
+        put: '0',
+      },
+    ],
+  },
+  {
     name: 'what a queue did not take is taken for delivered',
     harm: 'One message of a request fails, and is lost.',
     changes: [

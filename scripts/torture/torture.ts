@@ -12,6 +12,7 @@ import {
   checkLog,
   checkProjections,
   checkRecoveries,
+  checkReplays,
   checkStops,
   type Evidence,
 } from './check.ts'
@@ -128,9 +129,13 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     const picky = integrations.filter(({ character }) => character === 'picky')
     while (Date.now() < deadline) {
       await sleep(RELIEVE_MS)
-      for (const each of picky) await relieve(services, each)
+      for (const each of [...picky, ...pickyReplays()]) await relieve(services, each)
     }
   })()
+
+  function pickyReplays() {
+    return harmer.replays.filter(({ character }) => character === 'picky')
+  }
 
   const toggling = queues.toggle(() => Date.now() > deadline)
 
@@ -178,6 +183,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const strays = await checkStops(evidence)
   const queued = await queues.check()
   await checkProjections(evidence)
+  await checkReplays(evidence)
   await checkLeases(evidence)
   checkRecoveries(evidence)
   for (const { target } of [...integrations, ...replays]) {
@@ -219,7 +225,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     if (!drained) return false
     await queues.activate()
     return until(async () => {
-      for (const each of integrations) await relieve(services, each)
+      for (const each of [...integrations, ...pickyReplays()]) await relieve(services, each)
       const areDrained = await queues.areDrained(session)
       return areDrained && (await behind(session, ['running', 'stopped'])) === 0
     }, patienceMs)
