@@ -12,7 +12,10 @@ export type Message = {
   attributes: Record<string, { DataType: 'String' | 'Number'; StringValue: string }>
   /** Messages of one group arrive in order, on FIFO queues and topics. */
   groupId: string
-  /** The same for an event in every retry and replay; the id that webhooks get. */
+  /**
+   * The same for an event in every retry and replay; the id that webhooks get. Not made of the
+   * idempotency key, which two events of different names may share: a queue would drop one.
+   */
   deduplicationId: string
   /** As the services count them: the body, and the attributes' names, types and values. */
   bytes: number

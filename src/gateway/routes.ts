@@ -63,7 +63,11 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
           ...header('tenant', 'The tenant.', 'dodici'),
           schema: Type.String({ pattern: TENANT_PATTERN }),
         },
-        header('idempotency-key', 'Unique per event.', '123816c3-e9b2-440b-8d27-dfaa4cae0bbc'),
+        header(
+          'idempotency-key',
+          'Unique per event name: two events of different names may share it.',
+          '123816c3-e9b2-440b-8d27-dfaa4cae0bbc',
+        ),
         {
           ...header('correlation-ids', 'A JSON object of strings: order_id, customer_id.', '{}'),
           required: false,

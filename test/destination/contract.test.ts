@@ -58,6 +58,16 @@ describe.each(Object.entries(targetKinds))('%s', (_, start) => {
     }
   })
 
+  it('gets both of two events of an entity that share an idempotency key', async () => {
+    const destination = target.open()
+    const created = next()
+    const shipped = { ...eventOf(serial++, created.entityId), name: 'order.shipped' }
+    for (const event of [created, { ...shipped, idempotencyKey: created.idempotencyKey }]) {
+      expect(await sendOne(destination, event)).toMatchObject({ kind: 'delivered' })
+    }
+    expect(target.received().slice(-2)).toEqual([created.payload, shipped.payload])
+  })
+
   it('may reject an event', async () => {
     target.behave('rejecting')
     expect(await sendOne(target.open(), next())).toMatchObject({
