@@ -8,8 +8,9 @@
 set time zone 'UTC';
 
 -- passed = delivered + rejected + pending + given_up. The verdict says less than it could rather
--- than more: a period that reaches past the retention is never proved. Up to `told_apart` this is
--- the same text as in audit/undelivered, which names the events behind each count.
+-- than more: a period that reaches past the retention is never proved, nor one that is not over. Up
+-- to `told_apart` this is the same text as in audit/undelivered, which names the events behind each
+-- count.
 with standing as (select * from standing_of(:'tenant', :'integration')),
 told_apart as (
   select *
@@ -27,36 +28,66 @@ counted as (
     count(*) filter (where state in (
       'stopped', 'being retried', 'behind a failing event', 'being sent', 'not read yet'
     )) as pending,
-    count(*) filter (where state in ('passed over', 'removed before it was sent')) as given_up,
-    -- The first day that is kept: the name of a partition ends with its day.
-    (
-      select min(to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD'))
-      from pg_inherits
-      where inhparent = 'event'::regclass
-    ) as kept_since
+    count(*) filter (where state in ('passed over', 'removed before it was sent')) as given_up
   from told_apart
+),
+-- The first day that is kept: the name of a partition ends with its day. Days before it were
+-- removed only if the log was there before it.
+kept as (
+  select
+    first_day,
+    least(log_began(), first_day) as log_began,
+    log_began() < first_day as has_lost_days
+  from (
+    select min(to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD'))::timestamptz as first_day
+    from pg_inherits
+    where inhparent = 'event'::regclass
+  ) as kept_days
 )
 select
   published,
   outside as outside_its_time,
   filtered_out,
-  published - outside - filtered_out as passed,
+  passed,
   delivered,
   rejected,
   pending,
   given_up,
   case
     when not exists (select from standing) then
-      'Not proved: there never was such an integration.'
-    when :'from'::timestamptz < kept_since then
-      format('Not proved: events before %s are past the retention.', kept_since)
-    when :'from'::timestamptz >= :'to'::timestamptz then 'Not proved: the period is empty.'
-    when published = 0 then 'Nothing was published in this period.'
-    when delivered < published - outside - filtered_out then
-      format('Not proved: of %s events %s were delivered; audit/undelivered says why.',
-        published - outside - filtered_out, delivered)
+      'Not proved: there never was such an integration or subscription.'
+    when :'from'::timestamptz >= :'to'::timestamptz then 'Nothing to prove: the period is empty.'
+    when :'from'::timestamptz > now() then
+      'Nothing to prove: the period has not begun.'
+    when :'to'::timestamptz <= log_began then
+      format('Nothing to prove: the log begins at %s, after the period.', log_began)
+    when has_lost_days and :'from'::timestamptz < first_day then
+      format('Not proved: events before %s are past the retention.', first_day)
     else
-      format('Proved: all %s events that pass its filter were delivered%s.', delivered,
-        case when outside > 0 then format('; %s lie outside its time', outside) else '' end)
+      case
+        when published = 0 then 'Nothing was published in this period.'
+        when passed = 0 and filtered_out = 0 then
+          format('Nothing to prove: all %s events lie outside its time.', outside)
+        when passed = 0 then
+          format('Nothing to prove: its filter takes none of %s events%s.', filtered_out, elsewhere)
+        when delivered < passed then
+          format('Not proved: of %s events %s were delivered; audit/undelivered says why.',
+            passed, delivered)
+        else
+          format('Proved%s: all %s events that pass its filter were delivered%s.',
+            so_far, delivered, elsewhere)
+      end
+      || case
+        when :'from'::timestamptz < log_began then format(' The log begins at %s.', log_began)
+        else ''
+      end
+      || case when so_far = '' then '' else ' The period is not over.' end
   end as verdict
-from counted;
+from counted
+cross join kept
+cross join lateral (
+  select
+    published - outside - filtered_out as passed,
+    case when outside > 0 then format('; %s lie outside its time', outside) else '' end as elsewhere,
+    case when :'to'::timestamptz > now() then ' so far' else '' end as so_far
+) as told;

@@ -10,6 +10,12 @@ import { at, positionAt, seed } from './seed.ts'
 const database = useDatabase()
 beforeAll(() => seed(database.admin.pool))
 
+/** Sets when the first migration was applied; null: now. */
+const beganAt = (time: string | null) =>
+  database.admin.pool.query(
+    `update migration_checksum set applied_at = coalesce($1, now()) where name = '0001_log'`,
+    [time],
+  )
 const DAY = ['tenant=dodici', 'from=2026-03-11', 'to=2026-03-12']
 const ask = (...args: string[]) => rowsOf(asRole(database.url, 'auditor'), ...args)
 
@@ -152,20 +158,74 @@ describe('audit/undelivered and audit/proof-of-delivery', () => {
     expect(last?.['why']).toBe('Removed at 2026-03-11 04:30:00+00 by ben: Not needed.')
   })
 
-  it('proves a period, and nothing that it cannot know', async () => {
-    const verdict = async (from: string, to: string) => {
+  describe('the verdict', () => {
+    const verdict = async (from: string, to: string, id = 'erp') => {
       const period = ['tenant=dodici', `from=${from}`, `to=${to}`]
-      return (await ask('audit/proof-of-delivery', ...period, 'integration=erp'))[0]?.['verdict']
+      return (await ask('audit/proof-of-delivery', ...period, `integration=${id}`))[0]?.['verdict']
     }
-    expect((await proof('temp')).verdict).toBe(
-      'Proved: all 3 events that pass its filter were delivered; 8 lie outside its time.',
-    )
-    expect(await verdict('2026-03-10', '2026-03-11T04:00Z')).toMatch(/^Proved: all 3 events/)
-    expect(await verdict('2026-03-10', '2026-03-11T04:00:00.000001Z')).toMatch(/^Not proved: of 4/)
-    expect(await verdict('2026-03-09', '2026-03-11')).toMatch(/before 2026-03-10 are past the ret/)
-    expect(await verdict('2026-03-12', '2026-03-11')).toMatch(/the period is empty/)
-    expect(await verdict('2026-03-12T05:00Z', '2026-03-12T06:00Z')).toMatch(/^Nothing was publ/)
-    expect((await proof('nobody')).verdict).toBe('Not proved: there never was such an integration.')
+    const dayAhead = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString()
+
+    it('proves a period, and nothing that it cannot know', async () => {
+      expect((await proof('temp')).verdict).toBe(
+        'Proved: all 3 events that pass its filter were delivered; 8 lie outside its time.',
+      )
+      expect(await verdict('2026-03-10', '2026-03-11T04:00Z')).toBe(
+        'Proved: all 3 events that pass its filter were delivered.',
+      )
+      expect(await verdict('2026-03-10', '2026-03-11T04:00:00.000001Z')).toMatch(
+        /^Not proved: of 4/,
+      )
+      expect(await verdict('2026-03-12T05:00Z', '2026-03-12T06:00Z')).toBe(
+        'Nothing was published in this period.',
+      )
+    })
+    it('tells days that are lost from days before the log', async () => {
+      const began = 'The log begins at 2026-03-10 00:00:00+00'
+      expect(await verdict('2026-03-01', '2026-03-11T04:00Z')).toBe(
+        `Proved: all 3 events that pass its filter were delivered. ${began}.`,
+      )
+      expect(await verdict('2026-03-01', '2026-03-10')).toBe(
+        'Nothing to prove: the log begins at 2026-03-10 00:00:00+00, after the period.',
+      )
+      await beganAt('2026-03-05T12:00Z')
+      expect(await verdict('2026-03-01', '2026-03-05T12:00Z')).toMatch(/^Nothing to prove: the log/)
+      for (const from of ['2026-03-01', '2026-03-06', '2026-03-09T23:59:59.999999Z']) {
+        expect(await verdict(from, '2026-03-11T04:00Z')).toBe(
+          'Not proved: events before 2026-03-10 00:00:00+00 are past the retention.',
+        )
+      }
+      expect(await verdict('2026-03-10', '2026-03-11T04:00Z')).toMatch(/^Proved: all 3 events/)
+      await beganAt(null)
+    })
+    it('says what there is none of', async () => {
+      expect(await verdict('2026-03-11', '2026-03-12', 'nobody')).toBe(
+        'Not proved: there never was such an integration or subscription.',
+      )
+      expect(await verdict('2026-03-12', '2026-03-11')).toMatch(/the period is empty\.$/)
+      expect(await verdict('2026-03-11', '2026-03-11')).toMatch(/the period is empty\.$/)
+      expect(await verdict('2026-03-11T09:00Z', '2026-03-11T09:30Z')).toBe(
+        'Nothing to prove: its filter takes none of 1 events.',
+      )
+      expect(await verdict('2026-03-11T03:30Z', '2026-03-11T09:30Z', 'temp')).toBe(
+        'Nothing to prove: all 6 events lie outside its time.',
+      )
+      // The removal leaves what came after it outside.
+      expect(await verdict('2026-03-11T04:30Z', '2026-03-11T09:30Z', 'old')).toBe(
+        'Nothing to prove: all 5 events lie outside its time.',
+      )
+    })
+    it('is not the last one where the period is not over', async () => {
+      const ahead = dayAhead(2)
+      expect(await verdict(dayAhead(1), ahead)).toBe('Nothing to prove: the period has not begun.')
+      expect(await verdict('2026-11-01', ahead)).toBe(
+        'Nothing was published in this period. The period is not over.',
+      )
+      expect(await verdict('2026-03-11', ahead, 'temp')).toBe(
+        'Proved so far: all 3 events that pass its filter were delivered; 9 lie outside its ' +
+          'time. The period is not over.',
+      )
+      expect(await verdict('2026-03-11', ahead)).toMatch(/^Not proved: .*not over\.$/)
+    })
   })
 
   it('counts what was sent again by hand, or by a replay, as delivered', async () => {
