@@ -31,7 +31,7 @@ select
 from consumer
 join cursor on cursor.tenant = consumer.tenant and cursor.consumer = consumer.id
 left join lateral (
-  select position, actor, reason
+  select position, version, actor, reason
   from masked_config_log as entry
   where entry.tenant = consumer.tenant
     and entry.id = consumer.id and entry.action = consumer.kind || '_stopped'
@@ -69,6 +69,11 @@ left join lateral (
   order by attempt.position desc
   limit 1
 ) as first_failure on true
+-- A subscription may be created inactive: then its last stop is its first version, and neither
+-- people nor failures have stopped it.
 where (consumer.tenant = :'tenant' or :'tenant' = '')
-  and (consumer.status = 'stopped' or cursor.attempts > 0)
+  and case
+    when consumer.status = 'stopped' then stop.version is distinct from 1
+    else cursor.attempts > 0
+  end
 order by since, consumer.tenant, consumer.id, cursor.run;

@@ -47,6 +47,21 @@ describe('ops/failing', () => {
       ...{ event_position: positionAt('11T06:00'), rejected_events_kept: 1, response: 'Oops' },
     })
   })
+  it('leaves out what was created inactive, until somebody stops it', async () => {
+    const failing = async () => pick(await ask('ops/failing', 'tenant=shop'), 'integration')
+    const change = (text: string) => database.pool.query(`select ${text})`)
+    await change(`register_consumer('shop', 'subscription', 'subscription:crm', '{}', 'stopped',
+      'subscription_stopped', 'anna', 'Created.', null, null, 100`)
+    await change(`change_consumer('shop', 'subscription:crm', 1, 'stopped', 'subscription_updated',
+      'anna', 'Updated.', '{"a": 1}', false`)
+    expect(await failing()).toEqual([])
+    await change(`change_consumer('shop', 'subscription:crm', 2, 'running', 'subscription_started',
+      'anna', 'Activated.', null, false`)
+    expect(await failing()).toEqual([])
+    await change(`change_consumer('shop', 'subscription:crm', 3, 'stopped', 'subscription_stopped',
+      'millrace', 'Refused.', null, false`)
+    expect(await failing()).toEqual([['subscription:crm']])
+  })
 })
 
 describe('ops/throughput', () => {
