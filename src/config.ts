@@ -108,7 +108,9 @@ export const limits = {
   /** Headers and identifiers of an event. */
   textLength: 255,
   integrationsPerTenant: 10,
+  /** Subscriptions that are active; and all of them, for the list of them is no page. */
   subscriptionsPerTenant: 100,
+  subscriptionsKept: 1_000,
   /** Jobs that are not deleted, and keys that are active. */
   jobsPerTenant: 100,
   keysPerTenant: 1_000,

@@ -2,7 +2,7 @@
 // was late is sent again alone: the machine may have been busy with something else.
 
 import type pg from 'pg'
-import { STOP_WAIT_MS } from '../../src/integration/stop.ts'
+import { STOP_WAIT_MS } from '../../src/consumer/stop.ts'
 import type { Findings } from '../torture/findings.ts'
 import { describe } from './case.ts'
 import type { Operation } from './document.ts'
@@ -105,7 +105,7 @@ function count(run: Run, { operation, what }: Request, answer: Answer): void {
 
 /** Only a stop may wait, for a worker to let go; a deletion stops first. */
 function isLate({ request, answer }: Outcome): boolean {
-  const mayWait = /^(delete|stop)Integration$/.test(request.operation.id)
+  const mayWait = /^((delete|stop)Integration|deleteEventSubscription)$/.test(request.operation.id)
   return !answer || answer.ms > HANG_MS + (mayWait ? STOP_WAIT_MS : 0)
 }
 

@@ -149,6 +149,11 @@ const ownPlants: Plant[] = [
         find: `status = 'running' or \${held} then`,
         put: `status = 'running' or (\${held} and false) then`,
       },
+      {
+        file: 'src/consumer/stop.ts',
+        find: 'return held !== undefined',
+        put: 'return held === null',
+      },
     ],
   },
   {

@@ -1,5 +1,6 @@
 -- One change of a consumer: compare-and-set on its version. Returns the position of the change, or
--- null where the version is another by now (or there is none) and nothing was changed.
+-- null where the version is another by now (or there is none), or 0 where it would start as one
+-- more than max_running of its kind (null: any number): then nothing was changed.
 -- status: 'running', 'stopped' or 'removed'; document: null keeps the one it has.
 -- A start forgets the attempts of before, so that the stream goes on with that very event at once;
 -- with from_now it forgets what it has not sent, too. A stop gives files 30 seconds to be closed,
@@ -10,11 +11,14 @@
 drop function if exists change_consumer(
   text, text, integer, text, text, text, text, jsonb, boolean
 );
+drop function if exists change_consumer(
+  text, text, integer, text, text, text, text, jsonb, boolean, bigint
+);
 
 create or replace function change_consumer(
   tenant text, id text, expected_version integer, status text, action text, actor text,
   reason text, document jsonb, from_now boolean,
-  latest_position bigint default null
+  latest_position bigint default null, max_running integer default null
 ) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable
@@ -26,6 +30,13 @@ begin
     return null;
   end if;
   change_position := next_position(latest_position);
+  -- With the lane held nobody else starts one.
+  if status = 'running' and changed.status = 'stopped' and max_running <= (
+    select count(*) from consumer c
+    where c.tenant = tenant and c.kind = changed.kind and c.status = 'running'
+  ) then
+    return 0;
+  end if;
   update consumer c
   set status = case when status = 'removed' then 'stopped' else status end,
     version = c.version + 1,

@@ -1,5 +1,6 @@
--- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind): then nothing
--- is changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
+-- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind; of
+-- subscriptions only those count that run, and one that is stopped needs no room): then nothing is
+-- changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
 -- registration on, and for ever. status: 'running' or 'stopped'. A temporary integration is a
 -- replay: its cursor is run 1, and so is all that will be recorded of it.
 drop function if exists register_consumer(
@@ -26,7 +27,10 @@ begin
   if exists (select from consumer c where c.tenant = tenant and c.id = id) then
     return 'taken';
   end if;
-  if (select count(*) from consumer c where c.tenant = tenant and c.kind = kind) >= max_count then
+  if (kind <> 'subscription' or status = 'running') and max_count <= (
+    select count(*) from consumer c
+    where c.tenant = tenant and c.kind = kind and (kind <> 'subscription' or c.status = 'running')
+  ) then
     return 'full';
   end if;
   insert into config_log (

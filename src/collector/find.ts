@@ -33,6 +33,17 @@ export async function listSubscriptions(db: Db, tenant: string): Promise<FoundSu
   return subscriptionsQuery(db, tenant).orderBy('created_position').execute()
 }
 
+/** How many subscriptions a tenant has, deactivated ones too. */
+export async function countSubscriptions(db: Db, tenant: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('consumer')
+    .where('tenant', '=', tenant)
+    .where('kind', '=', 'subscription')
+    .select(sql<number>`count(*)::integer`.as('count'))
+    .executeTakeFirstOrThrow()
+  return count
+}
+
 /** A subscription as a change has left it. */
 export function subscriptionOf(id: string, consumer: Consumer): FoundSubscription {
   const { id: name, version, status: desired, createdPosition } = consumer

@@ -31,6 +31,7 @@ import { present } from './seal.ts'
 import {
   deactivate,
   mustFind,
+  removeSubscription,
   type SubscribeServices,
   subscribe,
   updateSubscription,
@@ -128,8 +129,8 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       operationId: 'createEventSubscription',
       summary: 'Create an event subscription.',
       description:
-        `It receives what is published from now on. At most ${limits.subscriptionsPerTenant} a tenant. Without an id one ` +
-        'is made.',
+        `It receives what is published from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
+        `${limits.subscriptionsKept} in all. Without an id one is made.`,
       body: NewSubscription,
       responses: { ...written, ...errors },
       async handle(context) {
@@ -154,7 +155,8 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       description:
         'The representation takes the place of the one before, and events that were not sent yet go where it says. ' +
         'Activated again it goes on where it stopped, or from now where that is more than ' +
-        `${services.retentionDays} days ago; without \`active\` that stays as it is.`,
+        `${services.retentionDays} days ago; where ${limits.subscriptionsPerTenant} are active already, it is refused and ` +
+        'stays as it was. Without `active` that stays as it is.',
       body: SubscriptionUpdate,
       responses: { ...written, ...notFound, ...errors },
       async handle(context) {
@@ -197,6 +199,25 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       },
       async handle(context) {
         context.body = present(await mustFind(db, tenantOf(context, 'read'), idOf(context)))
+      },
+    },
+    {
+      ...one,
+      method: 'delete',
+      path: `${SUBSCRIPTIONS}/:Id`,
+      scope: 'configure',
+      operationId: 'deleteEventSubscription',
+      summary: 'Delete an event subscription. Its history stays in the config log.',
+      description:
+        'No message leaves after the answer, but where a request is under way for longer than five ' +
+        'seconds. Its log, statistics and rejected events answer for another ' +
+        `${services.retentionDays} days.`,
+      responses: { 204: { description: 'It is deleted.' }, ...{ ...notFound, ...errors } },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const { actor } = context.state.identity
+        await removeSubscription(db, tenant, idOf(context), { actor, onHalted })
+        context.status = 204
       },
     },
     {

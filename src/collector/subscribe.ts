@@ -5,10 +5,16 @@ import type { SecretBox } from '../access/secret.ts'
 import { limits } from '../config.ts'
 import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
 import { consumerIdOf } from '../consumer/consumer.ts'
+import { stopAndWait } from '../consumer/stop.ts'
 import type { Db } from '../db/pool.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { type FoundSubscription, findSubscription, subscriptionOf } from './find.ts'
+import {
+  countSubscriptions,
+  type FoundSubscription,
+  findSubscription,
+  subscriptionOf,
+} from './find.ts'
 import { faultsOfMovedKeys, type ShownSubscription, sealSubscription, sealUpdate } from './seal.ts'
 import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
 
@@ -31,6 +37,10 @@ export async function subscribe(
 ): Promise<ShownSubscription> {
   const { db, secrets } = services
   await refuseFaults(services, tenant, subscription)
+  // Not exact in a race: it bounds the list, no more.
+  if ((await countSubscriptions(db, tenant)) >= limits.subscriptionsKept) {
+    throw tooMany(`${limits.subscriptionsKept} subscriptions, inactive ones included`)
+  }
   const consumer = consumerIdOf('subscription', subscription.id)
   const most = limits.subscriptionsPerTenant
   const document = sealSubscription(tenant, subscription, secrets)
@@ -40,17 +50,14 @@ export async function subscribe(
     status: desired,
   })
   if (outcome === 'taken') throw invalid([fault('id', 'taken', 'is taken by another subscription')])
-  if (outcome === 'full') {
-    const message = `The tenant has ${most} subscriptions, the most there can be.`
-    throw new MillraceError('too_many_subscriptions', message)
-  }
+  if (outcome === 'full') throw tooMany(`${most} active subscriptions`)
   return { id: subscription.id, desired, document }
 }
 
 /**
  * Puts a representation in place of the one of the same id. It goes on where it stands; where it is
- * activated, where it stopped, or from now where that was before `oldestRestart`. These are up to
- * two changes: sent again after a failure between them, the update ends the same.
+ * activated, where it stopped, or from now where that was before `oldestRestart`. To deactivate it
+ * takes two changes: sent again after a failure between them, the update ends the same.
  */
 export async function updateSubscription(
   services: SubscribeServices,
@@ -72,16 +79,15 @@ export async function updateSubscription(
       await changeConsumer(db, tenant, consumer, 'stop', change)
       continue
     }
-    const replaced = await changeConsumer(db, tenant, consumer, 'replace', {
-      ...change,
-      document,
-      ifVersion: found.version,
-    })
-    if (!replaced.consumer) continue
-    const { consumer: started = replaced.consumer } = update.active
-      ? await startConsumer(db, tenant, consumer, { ...change, oldestRestart })
-      : replaced
-    return subscriptionOf(update.id, started)
+    const mostRunning = limits.subscriptionsPerTenant
+    const options = { ...change, document, ifVersion: found.version, mostRunning }
+    // One change, so that nothing is replaced where there is no room to start it.
+    const changed =
+      update.active && found.desired === 'stopped'
+        ? await startConsumer(db, tenant, consumer, { ...options, oldestRestart })
+        : await changeConsumer(db, tenant, consumer, 'replace', options)
+    if (changed.outcome === 'full') throw tooMany(`${mostRunning} active subscriptions`)
+    if (changed.consumer) return subscriptionOf(update.id, changed.consumer)
   }
   throw new Error(`The subscription ${consumer} is changed by too many.`)
 }
@@ -98,11 +104,35 @@ export async function deactivate(
   return found
 }
 
+/** Stops it, waits as stopAndWait does, and removes it. Throws `not_found`. */
+export async function removeSubscription(
+  db: Db,
+  tenant: string,
+  id: string,
+  { actor, onHalted }: { actor: string; onHalted: (tenant: string, id: string) => void },
+): Promise<void> {
+  const { consumer } = await mustFind(db, tenant, id)
+  const stop = { actor, reason: 'Stopped to be deleted via API.', onHalted }
+  await stopAndWait(db, tenant, consumer, stop)
+  const change = { actor, reason: 'Deleted via API.' }
+  const { outcome } = await changeConsumer(db, tenant, consumer, 'remove', change)
+  if (outcome === 'absent') throw noSuchSubscription(id)
+}
+
 /** One subscription of a tenant. Throws `not_found`. */
 export async function mustFind(db: Db, tenant: string, id: string): Promise<FoundSubscription> {
   const found = await findSubscription(db, tenant, id)
   if (found) return found
-  throw new MillraceError('not_found', `There is no subscription ${JSON.stringify(id)}.`)
+  throw noSuchSubscription(id)
+}
+
+function noSuchSubscription(id: string): MillraceError {
+  return new MillraceError('not_found', `There is no subscription ${JSON.stringify(id)}.`)
+}
+
+function tooMany(what: string): MillraceError {
+  const message = `The tenant has ${what}, the most there can be.`
+  return new MillraceError('too_many_subscriptions', message)
 }
 
 async function refuseFaults(

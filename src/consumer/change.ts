@@ -23,10 +23,20 @@ export type Consumer = {
   createdPosition: number
 }
 
-/** `unchanged`: it was so already. `refused`: its state or version does not allow it. */
+/**
+ * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: as many
+ * of its kind run as may.
+ */
 export type Changed =
   | { outcome: 'changed' | 'unchanged'; consumer: Consumer }
-  | { outcome: 'refused' | 'absent'; consumer?: undefined }
+  | { outcome: 'refused' | 'full' | 'absent'; consumer?: undefined }
+
+type Options = Change & {
+  document?: object
+  fromNow?: boolean
+  ifVersion?: number
+  mostRunning?: number
+}
 
 /** A change lost to another one is decided anew, this often. */
 const TRIES = 10
@@ -81,14 +91,15 @@ export async function registerConsumer(
 
 /**
  * Carries out a command, and answers with the consumer as it is after it. `document` replaces the
- * stored one; `ifVersion`: `refused` where the version is another.
+ * stored one; `ifVersion`: `refused` where the version is another; `mostRunning`: `full` where a
+ * start would be one too many of its kind.
  */
 export async function changeConsumer(
   db: Db,
   tenant: string,
   id: string,
   command: Command,
-  options: Change & { document?: object; fromNow?: boolean; ifVersion?: number },
+  options: Options,
 ): Promise<Changed> {
   for (let tries = 0; tries < TRIES; tries++) {
     const current = await db
@@ -107,7 +118,9 @@ export async function changeConsumer(
     if (!next) return { outcome: 'refused' }
     if (!next.action) return { outcome: 'unchanged', consumer: current }
     const step = { to: next.to, action: next.action(kind) }
-    if (await write(db, tenant, current, step, options)) {
+    const position = await write(db, tenant, current, step, options)
+    if (position === 0) return { outcome: 'full' }
+    if (position !== null) {
       const { document = current.document } = options
       const after = next.to === 'running' ? 'running' : 'stopped'
       const consumer = { ...current, version: version + 1, status: after, document } as const
@@ -117,14 +130,14 @@ export async function changeConsumer(
   throw new Error(`The consumer ${tenant}/${id} is changed by too many at once.`)
 }
 
-/** Whether the change was made: not where the version is another by now. */
+/** The position of the change; null: the version is another by now; 0: as many run as may. */
 function write(
   db: Db,
   tenant: string,
   { id, version }: Consumer,
   { to, action }: { to: string; action: string },
-  options: Change & { document?: object; fromNow?: boolean },
-): Promise<boolean> {
+  options: Options,
+): Promise<number | null> {
   const document = options.document ? JSON.stringify(options.document) : null
   return untilKnown(async (attempt) => {
     const { rows } = await sql<{ position: number | null }>`
@@ -132,10 +145,11 @@ function write(
         change_of_attempt(${tenant}, ${id}, ${attempt}),
         change_consumer(
           ${tenant}, ${id}, ${version}, ${to}, ${action}, ${options.actor}, ${options.reason},
-          ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()}
+          ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()},
+          ${options.mostRunning ?? null}
         )
       ) as position`.execute(db)
-    return Boolean(rows[0]?.position)
+    return rows[0]?.position ?? null
   })
 }
 
@@ -148,7 +162,7 @@ export async function startConsumer(
   db: Db,
   tenant: string,
   id: string,
-  options: Change & { oldestRestart: number },
+  options: Omit<Options, 'fromNow'> & { oldestRestart: number },
 ): Promise<Changed> {
   const { rows } = await sql<{ at: number }>`
     select coalesce(stopped_position, changed_position) as at

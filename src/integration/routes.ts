@@ -35,7 +35,7 @@ import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
 import { present } from './secrets.ts'
-import { stopAndWait } from './stop.ts'
+import { stopIntegration } from './stop.ts'
 import { updateIntegration } from './update.ts'
 
 const DAY_MS = 86_400_000
@@ -270,7 +270,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   async function stop(context: RequestContext, tenant: string, id: string, reason: string) {
     const { onHalted } = services
     const options = { ...changeBy(context, reason), onHalted }
-    const found = await stopAndWait(db, tenant, id, options)
+    const found = await stopIntegration(db, tenant, id, options)
     if (!found) throw noSuchIntegration(id)
     return found
   }

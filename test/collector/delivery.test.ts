@@ -98,6 +98,23 @@ describe('a queue', () => {
     await arrived('pause', 1)
   })
 
+  it('gets nothing once its deletion is answered', async () => {
+    await subscribe('gone')
+    await post('CUSTOMER', 'CREATE', 'before')
+    await arrived('gone', 1)
+    const posting = Promise.all(
+      Array.from({ length: 200 }, (_, i) => post('CUSTOMER', 'UPDATE', `meanwhile-${i}`)),
+    )
+    expect(await stage.request('DELETE', '/gone')).toMatchObject({ status: 204 })
+    const requests = stage.broker.requests.length
+    await posting
+    await subscribe('other')
+    await post('CUSTOMER', 'CREATE', 'after')
+    await arrived('other', 1)
+    const told = stage.broker.requests.slice(requests).flatMap(({ entries }) => entries)
+    expect(told.map(({ body }) => JSON.parse(body).id)).toEqual(['after'])
+  })
+
   it('that is a FIFO queue gets the entity as group, and each event once', async () => {
     await subscribe('ordered.fifo', { entityType: 'ORDER' })
     for (let i = 0; i < 60; i++) await send('order.updated', `f-${i}`, `order-${i % 3}`)

@@ -11,11 +11,11 @@ const database = useDatabase()
 const who = { actor: 'ada', reason: 'A test.' }
 let service: Service
 const id = consumerIdOf('subscription', 'crm')
-const registerSubscription = (most: number, name = id) =>
+const registerSubscription = (most: number, name = id, status: 'running' | 'stopped' = 'stopped') =>
   registerConsumer(database.kysely, 'dodici', 'subscription', name, {
     ...who,
     document: { entityType: 'ORDER' },
-    status: 'stopped',
+    status,
     most,
   })
 
@@ -62,8 +62,19 @@ describe('a consumer of another kind', () => {
     for (let i = 0; i < 10; i++) {
       await register(service.url, `erp-${i}`, 'http://127.0.0.1:9/')
     }
-    expect(await registerSubscription(1, consumerIdOf('subscription', 'b'))).toBe('full')
-    expect(await registerSubscription(2, consumerIdOf('subscription', 'b'))).toBe('registered')
+    const [b, c] = ['b', 'c'].map((name) => consumerIdOf('subscription', name)) as [string, string]
+    expect(await registerSubscription(1, b, 'running')).toBe('registered')
+    expect(await registerSubscription(1, c, 'running')).toBe('full')
+  })
+
+  it('needs no room where it is stopped, and room to be started', async () => {
+    const c = consumerIdOf('subscription', 'c')
+    const start = async (mostRunning: number) =>
+      (await changeConsumer(database.kysely, 'dodici', c, 'start', { ...who, mostRunning })).outcome
+    expect(await registerSubscription(1, c)).toBe('registered')
+    expect(await start(1)).toBe('full')
+    expect(await start(2)).toBe('changed')
+    expect(await start(1)).toBe('unchanged')
   })
 
   it('has an id that no integration can have, and that tells its kind', async () => {
