@@ -122,6 +122,7 @@ export async function startServer(
       secrets,
       clock: systemClock,
       allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
+      ownUrl: config.MILLRACE_SENDGRID_URL,
     }),
     ...access.routes,
     ...healthRoutes(async () => {

@@ -1,9 +1,11 @@
--- One change of a tenant's sender; document: null removes it. Returns whether anything was changed.
+-- One change of a tenant's sender; document: null removes it. Returns whether anything was changed,
+-- or null if its version is not expected_version (null: any): then nothing was.
 drop function if exists change_notification_sender(text, jsonb, text, text);
+drop function if exists change_notification_sender(text, jsonb, text, text, bigint);
 
 create or replace function change_notification_sender(
   tenant text, document jsonb, actor text, reason text,
-  latest_position bigint default null
+  latest_position bigint default null, expected_version integer default null
 ) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
@@ -14,8 +16,15 @@ begin
   -- The row may not be there yet, and then nothing is locked by it: changes of one tenant's sender
   -- follow each other before one of them has the lane.
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
-  perform from notification_sender s where s.tenant = tenant for update;
+  select s.version into changed_version
+  from notification_sender s
+  where s.tenant = tenant
+  for update;
+  if changed_version <> expected_version or (changed_version is null and expected_version > 0) then
+    return null;
+  end if;
   change_position := next_position(latest_position);
+  changed_version := null;
   if document is null then
     delete from notification_sender s where s.tenant = tenant returning s.version + 1
     into changed_version;

@@ -44,21 +44,30 @@ const keyFields = {
   ),
   expires_at: Type.Optional(Type.String({ format: 'date-time' })),
 }
+const Time = Type.String({ format: 'date-time', readOnly: true })
+/** What only answers have. A key may be made of what a GET has shown of another one. */
+const given = {
+  id: Type.String({
+    readOnly: true,
+    description: 'Public; also the client id of /oauth2/token.',
+  }),
+  status: Type.Enum(['active', 'expired', 'revoked'], { readOnly: true }),
+  created_at: Time,
+  created_by: Type.String({ readOnly: true }),
+  revoked_at: Type.Optional(Time),
+  revoked_by: Type.Optional(Type.String({ readOnly: true })),
+}
 const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
 const NewKey = Type.Object(
-  { ...keyFields, tenants: Type.Optional(Tenants) },
-  { additionalProperties: false, description: "What is left out is the caller's own." },
+  { ...keyFields, tenants: Type.Optional(Tenants), ...Type.Partial(Type.Object(given)).properties },
+  {
+    additionalProperties: false,
+    description:
+      "What is left out is the caller's own. What a GET shows may be sent back, to make a key like " +
+      'another: what is read only is ignored.',
+  },
 )
-const shownFields = {
-  id: Type.String({ description: 'Public; also the client id of /oauth2/token.' }),
-  ...keyFields,
-  tenants: Tenants,
-  status: Type.Enum(['active', 'expired', 'revoked']),
-  created_at: Type.String({ format: 'date-time' }),
-  created_by: Type.String(),
-  revoked_at: Type.Optional(Type.String({ format: 'date-time' })),
-  revoked_by: Type.Optional(Type.String()),
-}
+const shownFields = { ...keyFields, tenants: Tenants, ...given }
 const Key = Type.Object(shownFields)
 const CreatedKey = Type.Object({
   ...shownFields,

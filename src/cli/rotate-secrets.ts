@@ -14,7 +14,7 @@ import type { IntegrationDocument } from '../integration/integration.ts'
 import { mapSecrets } from '../integration/secrets.ts'
 import { latestPosition } from '../log/position.ts'
 import { createLogger } from '../logger.ts'
-import type { NewSender } from '../notification/sender/sender.ts'
+import type { SenderDocument } from '../notification/sender/sender.ts'
 
 /** Documents that are read at once. */
 const PAGE = 100
@@ -27,7 +27,7 @@ const REASON = 'Sealed with the current secret key.'
 type Holder = { tenant: string; id: string; version: number } & (
   | { kind: 'integration'; document: IntegrationDocument }
   | { kind: 'subscription'; document: SubscriptionDocument }
-  | { kind: 'sender'; document: NewSender }
+  | { kind: 'sender'; document: SenderDocument }
 )
 
 /** What became of a round: documents sealed anew, changed by others meanwhile, and not opened. */

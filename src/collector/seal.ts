@@ -3,12 +3,12 @@
 // them.
 
 import type { SecretBox } from '../access/secret.ts'
+import { MASK } from '../destination/mask.ts'
 import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
 import type { Fault } from '../errors.ts'
 import type { FoundSubscription } from './find.ts'
 import {
   type DestinationDocument,
-  MASK,
   type NewSubscription,
   placeOf,
   type Subscription,

@@ -3,6 +3,7 @@
 // consumer's name and status), with its keys sealed (seal.ts).
 
 import { type Static, Type } from 'typebox'
+import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
 import { faultOfUrl } from '../url.ts'
@@ -10,8 +11,6 @@ import { entityOfType } from './event.ts'
 import { OpenEnum } from './open-enum.ts'
 
 const closed = { additionalProperties: false }
-/** Shown in place of a key, and taken for the stored one where a client sends it back. */
-export const MASK = '***'
 
 const Key = (description: string) =>
   Type.Optional(

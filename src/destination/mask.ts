@@ -7,7 +7,8 @@
 import { asKept } from '../text.ts'
 import { viewsOf } from './views.ts'
 
-const MASK = '***'
+/** What is shown in place of a secret. */
+export const MASK = '***'
 const SHORTEST = 4
 /**
  * What is looked at, in lengths of what is kept: a mask is short, so that what is kept may come

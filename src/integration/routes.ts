@@ -35,6 +35,7 @@ import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
 import { present } from './secrets.ts'
+import { registrationOf, SentRegistration, SentUpdate, updateOf } from './sent-back.ts'
 import { stopIntegration } from './stop.ts'
 import { updateIntegration } from './update.ts'
 
@@ -91,7 +92,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         'events from starts_at to ends_at, both included, completes by itself and leaves the list. If it keeps rejected ' +
         'events at its end, it is stopped with that reason, and completes when the last one is retried or deleted.',
       parameters: [tenantHeader],
-      body: NewIntegration,
+      body: SentRegistration,
       responses: {
         ...commonErrors,
         200: { description: 'The integration was registered.', schema: Integration },
@@ -101,7 +102,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const body = await readJson(context, limits.configurationBytes)
-        const integration = checkRegistration(body)
+        const integration = checkRegistration(registrationOf(body))
         const change = changeBy(context, 'Registered via API.')
         const bounds = { ...change, oldestKept: oldestKept() }
         const document = await register(services, tenant, integration, bounds)
@@ -129,9 +130,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       summary: 'Update the integration',
       description:
         'Only a stopped, permanent integration is updated: its target, filter and delivery settings. What the body ' +
-        'does not name stays, secrets too, but not to another origin: then they are given anew. An empty api_key removes it.',
+        'does not name stays, secrets too, but not to another origin: then they are given anew. An empty api_key removes it. ' +
+        'What a GET shows may be sent back whole.',
       parameters: [tenantHeader, idParameter, ifMatch],
-      body: IntegrationUpdate,
+      body: SentUpdate,
       responses: {
         ...errors,
         200: { description: 'The integration was updated.', schema: Integration },
@@ -143,14 +145,13 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const id = idOf(context)
         const body = await readJson(context, limits.configurationBytes)
         const found = await find(tenant, id)
+        const sent = updateOf(body, { shown: view(found), stored: found.document })
+        const update = checkUpdate(sent)
         const change = {
           ...changeBy(context, 'Updated via API.'),
           ifMatch: context.get('if-match'),
         }
-        show(
-          context,
-          await updateIntegration(services, { tenant, found }, checkUpdate(body), change),
-        )
+        show(context, await updateIntegration(services, { tenant, found }, update, change))
       },
     },
     {

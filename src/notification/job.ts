@@ -41,6 +41,11 @@ const fields = {
   template_id: ShortText('A dynamic template of SendGrid.', 1),
 }
 
+const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+  readOnly: true,
+  description: 'Null where it does not run by itself. Ignored if it is sent back.',
+})
+
 export const JobId = Type.String({
   maxLength: 100,
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
@@ -59,6 +64,7 @@ export const NewJob = Type.Object(
     schedule: fields.schedule,
     scheduleExpression: Type.Optional(fields.scheduleExpression),
     template_id: fields.template_id,
+    next_run_at: Type.Optional(NextRun),
   },
   {
     ...closed,
@@ -84,9 +90,7 @@ export const Job = Type.Object({
   schedule: fields.schedule,
   scheduleExpression: Type.Optional(fields.scheduleExpression),
   template_id: fields.template_id,
-  next_run_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-    description: 'Null where it does not run by itself.',
-  }),
+  next_run_at: NextRun,
 })
 
 export type NewJob = Static<typeof NewJob>
@@ -97,13 +101,16 @@ export type Job = Static<typeof Job>
 export type JobDocument = Omit<Job, 'id' | 'next_run_at'>
 
 /** The document of a new job. */
-export function documentOf({ id: _, ...job }: NewJob): JobDocument {
+export function documentOf({ id: _, next_run_at: __, ...job }: NewJob): JobDocument {
   const defaults = { deleted: false, is_active: true, is_scheduled: true, job_parameters: {} }
   return { ...defaults, number_of_items_in_email: -1, ...job }
 }
 
 /** A stored document with an update applied. */
-export function updateJob(old: JobDocument, { id: _, ...update }: JobUpdate): JobDocument {
+export function updateJob(
+  old: JobDocument,
+  { id: _, next_run_at: __, ...update }: JobUpdate,
+): JobDocument {
   const job_parameters = { ...old.job_parameters, ...update.job_parameters }
   return { ...old, ...update, job_parameters }
 }

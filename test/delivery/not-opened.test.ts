@@ -61,7 +61,8 @@ it('a file fails with the reason, to be tried again', async () => {
 it('a run of a notification job fails with the reason', async () => {
   const own = { api_key: 'SG.key', from_email: 'shop@example.com' }
   const change = { actor: 'test', reason: 'Set.' }
-  await changeSender(database.kysely, 'dodici', sealSender('dodici', own, old), change)
+  const sealing = { secrets: old, stored: undefined, ownUrl: 'http://127.0.0.1:9/' }
+  await changeSender(database.kysely, 'dodici', sealSender('dodici', own, sealing), change)
   const agent = createMailAgent({ allowPrivateTargets: true })
   const agents = { tenants: agent, operator: agent }
   const mailerOf = createMailers(config, { db: database.kysely, secrets, agents })

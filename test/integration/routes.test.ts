@@ -165,7 +165,7 @@ describe('a registration that is refused', () => {
     [{ delivery: 'fast' }, 'delivery'],
     [{ delivery: { max_in_flight: '4' } }, 'delivery.max_in_flight'],
     [{ delivery: { headers: { host: 'a' } } }, 'delivery.headers.host'],
-    [{ status: 'running' }, 'status'],
+    [{ status: 'fast' }, 'status'],
   ]
   it.each(cases)('%j', async (changes, field) => {
     const reply = await post({ ...good, ...changes }, 'refused')

@@ -15,6 +15,9 @@ import { faultOfUrl, withoutCredentials } from '../../url.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
+/** A change that loses to another one is decided anew, this often. */
+const TRIES = 10
+
 const errors = {
   400: { description: 'Bad request; the message names the field.' },
   401: { description: 'No token, or an unknown one.' },
@@ -29,10 +32,13 @@ export type SenderServices = {
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
+  /** Where senders without a URL of their own lead. */
+  ownUrl: string
 }
 
 /** The routes of a tenant's sender and of the statistics of its shop. */
-export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: SenderServices): Route[] {
+export function senderRoutes(services: SenderServices): Route[] {
+  const { db, secrets, clock, allowPrivateTargets, ownUrl } = services
   const check = compile(NewSender)
   const common = {
     family: 'configuration' as const,
@@ -52,7 +58,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       async handle(context) {
         const found = await findSender(db, tenantOf(context, 'read'))
         if (!found) throw noSender()
-        show(context, found)
+        show(context, found.document)
       },
     },
     {
@@ -68,8 +74,7 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
         const tenant = tenantOf(context, 'configure')
         const sender = check(await readJson(context, limits.configurationBytes))
         if (sender.url !== undefined) await refuseUrl(tenant, sender.url)
-        const change = { actor: context.state.identity.actor, reason: 'Set via API.' }
-        await changeSender(db, tenant, sealSender(tenant, sender, secrets), change)
+        await set(tenant, sender, context.state.identity.actor)
         show(context, sender)
       },
     },
@@ -106,6 +111,18 @@ export function senderRoutes({ db, secrets, clock, allowPrivateTargets }: Sender
       },
     },
   ]
+
+  /** Decided anew if another change comes first: what is kept is what is stored. */
+  async function set(tenant: string, sender: NewSender, actor: string): Promise<void> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const found = await findSender(db, tenant)
+      const stored = found?.document
+      const document = sealSender(tenant, sender, { secrets, stored, ownUrl })
+      const change = { actor, reason: 'Set via API.', ifVersion: found?.version ?? 0 }
+      if ((await changeSender(db, tenant, document, change)) === true) return
+    }
+    throw new Error(`The sender of ${tenant} is changed by too many at once.`)
+  }
 
   function show(context: RequestContext, { api_key: _, ...sender }: NewSender): void {
     context.body = { ...sender, ...(sender.url ? { url: withoutCredentials(sender.url) } : {}) }

@@ -8,7 +8,10 @@ import { NotOpened, type SecretBox } from '../../access/secret.ts'
 import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
+import { MASK } from '../../destination/mask.ts'
+import { faultOfKept, isSameOrigin } from '../../destination/same-origin.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
+import { fault, invalid } from '../../errors.ts'
 import { latestPosition } from '../../log/position.ts'
 import { ONE_LINE } from '../../text.ts'
 
@@ -26,12 +29,16 @@ const shown = {
 }
 export const NewSender = Type.Object(
   {
-    api_key: Type.String({
-      minLength: 1,
-      maxLength: 512,
-      pattern: '^[\\x21-\\x7e]+$',
-      description: 'Of SendGrid, with the permission mail.send. Never shown again.',
-    }),
+    api_key: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        pattern: '^[\\x21-\\x7e]+$',
+        description:
+          'Of SendGrid, with the permission mail.send. Never shown again. Left out, or given as ' +
+          `${MASK}, the stored one stays, if the url stays at its origin.`,
+      }),
+    ),
     ...shown,
   },
   { additionalProperties: false },
@@ -41,38 +48,64 @@ export const Sender = Type.Object(shown)
 export type NewSender = Static<typeof NewSender>
 export type Sender = Static<typeof Sender>
 
-/** The document of a sender, to store. */
-export function sealSender(tenant: string, sender: NewSender, secrets: SecretBox): NewSender {
-  return { ...sender, api_key: secrets.seal(tenant, sender.api_key) }
+/** What is stored: a sender, its key sealed. */
+export type SenderDocument = Sender & { api_key: string }
+
+type SealOptions = { secrets: SecretBox; stored: SenderDocument | undefined; ownUrl: string }
+
+/**
+ * The document of a sender, to store. A key that it leaves out or masks stays as it is `stored`.
+ * Throws if there is none, or if it would go to another origin; `ownUrl`: of those without a url.
+ */
+export function sealSender(
+  tenant: string,
+  { api_key: key, ...sender }: NewSender,
+  { secrets, stored, ownUrl }: SealOptions,
+): SenderDocument {
+  if (key !== undefined && key !== MASK) return { ...sender, api_key: secrets.seal(tenant, key) }
+  if (!stored) {
+    const reason = key === MASK ? `is ${MASK}, and no key is stored` : 'is missing'
+    throw invalid([fault('api_key', 'required', reason)])
+  }
+  if (!isSameOrigin(stored.url ?? ownUrl, sender.url ?? ownUrl)) {
+    throw invalid([faultOfKept('api_key', '')])
+  }
+  return { ...sender, api_key: stored.api_key }
 }
 
 /** A tenant's own sender as it is stored; undefined where it has none. */
-export async function findSender(db: Db, tenant: string): Promise<NewSender | undefined> {
-  const row = await db
+export async function findSender(
+  db: Db,
+  tenant: string,
+): Promise<{ version: number; document: SenderDocument } | undefined> {
+  return db
     .selectFrom('notification_sender')
-    .select((eb) => eb.ref('document').$castTo<NewSender>().as('document'))
+    .select('version')
+    .select((eb) => eb.ref('document').$castTo<SenderDocument>().as('document'))
     .where('tenant', '=', tenant)
     .executeTakeFirst()
-  return row?.document
 }
 
-/** Stores a sender, or removes it; whether there was something to change. */
+/**
+ * Stores a sender, or removes it; whether there was something to change. `changed_meanwhile`: its
+ * version is not `ifVersion` any more, and nothing was changed.
+ */
 export async function changeSender(
   db: Db,
   tenant: string,
-  document: NewSender | null,
-  { actor, reason }: { actor: string; reason: string },
-): Promise<boolean> {
+  document: SenderDocument | null,
+  { actor, reason, ifVersion }: { actor: string; reason: string; ifVersion?: number },
+): Promise<boolean | 'changed_meanwhile'> {
   const text = document && JSON.stringify(document)
   return untilKnown(async (attempt) => {
-    const { rows } = await sql<{ changed: boolean }>`
+    const { rows } = await sql<{ changed: boolean | null }>`
       select case
         when change_of_attempt(${tenant}, 'sender:sendgrid', ${attempt}) is not null then true
         else change_notification_sender(
-          ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}
+          ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}, ${ifVersion ?? null}
         )
       end as changed`.execute(db)
-    return rows[0]?.changed ?? false
+    return rows[0]?.changed ?? 'changed_meanwhile'
   })
 }
 
@@ -91,7 +124,7 @@ export function createMailers(
     responseKept: limits.responseKept,
   }
   return async (tenant) => {
-    const own = await findSender(db, tenant)
+    const own = (await findSender(db, tenant))?.document
     const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
     if (own) {
       const from = { email: own.from_email, name: own.from_name }

@@ -1,0 +1,166 @@
+// What clients send back as answers show it, to change a part or to register it again. What only
+// answers have is compared and left out; a mask stands for the secret that is stored. Nothing that
+// says something else than the answer did is dropped in silence.
+
+import { isDeepStrictEqual } from 'node:util'
+import { Type } from 'typebox'
+import { MASK } from '../destination/mask.ts'
+import { type Fault, fault, invalid } from '../errors.ts'
+import { isObject } from '../json.ts'
+import { DeliveryHeaders } from './headers.ts'
+import {
+  Delivery,
+  Integration,
+  type IntegrationDocument,
+  IntegrationUpdate,
+  NewIntegration,
+} from './integration.ts'
+
+const { id, integration_type, status, starts_at, ends_at } = Integration.properties
+const isSigned = Type.Optional(Type.Boolean({ readOnly: true, description: 'As answers show it.' }))
+const asShown = (schema: object, description: string) =>
+  Type.Optional(Type.Unsafe<unknown>({ ...schema, readOnly: true, description }))
+
+const DeliverySentBack = Type.Object(
+  {
+    ...Delivery.properties,
+    headers: Type.Optional(
+      Type.Union([DeliveryHeaders, Type.Array(Type.String())], {
+        description: 'Names and values. An update takes the names alone, as answers show them.',
+      }),
+    ),
+    is_signed: isSigned,
+  },
+  { additionalProperties: false },
+)
+
+/** What a registration takes: a NewIntegration, or an integration as answers show it. */
+export const SentRegistration = Type.Object(
+  {
+    ...NewIntegration.properties,
+    status: asShown(status, 'As answers show it; ignored, since what is registered runs at once.'),
+    delivery: Type.Optional(DeliverySentBack),
+  },
+  {
+    additionalProperties: false,
+    description: 'Exactly one of callback_parameters and s3_parameters.',
+  },
+)
+
+const unchanged = 'As answers show it: it cannot be changed here.'
+/** What an update takes: an IntegrationUpdate, or more of the integration as answers show it. */
+export const SentUpdate = Type.Object(
+  {
+    ...IntegrationUpdate.properties,
+    id: asShown(id, unchanged),
+    integration_type: asShown(integration_type, unchanged),
+    status: asShown(status, unchanged),
+    starts_at: asShown(starts_at, unchanged),
+    ends_at: asShown(ends_at, unchanged),
+    delivery: Type.Optional(DeliverySentBack),
+  },
+  { additionalProperties: false },
+)
+
+type Body = Record<string, unknown>
+
+/**
+ * The body of a registration without what only answers have. Throws if it rests on a secret that
+ * answers do not show.
+ */
+export function registrationOf(sent: unknown): unknown {
+  if (!isObject(sent)) return sent
+  const { status, ...body } = sent as Body
+  const faults = withoutMasks(body, undefined)
+  if (status !== undefined && status !== 'running' && status !== 'stopped') body['status'] = status
+  const delivery = partOf(body, 'delivery')
+  if (delivery) {
+    const { headers, is_signed } = delivery
+    if (Array.isArray(headers)) {
+      delete delivery['headers']
+      const reason = 'has names alone: their values are never shown, so they must be given anew'
+      if (headers.length > 0) faults.push(fault('delivery.headers', 'masked', reason))
+    }
+    if (typeof is_signed === 'boolean') {
+      delete delivery['is_signed']
+      const reason = 'is true, and the secret is never shown: signing_secret must be given anew'
+      const isMissing = is_signed && delivery['signing_secret'] === undefined
+      if (isMissing) faults.push(fault('delivery.is_signed', 'masked', reason))
+    }
+  }
+  if (faults.length > 0) throw invalid(faults)
+  return body
+}
+
+/**
+ * The body of an update without what only answers have and what is masked. Throws if that is not as
+ * the integration is `shown`, or if there is nothing `stored` behind a mask.
+ */
+export function updateOf(
+  sent: unknown,
+  { shown, stored }: { shown: Integration; stored: IntegrationDocument },
+): unknown {
+  if (!isObject(sent)) return sent
+  const body = { ...sent } as Body
+  const faults = withoutMasks(body, stored)
+  leaveOut(body, '', shown, Object.keys(IntegrationUpdate.properties), faults)
+  const delivery = partOf(body, 'delivery')
+  if (delivery) {
+    const own = Object.keys(Delivery.properties).filter(
+      (name) => name !== 'headers' || !Array.isArray(delivery['headers']),
+    )
+    leaveOut(delivery, 'delivery.', shown.delivery ?? {}, own, faults)
+  }
+  if (faults.length > 0) throw invalid(faults)
+  return body
+}
+
+/** Leaves out what a request does not have of its `own` and `shown` has, if it is the same. */
+function leaveOut(part: Body, prefix: string, shown: Body, own: string[], faults: Fault[]): void {
+  const known = prefix === '' ? Integration.properties : DeliverySentBack.properties
+  for (const [name, value] of Object.entries(part)) {
+    if (own.includes(name) || !Object.hasOwn(known, name)) continue
+    delete part[name]
+    if (isDeepStrictEqual(sorted(value), sorted(shown[name]))) continue
+    const reason = 'is not as it is shown, and cannot be changed in this way'
+    faults.push(fault(prefix + name, 'read_only', reason))
+  }
+}
+
+const sorted = (value: unknown) => (Array.isArray(value) ? value.toSorted() : value)
+
+const SECRETS = [
+  ['callback_parameters', 'api_key'],
+  ['s3_parameters', 'aws_access_key_id'],
+  ['s3_parameters', 'aws_secret_access_key'],
+  ['delivery', 'signing_secret'],
+] as const
+
+/** Takes the masks out of a body, and names those with nothing stored behind them. */
+function withoutMasks(body: Body, stored: IntegrationDocument | undefined): Fault[] {
+  const faults: Fault[] = []
+  for (const [part, name] of SECRETS) {
+    const given = partOf(body, part)
+    if (given?.[name] !== MASK) continue
+    delete given[name]
+    const old = stored?.[part] as Body | undefined
+    if (old?.[name] === undefined) faults.push(faultOfMask(`${part}.${name}`))
+  }
+  const headers = partOf(body, 'delivery')?.['headers']
+  for (const [name, value] of Object.entries(isObject(headers) ? headers : {})) {
+    if (value === MASK) faults.push(faultOfMask(`delivery.headers.${name}`))
+  }
+  return faults
+}
+
+function faultOfMask(field: string): Fault {
+  return fault(field, 'masked', `is ${MASK}, what answers show, and no secret: give it anew`)
+}
+
+/** A copy of a part of the body, in its place, so that the caller's stays as it is. */
+function partOf(body: Body, name: string): Body | undefined {
+  if (!isObject(body[name])) return undefined
+  const part = { ...(body[name] as Body) }
+  body[name] = part
+  return part
+}
