@@ -29,6 +29,11 @@ begin
   if changed.version is distinct from expected_version then
     return null;
   end if;
+  if status = 'removed' or from_now then
+    perform keep_window(tenant, id, c.run, null)
+    from cursor c
+    where c.tenant = tenant and c.consumer = id;
+  end if;
   change_position := next_position(latest_position);
   -- With the lane held nobody else starts one.
   if status = 'running' and changed.status = 'stopped' and max_running <= (

@@ -14,7 +14,10 @@ select
   position, version, status, previous_status, actor, reason, document,
   document #> '{filter_conditions,event_filter}' as names,
   case
-    when kind = 'subscription' then jsonb_build_array(lower(document ->> 'entityType'))
+    -- In snake case, as collected events have it: club1_a of CLUB1A.
+    when kind = 'subscription' then jsonb_build_array(lower(
+      regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
+    ))
     else document #> '{filter_conditions,entity_filter}'
   end as entities,
   case

@@ -21,11 +21,12 @@ life as (
 ),
 -- What is settled, by life, run and configuration, as ranges of positions: what receipts say (they
 -- are written after the events, give or take a clock that was set back), and what each cursor's
--- window holds that was settled out of turn.
+-- window holds that was settled out of turn, under the version that has read the window.
 settled_range as (
   select
-    life.number as life, receipt.run, configuration.version, configuration.names,
-    configuration.entities, configuration.classes, configuration.takes_all,
+    life.number as life, receipt.run, configuration.position as configured_at,
+    configuration.version, configuration.names, configuration.entities, configuration.classes,
+    configuration.takes_all,
     range_agg(int8range(receipt.from_position, receipt.to_position, '(]')) as positions
   from receipt
   join configuration
@@ -44,12 +45,15 @@ settled_range as (
     configuration.entities, configuration.classes, configuration.takes_all
   union all
   select
-    (select max(number) from life), cursor.run, standing.version, standing.names,
-    standing.entities, standing.classes, standing.takes_all,
+    (select max(number) from life), cursor.run, configuration.position, configuration.version,
+    configuration.names, configuration.entities, configuration.classes, configuration.takes_all,
     int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
       - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
   from cursor
   cross join standing
+  join configuration
+    on configuration.version = coalesce(cursor.version, standing.version)
+    and configuration.valid_to = 9223372036854775807
   where cursor.tenant = $1 and cursor.consumer = $2
     and cursor.unresolved <> '{}'
 ),
@@ -73,32 +77,39 @@ taken_later as (
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
+-- Which configuration of each life and run has settled an event: the first one whose range holds
+-- it. What one has settled out of turn lies within the ranges of the next, too (see keep_window).
+settled_once as (
+  select distinct on (event.position, settled_range.life, settled_range.run)
+    event.position, settled_range.life, settled_range.run, settled_range.version,
+    takes_event(
+      settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
+      event.name
+    ) as takes
+  from event
+  join settled_range on event.position <@ settled_range.positions
+  where event.tenant = $1
+    and event.position >= position_of($3)
+    and event.position < position_of($4)
+  order by
+    event.position, settled_range.life, settled_range.run, settled_range.configured_at
+),
 -- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
 -- it was taken when it was sent again by hand.
 settled as (
   select
-    event.position,
-    max(settled_range.version) as version,
-    bool_or(filter.takes) as taken,
+    settled_once.position,
+    max(settled_once.version) as version,
+    bool_or(takes) as taken,
     bool_or(
-      filter.takes and (rejection.run is null or taken_later.event_position is not null)
+      takes and (rejection.run is null or taken_later.event_position is not null)
     ) as delivered
-  from event
-  join settled_range on event.position <@ settled_range.positions
-  cross join lateral (
-    select takes_event(
-      settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
-      event.name
-    ) as takes
-  ) as filter
+  from settled_once
   left join rejection
-    on rejection.life = settled_range.life and rejection.run = settled_range.run
-    and rejection.event_position = event.position
-  left join taken_later on taken_later.event_position = event.position
-  where event.tenant = $1
-    and event.position >= position_of($3)
-    and event.position < position_of($4)
-  group by event.position
+    on rejection.life = settled_once.life and rejection.run = settled_once.run
+    and rejection.event_position = settled_once.position
+  left join taken_later on taken_later.event_position = settled_once.position
+  group by settled_once.position
 )
 select
   event.position, event.name, event.entity_id,

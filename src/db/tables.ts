@@ -69,6 +69,7 @@ export type Tables = {
     epoch: Generated<number>
     lease_until: Date | null
     close_until: Date | null
+    version: number | null
   }
   export_file: {
     tenant: string

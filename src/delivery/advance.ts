@@ -6,20 +6,19 @@
 //   after the send, before the step: the same; the target sees it twice (at least once).
 //   after a 400, before it is kept: the same; it is kept once, its position being unique there.
 //   in the middle of a step: a step is one statement.
-// A frozen process wakes up past its deadline: it sends nothing more, and its writes name an epoch
-// that is not the cursor's any more. A failure that is to be retried closes the line: what is in
-// flight finishes, the cursor keeps the count and the time, and the next run sends the oldest
-// unsettled event alone before anything else.
+// A frozen process wakes up past its deadline: it sends nothing more, and its writes name an old
+// epoch. A failure that is to be retried closes the line: what is in flight finishes, the cursor
+// keeps the count and the time, and the next run, as configured then, sends the oldest one alone.
 
 import { limits } from '../config.ts'
 import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
 import type { Failure, Outcome } from '../destination/destination.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG, timeOf } from '../log/position.ts'
-import { logHasPassed, readEvents, readPage } from '../log/read.ts'
+import { logHasPassed, type PageRow, readEvents, readPage } from '../log/read.ts'
 import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
-import { type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
+import { keepWindow, type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Deadline, now } from './deadline.ts'
 import { exportFiles } from './export.ts'
 import { SAFE_PART } from './hold.ts'
@@ -115,17 +114,16 @@ async function runLease(
       reader.look()
       ring()
     },
-    close(why) {
-      close({ why })
-    },
+    close: (why) => close({ why }),
     abandon() {
       abandoned = true
       close({ why: 'draining' })
     },
   })
 
-  // Those that retention has removed meanwhile are missing; the integration's log tells of them.
-  window.push(await readEvents(db, tenant, leased.unresolved))
+  await keepWindow(db, leased)
+  // Those that retention has removed meanwhile are missing; the log of the integration says so.
+  push(await readEvents(db, tenant, leased.unresolved, filter))
   for (;;) {
     send()
     step()
@@ -171,11 +169,15 @@ async function runLease(
       const rows = reader.take(Math.min(room, Math.max(FILL_ROWS, inFlight.current)))
       const last = rows.at(-1)
       if (!last) return
-      const taken = rows.filter((row): row is LoggedEvent => row.payload !== null)
-      window.push(taken)
+      push(rows)
       readPosition = last.position
-      progress.filtered(rows.length - taken.length)
     }
+  }
+
+  function push(rows: readonly PageRow[]): void {
+    const taken = rows.filter((row): row is LoggedEvent => row.payload !== null)
+    window.push(taken)
+    progress.filtered(rows.length - taken.length)
   }
 
   function send() {
@@ -291,8 +293,8 @@ async function runLease(
       })
   }
 
-  function stepOf(attemptsSoFar: number): Step {
+  function stepOf(attempts: number): Step {
     const unresolved = window.unresolved()
-    return progress.step({ readPosition, unresolved, attempts: attemptsSoFar })
+    return progress.step({ readPosition, unresolved, attempts })
   }
 }

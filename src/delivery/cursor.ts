@@ -28,6 +28,8 @@ export type Leased = {
   stopPosition: number | null
   attempts: number
   version: number
+  /** The one under which what is unresolved was read; null: not known. */
+  windowVersion: number | null
   target: Target
   /** Where it was stopped, its last file being open: that holds what was published up to here. */
   closesAt: number | null
@@ -71,7 +73,7 @@ export async function takeLease(
     returning
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
-      configured.version, configured.kind, configured.document,
+      cursor.version as "windowVersion", configured.version, configured.kind, configured.document,
       case when status = 'stopped' then stopped_position end as "closesAt"`.execute(db)
   const [row] = rows
   if (!row) return undefined
@@ -113,6 +115,21 @@ export async function moveCursor(
 ): Promise<StepOutcome> {
   const hold = sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`
   return write(db, lease, step, { ...along, hold })
+}
+
+/**
+ * Writes down what the window of a former version has settled out of turn, before this one settles
+ * the rest of it.
+ */
+export async function keepWindow(db: Db, leased: Leased): Promise<void> {
+  const { lease, version, windowVersion, unresolved } = leased
+  if (unresolved.length === 0 || windowVersion === version) return
+  const { tenant, consumer, run, owner, epoch } = lease
+  await sql`
+    select keep_window(
+      ${tenant}, ${consumer}, ${run}::integer, ${version}::integer, ${owner}, ${epoch}::bigint,
+      ${stamp()}
+    )`.execute(db)
 }
 
 /** Keeps the lease for another `leaseMs`, and moves nothing. */
@@ -168,6 +185,7 @@ async function write(
         read_position = greatest(cursor.read_position, ${step.readPosition}::bigint),
         unresolved = case when ${isAhead} then cursor.unresolved else ${unresolved} end,
         attempts = case when ${isAhead} then cursor.attempts else ${step.attempts} end,
+        version = ${step.version}::integer,
         ${hold}
       from consumer
       where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}

@@ -73,6 +73,12 @@ export async function readStatistics(
       limit 1
     ),
     behind as (
+      -- What was read and not sent yet obeys the filter of now.
+      select event.position
+      from place
+      join event on event.tenant = ${tenant} and event.position = any(unresolved)
+      where ${takes(filterOfTarget(target))}
+      union all
       select event.position
       from place
       cross join lateral (
@@ -103,8 +109,8 @@ export async function readStatistics(
       place.run is not null as "isThere",
       coalesce(attempts, 0) as attempts,
       retry_at as "retryAt",
-      (select count(*)::integer from behind) + coalesce(cardinality(unresolved), 0) as pending,
-      coalesce(unresolved[1], (select min(position) from behind)) as oldest,
+      (select count(*)::integer from behind) as pending,
+      (select min(position) from behind) as oldest,
       (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
       (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
       (

@@ -160,17 +160,20 @@ function endOfDays(after: number): number {
 }
 
 /**
- * The events at these positions, in order. A position whose event is past the retention is missing.
+ * The events at these positions, in order; `payload` as in a page. A position whose event is past
+ * the retention is missing.
  */
 export async function readEvents(
   db: Db,
   tenant: string,
   positions: number[],
-): Promise<LoggedEvent[]> {
+  filter: EventFilter | null,
+): Promise<PageRow[]> {
   if (positions.length === 0) return []
-  const { rows } = await sql<LoggedEvent>`
+  const { rows } = await sql<PageRow>`
     select
-      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", payload
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
+      case when ${takes(filter)} then payload end as payload
     from event
     where tenant = ${tenant}
       and position between ${Math.min(...positions)} and ${Math.max(...positions)}

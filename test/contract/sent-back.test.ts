@@ -132,9 +132,7 @@ describe('an integration', () => {
   it('is not registered on what is never shown', async () => {
     const shown = await get(at('webhook'))
     expect(await send('POST', EVENTSTREAM, { ...shown, id: 'again' })).toMatchObject(
-      refused(
-        /^delivery.headers has names alone: .*; delivery.is_signed is true, and the secret/,
-      ),
+      refused(/^delivery.headers has names alone: .*; delivery.is_signed is true, and the secret/),
     )
     const { signing_secret } = webhook.delivery
     const anew = {

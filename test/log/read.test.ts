@@ -110,7 +110,7 @@ describe('readPage', () => {
 
 it('reads single events by position', async () => {
   const wanted = [positions[3], positions[70], 17] as number[]
-  const events = await readEvents(database.kysely, 'dodici', wanted)
+  const events = await readEvents(database.kysely, 'dodici', wanted, null)
   expect(events.map(({ position }) => position)).toEqual([positions[3], positions[70]])
 })
 
