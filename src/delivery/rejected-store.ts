@@ -1,6 +1,7 @@
 // What an integration does with its rejected events: look at them, delete them, send them again.
 
 import { sql } from 'kysely'
+import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
@@ -44,8 +45,8 @@ export async function findRejected(
 }
 
 /**
- * Deletes those of these ids, with one entry in the log of their consumer; tells how many. A replay
- * that waited for the last of them completes.
+ * Deletes those of these ids, with one entry in the log of their consumer that names them; tells
+ * how many. A replay that waited for the last of them completes.
  */
 export async function deleteRejected(
   db: Db,
@@ -74,19 +75,30 @@ export async function deleteRejected(
       deleted as (
         delete from rejected_event
         where tenant = ${tenant} and consumer = ${consumer} and id in (select id from locked)
-        returning id
+        returning name, entity_id, event_position, idempotency_key
+      ),
+      total as (
+        select count(*)::integer as deleted,
+          (array_agg(
+            format('%s of %s (position %s, idempotency key %s)',
+              name, entity_id, event_position, idempotency_key)
+            order by event_position
+          ))[:${limits.rejectedEvents}] as events
+        from deleted
       )
       select total.deleted, attempted.position is not null as known,
         case when total.deleted > 0 then
           note_consumer(
             ${tenant}, ${consumer}, 'rejected_event_deleted', ${actor},
-            total.deleted || ' rejected event(s) deleted via API.', ${latestPosition()}
+            format('%s rejected event(s) deleted via API: %s.',
+              total.deleted, array_to_string(total.events, ', ')),
+            ${latestPosition()}
           )
         end as noted,
         case when total.deleted > 0 then
           complete_waiting(${tenant}, ${consumer}, ${latestPosition()})
         end as completed
-      from attempted, (select count(*)::integer as deleted from deleted) as total`.execute(db)
+      from attempted, total`.execute(db)
     const { deleted, known } = rows[0] as { deleted: number; known: boolean }
     return known ? ids.length : deleted
   })
@@ -114,7 +126,8 @@ export async function retryRejected(
     publishedAt: timeOf(position),
   })
   const taken = outcome.kind === 'delivered'
-  const reason = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
+  const result = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
+  const reason = `${result}. It is ${name} of ${entityId}, idempotency key ${idempotencyKey}`
   const response = taken ? null : (outcome.response ?? null)
   const record = sql`
     with held as materialized (

@@ -105,7 +105,16 @@ describe('the documented life of an integration', () => {
     await drive('deleteRejectedEvent', 200, { event: other })
     await drive('deleteRejectedEvent', 404, { event: other })
     const { body } = await drive('listIntegrationLogEntries', 200)
-    const actions = (body['entries'] as { action: string }[]).map(({ action }) => action)
+    const entries = body['entries'] as { action: string; reason: string }[]
+    const actions = entries.map(({ action }) => action)
+    const reasonOf = (action: string) => entries.find((entry) => entry.action === action)?.reason
+    // Newest first: b was listed before a.
+    expect(reasonOf('rejected_event_delivered')).toMatch(
+      /^Sent again and taken: HTTP status code 200. It is order.created of order-1, .* key b\./,
+    )
+    expect(reasonOf('rejected_event_deleted')).toMatch(
+      /^1 .* deleted via API: order.created of order-1 \(position \d+, idempotency key a\)\.$/,
+    )
     for (const action of [
       'integration_started',
       'integration_stopped',
