@@ -1,7 +1,7 @@
 -- Question: who changed what, when and why, and what was it before and after?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: whose changes (of a subscription: subscription:crm); without it everybody's
+-- integration=erp-1: whose changes (or subscription:crm, job:x, key:0c9be2f17a35); else everybody's
 -- from=2026-11-20: changes from this time on (UTC)
 -- to=2026-11-21: and before this one
 
@@ -9,7 +9,8 @@
 set time zone 'UTC';
 
 select
-  time_of(position) as changed_at, actor, kind, id, action, reason, version, status, before, after
+  time_of(position) as changed_at, actor, kind, id, coalesce(after, before) ->> 'name' as name,
+  action, reason, version, status, before, after
 from (
   select
     position, actor, kind, id, action, reason, version, status,
@@ -17,10 +18,12 @@ from (
     lag(document) over (partition by kind, id order by position) as before,
     document as after
   from masked_config_log
-  where tenant = :'tenant' and (id = :'integration' or :'integration' = '')
+  -- A key of every tenant is each tenant's, too.
+  where (tenant = :'tenant' or tenant = '*' and kind = 'key')
+    and (id = :'integration' or :'integration' = '')
 ) as change
 -- An entry that keeps the version changes nothing: a note.
 where version is distinct from previous_version
   and position >= position_of(:'from'::timestamptz)
   and position < position_of(:'to'::timestamptz)
-order by position;
+order by position, id;

@@ -16,11 +16,16 @@ from (
   from (
     select *, lag(version) over (partition by kind, id order by position) as previous_version
     from masked_config_log
-    where tenant = :'tenant' and position <= position_of(:'at'::timestamptz)
+    -- A key of every tenant is each tenant's, too.
+    where (tenant = :'tenant' or tenant = '*' and kind = 'key')
+      and position <= position_of(:'at'::timestamptz)
   ) as entry
   -- An entry that keeps the version changes nothing: a note.
   where version is distinct from previous_version
   order by kind, id, position desc
 ) as newest
 where status <> 'removed'
+  -- A key ends by itself, without an entry.
+  and not (kind = 'key'
+    and coalesce((document ->> 'expires_at')::timestamptz <= :'at'::timestamptz, false))
 order by kind, id;

@@ -82,7 +82,7 @@ begin
     tenant, position, kind, id, version, action, status, actor, reason, document
   ) values (
     tenant, change_position, 'job', 'job:' || id, changed.version, action, status, actor, reason,
-    case when status = 'removed' then null else document end
+    document
   );
   perform setval('lane_position', change_position);
   return change_position;

@@ -4,10 +4,16 @@
 --
 -- The maker's row stays locked until the commit, and revoke_key revokes a key before it looks for
 -- those that it made: either it finds this one, or this call finds the maker revoked.
+--
+-- The entry of the config log is written by a trigger of the table (record_key).
+drop function if exists create_key(
+  text, text, bytea, text[], text[], text[], text[], text[], integer, text, timestamptz, integer
+);
+
 create or replace function create_key(
   id text, name text, secret_sha256 bytea, tenants text[], scopes text[], teams text[],
   services text[], event_names text[], rate integer, created_by text, expires_at timestamptz,
-  max_count integer,
+  max_count integer, latest_position bigint default null,
   out outcome text, out created_at timestamptz
 )
 language plpgsql as $$
@@ -52,6 +58,7 @@ begin
     outcome := 'full';
     return;
   end if;
+  perform set_config('millrace.latest_position', latest_position::text, true);
   insert into api_key (
     id, name, secret_sha256, tenants, scopes, teams, services, event_names, rate, created_by,
     expires_at

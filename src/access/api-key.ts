@@ -6,6 +6,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
+import { latestPosition } from '../db/skew.ts'
 import type { Tables } from '../db/tables.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
@@ -72,7 +73,8 @@ export async function createKey(
     const { rows } = await sql<{ outcome: 'created' | keyof typeof refusals; created_at: Date }>`
       select outcome, created_at from create_key(
         ${id}, ${name}, ${secret_sha256}, ${tenants}, ${scopes}, ${teams}, ${services},
-        ${event_names}, ${rate}, ${actor}, ${expires_at}, ${limits.keysPerTenant}
+        ${event_names}, ${rate}, ${actor}, ${expires_at}, ${limits.keysPerTenant},
+        ${latestPosition()}
       )`.execute(db)
     return rows[0] as (typeof rows)[number]
   })
@@ -147,7 +149,9 @@ export async function listKeys(
 /** Ends a key and all that it made, and those made. Returns all of them, as they are then. */
 export async function revokeKey(db: Db, id: string, actor: string): Promise<ApiKey[]> {
   return untilKnown(async () => {
-    return (await sql<ApiKey>`select * from revoke_key(${id}, ${actor})`.execute(db)).rows
+    const { rows } = await sql<ApiKey>`
+      select * from revoke_key(${id}, ${actor}, ${latestPosition()})`.execute(db)
+    return rows
   })
 }
 

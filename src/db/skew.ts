@@ -56,6 +56,11 @@ function tell(logger: Logger, found: Class, skewMs: number): void {
   else logger.info({ skewMs }, message)
 }
 
+/** The latest position that this process's clock allows now: the bound for next_position. */
+export function latestPosition(): number {
+  return (Date.now() + limits.clockAheadMs) * 1000
+}
+
 /** What a client is told if next_position refused the database's clock; undefined otherwise. */
 export function clockProblem(error: unknown): MillraceError | undefined {
   const { code, detail } = error as { code?: string; detail?: string }

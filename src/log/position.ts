@@ -2,8 +2,9 @@
 // JavaScript holds exactly until 2255. A range of dates is therefore a range of positions, and
 // `published_at` is the position read as a time.
 
-import { limits } from '../config.ts'
 import { microsecondsOf } from '../time.ts'
+
+export { latestPosition } from '../db/skew.ts'
 
 const MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -29,11 +30,6 @@ export const positionOf = microsecondsOf
 
 /** No position is beyond it: the end of a range that has none. */
 export const END_OF_LOG = Number.MAX_SAFE_INTEGER
-
-/** The latest position that this process's clock allows now: the bound for next_position. */
-export function latestPosition(): number {
-  return (Date.now() + limits.clockAheadMs) * 1000
-}
 
 /** The first position of the UTC day that holds `position`. */
 export function startOfDay(position: number): number {

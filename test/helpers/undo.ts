@@ -4,8 +4,24 @@ const forget = (name: string) => `
   delete from migration_checksum where name = '${name}';
   delete from kysely_migration where name = '${name}';`
 
+/** 0025_window_version. */
+const undoWindowVersion = `
+  alter table cursor drop column version;
+  ${forget('0025_window_version')}`
+
+/** 0024_config_log. The view keeps its columns, and gets its text of before with 0022. */
+export const undoConfigLog = `
+  ${undoWindowVersion}
+  drop trigger key_is_recorded on api_key;
+  drop function record_key;
+  alter table config_log
+    drop constraint document_is_kept,
+    add constraint removed_has_no_document check ((status = 'removed') = (document is null));
+  ${forget('0024_config_log')}`
+
 /** 0023_replay: temporary integrations are run 0 again, and a stop has no position of its own. */
 export const undoReplay = `
+  ${undoConfigLog}
   alter table consumer drop column stopped_position;
   alter table rejected_event drop column run;
   update cursor set run = 0 from consumer

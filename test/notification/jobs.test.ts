@@ -89,7 +89,7 @@ describe('a job', () => {
     expect(await logged('back-in-stock')).toMatchObject([
       { ...entry, version: 1, action: 'job_created', status: 'running', template: 'd-1' },
       { ...entry, version: 2, action: 'job_updated', status: 'running', template: 'd-2' },
-      { ...entry, version: 3, action: 'job_deleted', status: 'removed', template: null },
+      { ...entry, version: 3, action: 'job_deleted', status: 'removed', template: 'd-2' },
       { ...entry, version: 4, action: 'job_updated', status: 'running', template: 'd-2' },
     ])
   })
