@@ -10,6 +10,7 @@ import { UsageError } from './cli/client.ts'
 import { keys } from './cli/keys.ts'
 import { listen } from './cli/listen.ts'
 import { readRebuild, rebuild as rebuildShop } from './cli/rebuild.ts'
+import { rebuildConfig } from './cli/rebuild-config.ts'
 import { rotateSecrets } from './cli/rotate-secrets.ts'
 import { listScripts, readCall, runCall } from './cli/sql.ts'
 import { welcome } from './cli/welcome.ts'
@@ -31,7 +32,8 @@ const HELP = `millrace <command>
   keys …           create, list and revoke API keys of a running service
   sql [script] …   audits, replays and operations; without a script, the list of them
   rotate-secrets   seal what is stored with the current secret key, instead of the one before
-  rebuild <tenant> what notifications are made from, from the log, and compares it (--apply)
+  rebuild config   the configuration from its log, and compares it (--apply: puts it in place)
+  rebuild shop …   what a tenant's notifications are made from, likewise
   listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
   help             this
 
@@ -131,7 +133,10 @@ async function sql(args: string[]): Promise<void> {
 
 async function rebuild(args: string[]): Promise<void> {
   const call = readRebuild(args)
-  await onDatabase((url) => rebuildShop(url, call, (line) => console.log(line)))
+  const print = (line: string) => console.log(line)
+  await onDatabase((url) =>
+    call.what === 'shop' ? rebuildShop(url, call, print) : rebuildConfig(url, call, print),
+  )
 }
 
 async function rotate(): Promise<void> {

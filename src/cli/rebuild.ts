@@ -1,5 +1,6 @@
-// millrace rebuild <tenant> [--apply]: the projections of a tenant's shop from zero, compared with
-// the live ones, and with --apply put in their place.
+// millrace rebuild: what is a projection of a log, made from the log anew and compared with the
+// tables; --apply puts it in their place. Of the config log: rebuild-config.ts. Here the shop of a
+// tenant, from its events.
 
 import { openDatabase } from '../db/pool.ts'
 import { createLogger } from '../logger.ts'
@@ -7,16 +8,23 @@ import { type Compared, rebuildShop } from '../notification/rebuild.ts'
 import { isTenant } from '../tenant.ts'
 import { UsageError } from './client.ts'
 
-export type RebuildCall = { tenant: string; apply: boolean }
+export type ShopCall = { tenant: string; apply: boolean }
+export type RebuildCall =
+  | ({ what: 'config' } & Omit<ShopCall, 'tenant'>)
+  | ({ what: 'shop' } & ShopCall)
 
-/** What the command line asks for. Throws a UsageError. */
+const USAGE = `millrace rebuild config [--apply]
+millrace rebuild shop <tenant> [--apply]`
+
+/** What the command line asks for; a tenant alone means its shop. Throws a UsageError. */
 export function readRebuild(args: string[]): RebuildCall {
+  const apply = args.includes('--apply')
   const rest = args.filter((arg) => arg !== '--apply')
-  const [tenant] = rest
-  if (rest.length !== 1 || tenant === undefined || !isTenant(tenant)) {
-    throw new UsageError('millrace rebuild <tenant> [--apply]')
-  }
-  return { tenant, apply: args.includes('--apply') }
+  const [what, tenant = what] = rest
+  if (what === 'config' && rest.length === 1) return { what, apply }
+  const isShop = rest.length === 2 ? what === 'shop' : rest.length === 1 && what !== 'shop'
+  if (!isShop || tenant === undefined || !isTenant(tenant)) throw new UsageError(USAGE)
+  return { what: 'shop', tenant, apply }
 }
 
 /**
@@ -25,7 +33,7 @@ export function readRebuild(args: string[]): RebuildCall {
  */
 export async function rebuild(
   url: string,
-  { tenant, apply }: RebuildCall,
+  { tenant, apply }: ShopCall,
   print: (line: string) => void,
 ): Promise<boolean> {
   const logger = createLogger('warn')

@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSecretBox } from '../../src/access/secret.ts'
+import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -199,6 +200,17 @@ describe('the secret key', () => {
     expect(rows.filter(({ actor }) => actor === 'millrace rotate-secrets').length).toBeGreaterThan(
       400,
     )
+  })
+
+  it('leaves a config log from which what is rebuilt sends, with the new key alone', async () => {
+    const told: string[] = []
+    const print = (line: string) => told.push(line)
+    expect(await rebuildConfig(database.url, { apply: false }, print), told.join('\n')).toBe(true)
+    await database.pool.query('delete from consumer; delete from notification_sender')
+    expect(await rebuildConfig(database.url, { apply: true }, () => {})).toBe(true)
+    const service = await start(second)
+    expect(await delivered(service.url)).toBe('Bearer the-stored-key')
+    await service.kill('SIGTERM')
   })
 })
 

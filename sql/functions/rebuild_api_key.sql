@@ -1,0 +1,49 @@
+-- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
+-- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
+-- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
+-- `tenant`: one that the key names.
+create or replace function rebuild_api_key(
+  tenant text, id text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt api_key;
+  live api_key;
+  is_owner boolean := (
+    select pg_has_role(relowner, 'usage') from pg_class where oid = 'api_key'::regclass
+  );
+begin
+  if is_owner then
+    -- To switch off the trigger takes it; not while the lane is held.
+    lock table api_key in share row exclusive mode;
+  end if;
+  perform from api_key k where k.id = id for update;
+  -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
+  perform next_position(latest_position);
+  select (jsonb_populate_record(
+    null::api_key, r.document || jsonb_build_object('id', id)
+  )).*
+  into rebuilt
+  from newest_configuration() r
+  where r.tenant = tenant and r.id = 'key:' || id;
+  insert into api_key
+  select rebuilt.* where rebuilt.id is not null
+  on conflict do nothing;
+  update api_key k
+  set revoked_at = rebuilt.revoked_at, revoked_by = rebuilt.revoked_by
+  where k.id = id and k.revoked_at is null and rebuilt.revoked_at is not null;
+  select k.* into live from api_key k where k.id = id;
+  if live is not distinct from rebuilt then
+    return true;
+  elsif not is_owner then
+    return false;
+  end if;
+  alter table api_key disable trigger api_key_may_only_be_revoked;
+  delete from api_key k where k.id = id;
+  insert into api_key
+  select rebuilt.* where rebuilt.id is not null;
+  alter table api_key enable trigger api_key_may_only_be_revoked;
+  return true;
+end
+$$;

@@ -1,0 +1,92 @@
+// millrace rebuild config [--apply]: the configuration of all tenants as the config log alone has
+// it, compared with the tables that it is read from, and with --apply put in their place. Both may
+// be done while the service runs.
+
+import { sql } from 'kysely'
+import type { Db } from '../db/pool.ts'
+import { openDatabase } from '../db/pool.ts'
+import { createLogger } from '../logger.ts'
+import { type Compared, compare, type Difference, describe, projections } from './configuration.ts'
+
+/** Rows of a table that are told, and rows that are put in place from one comparison. */
+const MOST_TOLD = 1_000
+const PAGE = 1_000
+
+type Print = (line: string) => void
+
+/**
+ * Compares, and prints a line for each table and for each row that differs; with `apply`, for each
+ * row that it puts in place, and then compares again. Returns whether both are the same (now).
+ */
+export async function rebuildConfig(
+  url: string,
+  { apply }: { apply: boolean },
+  print: Print,
+): Promise<boolean> {
+  const logger = createLogger('warn')
+  const database = openDatabase(url, { durability: 'durable', max: 1, logger })
+  try {
+    if (apply) await putAll(database.kysely, print)
+    const isSame = await compareAll(database.kysely, print)
+    if (!isSame && !apply) print('They differ; --apply puts in place what the log has.')
+    return isSame
+  } finally {
+    await database.close()
+  }
+}
+
+/** All of it in one snapshot: a change of the log and of its table is seen whole or not at all. */
+async function compareAll(db: Db, print: Print): Promise<boolean> {
+  return inSnapshot(db, async (trx) => {
+    let isSame = true
+    for (const projection of projections) {
+      const compared = await compare(trx, projection, { most: MOST_TOLD })
+      for (const line of linesOf(projection.table, compared)) print(line)
+      isSame &&= compared.differing === 0
+    }
+    return isSame
+  })
+}
+
+/** Each row in a transaction of its own: the lane, which holds up publishers, is held shortly. */
+async function putAll(db: Db, print: Print): Promise<void> {
+  for (const projection of projections) {
+    const { table, put } = projection
+    let told = 0
+    for (let after: string[] | undefined; ; ) {
+      const options = { after, most: PAGE }
+      const { page } = await inSnapshot(db, (trx) => compare(trx, projection, options))
+      for (const difference of page) {
+        const isPut = await put(db, difference)
+        const outcome = isPut ? 'put in place' : 'not put in place'
+        if (told++ < MOST_TOLD || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
+      }
+      if (page.length < PAGE) break
+      after = page.at(-1)?.key
+    }
+    if (told > MOST_TOLD) print(`${table}: ${told} rows in all`)
+  }
+}
+
+function linesOf(table: string, { rows, differing, page }: Compared): string[] {
+  const untold = differing - page.length
+  return [
+    `${table}: ${rows} in the log, ${differing === 0 ? 'the same' : `${differing} differ`}`,
+    ...page.map((difference) => `  ${lineOf(table, difference)}`),
+    ...(untold > 0 ? [`  and ${untold} more`] : []),
+  ]
+}
+
+function lineOf(table: string, difference: Difference): string {
+  return `${table} ${difference.key.join(' ')}: ${describe(difference)}`
+}
+
+function inSnapshot<T>(db: Db, act: (trx: Db) => Promise<T>): Promise<T> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      await sql`set local statement_timeout = 0`.execute(trx)
+      return act(trx)
+    })
+}
