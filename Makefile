@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day fuzz format
+.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day torture-config fuzz format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ torture-plants: install ## Does the torture catch bugs that are planted? A table
 
 torture-day: install ## Two million events, a midnight every eight seconds: what must stay flat, stays flat
 	@export $(WITH); exec node scripts/torture/day.ts
+
+torture-config: install ## Random changes of the configuration with kills, rebuilt from its log; CHANGES=10000 SEED=1
+	@export $(WITH); exec env CHANGES='$(or $(CHANGES),10000)' SEED='$(or $(SEED),1)' node scripts/torture/configure-run.ts
 
 fuzz: install ## Requests that nobody should send, and raw sockets, from a fresh seed; COUNT=10000 SEED=1
 	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts

@@ -61,7 +61,22 @@ export async function startService(
 
 /** Brings the schema up to date by the program under test: its migrations may be what is wrong. */
 export async function migrateWith(program: string, url: string, directory: string): Promise<void> {
-  const { status, stderr } = spawnSync(process.execPath, [program, 'migrate'], {
+  const { status, stderr } = run(['migrate'], program, url, directory)
+  if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)
+}
+
+/** What `millrace rebuild config` says. */
+export function rebuildConfigWith(
+  program: string,
+  url: string,
+  directory: string,
+): { status: number | null; lines: string[] } {
+  const { status, stdout } = run(['rebuild', 'config'], program, url, directory)
+  return { status, lines: stdout.split('\n').filter(Boolean) }
+}
+
+function run(command: string[], program: string, url: string, directory: string) {
+  return spawnSync(process.execPath, [program, ...command], {
     env: {
       ...process.env,
       ...SETTINGS,
@@ -71,5 +86,4 @@ export async function migrateWith(program: string, url: string, directory: strin
     },
     encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)
 }

@@ -33,7 +33,7 @@ import { publishAll } from './publishers.ts'
 import { startQueues } from './queues.ts'
 import type { Outcome } from './report.ts'
 import { type HarmKind, scheduleByTurns, scheduleHarm } from './schedule.ts'
-import { LEASE_MS, migrateWith, startService } from './service.ts'
+import { LEASE_MS, migrateWith, rebuildConfigWith, startService } from './service.ts'
 import { createSession, type Session } from './session.ts'
 
 export type TortureOptions = {
@@ -182,7 +182,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const lost = await checkDeliveries(evidence)
   const strays = await checkStops(evidence)
   const queued = await queues.check()
-  await checkProjections(evidence)
+  checkProjections(evidence, rebuildConfigWith(options.program, database.primary.url, directory))
   await checkReplays(evidence)
   await checkLeases(evidence)
   checkRecoveries(evidence)

@@ -1,8 +1,8 @@
-// Living SQL: sql/functions has one function a file (or the views that some share), applied after
-// the migrations if the database never had that text. The checksums of all texts that were ever
-// applied are kept, so an older program finds its own among them: it stays ready while a newer one
-// has replaced its functions, and does not put them back. A text that was once replaced is so never
-// applied again: a function that goes back to it must differ, if only by a comment.
+// Living SQL: sql/functions has one function a file, applied after the migrations if the database
+// never had that text. The checksums of all texts that were ever applied are kept, so an older
+// program finds its own among them: it stays ready while a newer one has replaced its functions,
+// and does not put them back. A text that was once replaced is therefore never applied again: a
+// function that goes back to it must differ, if only by a comment.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
