@@ -35,8 +35,8 @@ torture-config: install ## Random changes of the configuration with kills, rebui
 fuzz: install ## Requests that nobody should send, and raw sockets, from a fresh seed; COUNT=10000 SEED=1
 	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts
 
-check: install ## Types, lint and the rules of the house, in seconds
-	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts
+check: install ## Types, lint, the rules of the house and of the API documents, in seconds
+	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
 
 bench: install ## What it can do, beside ceilings and rivals of the same run; six to twelve minutes; ONLY=publish
 	@export $(WITH); exec node scripts/bench/run.ts $(ONLY)

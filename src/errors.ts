@@ -2,7 +2,8 @@
 // says what is wrong and what to do. Everything else that is thrown is a bug or an outage, and a
 // client sees `internal_error` only.
 
-const STATUSES = {
+/** The status of each code. */
+export const STATUSES = {
   invalid_request: 400,
   idempotency_key_reused: 400,
   too_many_integrations: 400,

@@ -9,6 +9,7 @@ import { systemClock } from './clock.ts'
 import { appendCollected } from './collector/collect.ts'
 import { collectorRoutes } from './collector/routes.ts'
 import { type Config, limits } from './config.ts'
+import { describeWebhooks } from './console/webhooks.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { createPipe } from './db/pipe.ts'
 import { openDatabase } from './db/pool.ts'
@@ -136,7 +137,7 @@ export async function startServer(
       return undefined
     }),
   ]
-  const served = [...routes, openApiRoute(routes, entitySchemas)]
+  const served = [...routes, openApiRoute(routes, { schemas: entitySchemas, describeWebhooks })]
   const app = createApp(served, {
     authenticate: access.authenticate,
     rateLimit,

@@ -2,6 +2,7 @@
 // must be. Nothing here knows the service: a route that is added is fuzzed without a line here.
 
 import { Compile } from 'typebox/schema'
+import { isObject } from '../../src/json.ts'
 
 /** JSON Schema, as far as the document uses it. */
 export type Schema = {
@@ -9,8 +10,8 @@ export type Schema = {
   enum?: unknown[]
   const?: unknown
   anyOf?: Schema[]
+  propertyNames?: Schema
   properties?: Record<string, Schema>
-  patternProperties?: Record<string, Schema>
   additionalProperties?: boolean | Schema
   required?: string[]
   items?: Schema
@@ -61,17 +62,35 @@ export type Document = {
 
 /** The operations of a document, each with the checks of its answers. */
 export function operationsOf(document: Document): Operation[] {
-  return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, described]) => ({
-      id: described.operationId,
-      method: method.toUpperCase(),
-      path,
-      scope: described.security[0]?.bearer[0],
-      parameters: described.parameters ?? [],
-      body: bodyOf(described),
-      answers: answersOf(described, document),
-    })),
+  return Object.entries(resolve(document.paths, document) as Document['paths']).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, described]) => ({
+        id: described.operationId,
+        method: method.toUpperCase(),
+        path,
+        scope: described.security[0]?.bearer[0],
+        parameters: described.parameters ?? [],
+        body: bodyOf(described),
+        answers: answersOf(described, document),
+      })),
   )
+}
+
+/** A part of a document with what its references name in their place. None leads to itself. */
+function resolve(part: unknown, document: Document): unknown {
+  if (Array.isArray(part)) return part.map((one) => resolve(one, document))
+  if (!isObject(part)) return part
+  const { $ref } = part
+  if (typeof $ref === 'string') return resolve(follow($ref, document), document)
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => [key, resolve(value, document)]),
+  )
+}
+
+/** What "#/components/schemas/Job" names. */
+function follow(reference: string, document: Document): unknown {
+  const names = reference.split('/').slice(1)
+  return names.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], document)
 }
 
 function bodyOf({ requestBody }: Described): Operation['body'] {

@@ -52,21 +52,21 @@ export function draw(schema: Schema, name: string, world: World): unknown {
 
 function objectOf(schema: Schema, name: string, world: World): Record<string, unknown> {
   const { chance } = world
-  const { properties = {}, required = [], patternProperties = {} } = schema
+  const { properties = {}, required = [], propertyNames, additionalProperties: of } = schema
   const object: Record<string, unknown> = {}
   for (const [field, of] of Object.entries(properties)) {
     if (!required.includes(field) && !chance.happens(SHARE_OF_OPTIONAL)) continue
     object[field] = draw(of, field, world)
   }
-  for (const [pattern, of] of Object.entries(patternProperties)) {
+  if (propertyNames && typeof of === 'object') {
     for (let left = chance.whole(0, LONGEST_LIST); left > 0; left--) {
-      const key = textOf({ pattern, maxLength: 20 }, world)
+      const key = textOf({ ...propertyNames, maxLength: 20 }, world)
       const text = textOf(of, world)
       object[key] = name === 'headers' ? `${SECRET} ${text}`.slice(0, of.maxLength) : text
     }
   }
   // A payload, or any other object of whatever its owner likes.
-  if (Object.keys(properties).length + Object.keys(patternProperties).length === 0) {
+  if (Object.keys(properties).length === 0 && !propertyNames) {
     object['id'] = world.marker
     object['amount'] = chance.whole(1, 1_000)
   }

@@ -17,31 +17,42 @@ import type { KeyCache } from './key-cache.ts'
 const LIFETIME_SECONDS = 900
 const FORM = 'application/x-www-form-urlencoded'
 
-const TokenRequest = Type.Object({
-  grant_type: Type.Literal('client_credentials'),
-  scope: Type.Optional(
-    Type.String({ description: 'Fewer scopes than the key has, separated by spaces.' }),
-  ),
-  client_id: Type.Optional(Type.String({ description: "The key's id, where there is no Basic." })),
-  client_secret: Type.Optional(Type.String({ description: 'The whole key, `mr_…`.' })),
-})
-const TokenAnswer = Type.Object({
-  access_token: Type.String(),
-  token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({
-    description: `Seconds; ${LIFETIME_SECONDS}, or what the key has left.`,
-  }),
-  scope: Type.String(),
-})
-const TokenProblem = Type.Object({
-  error: Type.Enum([
-    'invalid_request',
-    'invalid_client',
-    'unsupported_grant_type',
-    'invalid_scope',
-  ]),
-  error_description: Type.String(),
-})
+const Field = (description: string, example: string) =>
+  Type.Optional(Type.String({ description, examples: [example] }))
+const TokenRequest = Type.Object(
+  {
+    grant_type: Type.Literal('client_credentials'),
+    scope: Field('Fewer scopes than the key has, separated by spaces.', 'publish'),
+    client_id: Field("The key's id, where there is no Basic.", '0c9be2f17a35'),
+    client_secret: Field('The whole key, `mr_…`.', 'mr_0c9be2f17a35_…'),
+  },
+  { title: 'TokenRequest' },
+)
+const TokenAnswer = Type.Object(
+  {
+    access_token: Type.String(),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({
+      maximum: LIFETIME_SECONDS,
+      examples: [LIFETIME_SECONDS],
+      description: `Seconds; ${LIFETIME_SECONDS}, or what the key has left.`,
+    }),
+    scope: Type.String({ examples: ['publish'] }),
+  },
+  { title: 'Token' },
+)
+const TokenProblem = Type.Object(
+  {
+    error: Type.Enum([
+      'invalid_request',
+      'invalid_client',
+      'unsupported_grant_type',
+      'invalid_scope',
+    ]),
+    error_description: Type.String(),
+  },
+  { title: 'TokenProblem' },
+)
 
 /** An error of RFC 6749, section 5.2. */
 class Refusal {
@@ -68,6 +79,7 @@ export function tokenRoute({
     path: '/oauth2/token',
     scope: 'public',
     family: 'configuration',
+    tag: 'Access',
     operationId: 'issueToken',
     summary: 'A short-lived token for the credentials of an API key (RFC 6749, section 4.4).',
     description:

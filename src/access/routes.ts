@@ -1,100 +1,25 @@
 // /api/v1/api-keys: create, list, get and revoke API keys. A caller sees and makes keys within its
 // own tenants, or within the one that the tenant header names.
 
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import { requireScope } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
-import { EVERY_TENANT, type Identity, SCOPES } from '../http/identity.ts'
+import { EVERY_TENANT, type Identity } from '../http/identity.ts'
 import { cutPage, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
-import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import type { RequestContext, Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { ONE_LINE } from '../text.ts'
 import { type ApiKey, createKey, findKey, listKeys, revokeKey, statusOf } from './api-key.ts'
+import { CreatedKey, errors, idParameter, Key, KeyList, NewKey, notFound } from './describe.ts'
 import { excessOf, manages, type Tenure } from './grant.ts'
 import { KEY_CACHE_MS, type KeyCache } from './key-cache.ts'
 
 const BASE = '/api/v1/api-keys'
-const LIST_LENGTH = 100
-
-const text = (pattern: string) =>
-  Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
-const texts = (pattern: string, description: string) =>
-  Type.Array(text(pattern), { minItems: 1, maxItems: LIST_LENGTH, description })
-
-const keyFields = {
-  name: text(ONE_LINE),
-  scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length }),
-  teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; without it any.')),
-  services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; without it any.')),
-  event_names: Type.Optional(
-    texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
-  ),
-  rate: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: limits.mostRate,
-      description: 'The events a second that it may publish, on each process; without it any.',
-    }),
-  ),
-  expires_at: Type.Optional(Type.String({ format: 'date-time' })),
-}
-const Time = Type.String({ format: 'date-time', readOnly: true })
-/** What only answers have. A key may be made of what a GET has shown of another one. */
-const given = {
-  id: Type.String({
-    readOnly: true,
-    description: 'Public; also the client id of /oauth2/token.',
-  }),
-  status: Type.Enum(['active', 'expired', 'revoked'], { readOnly: true }),
-  created_at: Time,
-  created_by: Type.String({ readOnly: true }),
-  revoked_at: Type.Optional(Time),
-  revoked_by: Type.Optional(Type.String({ readOnly: true })),
-}
-const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
-const NewKey = Type.Object(
-  { ...keyFields, tenants: Type.Optional(Tenants), ...Type.Partial(Type.Object(given)).properties },
-  {
-    additionalProperties: false,
-    description:
-      "What is left out is the caller's own. What a GET shows may be sent back, to make a key like " +
-      'another: what is read only is ignored.',
-  },
-)
-const shownFields = { ...keyFields, tenants: Tenants, ...given }
-const Key = Type.Object(shownFields)
-const CreatedKey = Type.Object({
-  ...shownFields,
-  token: Type.String({ description: 'The key. It is shown here and never again.' }),
-})
-type NewKey = Static<typeof NewKey>
-const KeyList = Type.Object({
-  api_keys: Type.Array(Key),
-  next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
-})
-
-const idParameter: Parameter = {
-  in: 'path',
-  name: 'key_id',
-  description: 'The id of the key.',
-  required: true,
-  schema: Type.String({ pattern: '^[0-9a-f]{12}$' }),
-  example: '0c9be2f17a35',
-}
-const errors = {
-  400: { description: 'Bad request; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this.' },
-  500: { description: 'Internal server error.' },
-}
-const notFound = { 404: { description: 'There is no such key within the tenants of the caller.' } }
-
 /** The routes of API keys. */
 export function keyRoutes(services: {
   db: Db
@@ -104,7 +29,7 @@ export function keyRoutes(services: {
 }): Route[] {
   const { db, keys, rateLimit, clock } = services
   const check = compile(NewKey)
-  const common = { scope: 'admin', family: 'configuration' } as const
+  const common = { scope: 'admin', family: 'configuration', tag: 'Access' } as const
   const view = (key: ApiKey) => present(key, clock())
 
   return [

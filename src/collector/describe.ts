@@ -34,10 +34,13 @@ export const errors = {
 
 export const notFound = { 404: { description: 'There is none with this id.' } }
 
-export const SubscriptionList = Type.Array(Subscription)
+export const SubscriptionList = Type.Array(Subscription, { title: 'SubscriptionList' })
 
-export const Deactivated = Type.Object({
-  body: Type.Object({}),
-  statusCode: Type.Literal('ACCEPTED'),
-  statusCodeValue: Type.Literal(202),
-})
+export const Deactivated = Type.Object(
+  {
+    body: Type.Object({}, { additionalProperties: true }),
+    statusCode: Type.Literal('ACCEPTED'),
+    statusCodeValue: Type.Literal(202),
+  },
+  { title: 'Deactivated' },
+)

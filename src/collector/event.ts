@@ -21,6 +21,29 @@ export const EventId = Id(
 const Base64 = Type.Optional(
   Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
 )
+/** What notifications read of it: notification/entity.ts. */
+const shopEntities = [
+  'Customer',
+  'Wishlist',
+  'Product',
+  'VariantProduct',
+  'Price',
+  'InventoryLevel',
+]
+const EncodedPayload = Type.Optional(
+  Type.Union([
+    Type.String({
+      contentEncoding: 'base64',
+      contentMediaType: 'application/json',
+      contentSchema: {
+        description:
+          'Not checked: anything is passed on. Notifications read these, or an array of them.',
+        anyOf: shopEntities.map((name) => ({ $ref: `#/components/schemas/Collected${name}` })),
+      },
+    }),
+    Type.Null(),
+  ]),
+)
 
 export const CollectedEvent = Type.Object(
   {
@@ -31,21 +54,25 @@ export const CollectedEvent = Type.Object(
       description:
         'CUSTOMER, VARIANT_PRODUCT, …; in snake case it is the entity of the event name.',
     }),
-    event_payload: Type.Object({
-      base64_encoded_fault_json: Base64,
-      base64_encoded_payload_json: Base64,
-      entity_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-      key_attributes: Type.Optional(
-        // No Record: under a name with a line break it would let any value pass.
-        Type.Union([Type.Object({}, { additionalProperties: Type.String() }), Type.Null()]),
-      ),
-      operation: OpenEnum(['BULK_CREATE'], 'In lower case it is the action of the event name.'),
-    }),
+    event_payload: Type.Object(
+      {
+        base64_encoded_fault_json: Base64,
+        base64_encoded_payload_json: EncodedPayload,
+        entity_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+        key_attributes: Type.Optional(
+          // No Record: under a name with a line break it would let any value pass.
+          Type.Union([Type.Object({}, { additionalProperties: Type.String() }), Type.Null()]),
+        ),
+        operation: OpenEnum(['BULK_CREATE'], 'In lower case it is the action of the event name.'),
+      },
+      { title: 'CollectedPayload' },
+    ),
     event_source: OpenEnum(['APPLICATION'], 'The service of the event in the log.'),
     event_type: OpenEnum(['ENTITY_EVENT'], 'What kind of event it is.'),
     id: EventId,
   },
   {
+    title: 'CollectedEvent',
     examples: [
       {
         entity_id: '42',

@@ -58,13 +58,14 @@ export function collectorRoutes(services: CollectorServices): Route[] {
   const checkNew = compile(NewSubscription)
   const checkUpdate = compile(SubscriptionUpdate)
   const family = 'configuration' as const
-  const all = { family, parameters: [tenantHeader] }
-  const one = { family, parameters: [tenantHeader, idParameter] }
+  const collected = { family, tag: 'Collector' as const, parameters: [tenantHeader] }
+  const all = { family, tag: 'Subscriptions' as const, parameters: [tenantHeader] }
+  const one = { ...all, parameters: [tenantHeader, idParameter] }
   const written = { 201: { description: 'As it is now.', schema: Subscription } }
 
   return [
     {
-      ...all,
+      ...collected,
       method: 'post',
       path: EVENTS,
       scope: 'publish',
@@ -98,7 +99,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       },
     },
     {
-      ...all,
+      ...collected,
       parameters: [tenantHeader, eventIdParameter],
       method: 'get',
       path: `${EVENTS}/:eventId`,

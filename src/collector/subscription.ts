@@ -52,7 +52,7 @@ export const Sqs = Type.Object(
         'The URL of the queue, or its name at the endpoint. With the type SNS: the ARN of the topic.',
     }),
   },
-  closed,
+  { ...closed, title: 'SqsDestination' },
 )
 export const Sns = Type.Object(
   {
@@ -63,7 +63,7 @@ export const Sns = Type.Object(
       description: 'The ARN of the topic.',
     }),
   },
-  closed,
+  { ...closed, title: 'SnsDestination' },
 )
 
 export const Destination = Type.Object(
@@ -74,6 +74,7 @@ export const Destination = Type.Object(
   },
   {
     ...closed,
+    title: 'Destination',
     description: 'SQS with `sqs`. SNS with `sns`, or with `sqs` whose queueUrl is the topic.',
   },
 )
@@ -102,16 +103,42 @@ export const SubscriptionId = Type.String({
   description: 'Unique id: letters, digits and . _ ~ : -',
 })
 
-export const NewSubscription = Type.Object({ ...fields, id: Type.Optional(SubscriptionId) }, closed)
-export const SubscriptionUpdate = Type.Object({ ...fields, id: SubscriptionId }, closed)
-export const Subscription = Type.Object({
-  ...fields,
-  active: Type.Boolean(),
-  id: Type.String(),
-  subscribeChange: Type.Boolean(),
-  subscribeCreate: Type.Boolean(),
-  subscribeDelete: Type.Boolean(),
+const example = (accessKey: string, accessSecret: string) => ({
+  id: 'crm',
+  active: true,
+  entityType: 'CUSTOMER',
+  subscribeChange: true,
+  subscribeCreate: true,
+  subscribeDelete: false,
+  destination: {
+    type: 'SQS',
+    sqs: {
+      ...{ accessKey, accessSecret, region: 'eu-central-1' },
+      queueUrl: 'https://sqs.eu-central-1.amazonaws.com/123456789012/crm',
+    },
+  },
 })
+const given = { examples: [example('an-access-key', 'its-secret')] }
+
+export const NewSubscription = Type.Object(
+  { ...fields, id: Type.Optional(SubscriptionId) },
+  { ...closed, ...given, title: 'NewSubscription' },
+)
+export const SubscriptionUpdate = Type.Object(
+  { ...fields, id: SubscriptionId },
+  { ...closed, ...given, title: 'SubscriptionUpdate' },
+)
+export const Subscription = Type.Object(
+  {
+    ...fields,
+    active: Type.Boolean(),
+    id: Type.String(),
+    subscribeChange: Type.Boolean(),
+    subscribeCreate: Type.Boolean(),
+    subscribeDelete: Type.Boolean(),
+  },
+  { title: 'Subscription', examples: [example(MASK, MASK)] },
+)
 
 export type NewSubscription = Static<typeof NewSubscription>
 export type Subscription = Static<typeof Subscription>

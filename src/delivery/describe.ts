@@ -1,55 +1,95 @@
 // What the OpenAPI document says of what was delivered: logs, rejected events, statistics.
 
 import { Type } from 'typebox'
+import { limits } from '../config.ts'
+import { Payload } from '../log/event.ts'
+import { PositionValue } from '../log/position.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
-export const Logs = Type.Object({
-  entries: Type.Array(
-    Type.Object({ created_at: DateTime, action: Type.String(), reason: Type.String() }),
-  ),
-})
-export const RejectedEventList = Type.Object({
-  rejected_events: Type.Array(
-    Type.Object({
-      id: Type.String({ format: 'uuid' }),
-      created_at: DateTime,
-      name: Type.String(),
-      position: Type.Integer(),
-      status: Type.Integer({ description: 'What the target answered.' }),
-      response: Type.String({ description: 'The start of what it said, secrets masked.' }),
-    }),
-  ),
-})
-export const Deleted = Type.Object({ deleted: Type.Integer() })
-export const Delivered = Type.Object({ delivered: Type.Integer() })
-export const RejectedEventShown = Type.Object({
-  tenant: Type.String(),
-  name: Type.String(),
-  published_at: DateTime,
-  payload: Type.Object({}),
-})
+const Text = (example: string, description?: string) =>
+  Type.String({ examples: [example], ...(description ? { description } : {}) })
+
+export const Logs = Type.Object(
+  {
+    entries: Type.Array(
+      Type.Object(
+        {
+          created_at: DateTime,
+          action: Text('integration_started'),
+          reason: Text('Registered via API.'),
+        },
+        { title: 'LogEntry' },
+      ),
+      { maxItems: limits.logEntries },
+    ),
+  },
+  { title: 'LogEntryList' },
+)
+export const RejectedEventList = Type.Object(
+  {
+    rejected_events: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ format: 'uuid' }),
+          created_at: DateTime,
+          name: Text('order.created'),
+          position: PositionValue('The place of the event in the log.'),
+          status: Type.Integer({ examples: [400], description: 'What the target answered.' }),
+          response: Text('no such product', 'The start of what it said, secrets masked.'),
+        },
+        { title: 'RejectedEventEntry' },
+      ),
+      { maxItems: limits.rejectedEvents },
+    ),
+  },
+  { title: 'RejectedEventList' },
+)
+export const Deleted = Type.Object({ deleted: Type.Integer() }, { title: 'DeletedCount' })
+export const Delivered = Type.Object({ delivered: Type.Integer() }, { title: 'DeliveredCount' })
+/** An event as receivers get it, which is how a rejected one is shown, too. */
+export const DeliveredEvent = Type.Object(
+  {
+    tenant: Text('dodici'),
+    name: Text('order.created', 'One of `GET /event-types`, or another.'),
+    published_at: DateTime,
+    payload: Payload,
+  },
+  { title: 'DeliveredEvent' },
+)
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-export const StatisticsShown = Type.Object({
-  status: Type.Enum(['running', 'interrupted', 'stopped', 'completed', 'deleted']),
-  lag_events: Type.Integer({ description: 'Events that pass the filter and were not taken yet.' }),
-  lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
-  events_per_second: Type.Number({ description: 'Delivered, over the last minute.' }),
-  last_delivery_at: Nullable(DateTime),
-  failures_in_a_row: Type.Integer(),
-  next_retry_at: Nullable(DateTime),
-  latency_ms: Type.Object(
-    { p50: Nullable(Type.Number()), p90: Nullable(Type.Number()), p99: Nullable(Type.Number()) },
-    { description: 'From publication to delivery, over the last hour, in steps of 1, 2, 4, … ms.' },
-  ),
-  replay: Nullable(
-    Type.Object({
-      delivered: Type.Integer(),
-      rejected: Type.Integer({ description: 'Answered with 400.' }),
-      total: Type.Integer({ description: 'These two, and what is still to be sent.' }),
-      estimated_seconds_left: Nullable(Type.Integer()),
+const Milliseconds = Nullable(Type.Number())
+export const StatisticsShown = Type.Object(
+  {
+    status: Type.Enum(['running', 'interrupted', 'stopped', 'completed', 'deleted']),
+    lag_events: Type.Integer({
+      description: 'Events that pass the filter and were not taken yet.',
     }),
-  ),
-})
+    lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
+    events_per_second: Type.Number({ description: 'Delivered, over the last minute.' }),
+    last_delivery_at: Nullable(DateTime),
+    failures_in_a_row: Type.Integer({ default: 0 }),
+    next_retry_at: Nullable(DateTime),
+    latency_ms: Type.Object(
+      { p50: Milliseconds, p90: Milliseconds, p99: Milliseconds },
+      {
+        title: 'Latencies',
+        description: 'From publication to delivery, over the last hour, in steps of 1, 2, 4, … ms.',
+      },
+    ),
+    replay: Nullable(
+      Type.Object(
+        {
+          delivered: Type.Integer(),
+          rejected: Type.Integer({ default: 0, description: 'Answered with 400.' }),
+          total: Type.Integer({ description: 'These two, and what is still to be sent.' }),
+          estimated_seconds_left: Nullable(Type.Integer()),
+        },
+        { title: 'ReplayProgress' },
+      ),
+    ),
+  },
+  { title: 'Statistics' },
+)
 export const eventParameter = {
   in: 'path' as const,
   name: 'event_id',

@@ -4,27 +4,44 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid } from '../errors.ts'
-import { positionOf, timeOf } from '../log/position.ts'
+import { PositionValue, positionOf, timeOf } from '../log/position.ts'
 import { listFiles } from './manifest.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 
-export const FileList = Type.Object({
-  files: Type.Array(
-    Type.Object({
-      key: Type.String({ description: 'Of the object in the bucket.' }),
-      count: Type.Integer({ description: 'Events, one a line.' }),
-      bytes: Type.Integer({ description: 'Of the object as it is stored.' }),
-      sha256: Type.String({ description: 'Of the object as it is stored, in hex.' }),
-      first_position: Type.Integer(),
-      last_position: Type.Integer(),
-      first_published_at: DateTime,
-      last_published_at: DateTime,
-      created_at: DateTime,
-      finished_at: DateTime,
-    }),
-  ),
-})
+export const FileList = Type.Object(
+  {
+    files: Type.Array(
+      Type.Object(
+        {
+          key: Type.String({
+            examples: ['exports/dodici/1763640000123-data-3f9c2a71.export'],
+            description: 'Of the object in the bucket.',
+          }),
+          count: Type.Integer({ description: 'Events, one a line.' }),
+          bytes: Type.Integer({
+            format: 'int64',
+            examples: [48_211],
+            description: 'Of the object as it is stored.',
+          }),
+          sha256: Type.String({
+            examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+            description: 'Of the object as it is stored, in hex.',
+          }),
+          first_position: PositionValue('Of its first event.'),
+          last_position: PositionValue('Of its last event.'),
+          first_published_at: DateTime,
+          last_published_at: DateTime,
+          created_at: DateTime,
+          finished_at: DateTime,
+        },
+        { title: 'ExportedFile' },
+      ),
+      { maxItems: limits.mostFilesListed },
+    ),
+  },
+  { title: 'FileList' },
+)
 
 export const fileParameters = [
   {

@@ -14,10 +14,10 @@ import { timeOf } from '../log/position.ts'
 import {
   Deleted,
   Delivered,
+  DeliveredEvent,
   eventParameter,
   Logs,
   RejectedEventList,
-  RejectedEventShown,
   StatisticsShown,
 } from './describe.ts'
 import { FileList, fileParameters, readFiles } from './files.ts'
@@ -64,8 +64,8 @@ function routesOf(subject: Subject, services: DeliveryServices): Route[] {
   const { path, noun } = subject
   const kept = keptFor(services)
   const gone = `${kept} Nothing can be sent to one that has ended: 404.`
-  const parameters = [tenantHeader, subject.parameter]
-  const all = { family: 'configuration' as const, description: kept, parameters }
+  const common = { family: 'configuration', tag: 'Deliveries', description: kept } as const
+  const all = { ...common, parameters: [tenantHeader, subject.parameter] }
   const one = { ...all, parameters: [...all.parameters, eventParameter] }
   // Those of integrations came first and have the short names.
   const rejected = noun === 'Integration' ? 'Rejected' : 'SubscriptionRejected'
@@ -161,7 +161,7 @@ function routesOf(subject: Subject, services: DeliveryServices): Route[] {
       scope: 'read',
       operationId: `get${rejected}Event`,
       summary: 'Get rejected event',
-      responses: { 200: { description: 'The event.', schema: RejectedEventShown }, ...errors },
+      responses: { 200: { description: 'The event.', schema: DeliveredEvent }, ...errors },
       async handle(context) {
         const { tenant, event } = await findEvent(context, 'read')
         // By hand, so that the payload is what was published, to the byte.
@@ -231,6 +231,7 @@ function filesRoute(subject: Subject, services: DeliveryServices): Route {
   return {
     family: 'configuration',
     description: keptFor(services),
+    tag: 'Deliveries',
     parameters: [tenantHeader, subject.parameter, ...fileParameters],
     method: 'get',
     path: `${subject.path}/files`,

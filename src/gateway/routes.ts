@@ -7,21 +7,23 @@ import { requirePublishing } from '../http/authenticate.ts'
 import { readBody } from '../http/body.ts'
 import type { Parameter, Route } from '../http/route.ts'
 import type { Publisher } from '../log/batch.ts'
-import { NAME_PATTERN } from '../log/event.ts'
-import { timeOf } from '../log/position.ts'
+import { NAME_PATTERN, Payload } from '../log/event.ts'
+import { PositionValue, timeOf } from '../log/position.ts'
 import { TENANT_PATTERN } from '../tenant.ts'
 import { ONE_LINE } from '../text.ts'
 import { eventOf } from './publish.ts'
 
-const Published = Type.Object({
-  position: Type.Integer({ description: 'The place in the log: the microsecond of publication.' }),
-  published_at: Type.String({ format: 'date-time', description: 'The position as a time, UTC.' }),
-  duplicate: Type.Boolean({
-    description: 'Whether this key was published before; then nothing was appended.',
-  }),
-})
-
-const Payload = Type.Object({}, { description: 'One JSON object, passed on byte for byte.' })
+const Published = Type.Object(
+  {
+    position: PositionValue('The place in the log: the microsecond of publication.'),
+    published_at: Type.String({ format: 'date-time', description: 'The position as a time, UTC.' }),
+    duplicate: Type.Boolean({
+      default: false,
+      description: 'Whether this key was published before; then nothing was appended.',
+    }),
+  },
+  { title: 'PublishedEvent' },
+)
 
 const header = (name: string, description: string, example: string): Parameter => ({
   in: 'header',
@@ -40,6 +42,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       path: '/events/:event_name',
       scope: 'publish',
       family: 'gateway',
+      tag: 'Publishing',
       limited: 'publishing',
       operationId: 'publishEvent',
       summary: 'Publish a domain event.',

@@ -7,7 +7,7 @@ import { clockProblem } from '../db/skew.ts'
 import { MillraceError } from '../errors.ts'
 import type { Route } from './route.ts'
 
-const Health = Type.Object({ status: Type.Literal('ok') })
+const Health = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 /**
  * `problem` says in words what keeps the process from its work; undefined if nothing does. It may
@@ -22,7 +22,12 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
     })
     return asking
   }
-  const common = { method: 'get', scope: 'public', family: 'configuration' } as const
+  const common = {
+    method: 'get',
+    scope: 'public',
+    family: 'configuration',
+    tag: 'Service',
+  } as const
   return [
     {
       ...common,

@@ -1,102 +1,199 @@
-// GET /openapi.json: the OpenAPI 3.1 document, made from the same routes that are served.
+// GET /openapi.json: the OpenAPI 3.1 document, made from the same routes that are served. What
+// holds for every route of a kind (who may not, what comes too often, a database that is away) is
+// said here, for all of them.
 
-import type { TSchema } from 'typebox'
-import { ConfigurationProblem, GatewayProblem } from './problem.ts'
-import type { Route } from './route.ts'
+import { maxHeaderSize } from 'node:http'
+import { type TSchema, Type } from 'typebox'
+import { headerComponents, headersOf } from './answer-headers.ts'
+import { type Components, createComponents } from './components.ts'
+import { exampleOf } from './example.ts'
+import { ConfigurationProblem, exampleProblem, GatewayProblem } from './problem.ts'
+import type { Answer, Parameter, Route } from './route.ts'
+import { tags } from './tags.ts'
 
-const problems = { gateway: 'GatewayProblem', configuration: 'ConfigurationProblem' } as const
+const problems = { gateway: GatewayProblem, configuration: ConfigurationProblem } as const
 
-/** The route that serves the document of `routes`. `schemas`: of what no route takes or gives. */
-export function openApiRoute(routes: Route[], schemas: Record<string, TSchema>): Route {
-  // Written once: anybody may ask for it, and often.
-  const document = Buffer.from(JSON.stringify(openApiDocument(routes, schemas)))
-  return {
+/** What the document says beyond the routes. */
+export type Beyond = {
+  /** Schemas of what no route takes or gives. */
+  schemas: Record<string, TSchema>
+  /** The requests that the service sends, and components that are used by nothing else. */
+  describeWebhooks: (
+    components: Components,
+  ) => Record<'webhooks' | 'parameters' | 'responses', Record<string, object>>
+}
+
+/** The route that serves the document of `routes`, itself included. */
+export function openApiRoute(routes: Route[], beyond: Beyond): Route {
+  let document: Buffer
+  const route: Route = {
     method: 'get',
     path: '/openapi.json',
     scope: 'public',
     family: 'configuration',
+    tag: 'Service',
     operationId: 'getOpenApi',
     summary: 'This document.',
-    responses: { 200: { description: 'OpenAPI 3.1.' } },
+    responses: {
+      200: {
+        description: 'OpenAPI 3.1.',
+        schema: Type.Object(
+          { openapi: Type.String({ examples: ['3.1.0'] }) },
+          { title: 'OpenApiDocument', additionalProperties: true },
+        ),
+      },
+    },
     handle(context) {
       context.type = 'application/json'
       context.body = document
     },
   }
+  // Written once: anybody may ask for it, and often.
+  document = Buffer.from(JSON.stringify(openApiDocument([...routes, route], beyond)))
+  return route
 }
 
 /** The document as a value. */
-function openApiDocument(routes: Route[], schemas: Record<string, TSchema>): object {
+function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond): object {
+  const components = createComponents()
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}')
-    paths[path] = { ...paths[path], [route.method]: operationOf(route) }
+    paths[path] = { ...paths[path], [route.method]: operationOf(route, components) }
   }
+  for (const [title, schema] of Object.entries(schemas)) components.refer({ ...schema, title })
+  const { webhooks, parameters, responses } = describeWebhooks(components)
   return {
     openapi: '3.1.0',
     info: {
       title: 'Millrace',
       version: '0.1.0',
       description: 'A self-hosted event stream: publish events, configure what receives them.',
+      contact: { name: 'The operator of this service' },
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: '/', description: 'The service that serves this document.' }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks,
     components: {
-      schemas: { GatewayProblem, ConfigurationProblem, ...schemas },
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      schemas: components.schemas,
+      headers: headerComponents,
+      parameters,
+      responses,
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key, a JWT, or what POST /oauth2/token gave.',
+        },
+        // Of the requests that the service sends.
+        callback: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The `api_key` of the integration, if it has one.',
+        },
+      },
     },
   }
 }
 
-function operationOf(route: Route): object {
-  const { operationId, summary, description, parameters, body, bodyType, scope } = route
+function operationOf(route: Route, components: Components): object {
+  const { operationId, summary, description, parameters, body, bodyType, scope, tag } = route
   return {
     operationId,
+    tags: [tag],
     summary,
     ...(description ? { description } : {}),
-    ...(parameters ? { parameters } : {}),
-    ...(body ? { requestBody: requestBody(body, bodyType) } : {}),
+    ...(parameters ? { parameters: parameters.map((one) => parameterOf(one, components)) } : {}),
+    ...(body ? { requestBody: requestBody(route, body, bodyType, components) } : {}),
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
-    responses: responsesOf(route),
+    responses: responsesOf(route, components),
   }
+}
+
+function parameterOf({ schema, ...rest }: Parameter, { refer }: Components): object {
+  return { ...rest, schema: refer(schema) }
 }
 
 /** A body whose schema has a default may be left out. */
-function requestBody(body: TSchema, bodyType?: string): object {
-  return { required: !('default' in body), content: content(body, bodyType) }
+function requestBody(
+  { operationId }: Route,
+  body: TSchema,
+  type: string | undefined,
+  components: Components,
+): object {
+  const named = titled(body, `${capital(operationId)}Request`)
+  const example = exampleOf(body, true)
+  return { required: !('default' in body), content: contentOf(named, components, type, example) }
 }
 
-function responsesOf(route: Route): object {
-  const { family } = route
+function responsesOf(route: Route, components: Components): object {
   const responses: Route['responses'] = { ...impliedBy(route), ...route.responses }
-  const entries = Object.entries(responses).map(([status, { description, schema }]) => {
-    const isError = Number(status) >= 400
-    const problem = { $ref: `#/components/schemas/${problems[family]}` } as unknown as TSchema
-    const shown = schema ?? (isError ? problem : undefined)
-    return [status, { description, ...(shown ? { content: content(shown) } : {}) }]
-  })
-  return Object.fromEntries(entries)
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, answer]) => [
+      status,
+      responseOf(route, Number(status), answer, components),
+    ]),
+  )
+}
+
+function responseOf(route: Route, status: number, answer: Answer, components: Components): object {
+  const { description, type, schema } = answer
+  const { family, operationId } = route
+  const content = () => {
+    if (schema) return contentOf(titled(schema, `${capital(operationId)}Answer`), components, type)
+    if (status < 400 || status === 431) return undefined
+    const example = exampleProblem(family, status, description)
+    return { 'application/json': { schema: components.refer(problems[family]), example } }
+  }
+  return {
+    description,
+    // What is refused before there is a request has none.
+    ...(status === 431 ? {} : { headers: headersOf(route, status, answer) }),
+    content: content(),
+  }
 }
 
 const tooMany = {
   description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
 }
-
 const unavailable = {
   description: 'The database is away, or too much is under way; try again after `Retry-After`.',
 }
+const tooLargeHead = {
+  description: `The head of the request has more than ${maxHeaderSize} bytes. Without a body.`,
+}
+const protectedRoute = {
+  400: { description: 'Bad request; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this.' },
+  500: { description: 'Internal server error.' },
+  503: unavailable,
+}
 
 /** What each route answers that has such parts, unless it says it in words of its own. */
-function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route['responses'] {
+function impliedBy({ body, bodyType, limited, scope }: Route): Route['responses'] {
   return {
-    ...(parameters ? { 400: { description: 'Bad request; the message names the field.' } } : {}),
+    ...(scope === 'public' ? {} : protectedRoute),
     ...(body && !bodyType ? { 413: { description: 'The body is too large.' } } : {}),
     ...(limited ? { 429: tooMany } : {}),
-    ...(scope === 'public' ? {} : { 503: unavailable }),
+    431: tooLargeHead,
   }
 }
 
-function content(schema: TSchema, type = 'application/json'): object {
-  return { [type]: { schema } }
+function contentOf(
+  schema: TSchema,
+  { refer }: Components,
+  type = 'application/json',
+  example = exampleOf(schema),
+): object {
+  return { [type]: { schema: refer(schema), example } }
 }
+
+/** A body that has no name of its own is named after its operation. */
+function titled(schema: TSchema, title: string): TSchema {
+  return 'title' in schema ? schema : { ...schema, title }
+}
+
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)

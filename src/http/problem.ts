@@ -5,31 +5,54 @@
 import { Type } from 'typebox'
 import { maySendAgain } from '../db/failure.ts'
 import { clockProblem } from '../db/skew.ts'
-import { type Fault, MillraceError } from '../errors.ts'
+import { type ErrorCode, type Fault, MillraceError, STATUSES } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Family } from './route.ts'
 
 /** Errors of the event gateway: `details` names each fault. */
-export const GatewayProblem = Type.Object({
-  status: Type.String({ description: 'The HTTP status code.' }),
-  message: Type.String(),
-  details: Type.Array(
-    Type.Object({
-      field: Type.String({ description: 'The header, parameter or body that is at fault.' }),
-      code: Type.String(),
-      message: Type.String(),
-    }),
-  ),
-})
+export const GatewayProblem = Type.Object(
+  {
+    status: Type.String({ description: 'The HTTP status code.' }),
+    message: Type.String(),
+    details: Type.Array(
+      Type.Object(
+        {
+          field: Type.String({ description: 'The header, parameter or body that is at fault.' }),
+          code: Type.String(),
+          message: Type.String(),
+        },
+        { title: 'Fault' },
+      ),
+    ),
+  },
+  {
+    title: 'GatewayProblem',
+  },
+)
 
 /** Errors of the configuration API. */
-export const ConfigurationProblem = Type.Object({
-  error_code: Type.String(),
-  message: Type.String({ description: 'The reason; it names the field.' }),
-  request_id: Type.String({ description: 'Also in the x-request-id header.' }),
-})
+export const ConfigurationProblem = Type.Object(
+  {
+    error_code: Type.String({
+      'x-extensible-enum': Object.keys(STATUSES),
+      description: 'What is wrong, for programs. There may be more codes one day.',
+    }),
+    message: Type.String({ description: 'The reason; it names the field.' }),
+    request_id: Type.String({ description: 'Also in the x-request-id header.' }),
+  },
+  {
+    title: 'ConfigurationProblem',
+  },
+)
 
 export type Problem = { status: number; headers: Record<string, string>; body: object }
+
+/** The error of a status, as documents show it. */
+export function exampleProblem(family: Family, status: number, message: string): object {
+  const codes = Object.keys(STATUSES) as ErrorCode[]
+  const code = codes.find((one) => STATUSES[one] === status) ?? 'invalid_request'
+  return render(new MillraceError(code, message), family, '1a8a5052-8741-4daf-982e-e0a12990335a')
+}
 
 /** Turns what a handler threw into an answer, and logs what no client may see. */
 export function problemOf(

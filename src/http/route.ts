@@ -4,6 +4,7 @@
 import type { Context } from 'koa'
 import type { TSchema } from 'typebox'
 import type { Identity, Scope } from './identity.ts'
+import type { Tag } from './tags.ts'
 
 /**
  * Which of the two families of the API a route belongs to: they differ in the shape of their
@@ -22,6 +23,17 @@ export type Parameter = {
   example?: string
 }
 
+/** What a status of a route means. */
+export type Answer = {
+  description: string
+  /** Of its body; of an error only where it is not that of the family. */
+  schema?: TSchema
+  /** Where the body is no JSON. */
+  type?: string
+  /** Headers that this very answer may have, beside those that all of its kind have. */
+  headers?: ('etag' | 'link')[]
+}
+
 export type Route = {
   method: 'get' | 'post' | 'patch' | 'put' | 'delete'
   /** As koa-router writes it: /events/:event_name */
@@ -30,6 +42,7 @@ export type Route = {
   /** What may come too often, and is then refused with 429: http/rate-limit.ts. */
   limited?: 'publishing' | 'changes'
   family: Family
+  tag: Tag
   operationId: string
   summary: string
   description?: string
@@ -37,10 +50,6 @@ export type Route = {
   body?: TSchema
   /** Where the body is no JSON. */
   bodyType?: string
-  /**
-   * What each status means, and the schema of its body: of an error only where it is not that of
-   * the family.
-   */
-  responses: Record<number, { description: string; schema?: TSchema }>
+  responses: Record<number, Answer>
   handle(context: RequestContext): Promise<void> | void
 }

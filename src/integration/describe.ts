@@ -23,7 +23,10 @@ export const commonErrors = {
 
 export const notFound = { 404: { description: 'Integration with given ID was not found.' } }
 
-export const IntegrationList = Type.Object({ integrations: Type.Array(Integration) })
+export const IntegrationList = Type.Object(
+  { integrations: Type.Array(Integration) },
+  { title: 'IntegrationList' },
+)
 export const ifMatch = {
   in: 'header',
   name: 'if-match',
@@ -35,9 +38,15 @@ export const Rotation = Type.Object(
   {
     overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800, default: 86_400 })),
   },
-  { additionalProperties: false, default: {} },
+  { title: 'SigningSecretRotation', additionalProperties: false, default: {} },
 )
-export const Rotated = Type.Object({
-  signing_secret: Type.String({ description: 'The new secret. Shown this once.' }),
-  previous_valid_until: Type.String({ format: 'date-time' }),
-})
+export const Rotated = Type.Object(
+  {
+    signing_secret: Type.String({
+      examples: ['whsec_…'],
+      description: 'The new secret. Shown this once.',
+    }),
+    previous_valid_until: Type.String({ format: 'date-time' }),
+  },
+  { title: 'RotatedSigningSecret' },
+)

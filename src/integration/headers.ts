@@ -19,7 +19,8 @@ export const DeliveryHeaders = Type.Record(
     // Without this a name that does not match the pattern passes, with any value.
     additionalProperties: false,
     description:
-      'Sent along. Their values are never shown again. Names are told apart without case. ' +
+      'Sent along. Their values are never shown again. Names are told apart without case. An ' +
+      'update takes a list of the names alone, too, as answers show them. ' +
       `Names and values have ${MOST_CHARACTERS} characters together, at most.`,
   },
 )

@@ -26,13 +26,15 @@ export const WebhookParameters = Type.Object(
       }),
     ),
   },
-  closed,
+  { ...closed, title: 'WebhookParameters' },
 )
 
 export const FilterConditions = Type.Object(
   { event_filter: Type.Optional(FilterList), entity_filter: Type.Optional(FilterList) },
   {
     ...closed,
+    title: 'FilterConditions',
+    examples: [{ event_filter: ['order.created'], entity_filter: ['return'] }],
     description:
       'An event passes that either list names; together they name something. Without a filter ' +
       'everything passes.',
@@ -69,6 +71,7 @@ export const IntegrationId = Type.String({
   minLength: 1,
   maxLength: 50,
   pattern: '^[a-z0-9-]+$',
+  examples: ['erp-1'],
 })
 
 export const NewIntegration = Type.Object(
@@ -82,7 +85,10 @@ export const NewIntegration = Type.Object(
     s3_parameters: Type.Optional(S3Parameters),
     delivery: Type.Optional(Delivery),
   },
-  { ...closed, description: 'Exactly one of callback_parameters and s3_parameters.' },
+  {
+    ...closed,
+    description: 'Exactly one of callback_parameters and s3_parameters.',
+  },
 )
 
 export const IntegrationUpdate = Type.Object(
@@ -92,26 +98,50 @@ export const IntegrationUpdate = Type.Object(
     filter_conditions: Type.Optional(FilterConditions),
     delivery: Type.Optional(Delivery),
   },
-  closed,
+  {
+    ...closed,
+  },
 )
 
-export const Integration = Type.Object({
-  id: Type.String(),
-  integration_type: Type.Enum(['permanent', 'temporary']),
-  status: Type.Enum(['running', 'stopped']),
-  starts_at: Type.Optional(DateTime('As registered.')),
-  ends_at: Type.Optional(DateTime('As registered.')),
-  filter_conditions: Type.Optional(FilterConditions),
-  callback_parameters: Type.Optional(Type.Object({ callback_url: Type.String({ format: 'uri' }) })),
-  s3_parameters: Type.Optional(S3ParametersShown),
-  delivery: Type.Optional(
-    Type.Object({
-      ...deliveryLimits,
-      headers: Type.Optional(Type.Array(Type.String(), { description: 'Their names.' })),
-      is_signed: Type.Optional(Type.Boolean()),
-    }),
-  ),
-})
+export const Integration = Type.Object(
+  {
+    id: Type.String({ examples: ['erp-1'] }),
+    integration_type: Type.Enum(['permanent', 'temporary']),
+    status: Type.Enum(['running', 'stopped']),
+    starts_at: Type.Optional(DateTime('As registered.')),
+    ends_at: Type.Optional(DateTime('As registered.')),
+    filter_conditions: Type.Optional(FilterConditions),
+    callback_parameters: Type.Optional(
+      Type.Object(
+        { callback_url: Type.String({ format: 'uri' }) },
+        { title: 'WebhookParametersShown' },
+      ),
+    ),
+    s3_parameters: Type.Optional(S3ParametersShown),
+    delivery: Type.Optional(
+      Type.Object(
+        {
+          ...deliveryLimits,
+          headers: Type.Optional(Type.Array(Type.String(), { description: 'Their names.' })),
+          is_signed: Type.Optional(Type.Boolean()),
+        },
+        { title: 'DeliverySettingsShown' },
+      ),
+    ),
+  },
+  {
+    title: 'Integration',
+    examples: [
+      {
+        id: 'erp-1',
+        integration_type: 'permanent',
+        status: 'running',
+        filter_conditions: { entity_filter: ['order'] },
+        callback_parameters: { callback_url: 'https://erp.example.com/events' },
+      },
+    ],
+  },
+)
 
 export type NewIntegration = Static<typeof NewIntegration>
 export type IntegrationUpdate = Static<typeof IntegrationUpdate>

@@ -59,11 +59,12 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   const checkRegistration = compile(NewIntegration)
   const checkUpdate = compile(IntegrationUpdate)
   const checkRotation = compile(Rotation)
-  const family = 'configuration' as const
-  const changing = { family, scope: 'configure', limited: 'changes' } as const
-  const one = { family, parameters: [tenantHeader, idParameter] }
+  const common = { family: 'configuration', tag: 'Integrations' } as const
+  const changing = { ...common, scope: 'configure', limited: 'changes' } as const
+  const one = { ...common, parameters: [tenantHeader, idParameter] }
   const path = `${EVENTSTREAM}/:integration_id`
-  const shown = { 200: { description: 'The integration.', schema: Integration } }
+  const headers: ['etag'] = ['etag']
+  const shown = { 200: { description: 'The integration.', schema: Integration, headers } }
   const errors = { ...notFound, ...commonErrors }
 
   return [
@@ -71,7 +72,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       method: 'get',
       path: EVENTSTREAM,
       scope: 'read',
-      family: 'configuration',
+      ...common,
       operationId: 'listIntegrations',
       summary: 'List integrations.',
       parameters: [tenantHeader],
@@ -136,7 +137,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       body: SentUpdate,
       responses: {
         ...errors,
-        200: { description: 'The integration was updated.', schema: Integration },
+        200: { description: 'The integration was updated.', schema: Integration, headers },
         400: { description: 'Bad request; also where it is running or temporary.' },
         412: { description: 'The integration is another than If-Match names.' },
       },

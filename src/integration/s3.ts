@@ -57,10 +57,10 @@ export const S3Parameters = Type.Object(
     aws_secret_access_key: Key('The aws secret access key to use for authentication'),
     ...shown,
   },
-  closed,
+  { ...closed, title: 'S3Parameters' },
 )
 
-export const S3ParametersShown = Type.Object(shown)
+export const S3ParametersShown = Type.Object(shown, { title: 'S3ParametersShown' })
 
 export type S3Parameters = Type.Static<typeof S3Parameters>
 

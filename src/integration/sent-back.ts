@@ -24,14 +24,12 @@ const asShown = (schema: object, description: string) =>
 const DeliverySentBack = Type.Object(
   {
     ...Delivery.properties,
-    headers: Type.Optional(
-      Type.Union([DeliveryHeaders, Type.Array(Type.String())], {
-        description: 'Names and values. An update takes the names alone, as answers show them.',
-      }),
-    ),
+    // An update takes a list of names, too, as answers show them. Of an object or a list a Java
+    // generator makes what does not compile.
+    headers: Type.Optional(DeliveryHeaders),
     is_signed: isSigned,
   },
-  { additionalProperties: false },
+  { title: 'DeliverySettings', additionalProperties: false },
 )
 
 /** What a registration takes: a NewIntegration, or an integration as answers show it. */
@@ -43,7 +41,19 @@ export const SentRegistration = Type.Object(
   },
   {
     additionalProperties: false,
+    title: 'NewIntegration',
     description: 'Exactly one of callback_parameters and s3_parameters.',
+    examples: [
+      {
+        id: 'erp-1',
+        integration_type: 'permanent',
+        filter_conditions: { entity_filter: ['order'] },
+        callback_parameters: {
+          callback_url: 'https://erp.example.com/events',
+          api_key: 'what-the-receiver-asks-for',
+        },
+      },
+    ],
   },
 )
 
@@ -59,7 +69,11 @@ export const SentUpdate = Type.Object(
     ends_at: asShown(ends_at, unchanged),
     delivery: Type.Optional(DeliverySentBack),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    title: 'IntegrationUpdate',
+    examples: [{ filter_conditions: { event_filter: ['order.created', 'order.cancelled'] } }],
+  },
 )
 
 type Body = Record<string, unknown>

@@ -1,5 +1,7 @@
 // What an event is: as a publisher hands it over, and as the log gives it back.
 
+import { Type } from 'typebox'
+
 /** An event to append. Texts are checked by whoever makes one; the table checks them again. */
 export type NewEvent = {
   tenant: string
@@ -37,6 +39,17 @@ export type EventClass = 'create' | 'change' | 'delete'
  * given.
  */
 export type EventFilter = { names: string[]; entities: string[]; classes?: EventClass[] }
+
+/** What an event tells, as documents describe it: open, since nobody looks into it. */
+export const Payload = Type.Object(
+  {},
+  {
+    title: 'Payload',
+    additionalProperties: true,
+    description: 'One JSON object, passed on byte for byte.',
+    examples: [{ id: '04d02325-f4ea-4a7b-bfeb-2ff74a0e1a0d', grand_total: 320.08 }],
+  },
+)
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 

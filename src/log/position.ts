@@ -2,6 +2,7 @@
 // JavaScript holds exactly until 2255. A range of dates is therefore a range of positions, and
 // `published_at` is the position read as a time.
 
+import { Type } from 'typebox'
 import { microsecondsOf } from '../time.ts'
 
 export { latestPosition } from '../db/skew.ts'
@@ -30,6 +31,16 @@ export const positionOf = microsecondsOf
 
 /** No position is beyond it: the end of a range that has none. */
 export const END_OF_LOG = Number.MAX_SAFE_INTEGER
+
+/** A position in JSON: a number that needs 64 bits. */
+export const PositionValue = (description: string) =>
+  Type.Integer({
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    examples: [1_763_640_000_123_456],
+    description,
+  })
 
 /** The first position of the UTC day that holds `position`. */
 export function startOfDay(position: number): number {

@@ -2,6 +2,7 @@
 // of it is shown. Field names are those of the Jobs API to the letter.
 
 import { type Static, Type } from 'typebox'
+import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
 import { ONE_LINE } from '../text.ts'
 import { faultOfSchedule, nextRun } from './schedule.ts'
@@ -35,6 +36,7 @@ const fields = {
   schedule: Type.String({
     minLength: 1,
     maxLength: 255,
+    examples: ['0 9 * * 1-5'],
     description: 'Cron, five fields, UTC: `0 9 * * 1-5`.',
   }),
   scheduleExpression: ShortText('The frequency in words.'),
@@ -49,6 +51,7 @@ const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], 
 export const JobId = Type.String({
   maxLength: 100,
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  examples: ['back-in-stock'],
   description: 'One is made where it is left out.',
 })
 
@@ -68,6 +71,7 @@ export const NewJob = Type.Object(
   },
   {
     ...closed,
+    title: 'NewJob',
     description:
       'Without them is_active and is_scheduled are true, deleted is false, and ' +
       'number_of_items_in_email is -1.',
@@ -76,22 +80,27 @@ export const NewJob = Type.Object(
 
 export const JobUpdate = Type.Partial(NewJob, {
   ...closed,
+  title: 'JobUpdate',
   description: 'What is not named stays; so does a parameter. The id cannot be changed.',
 })
 
-export const Job = Type.Object({
-  id: Type.String(),
-  deleted: fields.deleted,
-  is_active: fields.is_active,
-  is_scheduled: fields.is_scheduled,
-  job_parameters: fields.job_parameters,
-  notification: fields.notification,
-  number_of_items_in_email: fields.number_of_items_in_email,
-  schedule: fields.schedule,
-  scheduleExpression: Type.Optional(fields.scheduleExpression),
-  template_id: fields.template_id,
-  next_run_at: NextRun,
-})
+export const Job = Type.Object(
+  {
+    id: Type.String(),
+    deleted: fields.deleted,
+    is_active: fields.is_active,
+    is_scheduled: fields.is_scheduled,
+    job_parameters: fields.job_parameters,
+    notification: fields.notification,
+    number_of_items_in_email: fields.number_of_items_in_email,
+    schedule: fields.schedule,
+    scheduleExpression: Type.Optional(fields.scheduleExpression),
+    template_id: fields.template_id,
+    next_run_at: NextRun,
+  },
+  { title: 'Job' },
+)
+export const JobList = Type.Array(Job, { title: 'JobList', maxItems: limits.pageLength })
 
 export type NewJob = Static<typeof NewJob>
 export type JobUpdate = Static<typeof JobUpdate>

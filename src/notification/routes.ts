@@ -2,7 +2,6 @@
 // of the Jobs API of the event collector. It deletes by POST to a job's path; DELETE does the same.
 
 import { randomUUID } from 'node:crypto'
-import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
@@ -15,7 +14,16 @@ import { compile } from '../http/validate.ts'
 import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
 import { type FoundJob, findJob, listJobs, present } from './find.ts'
-import { documentOf, faultsOfJob, Job, JobId, JobUpdate, NewJob, updateJob } from './job.ts'
+import {
+  documentOf,
+  faultsOfJob,
+  Job,
+  JobId,
+  JobList,
+  JobUpdate,
+  NewJob,
+  updateJob,
+} from './job.ts'
 import { listRuns, Run, RunList, requestRun } from './runs.ts'
 
 export const JOBS = '/api/v1/jobs'
@@ -47,13 +55,13 @@ export type JobServices = {
 export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
   const checkNew = compile(NewJob)
   const checkUpdate = compile(JobUpdate)
-  const family = 'configuration' as const
-  const one = { family, path: `${JOBS}/:job_id`, parameters: [tenantHeader, jobParameter] }
+  const common = { family: 'configuration', tag: 'Notification jobs' } as const
+  const one = { ...common, path: `${JOBS}/:job_id`, parameters: [tenantHeader, jobParameter] }
   const gone = { 204: { description: 'The job is marked as deleted.' } }
 
   return [
     {
-      family,
+      ...common,
       method: 'post',
       path: JOBS,
       scope: 'configure',
@@ -81,7 +89,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       },
     },
     {
-      family,
+      ...common,
       method: 'get',
       path: JOBS,
       scope: 'read',
@@ -89,7 +97,10 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       summary: 'All notification jobs, deleted ones too, in the order of their creation.',
       description: 'If there are more, the `Link` header has the next page: `<…>; rel="next"`.',
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
-      responses: { 200: { description: 'The jobs.', schema: Type.Array(Job) }, ...errors },
+      responses: {
+        200: { description: 'The jobs.', schema: JobList, headers: ['link'] },
+        ...errors,
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
         const page = pageOf(context, limits.pageLength)

@@ -11,34 +11,42 @@ const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 const DateTime = Type.String({ format: 'date-time' })
 const Count = (description: string) => Type.Integer({ description })
 
-export const Run = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  state: Type.Enum(['queued', 'running', 'completed', 'failed']),
-  cause: Type.Enum(['schedule', 'manual']),
-  requested_at: DateTime,
-  scheduled_for: Nullable(DateTime),
-  started_at: Nullable(DateTime),
-  finished_at: Nullable(DateTime),
-  duration_ms: Nullable(Type.Integer()),
-  next_try_at: Nullable(DateTime),
-  found: Count('Notices that were due to customers since the last run, before any was held back.'),
-  sent: Count('Customers whose mail SendGrid took.'),
-  notices: Count('Items that those mails told of.'),
-  rejected: Count('Customers whose mail SendGrid would not take (400).'),
-  withheld: Count('Customers without consent or address, or whose items were gone again.'),
-  unconfirmed: Count(
-    'Customers whose mail was on its way when a worker or the line broke: it may have arrived, ' +
-      'and is not sent again.',
-  ),
-  reason: Nullable(Type.String({ description: 'Why it failed, or is tried again.' })),
-  failures: Type.Array(Type.Object({ customer_id: Type.String(), reason: Type.String() }), {
-    description: `The first ${limits.runFailuresShown} rejected customers.`,
-  }),
-})
-export const RunList = Type.Object({
-  runs: Type.Array(Run),
-  next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
-})
+export const Run = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    state: Type.Enum(['queued', 'running', 'completed', 'failed']),
+    cause: Type.Enum(['schedule', 'manual']),
+    requested_at: DateTime,
+    scheduled_for: Nullable(DateTime),
+    started_at: Nullable(DateTime),
+    finished_at: Nullable(DateTime),
+    duration_ms: Nullable(Type.Integer()),
+    next_try_at: Nullable(DateTime),
+    found: Count(
+      'Notices that were due to customers since the last run, before any was held back.',
+    ),
+    sent: Count('Customers whose mail SendGrid took.'),
+    notices: Count('Items that those mails told of.'),
+    rejected: Count('Customers whose mail SendGrid would not take (400).'),
+    withheld: Count('Customers without consent or address, or whose items were gone again.'),
+    unconfirmed: Count(
+      'Customers whose mail was on its way when a worker or the line broke: it may have arrived, ' +
+        'and is not sent again.',
+    ),
+    reason: Nullable(Type.String({ description: 'Why it failed, or is tried again.' })),
+    failures: Type.Array(Type.Object({ customer_id: Type.String(), reason: Type.String() }), {
+      description: `The first ${limits.runFailuresShown} rejected customers.`,
+    }),
+  },
+  { title: 'JobRun' },
+)
+export const RunList = Type.Object(
+  {
+    runs: Type.Array(Run, { maxItems: limits.runsListed }),
+    next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
+  },
+  { title: 'JobRunList' },
+)
 
 export type Run = Static<typeof Run>
 

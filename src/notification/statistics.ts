@@ -4,29 +4,32 @@ import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
-import { timeOf } from '../log/position.ts'
+import { PositionValue, timeOf } from '../log/position.ts'
 import { SHOP } from './project.ts'
 
-export const ShopStatistics = Type.Object({
-  position: Type.Integer({ description: 'Everything up to here is in the projections.' }),
-  lag_events: Type.Integer({ description: 'Events of the log that are not, of any name.' }),
-  lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
-  customers: Type.Integer(),
-  products: Type.Integer(),
-  variants: Type.Integer(),
-  prices: Type.Integer(),
-  inventory_levels: Type.Integer(),
-  wishlist_items: Type.Integer(),
-  unreadable: Type.Integer({ description: 'Entities that were skipped, of the events kept.' }),
-  last_unreadable: Type.Array(
-    Type.Object({
-      position: Type.Integer(),
-      published_at: Type.String({ format: 'date-time' }),
-      entry: Type.Integer({ description: 'Which one of a bulk operation, from 0.' }),
-      reason: Type.String(),
-    }),
-  ),
-})
+export const ShopStatistics = Type.Object(
+  {
+    position: PositionValue('Everything up to here is in the projections.'),
+    lag_events: Type.Integer({ description: 'Events of the log that are not, of any name.' }),
+    lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
+    customers: Type.Integer(),
+    products: Type.Integer(),
+    variants: Type.Integer(),
+    prices: Type.Integer(),
+    inventory_levels: Type.Integer(),
+    wishlist_items: Type.Integer(),
+    unreadable: Type.Integer({ description: 'Entities that were skipped, of the events kept.' }),
+    last_unreadable: Type.Array(
+      Type.Object({
+        position: PositionValue('Of the event.'),
+        published_at: Type.String({ format: 'date-time' }),
+        entry: Type.Integer({ description: 'Which one of a bulk operation, from 0.' }),
+        reason: Type.String(),
+      }),
+    ),
+  },
+  { title: 'ShopStatistics' },
+)
 
 type Row = Omit<Static<typeof ShopStatistics>, 'lag_seconds' | 'last_unreadable'> & {
   oldest: number | null

@@ -248,14 +248,15 @@ describe('what is refused', () => {
   })
 
   it('knows the values that the reference document names', async () => {
-    const { body } = await call<{ paths: Record<string, Record<string, unknown>> }>(
+    const { body } = await call<{ paths: object; components: { schemas: Record<string, object> } }>(
       `${service.url}/openapi.json`,
     )
-    const text = JSON.stringify(body.paths[SUBSCRIPTIONS])
+    const { NewSubscription, Destination, CollectedPayload } = body.components.schemas
+    const text = JSON.stringify([NewSubscription, Destination])
     for (const value of ['INVENTORY_LOCATION', 'VARIANT_PRODUCT', 'WISHLIST', 'SQS', 'SNS']) {
       expect(text).toContain(value)
     }
-    expect(JSON.stringify(body.paths['/api/v1/events'])).toContain('BULK_CREATE')
+    expect(JSON.stringify(CollectedPayload)).toContain('BULK_CREATE')
     const path = `${SUBSCRIPTIONS}/{Id}/deactivate`
     expect(Object.keys(body.paths)).toContain(path)
   })

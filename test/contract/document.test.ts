@@ -10,17 +10,22 @@ import { JOBS } from '../helpers/shop.ts'
 type Operation = {
   parameters?: object[]
   requestBody?: { content: object }
-  responses: Record<string, { content?: { 'application/json': { schema: object } } }>
+  responses: Record<string, { content?: { 'application/json': { schema: { $ref: string } } } }>
 }
+type Schemas = Record<string, { required?: string[] }>
 type Paths = Record<string, Record<string, Operation>>
 
 const database = useDatabase()
 let service: Server
 let paths: Paths
+let schemas: Schemas
 beforeAll(async () => {
   service = await startHere(database.url)
-  const { body } = await call<{ paths: Paths }>(`${service.url}/openapi.json`)
+  const { body } = await call<{ paths: Paths; components: { schemas: Schemas } }>(
+    `${service.url}/openapi.json`,
+  )
   paths = body.paths
+  schemas = body.components.schemas
 })
 afterAll(() => service.stop())
 
@@ -44,7 +49,7 @@ it('says what is answered where all rejected events are deleted or sent again', 
   const path = `${EVENTSTREAM}/erp-1/rejected_events`
   const template = `${EVENTSTREAM}/{integration_id}/rejected_events`
   const shapeOf = (operation: Operation | undefined) =>
-    operation?.responses[200]?.content?.['application/json'].schema
+    schemas[operation?.responses[200]?.content?.['application/json'].schema.$ref.slice(21) ?? '']
   const deleted = await call(service.url + path, { method: 'DELETE' })
   expect(deleted.body).toEqual({ deleted: 0 })
   expect(shapeOf(paths[template]?.['delete'])).toMatchObject({ required: ['deleted'] })

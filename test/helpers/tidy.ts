@@ -71,7 +71,8 @@ export function importRule(files: Files): string[] {
       const mayMeet = to === from || rankOf(to) < rankOf(from) || rankOf(from) === 0
       if (!mayMeet || rankOf(to) > rankOf(from)) faults.push(`${file} may not import ${target}`)
       const mayImportHttp =
-        /\/routes\.ts$/.test(file) || ['http', 'access', 'server', 'monitor'].includes(from)
+        /\/routes\.ts$/.test(file) ||
+        ['http', 'access', 'console', 'server', 'monitor'].includes(from)
       if (to === 'http' && !mayImportHttp) faults.push(`${file} may not import http/`)
     }
   }

@@ -42,6 +42,7 @@ export function senderRoutes(services: SenderServices): Route[] {
   const check = compile(NewSender)
   const common = {
     family: 'configuration' as const,
+    tag: 'Notification jobs' as const,
     path: '/api/v1/notification-sender',
     parameters: [tenantHeader],
   }

@@ -41,9 +41,9 @@ export const NewSender = Type.Object(
     ),
     ...shown,
   },
-  { additionalProperties: false },
+  { title: 'NewNotificationSender', additionalProperties: false },
 )
-export const Sender = Type.Object(shown)
+export const Sender = Type.Object(shown, { title: 'NotificationSender' })
 
 export type NewSender = Static<typeof NewSender>
 export type Sender = Static<typeof Sender>

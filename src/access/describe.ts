@@ -1,0 +1,109 @@
+// What the OpenAPI document says of API keys, and what a key must be.
+
+import { type Static, Type } from 'typebox'
+import { limits } from '../config.ts'
+import { SCOPES } from '../http/identity.ts'
+import type { Parameter } from '../http/route.ts'
+import { ONE_LINE } from '../text.ts'
+
+const LIST_LENGTH = 100
+
+const text = (pattern: string) =>
+  Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
+const texts = (pattern: string, description: string) =>
+  Type.Array(text(pattern), { minItems: 1, maxItems: LIST_LENGTH, description })
+
+const keyFields = {
+  name: text(ONE_LINE),
+  scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length }),
+  teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; without it any.')),
+  services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; without it any.')),
+  event_names: Type.Optional(
+    texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
+  ),
+  rate: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: limits.mostRate,
+      description: 'The events a second that it may publish, on each process; without it any.',
+    }),
+  ),
+  expires_at: Type.Optional(Type.String({ format: 'date-time' })),
+}
+const Time = Type.String({ format: 'date-time', readOnly: true })
+/** What only answers have. A key may be made of what a GET has shown of another one. */
+const given = {
+  id: Type.String({
+    readOnly: true,
+    description: 'Public; also the client id of /oauth2/token.',
+  }),
+  status: Type.Enum(['active', 'expired', 'revoked'], { readOnly: true }),
+  created_at: Time,
+  created_by: Type.String({ readOnly: true }),
+  revoked_at: Type.Optional(Time),
+  revoked_by: Type.Optional(Type.String({ readOnly: true })),
+}
+const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
+export const NewKey = Type.Object(
+  { ...keyFields, tenants: Type.Optional(Tenants), ...Type.Partial(Type.Object(given)).properties },
+  {
+    title: 'NewApiKey',
+    additionalProperties: false,
+    description:
+      "What is left out is the caller's own. What a GET shows may be sent back, to make a key like " +
+      'another: what is read only is ignored.',
+    examples: [{ name: 'shop', tenants: ['dodici'], scopes: ['publish'] }],
+  },
+)
+const shownExample = {
+  id: '0c9be2f17a35',
+  name: 'shop',
+  tenants: ['dodici'],
+  scopes: ['publish'],
+  status: 'active',
+  created_at: '2026-11-20T12:00:00.123Z',
+  created_by: 'admin token',
+}
+const shownFields = { ...keyFields, tenants: Tenants, ...given }
+export const Key = Type.Object(shownFields, { title: 'ApiKey', examples: [shownExample] })
+export const CreatedKey = Type.Object(
+  {
+    ...shownFields,
+    token: Type.String({ description: 'The key. It is shown here and never again.' }),
+  },
+  {
+    title: 'CreatedApiKey',
+    examples: [{ ...shownExample, token: 'mr_0c9be2f17a35_…' }],
+  },
+)
+export type NewKey = Static<typeof NewKey>
+export const KeyList = Type.Object(
+  {
+    api_keys: Type.Array(Key, { maxItems: limits.pageLength }),
+    next: Type.Optional(
+      Type.String({
+        examples: ['0c9be2f17a35'],
+        description: 'There is more: ask for it with `after`.',
+      }),
+    ),
+  },
+  { title: 'ApiKeyList' },
+)
+
+export const idParameter: Parameter = {
+  in: 'path',
+  name: 'key_id',
+  description: 'The id of the key.',
+  required: true,
+  schema: Type.String({ pattern: '^[0-9a-f]{12}$' }),
+  example: '0c9be2f17a35',
+}
+export const errors = {
+  400: { description: 'Bad request; the message names the field.' },
+  401: { description: 'No token, or an unknown one.' },
+  403: { description: 'The token may not do this.' },
+  500: { description: 'Internal server error.' },
+}
+export const notFound = {
+  404: { description: 'There is no such key within the tenants of the caller.' },
+}

@@ -1,0 +1,93 @@
+// What the OpenAPI document says of the requests that the service sends: one webhook for each known
+// event type. They differ in the name of the event alone.
+
+import { DeliveredEvent } from '../delivery/describe.ts'
+import type { Components } from '../http/components.ts'
+import { exampleOf } from '../http/example.ts'
+import { type EventType, knownEventTypes } from '../log/catalog.ts'
+import { PositionValue } from '../log/position.ts'
+
+const text = { type: 'string' }
+const header = (name: string, description: string, schema: object, required = true) => ({
+  ...{ in: 'header', name, description, required, schema },
+})
+
+/** Headers of a delivery that an integrator has a use for. */
+export const deliveryHeaders = {
+  WebhookId: header('webhook-id', 'The same for an event in every retry and replay.', text),
+  WebhookTimestamp: header('webhook-timestamp', 'When it was sent: seconds since 1970.', {
+    ...{ type: 'integer', format: 'int64', minimum: 0 },
+  }),
+  WebhookSignature: header(
+    'webhook-signature',
+    'If there is a signing secret: as Standard Webhooks say, several where it was just changed.',
+    text,
+    false,
+  ),
+  IdempotencyKey: header(
+    'idempotency-key',
+    "The publisher's. It is unique per event name: tell duplicates apart by both, or by webhook-id.",
+    text,
+  ),
+  MillracePosition: header(
+    'millrace-position',
+    'The place of the event in the log.',
+    PositionValue('A position.'),
+  ),
+}
+
+const retried =
+  'The stream is interrupted, and the event sent again: up to 10 times, over about 20 minutes. ' +
+  'Then the integration stops; started again, it goes on with this event.'
+const busy = `${retried} \`Retry-After\` is honoured within that time.`
+const answers: Record<string, [name: string, description: string]> = {
+  '2XX': ['Taken', 'The event is acknowledged; the next one follows.'],
+  400: [
+    'Rejected',
+    'The event is kept as rejected, to be retried or deleted, and the stream goes on; with the ' +
+      '30th that is kept the integration stops.',
+  ],
+  403: ['Refused', 'The integration stops at once. The event is the next to be sent.'],
+  410: ['Gone', 'As 403.'],
+  429: ['Throttled', busy],
+  503: ['Unavailable', busy],
+  default: ['Failed', `Any other answer, a redirect too, or none in time. ${retried}`],
+}
+
+/** The webhooks, and the components that they share. */
+export function describeWebhooks({ refer }: Components) {
+  const reference = (kind: string) => (name: string) => ({ $ref: `#/components/${kind}/${name}` })
+  const parameters = Object.keys(deliveryHeaders).map(reference('parameters'))
+  const responses = Object.entries(answers).map(([status, [name]]) => [
+    status,
+    reference('responses')(`Receiver${name}`),
+  ])
+  const receive = ({ name, description, deprecated }: EventType) => ({
+    post: {
+      operationId: `receive_${name.replace('.', '_')}`,
+      tags: ['Webhooks'],
+      summary: name,
+      description,
+      ...(deprecated ? { deprecated } : {}),
+      security: [{ callback: [] }, {}],
+      parameters,
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: refer(DeliveredEvent),
+            example: { ...(exampleOf(DeliveredEvent) as object), name },
+          },
+        },
+      },
+      responses: Object.fromEntries(responses),
+    },
+  })
+  return {
+    webhooks: Object.fromEntries(knownEventTypes.map((type) => [type.name, receive(type)])),
+    parameters: deliveryHeaders,
+    responses: Object.fromEntries(
+      Object.values(answers).map(([name, description]) => [`Receiver${name}`, { description }]),
+    ),
+  }
+}

@@ -1,0 +1,61 @@
+// The headers of answers, as the document names them, and which answer has which.
+
+import type { Answer, Route } from './route.ts'
+
+const text = { type: 'string' }
+const whole = (minimum: number) => ({ type: 'integer', minimum })
+
+const headers = {
+  'x-request-id': {
+    name: 'RequestId',
+    description: 'The id of the request, also in errors and in the log of the operator.',
+    schema: { type: 'string', format: 'uuid' },
+  },
+  'www-authenticate': { name: 'WwwAuthenticate', description: 'How to do it.', schema: text },
+  'retry-after': {
+    name: 'RetryAfter',
+    description: 'In how many seconds to try again.',
+    schema: whole(1),
+  },
+  'ratelimit-limit': {
+    name: 'RateLimitLimit',
+    description: 'How many requests may come at once. Not there if there is no limit.',
+    schema: whole(1),
+  },
+  'ratelimit-remaining': {
+    name: 'RateLimitRemaining',
+    description: 'How many of them are left.',
+    schema: whole(0),
+  },
+  'ratelimit-reset': {
+    name: 'RateLimitReset',
+    description: 'In how many seconds all of them are there again.',
+    schema: whole(0),
+  },
+  etag: { name: 'ETag', description: 'The version of what is shown, for If-Match.', schema: text },
+  link: {
+    name: 'Link',
+    description: 'The next page, if there is one: `<…>; rel="next"`.',
+    schema: text,
+  },
+}
+
+type HeaderName = keyof typeof headers
+
+/** All of them, as components of the document. */
+export const headerComponents = Object.fromEntries(
+  Object.values(headers).map(({ name, description, schema }) => [name, { description, schema }]),
+)
+
+/** The headers of an answer with this status. */
+export function headersOf({ limited }: Route, status: number, answer: Answer): object {
+  const names: HeaderName[] = ['x-request-id', ...(answer.headers ?? [])]
+  if (status === 401) names.push('www-authenticate')
+  if (status === 429 || status === 503) names.push('retry-after')
+  if (limited && (status < 300 || status === 429)) {
+    names.push('ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset')
+  }
+  return Object.fromEntries(
+    names.map((name) => [name, { $ref: `#/components/headers/${headers[name].name}` }]),
+  )
+}

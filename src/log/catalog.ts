@@ -1,0 +1,54 @@
+// The event types that are known beforehand, as receivers of retail events are used to them.
+// Publishers may use any other name.
+
+import { entityOf } from './event.ts'
+
+export type EventType = {
+  name: string
+  /** What stands before the first dot of the name. */
+  entity: string
+  description: string
+  deprecated: boolean
+}
+
+const descriptions: Record<string, string> = {
+  'fulfillment_request.assigned': 'A location was given items of an order to fulfil.',
+  'fulfillment_request.items_completed': 'Items were handed over or shipped.',
+  'fulfillment_request.items_failed': 'Items could not be fulfilled where they were assigned.',
+  'fulfillment_request.items_ready_for_handover': 'Items wait to be handed over.',
+  'order.created': 'An order was placed.',
+  'order.opened': 'An order may be fulfilled: it can no longer be changed by its customer.',
+  'order.shipped': 'All items have left. Deprecated: use `order.completed`.',
+  'order.completed': 'Nothing is left to be done for an order.',
+  'order.cancelled': 'A whole order was cancelled.',
+  'order.items_swapped': 'Items were exchanged for others before they were fulfilled.',
+  'order.items_cancelled': 'Items of an order were cancelled.',
+  'order.items_on_hold': 'Items cannot be fulfilled for now.',
+  'invoice.created': 'An invoice or a credit note was made.',
+  'return.processed': 'Items came back.',
+  'refund_request.issued': 'Money is to be given back.',
+  'payment_account.amount_authorized': 'An amount was reserved.',
+  'payment_account.amount_captured': 'An amount was taken.',
+  'payment_account.amount_refunded': 'An amount was given back.',
+  'payment_account.amount_voided': 'A reserved amount was released.',
+  'inventory_transaction.items_received': 'Items came into a location.',
+  'inventory_transaction.items_ready_for_handover': 'Items were set aside to be handed over.',
+  'inventory_transaction.asn_created': 'A shipment to a location was announced.',
+  'inventory_transaction.adjustment_created': 'Stock was corrected.',
+  'inventory_count.items_counted': 'Items of a location were counted.',
+  'customer.created': 'A customer was made known.',
+  'customer.updated': 'A customer was changed.',
+  'customer.address_created': 'A customer has a new address.',
+  'customer.address_updated': 'An address of a customer was changed.',
+  'customer.address_deleted': 'An address of a customer was removed.',
+  'employee.created': 'An employee was made known.',
+  'employee.updated': 'An employee was changed.',
+}
+
+/** In the order in which documents show them. */
+export const knownEventTypes: EventType[] = Object.entries(descriptions).map(
+  ([name, description]) => ({
+    ...{ name, entity: entityOf(name), description },
+    deprecated: name === 'order.shipped',
+  }),
+)
