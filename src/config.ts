@@ -122,6 +122,14 @@ export const limits = {
   logEntries: 50,
   /** Rows in one page of a list. */
   pageLength: 1_000,
+  /**
+   * Events that one statement reads for their names, and statements of one request: for the list,
+   * and for warnings of a filter.
+   */
+  eventTypeStep: 50_000,
+  eventTypeSteps: 20,
+  eventTypeStepsOfWarning: 4,
+  mostWarnings: 20,
   /** Files in one answer. */
   filesListed: 100,
   mostFilesListed: 1_000,

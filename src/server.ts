@@ -29,6 +29,7 @@ import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
 import { createPacing } from './log/pacing.ts'
 import { createPartitions, partitionsArePresent } from './log/partitions.ts'
+import { eventTypeRoutes } from './log/routes.ts'
 import type { Logger } from './logger.ts'
 import { entitySchemas } from './notification/entity.ts'
 import { jobRoutes } from './notification/routes.ts'
@@ -126,6 +127,7 @@ export async function startServer(
       ownUrl: config.MILLRACE_SENDGRID_URL,
     }),
     ...access.routes,
+    ...eventTypeRoutes({ db: durable.kysely }),
     ...healthRoutes(async () => {
       if (draining) return 'The service is stopping.'
       const problem = await schemaProblem(durable.pool)

@@ -24,6 +24,7 @@ import { createStores } from './delivery/stores.ts'
 import { createWaker, wakeIfBehind } from './delivery/wake.ts'
 import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
+import { readAllEventTypes } from './maintenance/event-types.ts'
 import { retireRejected } from './maintenance/rejected.ts'
 import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
@@ -81,6 +82,7 @@ export async function startWorker(
   const skew = watchSkew(durable.pool, logger)
   const retention = repeat('retention', HOUR_MS, logger, async () => {
     await createPartitions(durable.pool)
+    await readAllEventTypes(durable)
     const dropped = await retirePartitions(durable.pool, config.MILLRACE_RETENTION_DAYS)
     if (dropped.length > 0) logger.info({ dropped }, 'partitions retired')
     const removed = await retireRejected(durable.pool, config.MILLRACE_RETENTION_DAYS)

@@ -37,6 +37,7 @@ import {
   updateSubscription,
 } from './subscribe.ts'
 import { NewSubscription, Subscription, SubscriptionUpdate } from './subscription.ts'
+import { warningsOfType } from './warn.ts'
 
 const DAY_MS = 86_400_000
 
@@ -139,10 +140,11 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const given = checkNew(await readJson(context, limits.configurationBytes))
         const subscription = { ...given, id: given.id ?? randomUUID() }
         const change = changeBy(context, 'Created via API.')
+        const warnings = await warningsOfType(db, tenant, subscription)
         const subscribed = await subscribe(services, tenant, subscription, change)
         onStarted(tenant)
         context.status = 201
-        context.body = present(subscribed)
+        context.body = { ...present(subscribed), ...warnings }
       },
     },
     {
@@ -166,12 +168,13 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const { consumer } = await mustFind(db, tenant, update.id)
         const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
+        const warnings = await warningsOfType(db, tenant, update)
         const updated = await updateSubscription(services, tenant, update, change)
         // A run that is under way lets go, and the next one goes by the new representation.
         onHalted(tenant, consumer)
         onStarted(tenant)
         context.status = 201
-        context.body = present(updated)
+        context.body = { ...present(updated), ...warnings }
       },
     },
     {

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
+import { Warnings } from '../log/warning.ts'
 import { faultOfUrl } from '../url.ts'
 import { entityOfType } from './event.ts'
 import { OpenEnum } from './open-enum.ts'
@@ -79,19 +80,19 @@ export const Destination = Type.Object(
   },
 )
 
+/** Those that are known, whether or not somebody has published an event of theirs. */
+export const ENTITY_TYPES = [
+  ...['CUSTOMER', 'INVENTORY_LEVEL', 'INVENTORY_LOCATION', 'ORDER', 'PRICE', 'PRODUCT'],
+  ...['VARIANT_PRODUCT', 'WISHLIST'],
+]
+
 const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
 const fields = {
   active: Type.Optional(
     Type.Boolean({ description: 'Whether it receives events. true where it is left out.' }),
   ),
   destination: Destination,
-  entityType: OpenEnum(
-    [
-      ...['CUSTOMER', 'INVENTORY_LEVEL', 'INVENTORY_LOCATION', 'ORDER', 'PRICE', 'PRODUCT'],
-      ...['VARIANT_PRODUCT', 'WISHLIST'],
-    ],
-    'Every event of the log whose entity it is in snake case.',
-  ),
+  entityType: OpenEnum(ENTITY_TYPES, 'Every event of the log whose entity it is in snake case.'),
   subscribeChange: flag('Takes actions that are neither of the other two.'),
   subscribeCreate: flag('Takes actions that end in create or created.'),
   subscribeDelete: flag('Takes actions that end in delete or deleted.'),
@@ -136,13 +137,14 @@ export const Subscription = Type.Object(
     subscribeChange: Type.Boolean(),
     subscribeCreate: Type.Boolean(),
     subscribeDelete: Type.Boolean(),
+    warnings: Warnings,
   },
   { title: 'Subscription', examples: [example(MASK, MASK)] },
 )
 
 export type NewSubscription = Static<typeof NewSubscription>
 export type Subscription = Static<typeof Subscription>
-export type SubscriptionDocument = Omit<Subscription, 'id' | 'active'>
+export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'warnings'>
 export type DestinationDocument = Static<typeof Destination>
 /** Where a subscription sends to, whichever way it was said. */
 export type Place = Static<typeof Sqs>

@@ -20,6 +20,15 @@ export type Tables = {
     /** The text of the payload, never parsed: see db/pool. */
     payload: string
   }
+  event_type: {
+    tenant: string
+    name: string
+    last_position: number
+  }
+  event_type_reader: {
+    tenant: string
+    read_position: number
+  }
   config_log: {
     tenant: string
     position: number

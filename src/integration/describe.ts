@@ -1,7 +1,9 @@
-// What the OpenAPI document says of every operation on an integration.
+// What the OpenAPI document says of every operation on an integration, and what is shown of one.
 
-import { Type } from 'typebox'
-import { Integration, IntegrationId } from './integration.ts'
+import { type Static, Type } from 'typebox'
+import { Warnings } from '../log/warning.ts'
+import { DateTime, deliveryLimits, FilterConditions, IntegrationId } from './integration.ts'
+import { S3ParametersShown } from './s3.ts'
 
 export const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
@@ -22,6 +24,49 @@ export const commonErrors = {
 }
 
 export const notFound = { 404: { description: 'Integration with given ID was not found.' } }
+
+export const Integration = Type.Object(
+  {
+    id: Type.String({ examples: ['erp-1'] }),
+    integration_type: Type.Enum(['permanent', 'temporary']),
+    status: Type.Enum(['running', 'stopped']),
+    starts_at: Type.Optional(DateTime('As registered.')),
+    ends_at: Type.Optional(DateTime('As registered.')),
+    filter_conditions: Type.Optional(FilterConditions),
+    warnings: Warnings,
+    callback_parameters: Type.Optional(
+      Type.Object(
+        { callback_url: Type.String({ format: 'uri' }) },
+        { title: 'WebhookParametersShown' },
+      ),
+    ),
+    s3_parameters: Type.Optional(S3ParametersShown),
+    delivery: Type.Optional(
+      Type.Object(
+        {
+          ...deliveryLimits,
+          headers: Type.Optional(Type.Array(Type.String(), { description: 'Their names.' })),
+          is_signed: Type.Optional(Type.Boolean()),
+        },
+        { title: 'DeliverySettingsShown' },
+      ),
+    ),
+  },
+  {
+    title: 'Integration',
+    examples: [
+      {
+        id: 'erp-1',
+        integration_type: 'permanent',
+        status: 'running',
+        filter_conditions: { entity_filter: ['order'] },
+        callback_parameters: { callback_url: 'https://erp.example.com/events' },
+      },
+    ],
+  },
+)
+
+export type Integration = Static<typeof Integration>
 
 export const IntegrationList = Type.Object(
   { integrations: Type.Array(Integration) },

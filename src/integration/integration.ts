@@ -9,11 +9,11 @@ import { type EventFilter, isEventName } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
 import { faultOfUrl } from '../url.ts'
 import { DeliveryHeaders, faultsOfHeaders, HEADER_VALUE } from './headers.ts'
-import { faultsOfS3, S3Parameters, S3ParametersShown } from './s3.ts'
+import { faultsOfS3, S3Parameters } from './s3.ts'
 
 const closed = { additionalProperties: false }
 const FilterList = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 1_000 })
-const DateTime = (description: string) => Type.String({ format: 'date-time', description })
+export const DateTime = (description: string) => Type.String({ format: 'date-time', description })
 
 export const WebhookParameters = Type.Object(
   {
@@ -41,7 +41,7 @@ export const FilterConditions = Type.Object(
   },
 )
 
-const deliveryLimits = {
+export const deliveryLimits = {
   max_in_flight: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -103,49 +103,8 @@ export const IntegrationUpdate = Type.Object(
   },
 )
 
-export const Integration = Type.Object(
-  {
-    id: Type.String({ examples: ['erp-1'] }),
-    integration_type: Type.Enum(['permanent', 'temporary']),
-    status: Type.Enum(['running', 'stopped']),
-    starts_at: Type.Optional(DateTime('As registered.')),
-    ends_at: Type.Optional(DateTime('As registered.')),
-    filter_conditions: Type.Optional(FilterConditions),
-    callback_parameters: Type.Optional(
-      Type.Object(
-        { callback_url: Type.String({ format: 'uri' }) },
-        { title: 'WebhookParametersShown' },
-      ),
-    ),
-    s3_parameters: Type.Optional(S3ParametersShown),
-    delivery: Type.Optional(
-      Type.Object(
-        {
-          ...deliveryLimits,
-          headers: Type.Optional(Type.Array(Type.String(), { description: 'Their names.' })),
-          is_signed: Type.Optional(Type.Boolean()),
-        },
-        { title: 'DeliverySettingsShown' },
-      ),
-    ),
-  },
-  {
-    title: 'Integration',
-    examples: [
-      {
-        id: 'erp-1',
-        integration_type: 'permanent',
-        status: 'running',
-        filter_conditions: { entity_filter: ['order'] },
-        callback_parameters: { callback_url: 'https://erp.example.com/events' },
-      },
-    ],
-  },
-)
-
 export type NewIntegration = Static<typeof NewIntegration>
 export type IntegrationUpdate = Static<typeof IntegrationUpdate>
-export type Integration = Static<typeof Integration>
 
 /** What is stored: a NewIntegration without its id, its secrets sealed. */
 export type IntegrationDocument = Omit<NewIntegration, 'id'> & {

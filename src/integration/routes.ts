@@ -16,6 +16,7 @@ import { timeOf } from '../log/position.ts'
 import {
   commonErrors,
   EVENTSTREAM,
+  Integration,
   IntegrationList,
   idParameter,
   ifMatch,
@@ -24,13 +25,7 @@ import {
   Rotation,
 } from './describe.ts'
 import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
-import {
-  faultsOfKind,
-  Integration,
-  IntegrationUpdate,
-  kindOf,
-  NewIntegration,
-} from './integration.ts'
+import { faultsOfKind, IntegrationUpdate, kindOf, NewIntegration } from './integration.ts'
 import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
@@ -38,6 +33,7 @@ import { present } from './secrets.ts'
 import { registrationOf, SentRegistration, SentUpdate, updateOf } from './sent-back.ts'
 import { stopIntegration } from './stop.ts'
 import { updateIntegration } from './update.ts'
+import { warningsOfFilter } from './warn.ts'
 
 const DAY_MS = 86_400_000
 
@@ -106,9 +102,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const integration = checkRegistration(registrationOf(body))
         const change = changeBy(context, 'Registered via API.')
         const bounds = { ...change, oldestKept: oldestKept() }
+        const warnings = await warningsOfFilter(db, tenant, integration)
         const document = await register(services, tenant, integration, bounds)
         services.onStarted(tenant)
-        context.body = present(integration.id, 'running', document)
+        context.body = { ...present(integration.id, 'running', document), ...warnings }
       },
     },
     {
@@ -152,7 +149,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           ...changeBy(context, 'Updated via API.'),
           ifMatch: context.get('if-match'),
         }
+        const warnings = await warningsOfFilter(db, tenant, update)
         show(context, await updateIntegration(services, { tenant, found }, update, change))
+        Object.assign(context.body as object, warnings)
       },
     },
     {

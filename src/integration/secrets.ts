@@ -2,12 +2,8 @@
 // left out where it is shown. The one place that knows which fields they are.
 
 import type { SecretBox } from '../access/secret.ts'
-import type {
-  Integration,
-  IntegrationDocument,
-  IntegrationUpdate,
-  NewIntegration,
-} from './integration.ts'
+import type { Integration } from './describe.ts'
+import type { IntegrationDocument, IntegrationUpdate, NewIntegration } from './integration.ts'
 
 /** What secrets stand in, of a document or an update. */
 type SecretParts = Pick<

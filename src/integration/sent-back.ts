@@ -7,10 +7,10 @@ import { Type } from 'typebox'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../json.ts'
+import { Integration } from './describe.ts'
 import { DeliveryHeaders } from './headers.ts'
 import {
   Delivery,
-  Integration,
   type IntegrationDocument,
   IntegrationUpdate,
   NewIntegration,

@@ -1,0 +1,26 @@
+// Warnings, as documents describe them: what was taken, and may not be what was meant.
+
+import { Type } from 'typebox'
+import { limits } from '../config.ts'
+
+export const Warnings = Type.Optional(
+  Type.Array(
+    Type.Object(
+      {
+        field: Type.String({ examples: ['filter_conditions.event_filter'] }),
+        code: Type.String({ examples: ['unknown_event_type'] }),
+        message: Type.String(),
+        nearest: Type.Array(Type.String(), {
+          examples: [['order.created']],
+          description: 'What may have been meant.',
+        }),
+      },
+      { title: 'Warning' },
+    ),
+    {
+      maxItems: limits.mostWarnings,
+      description:
+        'Names that nobody has published so far. What was asked for is done all the same.',
+    },
+  ),
+)

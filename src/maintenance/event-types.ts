@@ -1,0 +1,21 @@
+// Event names are kept before the retention removes their events, whether or not anybody asks.
+
+import type { Database } from '../db/pool.ts'
+import { readEventTypes } from '../log/event-type.ts'
+
+/** Reads the log of every tenant to its end, for the names of its events. */
+export async function readAllEventTypes({ kysely, pool }: Database): Promise<void> {
+  const { rows } = await pool.query<{ tenant: string }>(tenants)
+  for (const { tenant } of rows) await readEventTypes(kysely, tenant, Number.POSITIVE_INFINITY)
+}
+
+// One look into the key of the log for each tenant, not one for each event.
+const tenants = `
+  with recursive known as (
+    (select tenant from event order by tenant limit 1)
+    union all
+    select (select event.tenant from event where event.tenant > known.tenant order by 1 limit 1)
+    from known
+    where known.tenant is not null
+  )
+  select tenant from known where tenant is not null`

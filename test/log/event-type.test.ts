@@ -1,0 +1,186 @@
+// The event types of a tenant: what is known, what was published and when last, and the warnings of
+// filters that name something else.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listEventTypes } from '../../src/log/event-type.ts'
+import { nearestOf } from '../../src/log/nearest.ts'
+import { createPartitions } from '../../src/log/partitions.ts'
+import { readAllEventTypes } from '../../src/maintenance/event-types.ts'
+import type { Server } from '../../src/server.ts'
+import { startHere } from '../access/callers.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { call, EVENTSTREAM, publish } from '../helpers/service.ts'
+
+type EventType = {
+  name: string
+  entity: string
+  description: string | null
+  deprecated: boolean
+  last_published_at: string | null
+}
+type List = { event_types: EventType[]; next?: string }
+type Warned = { warnings?: { field: string; code: string; message: string; nearest: string[] }[] }
+
+const database = useDatabase()
+let service: Server
+beforeAll(async () => {
+  service = await startHere(database.url)
+})
+afterAll(() => service.stop())
+
+const list = async (tenant: string, query = '') =>
+  (await call<List>(`${service.url}/event-types${query}`, { headers: { tenant } })).body
+const send = async (name: string, key: string, tenant = 'dodici') =>
+  (await publish(service.url, { name, key, tenant, payload: '{}' })).body.published_at
+
+describe('the event types', () => {
+  it('are the 31 known ones, one of them deprecated, before anything is published', async () => {
+    const { event_types } = await list('empty')
+    expect(event_types).toHaveLength(31)
+    expect(event_types.map(({ name }) => name)).toEqual(
+      event_types.map(({ name }) => name).toSorted(),
+    )
+    expect(event_types.filter(({ last_published_at }) => last_published_at !== null)).toEqual([])
+    const deprecated = event_types.filter((type) => type.deprecated)
+    expect(deprecated.map(({ name }) => name)).toEqual(['order.shipped'])
+    const { rows } = await database.pool.query(`select from event_type_reader`)
+    expect(rows).toEqual([])
+  })
+
+  it('are also what the tenant has published, each with its last time', async () => {
+    await send('order.created', 'a')
+    const own = await send('gift_card.sold', 'b')
+    const last = await send('order.created', 'c')
+    await send('gift_card.returned', 'd', 'rival')
+    const { event_types } = await list('dodici')
+    expect(event_types).toHaveLength(32)
+    expect(event_types).toContainEqual({
+      ...{ name: 'gift_card.sold', entity: 'gift_card', description: null, deprecated: false },
+      last_published_at: own,
+    })
+    const created = event_types.find(({ name }) => name === 'order.created')
+    expect(created?.last_published_at).toBe(last)
+    const later = await send('order.created', 'e')
+    const again = (await list('dodici')).event_types.find(({ name }) => name === 'order.created')
+    expect(again?.last_published_at).toBe(later)
+  })
+
+  it('come in pages', async () => {
+    const first = await list('dodici', '?limit=20')
+    const second = await list('dodici', `?limit=20&after=${first.next}`)
+    expect([first.event_types.length, second.event_types.length]).toEqual([20, 12])
+    expect(second.next).toBeUndefined()
+    const names = [...first.event_types, ...second.event_types].map(({ name }) => name)
+    expect(new Set(names).size).toBe(32)
+  })
+
+  it('are read once, a step at a time, by any number of readers at once', async () => {
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await send(`step.${key}`, key, 'stepping')
+    const step = async () => {
+      const { rows } = await database.pool.query(`select read_event_types('stepping', 2) as ended`)
+      return rows[0].ended as boolean
+    }
+    const ended = await Promise.all([step(), step(), step()])
+    expect(ended).toContain(true)
+    const { rows } = await database.pool.query(
+      `select array_agg(name order by name) as names from event_type where tenant = 'stepping'`,
+    )
+    expect(rows[0].names).toEqual(['step.a', 'step.b', 'step.c', 'step.d', 'step.e'])
+    expect(await step()).toBe(true)
+  })
+
+  it('are kept of every tenant, and outlive their events', async () => {
+    await send('relic.found', 'a', 'old')
+    await send('relic.found', 'a', 'older')
+    await readAllEventTypes(database)
+    const { rows } = await database.admin.pool.query(
+      `select string_agg(inhrelid::regclass::text, ', ') as partitions from pg_inherits
+       where inhparent = 'event'::regclass`,
+    )
+    await database.admin.pool.query(`drop table ${rows[0].partitions}`)
+    await createPartitions(database.pool)
+    for (const tenant of ['old', 'older']) {
+      const { event_types } = await list(tenant)
+      expect(event_types.find(({ name }) => name === 'relic.found')?.last_published_at).toBeTruthy()
+    }
+  })
+
+  it('say 503 while more of the log is unread than a request may read', async () => {
+    const page = { most: 1, steps: 0 }
+    await expect(listEventTypes(database.kysely, 'dodici', page)).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+})
+
+describe('a filter', () => {
+  const register = (id: string, filter_conditions: object) =>
+    call<Warned>(service.url + EVENTSTREAM, {
+      headers: { tenant: 'warned' },
+      body: JSON.stringify({
+        ...{ id, integration_type: 'permanent', filter_conditions },
+        callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
+      }),
+    })
+
+  it('that names what is known or was published has no warning', async () => {
+    await send('gift_card.sold', 'a', 'warned')
+    const event_filter = ['order.created', 'gift_card.sold']
+    const { status, body } = await register('a', { event_filter, entity_filter: ['gift_card'] })
+    expect([status, body.warnings]).toEqual([200, undefined])
+  })
+
+  it('that names something else is taken, with a warning that names the nearest', async () => {
+    const { status, body } = await register('b', {
+      event_filter: ['order.creatd', 'zzz.zzz'],
+      entity_filter: ['gift_crad'],
+    })
+    expect(status).toBe(200)
+    expect(body.warnings).toMatchObject([
+      { field: 'filter_conditions.event_filter', nearest: ['order.created'] },
+      { field: 'filter_conditions.event_filter', nearest: [], code: 'unknown_event_type' },
+      { field: 'filter_conditions.entity_filter', nearest: ['gift_card'] },
+    ])
+    const headers = { tenant: 'warned' }
+    await call(`${service.url}${EVENTSTREAM}/b/_stop`, { method: 'POST', headers })
+    const patched = await call<Warned>(`${service.url}${EVENTSTREAM}/b`, {
+      ...{ method: 'PATCH', headers },
+      body: JSON.stringify({ filter_conditions: { entity_filter: ['ordr'] } }),
+    })
+    expect(patched.status).toBe(200)
+    expect(patched.body.warnings).toMatchObject([{ nearest: ['order'] }])
+    const shown = await call<Warned>(`${service.url}${EVENTSTREAM}/b`, { headers })
+    expect(shown.body.warnings).toBeUndefined()
+  })
+
+  it('has twenty warnings at the most', async () => {
+    const event_filter = Array.from({ length: 30 }, (_, index) => `none.of_${index}`)
+    const { body } = await register('c', { event_filter })
+    expect(body.warnings).toHaveLength(20)
+  })
+})
+
+describe('a subscription', () => {
+  it('to an entity of which nothing was published is taken with a warning', async () => {
+    const subscription = aSubscription({ id: 'misspelt', entityType: 'GIFT_CRAD' })
+    const made = await collector(service.url + SUBSCRIPTIONS, 'POST', subscription)
+    expect(made.status).toBe(201)
+    expect((made.body as Warned).warnings).toMatchObject([{ field: 'entityType' }])
+    const known = { ...subscription, entityType: 'WISHLIST' }
+    const put = await collector(service.url + SUBSCRIPTIONS, 'PUT', known)
+    expect([put.status, (put.body as Warned).warnings]).toEqual([201, undefined])
+  })
+})
+
+describe('the nearest words', () => {
+  it('need the fewest changes, and not too many', () => {
+    const words = ['order.created', 'order.opened', 'invoice.created', 'customer.created']
+    expect(nearestOf('order.create', words)).toEqual(['order.created'])
+    expect(nearestOf('ordre.created', words)).toEqual(['order.created'])
+    expect(nearestOf('stock.moved', words)).toEqual([])
+    expect(nearestOf(`${'x'.repeat(255)}`, ['x'.repeat(254), 'y'.repeat(255)])).toEqual([
+      'x'.repeat(254),
+    ])
+  })
+})
