@@ -9,6 +9,7 @@ import { systemClock } from './clock.ts'
 import { appendCollected } from './collector/collect.ts'
 import { collectorRoutes } from './collector/routes.ts'
 import { type Config, limits } from './config.ts'
+import { documentRoutes } from './console/routes.ts'
 import { describeWebhooks } from './console/webhooks.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { createPipe } from './db/pipe.ts'
@@ -128,6 +129,7 @@ export async function startServer(
     }),
     ...access.routes,
     ...eventTypeRoutes({ db: durable.kysely }),
+    ...documentRoutes(),
     ...healthRoutes(async () => {
       if (draining) return 'The service is stopping.'
       const problem = await schemaProblem(durable.pool)

@@ -4,6 +4,8 @@
 import { Compile } from 'typebox/schema'
 import { isObject } from '../../src/json.ts'
 
+export const JSON_TYPE = 'application/json'
+
 /** JSON Schema, as far as the document uses it. */
 export type Schema = {
   type?: string
@@ -34,6 +36,9 @@ export type Parameter = {
   example?: string
 }
 
+/** A body that an answer may have. What is no JSON fits. */
+export type Body = { type: string; fits(value: unknown): boolean }
+
 export type Operation = {
   id: string
   method: string
@@ -43,8 +48,8 @@ export type Operation = {
   scope: string | undefined
   parameters: Parameter[]
   body: { type: string; schema: Schema } | undefined
-  /** By status: whether a body fits; undefined where none is documented. */
-  answers: Map<number, ((body: unknown) => boolean) | undefined>
+  /** By status: what the body is; undefined where none is documented. */
+  answers: Map<number, Body | undefined>
 }
 
 type Content = Record<string, { schema: Schema }>
@@ -100,8 +105,9 @@ function bodyOf({ requestBody }: Described): Operation['body'] {
 
 function answersOf({ responses }: Described, document: Document): Operation['answers'] {
   const entries = Object.entries(responses).map(([status, { content }]) => {
-    const schema = content?.['application/json']?.schema
-    return [Number(status), schema && checkOf(schema, document)] as const
+    const [type, { schema = undefined } = {}] = Object.entries(content ?? {})[0] ?? []
+    const fits = type === JSON_TYPE && schema ? checkOf(schema, document) : () => true
+    return [Number(status), type === undefined ? undefined : { type, fits }] as const
   })
   return new Map(entries)
 }

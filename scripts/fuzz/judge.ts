@@ -3,7 +3,7 @@
 
 import http, { METHODS } from 'node:http'
 import { spellingsIn } from '../../test/helpers/spellings.ts'
-import { checkOf, type Document, findPath, type Operation, pathOf } from './document.ts'
+import { checkOf, type Document, findPath, JSON_TYPE, type Operation, pathOf } from './document.ts'
 import { PRIVATE } from './mutate.ts'
 import type { Request } from './request.ts'
 import { SECRET } from './values.ts'
@@ -76,11 +76,17 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
     if (request.method === 'HEAD') return []
     const isProblem =
       shapes[pathOf(request.target).startsWith('/events') ? 'gateway' : 'configuration']
-    const fits = documented ? documented.answers.get(status) : isProblem
-    if (!fits) return body.length === 0 ? [] : broke('a body that is not documented')
-    if (!headers.get('content-type')?.startsWith('application/json')) return broke('a content type')
+    const expected = documented
+      ? documented.answers.get(status)
+      : { type: JSON_TYPE, fits: isProblem }
+    if (!expected) return body.length === 0 ? [] : broke('a body that is not documented')
+    const type = headers.get('content-type') ?? ''
+    const isOther = isUnrouted && type.startsWith(JSON_TYPE)
+    if (!isOther && expected.type !== '*/*' && !type.startsWith(expected.type)) {
+      return broke('a content type')
+    }
     const value = parse(body)
-    const isFit = fits(value) || (isUnrouted && isProblem(value))
+    const isFit = expected.fits(value) || (isUnrouted && isProblem(value))
     return isFit ? [] : broke('a body of another shape')
   }
 }

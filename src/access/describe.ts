@@ -73,7 +73,7 @@ export const CreatedKey = Type.Object(
   },
   {
     title: 'CreatedApiKey',
-    examples: [{ ...shownExample, token: 'mr_0c9be2f17a35_…' }],
+    examples: [{ ...shownExample, token: 'mr_…' }],
   },
 )
 export type NewKey = Static<typeof NewKey>

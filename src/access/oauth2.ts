@@ -24,7 +24,7 @@ const TokenRequest = Type.Object(
     grant_type: Type.Literal('client_credentials'),
     scope: Field('Fewer scopes than the key has, separated by spaces.', 'publish'),
     client_id: Field("The key's id, where there is no Basic.", '0c9be2f17a35'),
-    client_secret: Field('The whole key, `mr_…`.', 'mr_0c9be2f17a35_…'),
+    client_secret: Field('The whole key, `mr_…`.', 'mr_…'),
   },
   { title: 'TokenRequest' },
 )

@@ -66,8 +66,7 @@ export function describeWebhooks({ refer }: Components) {
     post: {
       operationId: `receive_${name.replace('.', '_')}`,
       tags: ['Webhooks'],
-      summary: name,
-      description,
+      summary: description,
       ...(deprecated ? { deprecated } : {}),
       security: [{ callback: [] }, {}],
       parameters,

@@ -11,7 +11,11 @@ import { API_KEYS, aJwt, JWT_SECRET, makeKey, startHere } from './callers.ts'
 import { type Answer, ask, belongings, furnish, MARKER, OWNER, type Target } from './operations.ts'
 
 /** Operations that need no token. Whoever adds one here says why it is harmless. */
-const PUBLIC = ['getHealth', 'getReadiness', 'getOpenApi', 'issueToken']
+const PUBLIC = [
+  ...['getHealth', 'getReadiness', 'issueToken'],
+  // They tell of the program, and nothing of a tenant.
+  ...['getOpenApi', 'getAsyncApi', 'getDocs', 'getDocsFile'],
+]
 
 /** What the right token gets where it is not 200; else any status that the route documents. */
 const CREATED = [

@@ -1,0 +1,142 @@
+// /docs and /asyncapi.json: the document is valid by AsyncAPI's own schema, and the page shows both
+// documents without leaving the origin, in a real browser if there is one.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import specs from '@asyncapi/specs'
+import { createConfig, lintFromString } from '@redocly/openapi-core'
+import { Ajv } from 'ajv'
+import formats from 'ajv-formats'
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { knownEventTypes } from '../../src/log/catalog.ts'
+import type { Server } from '../../src/server.ts'
+import { startHere } from '../access/callers.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { call } from '../helpers/service.ts'
+
+type Message = { name: string; payload: { allOf?: { deprecated?: boolean }[] } }
+type AsyncApi = {
+  channels: Record<string, { messages: Record<string, object> }>
+  components: { messages: Record<string, Message> }
+}
+
+const database = useDatabase()
+let service: Server
+beforeAll(async () => {
+  service = await startHere(database.url)
+})
+afterAll(() => service.stop())
+
+const ask = async (place: string, headers: Record<string, string> = {}) => {
+  const answer = await request(service.url + place, { headers })
+  return { ...answer, text: await answer.body.text() }
+}
+
+describe('the AsyncAPI document', () => {
+  it('is valid, and every reference of it leads somewhere', async () => {
+    const { body } = await call<AsyncApi>(`${service.url}/asyncapi.json`, { token: null })
+    const ajv = new Ajv({ strict: false, meta: false, validateSchema: false })
+    formats.default(ajv)
+    const isValid = ajv.compile(specs.schemas['3.0.0'] as object)
+    expect(isValid(body) ? [] : isValid.errors).toEqual([])
+    expect(isValid({ ...body, channels: [] })).toBe(false)
+    const config = await createConfig({ extends: ['recommended'] })
+    expect(await lintFromString({ source: JSON.stringify(body), config })).toEqual([])
+  })
+
+  it('has a message for each known event type, order.shipped deprecated', async () => {
+    const { body } = await call<AsyncApi>(`${service.url}/asyncapi.json`, { token: null })
+    const { collected_event: _, ...messages } = body.components.messages
+    const names = Object.values(messages).map(({ name }) => name)
+    expect(names).toEqual(knownEventTypes.map(({ name }) => name))
+    const deprecated = Object.values(messages).filter(({ payload }) =>
+      payload.allOf?.some((part) => part.deprecated),
+    )
+    expect(deprecated.map(({ name }) => name)).toEqual(['order.shipped'])
+    expect(Object.keys(body.channels['webhook']?.messages ?? {})).toEqual(Object.keys(messages))
+  })
+})
+
+describe('the page', () => {
+  it('allows its own origin only, and has no script within it', async () => {
+    const { headers, text } = await ask('/docs')
+    expect(headers['content-security-policy']).toMatch(/^default-src 'self'; img-src 'self' data:/)
+    expect(headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(text).not.toMatch(/<script(?![^>]*\bsrc=)|\bstyle=|\bon\w+=|https?:/)
+  })
+
+  it('refers to nothing that is not served, each with its type', async () => {
+    const { text } = await ask('/docs')
+    const places = [...text.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, place]) => `/${place}`)
+    expect(places).toHaveLength(7)
+    const types: Record<string, string> = {
+      css: 'text/css; charset=utf-8',
+      js: 'text/javascript; charset=utf-8',
+      json: 'application/json; charset=utf-8',
+      png: 'image/png',
+    }
+    for (const place of places) {
+      const { statusCode, headers } = await ask(place)
+      const type = types[path.extname(place).slice(1)]
+      expect([place, statusCode, headers['content-type']]).toEqual([place, 200, type])
+    }
+  })
+
+  it('has files that are kept by who asks, and no others', async () => {
+    const { headers } = await ask('/docs/swagger-ui.css')
+    expect(headers['cache-control']).toBe('public, max-age=3600')
+    const again = await ask('/docs/swagger-ui.css', { 'if-none-match': String(headers['etag']) })
+    expect([again.statusCode, again.text]).toEqual([304, ''])
+    for (const place of ['docs.html', 'constructor', '..%2froutes.ts', 'package.json', '']) {
+      expect((await ask(`/docs/${place}`)).statusCode, place).toBeGreaterThanOrEqual(400)
+    }
+  })
+
+  it('is part of what an installation without the tools of developers has', () => {
+    const root = path.join(import.meta.dirname, '../..')
+    const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'))
+    const swagger = lock.packages['node_modules/swagger-ui-dist']
+    expect([swagger.dev, swagger.optional]).toEqual([undefined, undefined])
+  })
+
+  // Debian's chromium, which CI installs: without it this is not shown, and the run says so.
+  if (spawnSync('chromium', ['--version']).status !== 0) {
+    console.log('chromium is not installed: /docs is not looked at in a browser')
+    return
+  }
+  it('shows all of both documents in a browser, which has nothing to complain about', async () => {
+    const { html, complaints } = await render(`${service.url}/docs`)
+    expect(complaints).toEqual([])
+    const places = service.routes.map((route) => route.path.replace(/:(\w+)/g, '{$1}'))
+    for (const place of places) expect(html).toContain(`data-path="${place}"`)
+    for (const { name, description } of knownEventTypes) {
+      expect(html).toContain(`data-path="${name}"`)
+      expect(html).toContain(`>${name}: ${description}`)
+    }
+  })
+})
+
+/** The page as a browser has it when all is loaded, and what its console says. */
+async function render(url: string): Promise<{ html: string; complaints: string[] }> {
+  const profile = mkdtempSync(path.join(os.tmpdir(), 'millrace-browser-'))
+  const off = ['gpu', 'quic', 'background-networking', 'component-update', 'sync']
+  const child = spawn('chromium', [
+    ...['--headless', '--no-sandbox', '--no-first-run', ...off.map((what) => `--disable-${what}`)],
+    ...[`--user-data-dir=${profile}`, '--enable-logging=stderr', '--virtual-time-budget=30000'],
+    ...['--dump-dom', url],
+  ])
+  const printed = { html: '', log: '' }
+  child.stdout.on('data', (piece) => {
+    printed.html += piece
+  })
+  child.stderr.on('data', (piece) => {
+    printed.log += piece
+  })
+  await new Promise((resolve) => child.once('close', resolve))
+  rmSync(profile, { recursive: true, force: true })
+  const complaints = printed.log.split('\n').filter((line) => line.includes('CONSOLE'))
+  return { html: printed.html, complaints }
+}
