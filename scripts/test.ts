@@ -1,12 +1,13 @@
 // `make test`: types, lint, every test, and those that depend on the server again on each other
 // major version of Postgres that is installed. The last line counts: "N passed, N failed". A test
-// that is skipped counts as failed, since it showed nothing; a version not installed is named.
+// that is skipped counts as failed, since it showed nothing. What is not installed is named.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { findServer, hasJit } from '../test/helpers/cluster.ts'
+import { generators } from '../test/helpers/generators.ts'
 
 /** The whole suite runs on the embedded one, 18. */
 const OTHER_MAJORS = [15, 16, 17]
@@ -34,6 +35,9 @@ const bin = path.resolve('node_modules/.bin')
 const failures: string[] = []
 const counts = [check('tsc'), check('biome', 'check'), runTests([], {})]
 const notRun = OTHER_MAJORS.map(runOnMajor).filter((reason) => reason !== undefined)
+for (const { language, isThere } of generators) {
+  if (!isThere()) notRun.push(`A client in ${language}: not made, no generator; see .ci/run`)
+}
 
 for (const reason of notRun) console.log(reason)
 for (const failure of failures) console.log(`\nFAILED: ${failure}`)

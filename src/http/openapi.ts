@@ -164,8 +164,9 @@ const unavailable = {
 const tooLargeHead = {
   description: `The head of the request has more than ${maxHeaderSize} bytes. Without a body.`,
 }
+const faulty = { 400: { description: 'Bad request; the message names the field.' } }
 const protectedRoute = {
-  400: { description: 'Bad request; the message names the field.' },
+  ...faulty,
   401: { description: 'No token, or an unknown one.' },
   403: { description: 'The token may not do this.' },
   500: { description: 'Internal server error.' },
@@ -173,8 +174,9 @@ const protectedRoute = {
 }
 
 /** What each route answers that has such parts, unless it says it in words of its own. */
-function impliedBy({ body, bodyType, limited, scope }: Route): Route['responses'] {
+function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route['responses'] {
   return {
+    ...(parameters ? faulty : {}),
     ...(scope === 'public' ? {} : protectedRoute),
     ...(body && !bodyType ? { 413: { description: 'The body is too large.' } } : {}),
     ...(limited ? { 429: tooMany } : {}),

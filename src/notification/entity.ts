@@ -46,7 +46,9 @@ export const entities = {
       id: OwnId,
       customer_id: Id('Whose it is. Needed where the wishlist is not known yet.'),
       items: Type.Optional(
-        Type.Array(Type.Object(item), { description: 'All of them, in place of those before.' }),
+        Type.Array(Type.Object(item, { title: 'WishlistItem' }), {
+          description: 'All of them, in place of those before.',
+        }),
       ),
     },
     { examples: [{ id: 'w-1', customer_id: 'c-1', items: [{ variant_id: 'v-1' }] }] },

@@ -25,7 +25,7 @@ const fields = {
       campaign_id: Type.Optional(ShortText('On every link, as utm_campaign.')),
       utm_medium: Type.Optional(ShortText('On every link.')),
     },
-    closed,
+    { ...closed, title: 'JobParameters' },
   ),
   notification: Type.Enum([...NOTIFICATIONS]),
   number_of_items_in_email: Type.Integer({

@@ -34,9 +34,15 @@ export const Run = Type.Object(
         'and is not sent again.',
     ),
     reason: Nullable(Type.String({ description: 'Why it failed, or is tried again.' })),
-    failures: Type.Array(Type.Object({ customer_id: Type.String(), reason: Type.String() }), {
-      description: `The first ${limits.runFailuresShown} rejected customers.`,
-    }),
+    failures: Type.Array(
+      Type.Object(
+        { customer_id: Type.String(), reason: Type.String() },
+        { title: 'RejectedCustomer' },
+      ),
+      {
+        description: `The first ${limits.runFailuresShown} rejected customers.`,
+      },
+    ),
   },
   { title: 'JobRun' },
 )

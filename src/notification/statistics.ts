@@ -20,12 +20,15 @@ export const ShopStatistics = Type.Object(
     wishlist_items: Type.Integer(),
     unreadable: Type.Integer({ description: 'Entities that were skipped, of the events kept.' }),
     last_unreadable: Type.Array(
-      Type.Object({
-        position: PositionValue('Of the event.'),
-        published_at: Type.String({ format: 'date-time' }),
-        entry: Type.Integer({ description: 'Which one of a bulk operation, from 0.' }),
-        reason: Type.String(),
-      }),
+      Type.Object(
+        {
+          position: PositionValue('Of the event.'),
+          published_at: Type.String({ format: 'date-time' }),
+          entry: Type.Integer({ description: 'Which one of a bulk operation, from 0.' }),
+          reason: Type.String(),
+        },
+        { title: 'UnreadableEntity' },
+      ),
     ),
   },
   { title: 'ShopStatistics' },
