@@ -81,7 +81,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       responses: {
         201: { description: 'The event, as it was posted.', schema: CollectedEvent },
         ...errors,
-        413: { description: 'The event is too large.' },
+        413: { description: `The event has more than ${maxEventBytes} bytes.` },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
       },
       async handle(context) {

@@ -83,7 +83,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         400: { description: 'The request is at fault, or `idempotency_key_reused`; see details.' },
         401: { description: 'No token, or an unknown one.' },
         403: { description: 'The token may not publish this; details name what is not allowed.' },
-        413: { description: 'The payload is too large.' },
+        413: { description: `The payload has more than ${maxEventBytes} bytes.` },
         500: { description: 'The event was not stored.' },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
       },

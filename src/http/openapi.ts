@@ -4,6 +4,7 @@
 
 import { maxHeaderSize } from 'node:http'
 import { type TSchema, Type } from 'typebox'
+import { limits } from '../config.ts'
 import { headerComponents, headersOf } from './answer-headers.ts'
 import { type Components, createComponents } from './components.ts'
 import { exampleOf } from './example.ts'
@@ -161,6 +162,9 @@ const tooMany = {
 const unavailable = {
   description: 'The database is away, or too much is under way; try again after `Retry-After`.',
 }
+const tooLargeBody = {
+  description: `The body has more than ${limits.configurationBytes} bytes.`,
+}
 const tooLargeHead = {
   description: `The head of the request has more than ${maxHeaderSize} bytes. Without a body.`,
 }
@@ -178,7 +182,7 @@ function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route
   return {
     ...(parameters ? faulty : {}),
     ...(scope === 'public' ? {} : protectedRoute),
-    ...(body && !bodyType ? { 413: { description: 'The body is too large.' } } : {}),
+    ...(body && !bodyType ? { 413: tooLargeBody } : {}),
     ...(limited ? { 429: tooMany } : {}),
     431: tooLargeHead,
   }

@@ -3,9 +3,10 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
-import { cutPage, pageOf, pageParameters } from '../http/page.ts'
+import { cutPage, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
+import { isEventName } from './event.ts'
 import { listEventTypes } from './event-type.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
@@ -49,10 +50,14 @@ export function eventTypeRoutes({ db }: { db: Db }): Route[] {
       operationId: 'listEventTypes',
       summary: 'The known event types, and all that the tenant has published, by name.',
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
-      responses: { 200: { description: 'A page of them.', schema: EventTypeList } },
+      responses: {
+        200: { description: 'A page of them.', schema: EventTypeList },
+        400: { description: 'Bad request; the message names the field.' },
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
         const page = pageOf(context, limits.pageLength)
+        if (page.after !== undefined && !isEventName(page.after)) throw unknownPage()
         const found = await listEventTypes(db, tenant, { after: page.after, most: page.limit + 1 })
         const { rows, next } = cutPage(found, page, ({ name }) => name)
         context.body = { event_types: rows, ...(next ? { next } : {}) }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { expectDocumented } from '../helpers/documented.ts'
 import { call, EVENTSTREAM, register } from '../helpers/service.ts'
 import { JOBS } from '../helpers/shop.ts'
 
@@ -42,6 +43,15 @@ it('says 413 of every JSON body, and 400 of every parameter', async () => {
   expect([large.status, large.body['error_code']]).toEqual([413, 'payload_too_large'])
   const headers = { tenant: 'no tenant' }
   expect((await call(`${service.url}/api/v1/api-keys`, { headers })).status).toBe(400)
+})
+
+it('is what every answer of a test is held against', async () => {
+  const url = `${service.url}${EVENTSTREAM}`
+  const judge = (status: number, body: unknown) =>
+    expectDocumented(url, 'GET', { status, headers: {}, body })
+  await judge(200, { integrations: [] })
+  await expect(judge(418, {})).rejects.toThrow('listIntegrations, 418: a status')
+  await expect(judge(200, { integrations: [{ id: 1 }] })).rejects.toThrow('a body of another shape')
 })
 
 it('says what is answered where all rejected events are deleted or sent again', async () => {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Agent, request } from 'undici'
+import { expectDocumented } from './documented.ts'
 import { ADMIN_TOKEN, sharedSecretIn } from './known-secrets.ts'
 import { until } from './until.ts'
 
@@ -77,7 +78,10 @@ export type Reply<Body = unknown> = {
   body: Body
 }
 
-/** One request with the admin token; the answer's body parsed where it is JSON. */
+/**
+ * One request with the admin token; the answer's body parsed where it is JSON. Throws if the answer
+ * is not what the service's document says.
+ */
 export async function call<Body = Record<string, unknown>>(
   url: string,
   options: {
@@ -101,7 +105,9 @@ export async function call<Body = Record<string, unknown>>(
   const text = await answer.body.text()
   const isJson = String(answer.headers['content-type']).startsWith('application/json')
   const body = (isJson ? JSON.parse(text) : text) as Body
-  return { status: answer.statusCode, headers: answer.headers, body }
+  const reply = { status: answer.statusCode, headers: answer.headers, body }
+  await expectDocumented(url, method, reply)
+  return reply
 }
 
 type PublishBody = { position: number; published_at: string; duplicate: boolean }

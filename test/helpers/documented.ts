@@ -1,0 +1,49 @@
+// Every answer that a test gets through `call` is held against the document of the service that gave
+// it: its status stands there, and its body is what the document says.
+
+import { request } from 'undici'
+import {
+  type Document,
+  findPath,
+  type Operation,
+  operationsOf,
+} from '../../scripts/fuzz/document.ts'
+
+/** By origin; undefined of one that has no document, such as the port of a worker. */
+const known = new Map<string, Promise<Operation[] | undefined>>()
+
+/** Throws if the document of the service says something else of this answer. */
+export async function expectDocumented(
+  url: string,
+  method: string,
+  { status, headers, body }: { status: number; headers: Record<string, unknown>; body: unknown },
+): Promise<void> {
+  const { origin } = new URL(url)
+  const asked = known.get(origin) ?? readOperations(origin)
+  known.set(origin, asked)
+  const operations = await asked
+  if (!operations) {
+    known.delete(origin)
+    return
+  }
+  const found = findPath(operations, url)
+  const operation =
+    found.kind === 'path' ? found.operations.find((one) => one.method === method) : undefined
+  // What node refuses before there is a request: no body, and the connection ends.
+  if (!operation || (body === '' && headers['connection'] === 'close')) return
+  const tell = (what: string) => {
+    const answer = JSON.stringify(body).slice(0, 1_000)
+    throw new Error(`${operation.id}, ${status}: ${what}: ${answer}`)
+  }
+  if (!operation.answers.has(status)) tell('a status that is not documented')
+  const expected = operation.answers.get(status)
+  if (!expected && body !== '') tell('a body that is not documented')
+  if (expected && !expected.fits(body)) tell('a body of another shape than is documented')
+}
+
+async function readOperations(origin: string): Promise<Operation[] | undefined> {
+  const answer = await request(`${origin}/openapi.json`).catch(() => undefined)
+  if (answer?.statusCode === 200) return operationsOf((await answer.body.json()) as Document)
+  await answer?.body.dump()
+  return undefined
+}
