@@ -30,7 +30,7 @@ const TokenRequest = Type.Object(
 )
 const TokenAnswer = Type.Object(
   {
-    access_token: Type.String(),
+    access_token: Type.String({ examples: ['eyJ…'] }),
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({
       maximum: LIFETIME_SECONDS,

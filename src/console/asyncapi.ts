@@ -79,7 +79,7 @@ function asyncApiDocument(): object {
         ...sendTo('webhook', 'bearer', 'Each event is a request. Any 2xx acknowledges it.'),
         bindings: { http: { method: 'POST', bindingVersion: '0.3.0' } },
       },
-      writeFile: sendTo('file', 'aws', 'A file ends after 5 minutes or at 50 MiB.'),
+      writeFile: sendTo('file', 'aws', 'By default a file ends after 5 minutes or at 50 MiB.'),
       sendToQueue: sendTo('queue', 'aws', 'Each event is a message, in batches of 10.'),
     },
     components: {

@@ -1,6 +1,7 @@
 // What the OpenAPI document says of the requests that the service sends: one webhook for each known
 // event type. They differ in the name of the event alone.
 
+import { limits } from '../config.ts'
 import { DeliveredEvent } from '../delivery/describe.ts'
 import type { Components } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
@@ -37,15 +38,16 @@ export const deliveryHeaders = {
 }
 
 const retried =
-  'The stream is interrupted, and the event sent again: up to 10 times, over about 20 minutes. ' +
+  `The stream is interrupted, and the event sent again: up to ${limits.retries} times, by default ` +
+  'over about 20 minutes. ' +
   'Then the integration stops; started again, it goes on with this event.'
 const busy = `${retried} \`Retry-After\` is honoured within that time.`
 const answers: Record<string, [name: string, description: string]> = {
   '2XX': ['Taken', 'The event is acknowledged; the next one follows.'],
   400: [
     'Rejected',
-    'The event is kept as rejected, to be retried or deleted, and the stream goes on; with the ' +
-      '30th that is kept the integration stops.',
+    'The event is kept as rejected, to be retried or deleted, and the stream goes on; with ' +
+      `${limits.rejectedEvents} kept the integration stops.`,
   ],
   403: ['Refused', 'The integration stops at once. The event is the next to be sent.'],
   410: ['Gone', 'As 403.'],

@@ -11,25 +11,29 @@ export const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'
 export type Notification = (typeof NOTIFICATIONS)[number]
 
 const closed = { additionalProperties: false }
-const ShortText = (description: string, minLength = 0) =>
-  Type.String({ minLength, maxLength: 255, pattern: ONE_LINE, description })
+const ShortText = (description: string, example: string, minLength = 0) =>
+  Type.String({ minLength, maxLength: 255, pattern: ONE_LINE, examples: [example], description })
 
 const fields = {
-  deleted: Type.Boolean({ description: 'A deleted job is kept and never runs.' }),
+  deleted: Type.Boolean({
+    examples: [false],
+    description: 'A deleted job is kept and never runs.',
+  }),
   is_active: Type.Boolean({ description: 'A job that is not active never runs.' }),
   is_scheduled: Type.Boolean({
     description: 'Whether it runs at its schedule; else by `_run` only.',
   }),
   job_parameters: Type.Object(
     {
-      campaign_id: Type.Optional(ShortText('On every link, as utm_campaign.')),
-      utm_medium: Type.Optional(ShortText('On every link.')),
+      campaign_id: Type.Optional(ShortText('On every link, as utm_campaign.', 'back-in-stock')),
+      utm_medium: Type.Optional(ShortText('On every link.', 'email')),
     },
     { ...closed, title: 'JobParameters' },
   ),
   notification: Type.Enum([...NOTIFICATIONS]),
   number_of_items_in_email: Type.Integer({
     minimum: -1,
+    examples: [-1],
     maximum: 1_000,
     description: 'The most items that a mail lists; -1: the whole wishlist.',
   }),
@@ -39,8 +43,8 @@ const fields = {
     examples: ['0 9 * * 1-5'],
     description: 'Cron, five fields, UTC: `0 9 * * 1-5`.',
   }),
-  scheduleExpression: ShortText('The frequency in words.'),
-  template_id: ShortText('A dynamic template of SendGrid.', 1),
+  scheduleExpression: ShortText('The frequency in words.', 'On weekdays, at nine'),
+  template_id: ShortText('A dynamic template of SendGrid.', 'd-0123456789abcdef', 1),
 }
 
 const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
@@ -86,7 +90,7 @@ export const JobUpdate = Type.Partial(NewJob, {
 
 export const Job = Type.Object(
   {
-    id: Type.String(),
+    id: Type.String({ examples: ['back-in-stock'] }),
     deleted: fields.deleted,
     is_active: fields.is_active,
     is_scheduled: fields.is_scheduled,

@@ -44,7 +44,22 @@ export const Run = Type.Object(
       },
     ),
   },
-  { title: 'JobRun' },
+  {
+    title: 'JobRun',
+    examples: [
+      {
+        id: '1a8a5052-8741-4daf-982e-e0a12990335a',
+        ...{ state: 'completed', cause: 'schedule', reason: null, failures: [] },
+        ...{
+          requested_at: '2026-11-20T09:00:00.123456Z',
+          scheduled_for: '2026-11-20T09:00:00.000Z',
+        },
+        ...{ started_at: '2026-11-20T09:00:00.204Z', finished_at: '2026-11-20T09:00:01.031Z' },
+        ...{ duration_ms: 827, next_try_at: null, found: 12, sent: 9, notices: 11 },
+        ...{ rejected: 0, withheld: 1, unconfirmed: 0 },
+      },
+    ],
+  },
 )
 export const RunList = Type.Object(
   {

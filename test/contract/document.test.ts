@@ -8,24 +8,37 @@ import { expectDocumented } from '../helpers/documented.ts'
 import { call, EVENTSTREAM, register } from '../helpers/service.ts'
 import { JOBS } from '../helpers/shop.ts'
 
+type Answer = {
+  content?: { 'application/json': { schema: { $ref: string } } }
+  headers?: Record<string, object>
+}
 type Operation = {
+  operationId: string
+  security: object[]
+  deprecated?: boolean
   parameters?: object[]
   requestBody?: { content: object }
-  responses: Record<string, { content?: { 'application/json': { schema: { $ref: string } } } }>
+  responses: Record<string, Answer>
 }
 type Schemas = Record<string, { required?: string[] }>
 type Paths = Record<string, Record<string, Operation>>
 
+type Document = {
+  paths: Paths
+  webhooks: Record<string, { post: Operation }>
+  components: { schemas: Schemas }
+}
+
 const database = useDatabase()
 let service: Server
 let paths: Paths
+let webhooks: Document['webhooks']
 let schemas: Schemas
 beforeAll(async () => {
   service = await startHere(database.url)
-  const { body } = await call<{ paths: Paths; components: { schemas: Schemas } }>(
-    `${service.url}/openapi.json`,
-  )
+  const { body } = await call<Document>(`${service.url}/openapi.json`)
   paths = body.paths
+  webhooks = body.webhooks
   schemas = body.components.schemas
 })
 afterAll(() => service.stop())
@@ -43,6 +56,34 @@ it('says 413 of every JSON body, and 400 of every parameter', async () => {
   expect([large.status, large.body['error_code']]).toEqual([413, 'payload_too_large'])
   const headers = { tenant: 'no tenant' }
   expect((await call(`${service.url}/api/v1/api-keys`, { headers })).status).toBe(400)
+})
+
+it('says of every operation that asks for a token what may keep it from being done', () => {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const guarded = operations.filter(({ security }) => security.length > 0)
+  expect(guarded.length).toBeGreaterThan(40)
+  for (const { operationId, responses } of guarded) {
+    const headersOf = (status: number) => Object.keys(responses[status]?.headers ?? {})
+    expect([operationId, ...headersOf(401)]).toContain('www-authenticate')
+    expect([operationId, ...headersOf(503)]).toContain('retry-after')
+    expect([operationId, ...headersOf(403)]).toContain('x-request-id')
+    if (responses[429]) expect(headersOf(429)).toContain('ratelimit-reset')
+  }
+  const limited = service.routes.filter((route) => route.limited)
+  const of429 = operations.filter(({ responses }) => responses[429])
+  expect(of429.map(({ operationId }) => operationId).toSorted()).toEqual(
+    limited.map(({ operationId }) => operationId).toSorted(),
+  )
+})
+
+it('says what a receiver gets, by event type, and what its answers mean', () => {
+  expect(Object.keys(webhooks)).toHaveLength(31)
+  const deprecated = Object.entries(webhooks).filter(([, { post }]) => post.deprecated)
+  expect(deprecated.map(([name]) => name)).toEqual(['order.shipped'])
+  for (const { post } of Object.values(webhooks)) {
+    const statuses = Object.keys(post.responses).toSorted()
+    expect(statuses).toEqual(['2XX', '400', '403', '410', '429', '503', 'default'])
+  }
 })
 
 it('is what every answer of a test is held against', async () => {

@@ -1,5 +1,5 @@
-// Every answer that a test gets through `call` is held against the document of the service that gave
-// it: its status stands there, and its body is what the document says.
+// Every answer that a test gets through `call` is held against the document of the service that
+// gave it: its status stands there, and its body is what the document says.
 
 import { request } from 'undici'
 import {

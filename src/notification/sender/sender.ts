@@ -15,7 +15,7 @@ import { fault, invalid } from '../../errors.ts'
 import { latestPosition } from '../../log/position.ts'
 import { ONE_LINE } from '../../text.ts'
 
-const Name = Type.String({ maxLength: 255, pattern: ONE_LINE })
+const Name = Type.String({ maxLength: 255, pattern: ONE_LINE, examples: ['Dodici'] })
 const shown = {
   from_email: Type.String({ format: 'email', maxLength: 320, description: 'A verified sender.' }),
   from_name: Type.Optional(Name),
@@ -23,6 +23,7 @@ const shown = {
     Type.String({
       maxLength: 2_048,
       format: 'uri',
+      examples: ['https://api.eu.sendgrid.com'],
       description: 'https://api.sendgrid.com, or https://api.eu.sendgrid.com.',
     }),
   ),
@@ -34,6 +35,7 @@ export const NewSender = Type.Object(
         minLength: 1,
         maxLength: 512,
         pattern: '^[\\x21-\\x7e]+$',
+        examples: ['SG.a-key'],
         description:
           'Of SendGrid, with the permission mail.send. Never shown again. Left out, or given as ' +
           `${MASK}, the stored one stays, if the url stays at its origin.`,
