@@ -7,6 +7,7 @@ import type { Parameter } from '../http/route.ts'
 import { ONE_LINE } from '../text.ts'
 
 const LIST_LENGTH = 100
+const ACTOR_LENGTH = 1_024
 
 const text = (pattern: string) =>
   Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
@@ -31,17 +32,20 @@ const keyFields = {
   expires_at: Type.Optional(Type.String({ format: 'date-time' })),
 }
 const Time = Type.String({ format: 'date-time', readOnly: true })
+/** Who did something: a key with its name, the subject of a JWT, the admin token. */
+const Actor = Type.String({ readOnly: true, maxLength: ACTOR_LENGTH, pattern: ONE_LINE })
 /** What only answers have. A key may be made of what a GET has shown of another one. */
 const given = {
   id: Type.String({
     readOnly: true,
+    pattern: '^[0-9a-f]{12}$',
     description: 'Public; also the client id of /oauth2/token.',
   }),
   status: Type.Enum(['active', 'expired', 'revoked'], { readOnly: true }),
   created_at: Time,
-  created_by: Type.String({ readOnly: true }),
+  created_by: Actor,
   revoked_at: Type.Optional(Time),
-  revoked_by: Type.Optional(Type.String({ readOnly: true })),
+  revoked_by: Type.Optional(Actor),
 }
 const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
 export const NewKey = Type.Object(
