@@ -4,8 +4,14 @@ const forget = (name: string) => `
   delete from migration_checksum where name = '${name}';
   delete from kysely_migration where name = '${name}';`
 
+/** 0026_event_type. */
+const undoEventType = `
+  drop table event_type, event_type_reader;
+  ${forget('0026_event_type')}`
+
 /** 0025_window_version. */
 const undoWindowVersion = `
+  ${undoEventType}
   alter table cursor drop column version;
   ${forget('0025_window_version')}`
 
