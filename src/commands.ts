@@ -21,6 +21,7 @@ import { migrate, prepareSchema } from './db/migrate.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { startMonitor } from './monitor.ts'
 import { startServer } from './server.ts'
+import { version } from './version.ts'
 import { startWorker } from './worker.ts'
 
 const HELP = `millrace <command>
@@ -36,8 +37,9 @@ const HELP = `millrace <command>
   rebuild shop …   what a tenant's notifications are made from, likewise
   listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
   help             this
+  --version        the version of this program
 
-Settings come from the environment: README.md, "Operating".`
+Settings come from the environment: docs/operate.md, "Settings".`
 
 type Part = { url?: string; stop(): Promise<void> }
 type Surroundings = {
@@ -66,10 +68,13 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   async help() {
     console.log(HELP)
   },
+  async version() {
+    console.log(version)
+  },
 }
 
 const [name = 'help', ...args] = process.argv.slice(2)
-const command = commands[name.replace(/^(--help|-h)$/, 'help')]
+const command = commands[name.replace(/^(--help|-h)$/, 'help').replace(/^--version$/, 'version')]
 if (!command) fail(2, `There is no command ${name}.\n\n${HELP}`)
 await command(args).catch((error: Error) =>
   fail(error instanceof UsageError ? 2 : 1, error.message),

@@ -7,6 +7,7 @@ import { createComponents } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'
 import { PositionValue } from '../log/position.ts'
+import { version } from '../version.ts'
 import { deliveryHeaders } from './webhooks.ts'
 
 const text = { type: 'string' }
@@ -59,7 +60,7 @@ function asyncApiDocument(): object {
     asyncapi: '3.0.0',
     info: {
       title: 'Millrace: what is delivered',
-      version: '0.1.0',
+      version,
       description:
         'Events in the order of each entity, at least once. Publishers may use other names than ' +
         'the ones here; `GET /event-types` lists those in use.',

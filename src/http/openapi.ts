@@ -5,6 +5,7 @@
 import { maxHeaderSize } from 'node:http'
 import { type TSchema, Type } from 'typebox'
 import { limits } from '../config.ts'
+import { version } from '../version.ts'
 import { headerComponents, headersOf } from './answer-headers.ts'
 import { type Components, createComponents } from './components.ts'
 import { exampleOf } from './example.ts'
@@ -68,7 +69,7 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
     openapi: '3.1.0',
     info: {
       title: 'Millrace',
-      version: '0.1.0',
+      version,
       description: 'A self-hosted event stream: publish events, configure what receives them.',
       contact: { name: 'The operator of this service' },
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },

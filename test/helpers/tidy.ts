@@ -21,6 +21,7 @@ const RANKS = [
     'text',
     'time',
     'url',
+    'version',
   ],
   ['db', 'destination'],
   ['http'],
