@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench bench-smoke torture torture-plants torture-day torture-config fuzz format
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,9 @@ demo: install ## A tour on believable retail data; ends by itself
 
 test: install ## Everything, on a real Postgres; ends with "N passed, N failed"
 	@export $(WITH); exec node scripts/test.ts
+
+ci: install ## Two minutes of torture, then `make test`; ends with "N passed, N failed"
+	@export $(WITH); exec node scripts/ci.ts
 
 torture: install ## Kills, freezes and crashes under load, then counts; SECONDS=60 SEED=1
 	@export $(WITH); exec env SECONDS='$(or $(SECONDS),60)' SEED='$(or $(SEED),1)' node scripts/torture/run.ts
