@@ -90,7 +90,7 @@ function wrongKey(): Error {
   const found =
     'MILLRACE_SECRET_KEY is not the key that the secrets of this database are sealed with'
   const todo = 'give that one, or as MILLRACE_SECRET_KEY_PREVIOUS beside a new one'
-  return new Error(`${found}: ${todo} (README.md, "The secret key").`)
+  return new Error(`${found}: ${todo} (docs/operate.md, "The secret key").`)
 }
 
 function otherNextKey(): Error {
@@ -98,5 +98,5 @@ function otherNextKey(): Error {
     'MILLRACE_SECRET_KEY is not the key that is being rolled in, or that one is missing beside it'
   const todo =
     'have both, one of them as MILLRACE_SECRET_KEY_PREVIOUS, until rotate-secrets is done'
-  return new Error(`${found}: ${todo} (README.md, "The secret key").`)
+  return new Error(`${found}: ${todo} (docs/operate.md, "The secret key").`)
 }

@@ -8,36 +8,55 @@ import { until } from '../helpers/until.ts'
 export type Shell = {
   /** Runs a block; what it printed. Throws, with that, if a command of it fails. */
   run(text: string): Promise<string>
+  /** Everything that was printed so far, by what runs in the background too. */
+  transcript(): string
+  /** Ends it, and what it has left in the background. */
   close(): void
 }
 
 /** As `set -e` would have it for curl, too: an answer of 400 or more is a failure. */
 const PRELUDE = 'set -eu -o pipefail\ncurl() { command curl --fail-with-body "$@"; }\n'
 
+/** Starts a shell in `directory`. */
 export function startShell(directory: string, environment: NodeJS.ProcessEnv): Shell {
-  const bash = spawn('bash', ['--noprofile', '--norc'], { cwd: directory, env: environment })
-  let output = ''
+  // A group of its own, as a terminal has, so that the background can be ended with it.
+  const bash = spawn('bash', ['--noprofile', '--norc'], {
+    cwd: directory,
+    env: environment,
+    detached: true,
+  })
+  let all = ''
   for (const stream of [bash.stdout, bash.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk) => {
-      output += chunk
+      all += chunk
     })
   }
   let isOver = false
-  bash.once('close', () => {
+  bash.once('exit', () => {
     isOver = true
   })
+  // Its end is told by `run`.
+  bash.stdin.on('error', () => {})
   bash.stdin.write(PRELUDE)
 
   return {
     async run(text) {
-      output = ''
+      const start = all.length
       const end = `the end of ${randomUUID()}`
       // A block that reads its input must not read the next one.
       bash.stdin.write(`{\n${text}\n} </dev/null\necho '${end}'\n`)
-      await until('the block is over', () => isOver || output.includes(end))
-      if (!output.includes(end)) throw new Error(`A command of the block failed:\n${output}`)
-      return output.slice(0, output.indexOf(end))
+      const output = () => all.slice(start)
+      await until('the block is over', () => isOver || output().includes(end))
+      if (!output().includes(end)) throw new Error(`A command of the block failed:\n${output()}`)
+      return output().slice(0, output().indexOf(end))
     },
-    close: () => void bash.stdin.end(),
+    transcript: () => all,
+    close() {
+      try {
+        process.kill(-(bash.pid as number), 'SIGTERM')
+      } catch {
+        // Nothing of it is left.
+      }
+    },
   }
 }

@@ -3,11 +3,11 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { useDatabase } from '../helpers/database.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { hostileSettings } from '../helpers/hostile.ts'
 import { databaseUrl, query } from '../helpers/postgres.ts'
 import { startReceiver } from '../helpers/receiver.ts'
@@ -153,13 +153,4 @@ default_pool_size = 90
   const url = `postgres://postgres@127.0.0.1:${port}/${name}`
   await until('the pooler answers', () => query(url, 'select 1').catch(() => false))
   return { url, stop: () => void child.kill('SIGINT') }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
