@@ -48,7 +48,7 @@ const LONG = 'x'.repeat(32_000)
 
 export type Filter = { event_filter?: string[]; entity_filter?: string[] }
 
-/** Whether a filter takes an event (SPEC 3: either list names it; no filter takes everything). */
+/** Whether a filter takes an event (either list names it; no filter takes everything). */
 export function takes(filter: Filter | undefined, name: string): boolean {
   if (!filter) return true
   const isNamed = filter.event_filter?.includes(name) ?? false

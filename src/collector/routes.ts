@@ -1,5 +1,5 @@
-// The event collector API (SPEC 6): events that are posted, and subscriptions that bring events of
-// the log to queues and topics. What a subscription has delivered and what failed is in
+// The event collector API (docs/collect.md): events that are posted, and subscriptions that bring
+// events of the log to queues and topics. What a subscription has delivered and what failed is in
 // delivery/routes.ts.
 
 import { randomUUID } from 'node:crypto'

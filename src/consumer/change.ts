@@ -155,7 +155,7 @@ function write(
 
 /**
  * Starts a consumer. It goes on where it stopped, or from now if it was stopped before the position
- * `oldestRestart` (SPEC 3: within the retention), whatever was changed since. A replay has dates of
+ * `oldestRestart` (within the retention), whatever was changed since. A replay has dates of
  * its own, not a now: it always goes on.
  */
 export async function startConsumer(

@@ -1,4 +1,4 @@
-// When a failed delivery is tried again (SPEC 4). Pure: time and chance are arguments.
+// When a failed delivery is tried again (docs/receive.md). Pure: time and chance are arguments.
 
 import { limits } from '../config.ts'
 

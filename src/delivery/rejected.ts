@@ -1,5 +1,5 @@
 // Rejected events: a target answered 400, so the event is kept for its integration to retry or
-// delete, and the stream goes on. At most 30 are kept for an integration (SPEC 3).
+// delete, and the stream goes on. At most 30 are kept for an integration (docs/integrate.md).
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'

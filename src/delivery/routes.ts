@@ -1,6 +1,6 @@
 // What a consumer has delivered and what failed: its log, its rejected events, its statistics, and
-// the files of an integration (SPEC 3). Integrations and subscriptions have the same operations,
-// each kind under its own path.
+// the files of an integration (docs/integrate.md). Integrations and subscriptions have the
+// same operations, each kind under its own path.
 
 import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'

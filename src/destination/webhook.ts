@@ -1,5 +1,5 @@
 // Webhooks: one POST an event over kept-alive connections, with the headers of Standard Webhooks.
-// The payload's text goes into the body untouched. What a status means is SPEC's: any 2xx
+// The payload's text goes into the body untouched. What a status means: any 2xx
 // acknowledges, 400 rejects, 403 and 410 refuse, anything else (redirects included, which are not
 // followed) is tried again.
 

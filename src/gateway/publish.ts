@@ -12,7 +12,7 @@ import { faultOfText, hasControlCharacter, isLongerThan, textOfHeader } from '..
 
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 
-/** Headers of a publish request and what they are in an event (SPEC 2). */
+/** Headers of a publish request and what they are in an event (docs/publish.md). */
 const REQUIRED = ['team', 'service', 'entity-id', 'tenant', 'idempotency-key'] as const
 
 /**

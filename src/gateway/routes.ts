@@ -1,4 +1,4 @@
-// POST /events/{event_name}: the event gateway (SPEC 2).
+// POST /events/{event_name}: the event gateway (docs/publish.md).
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'

@@ -1,6 +1,6 @@
 // What an integration is: the document that a client registers, the rules it must pass, and what of
 // it is shown. The stored document is the registered one with its secrets sealed (secrets.ts); no
-// secret is ever shown (SPEC 3).
+// secret is ever shown (docs/integrate.md).
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'

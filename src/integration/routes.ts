@@ -1,5 +1,5 @@
 // /api/v1/org/integrations/eventstream: register, list, get, update, delete, start and stop
-// integrations (SPEC 3). What they delivered and what failed is in delivery/routes.ts.
+// integrations (docs/integrate.md). What they delivered and what failed is in delivery/routes.ts.
 
 import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'

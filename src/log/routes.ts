@@ -1,4 +1,4 @@
-// GET /event-types: which events there are (SPEC 11).
+// GET /event-types: which events there are (docs/publish.md).
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'

@@ -1,5 +1,6 @@
-// /api/v1/jobs: notification jobs and their runs (SPEC 6, 7). Paths, fields and statuses are those
-// of the Jobs API of the event collector. It deletes by POST to a job's path; DELETE does the same.
+// /api/v1/jobs: notification jobs and their runs (docs/notifications.md). Paths, fields and
+// statuses are those of the Jobs API of the event collector. It deletes by POST to a job's path;
+// DELETE does the same.
 
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'

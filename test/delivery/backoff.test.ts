@@ -1,4 +1,4 @@
-// The schedule of retries as a table of numbers (SPEC 4).
+// The schedule of retries as a table of numbers (docs/receive.md).
 
 import { describe, expect, it } from 'vitest'
 import { retryDelayMs } from '../../src/delivery/backoff.ts'

@@ -1,5 +1,5 @@
 // Files in S3, on the running service and against each store: what is in them, when they end, and
-// what a stop, a replay and a filter make of them (SPEC 5).
+// what a stop, a replay and a filter make of them (docs/files.md).
 
 import { randomUUID } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'

@@ -1,5 +1,5 @@
 // What every kind of answer does to the stream, on the running service: attempts, state after, log
-// entries, the next event (SPEC 4).
+// entries, the next event (docs/receive.md).
 
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
