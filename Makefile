@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz format
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz schema format
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: install ## What it can do, beside ceilings and rivals of the same run; si
 
 bench-smoke: install ## The same in seconds, to see that it still works; the figures mean nothing
 	@export $(WITH); exec node scripts/bench/run.ts --smoke
+
+schema: install ## Writes sql/schema.sql from the migrations and functions
+	@export $(WITH); exec node scripts/schema/run.ts
 
 format: install ## Formats the code
 	@node_modules/.bin/biome check --write

@@ -33,10 +33,6 @@ export function readFunctions(): FunctionFile[] {
  * the migrations. Rejects with an Error that names the function that failed.
  */
 export async function applyFunctions(client: pg.Client, logger: Logger): Promise<void> {
-  await client.query(`create table if not exists function_checksum (
-    name text, checksum text, applied_at timestamptz not null default now(),
-    primary key (name, checksum)
-  )`)
   const missing = await missingFunctions(client, readFunctions())
   await client.query(`begin; set local lock_timeout = '2s'`)
   try {

@@ -107,27 +107,3 @@ describe('a consumer of another kind', () => {
     ])
   })
 })
-
-describe('a process of the version before', () => {
-  it('sees integrations only, and changes them through the names that it knows', async () => {
-    const { rows: known } = await database.pool.query('select id from integration where id = $1', [
-      id,
-    ])
-    expect(known).toEqual([])
-    const { rows } = await database.pool.query(`
-      select register_integration('old', 'erp', '{}', 'ada', 'A test.', null, null, 10) as registered,
-        change_integration('old', 'erp', 1, 'stopped', 'integration_stopped', 'ada', '', null, false)
-          is not null as stopped`)
-    expect(rows).toEqual([{ registered: 'registered', stopped: true }])
-    const noted = `select note_integration('old', 'erp', 'noted', 'ada', 'A test.')`
-    await database.pool.query(noted)
-    const { rows: actions } = await database.pool.query(
-      `select kind, action from config_log where tenant = 'old' order by position`,
-    )
-    expect(actions).toEqual([
-      { kind: 'integration', action: 'integration_started' },
-      { kind: 'integration', action: 'integration_stopped' },
-      { kind: 'integration', action: 'noted' },
-    ])
-  })
-})

@@ -38,6 +38,8 @@ const RANKS = [
   ['main'],
 ]
 const LONGEST_FILE = 300
+/** Written by a program, for people to look things up in. */
+const WRITTEN = 'sql/schema.sql'
 const LONGEST_LINE = 100
 
 export type Files = Map<string, string>
@@ -105,6 +107,7 @@ export function names(files: Files): string[] {
 export function lengths(files: Files): string[] {
   const faults: string[] = []
   for (const [file, text] of files) {
+    if (file === WRITTEN) continue
     const lines = text.split('\n')
     if (lines.length > LONGEST_FILE + 1) faults.push(`${file} has ${lines.length} lines`)
     lines.forEach((line, index) => {

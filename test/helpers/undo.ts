@@ -4,8 +4,12 @@ const forget = (name: string) => `
   delete from migration_checksum where name = '${name}';
   delete from kysely_migration where name = '${name}';`
 
+/** 0027_comments, which may be carried out again. */
+const undoComments = forget('0027_comments')
+
 /** 0026_event_type. */
 const undoEventType = `
+  ${undoComments}
   drop table event_type, event_type_reader;
   ${forget('0026_event_type')}`
 

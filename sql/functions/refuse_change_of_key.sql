@@ -1,0 +1,15 @@
+-- The trigger of api_key: a key may be revoked, once, and nothing else.
+create or replace function refuse_change_of_key() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'UPDATE'
+    and old.revoked_at is null
+    and (to_jsonb(new) - '{revoked_at,revoked_by}'::text[])
+      = (to_jsonb(old) - '{revoked_at,revoked_by}'::text[])
+  then
+    return new;
+  end if;
+  raise exception 'A key is for the record: % of % is refused.', tg_op, tg_table_name
+    using errcode = 'MR003', hint = 'Revoke the key and create another.';
+end
+$$;

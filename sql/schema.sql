@@ -1,0 +1,2678 @@
+-- The schema as it is after all migrations, for reading: `make schema` writes it from the catalogue
+-- of a fresh database, and a test fails if it is stale. Tables of the log have partitions by day
+-- (event_key: by ten days), which functions make and drop.
+
+create sequence lane_position;
+
+-- API keys. Only a revocation changes one; no key is ever deleted.
+create table api_key (
+  -- The public part of a key: mr_<id>_<secret>.
+  id text not null,
+  name text not null,
+  -- The hash of the secret part, which is stored nowhere.
+  secret_sha256 bytea not null,
+  -- Those it is for; {*}: all.
+  tenants text[] not null,
+  scopes text[] not null,
+  -- A publisher's; null: any.
+  teams text[],
+  -- A publisher's; null: any.
+  services text[],
+  -- What may be published, such as order.*; null: anything.
+  event_names text[],
+  created_at timestamptz not null default clock_timestamp(),
+  -- Who made it: "API key <id> (<name>)", a JWT's subject, or the admin token.
+  created_by text not null,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  revoked_by text,
+  -- Events a second on each process; null: any.
+  rate integer,
+  constraint api_key_pkey primary key (id),
+  constraint event_names_are_named check (cardinality(event_names) >= 1 and cardinality(event_names) <= 100),
+  constraint expires_after_creation check (expires_at > created_at),
+  constraint id_is_12_hex_digits check (id ~ '^[0-9a-f]{12}$'),
+  constraint name_is_short_text check (length(name) >= 1 and length(name) <= 255 and name !~ '[[:cntrl:]]'),
+  constraint rate_is_positive check (rate > 0),
+  constraint revoked_has_actor check ((revoked_at is null) = (revoked_by is null)),
+  constraint scopes_are_known check (cardinality(scopes) > 0 and scopes <@ '{publish,read,configure,admin}'::text[]),
+  constraint secret_is_sha256 check (octet_length(secret_sha256) = 32),
+  constraint services_are_named check (cardinality(services) >= 1 and cardinality(services) <= 100),
+  constraint teams_are_named check (cardinality(teams) >= 1 and cardinality(teams) <= 100),
+  constraint tenants_are_named check (cardinality(tenants) >= 1 and cardinality(tenants) <= 100 and array_position(tenants, null::text) is null and (cardinality(tenants) = 1 or not tenants @> '{*}'::text[]))
+);
+create index api_key_by_age on api_key using btree (created_at desc, id desc);
+create index api_key_by_maker on api_key using btree (substring(created_by, '^API key ([0-9a-f]{12}) \('));
+create index api_key_by_tenant on api_key using gin (tenants);
+create trigger api_key_may_only_be_revoked before delete or update on api_key for each row execute function refuse_change_of_key();
+create trigger key_is_recorded after insert or update on api_key for each row execute function record_key();
+create trigger refuses_truncate before truncate on api_key for each statement execute function refuse_change_of_log();
+
+-- Every failed try to deliver, and every try by hand, with what the target said (secrets masked).
+-- Partitioned and dropped as the log is.
+create table attempt (
+  tenant text not null,
+  -- The moment of the try.
+  position bigint not null,
+  consumer text not null,
+  run integer not null,
+  -- Of the event that was sent.
+  event_position bigint not null,
+  -- 1 for the first try of the stream; 0 for one by hand.
+  attempt integer not null,
+  outcome text not null,
+  -- Of HTTP; null where there was no answer.
+  status integer,
+  reason text not null,
+  -- How the answer's body begins.
+  response text,
+  constraint attempt_pkey primary key (tenant, consumer, run, position, event_position),
+  constraint outcome_is_known check (outcome = any (array['rejected', 'refused', 'unavailable', 'delivered']))
+) partition by range (position);
+create index attempt_by_time on attempt using btree (tenant, consumer, position);
+create trigger refuses_truncate before truncate on attempt for each statement execute function refuse_change_of_log();
+
+-- Every change of configuration and of status, for ever: the source of the tables that
+-- configuration is read from. Update, delete and truncate are refused.
+create table config_log (
+  -- Whose; * for a key of every tenant.
+  tenant text not null,
+  -- When it was changed, as a position of the log.
+  position bigint not null,
+  kind text not null,
+  id text not null,
+  -- Of what was changed, counted from 1 at each registration. An entry that keeps the version of
+  -- the one before is a note: something happened, nothing was changed.
+  version integer not null,
+  action text not null,
+  -- After the change.
+  status text not null,
+  -- Who: a key, a token, or millrace itself.
+  actor text not null,
+  reason text not null,
+  -- The whole configuration after the change, secrets sealed; null after a removal.
+  document jsonb,
+  -- The call that made the entry: if its answer is lost, it is sent again and recognised.
+  attempt uuid default (nullif(current_setting('millrace.attempt', true), ''))::uuid,
+  constraint config_log_pkey primary key (tenant, position),
+  constraint document_is_kept check ( case when status <> 'removed' or kind = 'key' then document is not null else document is null or kind = 'job' end),
+  constraint kind_is_known check (kind = any (array['integration', 'subscription', 'projection', 'job', 'sender', 'key'])),
+  constraint status_is_known check (status = any (array['running', 'stopped', 'removed'])),
+  constraint version_is_positive check (version > 0)
+);
+create index config_log_by_consumer on config_log using btree (tenant, id, position);
+create trigger config_log_is_immutable before delete or update on config_log for each row execute function refuse_change_of_log();
+create trigger refuses_truncate before truncate on config_log for each statement execute function refuse_change_of_log();
+
+-- What has a cursor on a tenant's log: an integration (webhook or files), a subscription (queue or
+-- topic), a projection of our own. The newest document of each, as config_log has it.
+create table consumer (
+  tenant text not null,
+  -- Its one name in all tables: "erp-1", "subscription:crm", "projection:shop".
+  id text not null,
+  -- Of the document and status; a change names the one it saw.
+  version integer not null,
+  status text not null,
+  document jsonb not null,
+  -- Of its registration, in config_log.
+  created_position bigint not null,
+  -- Of its last change, in config_log.
+  changed_position bigint not null,
+  kind text not null default 'integration',
+  -- Of the entry of config_log that stopped it; null while it runs.
+  stopped_position bigint,
+  constraint consumer_pkey primary key (tenant, id),
+  constraint id_tells_kind check ( case kind when 'integration' then id ~ '^[a-z0-9-]{1,50}$' else id ~ (('^' || kind) || ':[A-Za-z0-9._~:-]{1,100}$') end),
+  constraint kind_is_known check (kind = any (array['integration', 'subscription', 'projection'])),
+  constraint status_is_known check (status = any (array['running', 'stopped']))
+);
+
+-- How far a run of a consumer has come. Everything up to read_position is settled (delivered,
+-- rejected, filtered out) but what stands in unresolved. owner, epoch and lease_until are the
+-- lease: a worker whose write names another owner or epoch changes nothing.
+create table cursor (
+  tenant text not null,
+  consumer text not null,
+  -- 0: live. Above 0: a replay.
+  run integer not null default 0,
+  read_position bigint not null,
+  -- Positions that were read and are not settled yet.
+  unresolved bigint[] not null default '{}'::bigint[],
+  -- How often the oldest unresolved event has failed in a row.
+  attempts integer not null default 0,
+  -- When it is tried again.
+  retry_at timestamptz,
+  owner uuid,
+  -- Counts the leases.
+  epoch bigint not null default 0,
+  lease_until timestamptz,
+  -- The last position that the run is to send; null: it follows the log.
+  stop_position bigint,
+  -- Until when a worker may take the lease of a stopped consumer, to write its last file.
+  close_until timestamptz,
+  -- When retry_at was written: if the clock is before that, it was set back, and retry_at means
+  -- nothing.
+  retry_set_at timestamptz,
+  -- Of the configuration under which it read what is unresolved (keep_window).
+  version integer,
+  constraint cursor_pkey primary key (tenant, consumer, run),
+  constraint attempts_is_not_negative check (attempts >= 0),
+  constraint owner_has_lease check ((owner is null) = (lease_until is null)),
+  constraint unresolved_is_bounded check (cardinality(unresolved) <= 500)
+);
+
+-- The log: one immutable row an event, partitioned by UTC day. Update, delete and truncate are
+-- refused; retention drops whole partitions.
+create table event (
+  -- The retailer whose event it is.
+  tenant text not null,
+  -- The place in the log: the microsecond of publication since 1970. Unique per tenant, and it
+  -- grows in the order of commits. time_of(position) is published_at.
+  position bigint not null,
+  -- <entity>.<action>, such as order.created.
+  name text not null,
+  entity_id text not null,
+  -- The publisher's own key; unique per tenant and name for as long as the log is kept.
+  idempotency_key text not null,
+  -- The publisher's team, by its own account.
+  team text not null,
+  -- The publisher's service, by its own account.
+  service text not null,
+  -- An object of order_id and customer_id, or empty.
+  correlation_ids jsonb not null,
+  -- The length of the payload, so that a page knows its size.
+  payload_bytes integer not null,
+  -- As it was published, to the byte. json, never jsonb: that would reorder keys and respell
+  -- numbers.
+  payload json not null,
+  constraint event_pkey primary key (tenant, position),
+  constraint correlation_ids_is_object check (jsonb_typeof(correlation_ids) = 'object'),
+  constraint entity_id_is_short_text check (length(entity_id) >= 1 and length(entity_id) <= 255 and entity_id !~ '[[:cntrl:]]'),
+  constraint idempotency_key_is_short_text check (length(idempotency_key) >= 1 and length(idempotency_key) <= 255 and idempotency_key !~ '[[:cntrl:]]'),
+  constraint name_is_entity_action check (length(name) <= 255 and name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$'),
+  constraint payload_is_object check (json_typeof(payload) = 'object'),
+  constraint service_is_short_text check (length(service) >= 1 and length(service) <= 255),
+  constraint team_is_short_text check (length(team) >= 1 and length(team) <= 255),
+  constraint tenant_is_a_word check (length(tenant) <= 63 and tenant ~ '^[A-Za-z0-9][A-Za-z0-9_-]*$') not valid
+) partition by range (position);
+create trigger event_is_immutable before delete or update on event for each row execute function refuse_change_of_log();
+create trigger refuses_truncate before truncate on event for each statement execute function refuse_change_of_log();
+
+-- Finds an event by its idempotency key. Partitioned by ten days, dropped with the events.
+create table event_key (
+  tenant text not null,
+  -- event_key_hash(name, idempotency_key).
+  key_hash bytea not null,
+  -- Of the event that has the key.
+  position bigint not null,
+  constraint key_hash_has_16_bytes check (octet_length(key_hash) = 16)
+) partition by range (position);
+create index event_key_by_fingerprint on event_key using btree (event_key_fingerprint(tenant, key_hash));
+create trigger refuses_truncate before truncate on event_key for each statement execute function refuse_change_of_log();
+
+-- The event names that a tenant has published, each with its last time. Read off the log, behind
+-- it; a name outlives its events.
+create table event_type (
+  tenant text not null,
+  name text collate "C" not null,
+  last_position bigint not null,
+  constraint event_type_pkey primary key (tenant, name)
+);
+
+-- How far the log of a tenant was read for event_type.
+create table event_type_reader (
+  tenant text not null,
+  read_position bigint not null,
+  constraint event_type_reader_pkey primary key (tenant)
+);
+
+-- The manifest: each file that an integration writes to S3, recorded before its upload begins and
+-- finished in the transaction that moves the cursor. An open one is written again as it is here.
+create table export_file (
+  tenant text not null,
+  -- The moment at which it was planned.
+  position bigint not null,
+  consumer text not null,
+  run integer not null,
+  -- Of the configuration that it was planned by.
+  version integer not null,
+  -- Of the object in the bucket.
+  key text not null,
+  -- It holds what the filter takes after this position …
+  from_position bigint not null,
+  -- Of the first event in it.
+  first_position bigint not null,
+  -- … up to this one.
+  to_position bigint not null,
+  -- The filter that it was begun with.
+  filter jsonb,
+  compression text,
+  -- Of the multipart upload, so that it can be aborted.
+  upload_id text,
+  state text not null default 'open',
+  -- How many lines it has.
+  events integer,
+  -- Of the object as it is stored.
+  bytes bigint,
+  -- Of the object as it is stored.
+  sha256 bytea,
+  -- Of the last event in it.
+  last_position bigint,
+  finished_at timestamptz,
+  constraint export_file_pkey primary key (tenant, consumer, position),
+  constraint compression_is_known check (compression = 'gzip'),
+  constraint finished_is_told check (state <> 'finished' or num_nonnulls(events, bytes, sha256, last_position, finished_at) = 5),
+  constraint key_is_unique unique (tenant, key),
+  constraint range_is_not_empty check (from_position < first_position and first_position <= to_position),
+  constraint state_is_known check (state = any (array['open', 'finished', 'abandoned']))
+);
+create unique index export_file_open on export_file using btree (tenant, consumer, run) where (state = 'open');
+
+-- The texts of sql/functions that were applied. One that is here is not applied again.
+create table function_checksum (
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now(),
+  constraint function_checksum_pkey primary key (name, checksum)
+);
+
+-- The files of sql/migrations that were applied.
+create table migration_checksum (
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now(),
+  constraint migration_checksum_pkey primary key (name)
+);
+
+-- The ledger of notifications: a row for each customer, item and occasion. Its key is why a notice
+-- goes out once, whichever job tells it.
+create table notice (
+  tenant text not null,
+  notification text not null,
+  -- Of the occasion in the log (a restock, a fall of the price); of a reminder, of its run.
+  position bigint not null,
+  customer_id text not null,
+  -- Empty in a reminder.
+  item_id text not null,
+  job_id text not null,
+  run_id uuid not null,
+  -- due: it has not left. sending: from just before the request until its answer. Then sent,
+  -- rejected (400), withheld (nothing, or nobody, to tell), or unconfirmed (it may have left).
+  state text not null default 'due',
+  previous_price numeric,
+  currency text,
+  reason text,
+  constraint notice_pkey primary key (tenant, notification, position, customer_id, item_id),
+  constraint state_is_known check (state = any (array['due', 'sending', 'sent', 'rejected', 'withheld', 'unconfirmed']))
+);
+create index notice_open on notice using btree (tenant, job_id, customer_id) where (state = any (array['due', 'sending']));
+create index notice_rejected on notice using btree (tenant, run_id, customer_id) where (state = 'rejected');
+
+-- Jobs that mail a tenant's customers: the newest document of each, as config_log has it.
+create table notification_job (
+  tenant text not null,
+  id text not null,
+  version integer not null,
+  document jsonb not null,
+  -- Of its creation, in config_log.
+  created_position bigint not null,
+  -- Of its last change, in config_log.
+  changed_position bigint not null,
+  -- Where its last run ended: the next one looks at what the log has after it.
+  through_position bigint not null,
+  next_run_at timestamptz,
+  owner uuid,
+  -- Counts the leases, as a cursor's does.
+  epoch bigint not null default 0,
+  lease_until timestamptz,
+  constraint notification_job_pkey primary key (tenant, id),
+  constraint id_is_word check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
+  constraint notification_is_known check ((document ->> 'notification') = any (array['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'])),
+  constraint owner_has_lease check ((owner is null) = (lease_until is null))
+);
+create index notification_job_by_age on notification_job using btree (tenant, created_position);
+create index notification_job_due on notification_job using btree (next_run_at) where (next_run_at is not null);
+create index notification_job_kept on notification_job using btree (tenant) where (not ((document ->> 'deleted'))::boolean);
+
+-- Each run of a job, from when it was asked for. Counts are of customers, but for notices.
+create table notification_run (
+  tenant text not null,
+  job_id text not null,
+  id uuid not null default gen_random_uuid(),
+  -- The moment at which it was asked for.
+  position bigint not null,
+  cause text not null,
+  -- The time of the schedule that it is for.
+  tick_at timestamptz,
+  state text not null default 'queued',
+  -- It looks at the log after this position …
+  from_position bigint,
+  -- … up to this one.
+  to_position bigint,
+  attempts integer not null default 0,
+  -- When it goes on, after a failure.
+  retry_at timestamptz,
+  -- Customers who were to be told something.
+  found integer not null default 0,
+  sent integer not null default 0,
+  -- Lines of the ledger that were sent.
+  notices integer not null default 0,
+  -- Those whose mail was answered with 400.
+  rejected integer not null default 0,
+  -- Those who had nothing to be told any more, or no address.
+  withheld integer not null default 0,
+  -- Those whose mail left without an answer that is known.
+  unconfirmed integer not null default 0,
+  -- Why it failed.
+  reason text,
+  started_at timestamptz,
+  finished_at timestamptz,
+  -- When retry_at was written, as in cursor.
+  retry_set_at timestamptz,
+  constraint notification_run_pkey primary key (tenant, job_id, id),
+  constraint cause_is_known check (cause = any (array['schedule', 'manual'])),
+  constraint failed_has_reason check (state <> 'failed' or reason is not null),
+  constraint over_has_end check ((state = any (array['completed', 'failed'])) = (finished_at is not null)),
+  constraint started_has_window check (state = 'queued' or num_nonnulls(started_at, from_position, to_position) = 3),
+  constraint state_is_known check (state = any (array['queued', 'running', 'completed', 'failed'])),
+  constraint tick_is_of_schedule check ((cause = 'schedule') = (tick_at is not null)),
+  constraint tick_runs_once unique (tenant, job_id, tick_at)
+);
+create index notification_run_by_time on notification_run using btree (tenant, job_id, position);
+create unique index notification_run_open on notification_run using btree (tenant, job_id) where (state = any (array['queued', 'running']));
+
+-- What a tenant's mails are sent with; its key is sealed in the document. Tenants without a row use
+-- what the operator has set.
+create table notification_sender (
+  tenant text not null,
+  version integer not null,
+  document jsonb not null,
+  changed_position bigint not null,
+  constraint notification_sender_pkey primary key (tenant)
+);
+
+-- What was delivered when: one row for each step of a cursor. Partitioned and dropped as the log
+-- is.
+create table receipt (
+  tenant text not null,
+  -- The moment of the step.
+  position bigint not null,
+  consumer text not null,
+  run integer not null,
+  -- Of the consumer's configuration that the step went by.
+  version integer not null,
+  -- The step settled what was left after this position …
+  from_position bigint not null,
+  -- … up to this one.
+  to_position bigint not null,
+  delivered integer not null,
+  rejected integer not null,
+  -- Events that the filter did not take.
+  filtered integer not null,
+  -- Events by the time from publication to delivery: up to 1, 2, 4, 8, … ms; the last one: slower.
+  latency_ms_histogram integer[] not null,
+  constraint receipt_pkey primary key (tenant, consumer, run, position)
+) partition by range (position);
+create trigger refuses_truncate before truncate on receipt for each statement execute function refuse_change_of_log();
+
+-- Events that a target answered with 400: kept, past the retention of the log too, until somebody
+-- sends them again or deletes them.
+create table rejected_event (
+  tenant text not null,
+  consumer text not null,
+  id uuid not null default gen_random_uuid(),
+  -- Of the event in the log.
+  event_position bigint not null,
+  name text not null,
+  entity_id text not null,
+  idempotency_key text not null,
+  payload json not null,
+  -- Of HTTP.
+  status integer not null,
+  -- How the answer's body began (secrets masked).
+  response text not null,
+  rejected_at timestamptz not null default clock_timestamp(),
+  -- The run of the cursor that met the rejection.
+  run integer not null default 0,
+  constraint rejected_event_pkey primary key (tenant, consumer, id),
+  constraint rejected_once unique (tenant, consumer, event_position)
+);
+
+-- A known text, sealed with MILLRACE_SECRET_KEY at the first start: a start with another key is
+-- refused. One row.
+create table secret_key_check (
+  is_only boolean not null default true,
+  sealed text not null,
+  -- The same text under the key that is being rolled in, until rotate-secrets is done.
+  sealed_next text,
+  constraint secret_key_check_pkey primary key (is_only),
+  constraint secret_key_check_is_only_check check (is_only)
+);
+
+-- A projection of customer events. In all tables shop_…, position is that of the event by which the
+-- row was last changed; they are written with the cursor of projection:shop.
+create table shop_customer (
+  tenant text not null,
+  customer_id text not null,
+  email text,
+  first_name text,
+  last_name text,
+  marketing_consent boolean,
+  position bigint not null,
+  constraint shop_customer_pkey primary key (tenant, customer_id)
+);
+
+-- A projection of price events.
+create table shop_price (
+  tenant text not null,
+  price_id text not null,
+  -- A variant, or a product that has none.
+  item_id text not null,
+  currency text not null,
+  amount numeric not null,
+  position bigint not null,
+  constraint shop_price_pkey primary key (tenant, price_id)
+);
+create index shop_price_by_item on shop_price using btree (tenant, item_id);
+
+-- Occasions: a price fell. Kept as long as events are.
+create table shop_price_drop (
+  tenant text not null,
+  position bigint not null,
+  item_id text not null,
+  currency text not null,
+  amount_before numeric not null,
+  amount numeric not null,
+  constraint shop_price_drop_pkey primary key (tenant, position, item_id, currency)
+);
+
+-- A projection of product events.
+create table shop_product (
+  tenant text not null,
+  product_id text not null,
+  name text,
+  url text,
+  image_url text,
+  position bigint not null,
+  constraint shop_product_pkey primary key (tenant, product_id)
+);
+
+-- Occasions: an item went from none to some in stock. Kept as long as events are.
+create table shop_restock (
+  tenant text not null,
+  position bigint not null,
+  item_id text not null,
+  constraint shop_restock_pkey primary key (tenant, position, item_id)
+);
+
+-- A projection of inventory_level events.
+create table shop_stock (
+  tenant text not null,
+  level_id text not null,
+  item_id text not null,
+  location_id text not null,
+  -- 0 after a deletion, so that what comes back later is a restock.
+  available numeric not null,
+  position bigint not null,
+  constraint shop_stock_pkey primary key (tenant, level_id)
+);
+create index shop_stock_by_item on shop_stock using btree (tenant, item_id) include (available);
+
+-- Events of the shop that could not be read, and were skipped.
+create table shop_unreadable (
+  tenant text not null,
+  position bigint not null,
+  -- Which one of a bulk operation.
+  entry integer not null,
+  reason text not null,
+  constraint shop_unreadable_pkey primary key (tenant, position, entry)
+);
+
+-- A projection of variant_product events.
+create table shop_variant (
+  tenant text not null,
+  variant_id text not null,
+  product_id text,
+  name text,
+  url text,
+  image_url text,
+  position bigint not null,
+  constraint shop_variant_pkey primary key (tenant, variant_id)
+);
+
+-- A projection of wishlist events.
+create table shop_wish (
+  tenant text not null,
+  wishlist_id text not null,
+  item_id text not null,
+  customer_id text not null,
+  -- Of the event that put the item on the list.
+  position bigint not null,
+  constraint shop_wish_pkey primary key (tenant, wishlist_id, item_id)
+);
+create index shop_wish_by_customer on shop_wish using btree (tenant, customer_id) include (item_id);
+create index shop_wish_by_item on shop_wish using btree (tenant, item_id) include (customer_id, position);
+
+-- The consumers that the configuration API may see.
+create view integration as
+ SELECT tenant,
+    id,
+    version,
+    status,
+    document,
+    created_position,
+    changed_position
+   FROM consumer
+  WHERE kind = 'integration'::text;
+
+-- config_log as it may be shown: secrets are ***.
+create view masked_config_log as
+ SELECT tenant,
+    "position",
+    kind,
+    id,
+    version,
+    action,
+    status,
+    actor,
+    reason,
+    regexp_replace(regexp_replace(
+        CASE
+            WHEN kind = 'key'::text THEN document || '{"secret_sha256": "***"}'::jsonb
+            ELSE document
+        END::text, '(?<!\\)"sealed:[^"\\]*"'::text, '"***"'::text, 'g'::text), '//([^/?#"\\]|\\.)*@'::text, '//***@'::text, 'g'::text)::jsonb AS document
+   FROM config_log;
+
+-- Appends collected events, as append_events does and with its outcomes, but for the key: among
+-- collected events an idempotency key is unique whatever the name is. That key stands in event_key
+-- too, beside the one that append_events makes, under a name that no event can have (it has no
+-- dot). Exact under races for the same reason: the lane is taken first, and the keys are looked up
+-- in a statement of their own after it. The log's own rule holds as well: a key that the gateway
+-- has used for this name and another payload is reused, and an event that it has, to the byte, is a
+-- duplicate.
+create or replace function append_collected(
+  tenants text[], names text[], entity_ids text[], idempotency_keys text[],
+  teams text[], services text[], correlation_ids text[], payloads text[],
+  latest_position bigint default null
+) returns table (outcome text, "position" bigint)
+language plpgsql
+-- As in append_events: keys are probed by index for ever.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  key_hashes bytea[];
+  first_ordinals bigint[];
+  known_positions bigint[];
+  known_payloads text[];
+  new_ordinals bigint[];
+  new_outcomes text[];
+  new_positions bigint[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'Events are appended in read committed transactions only, not in %.',
+      current_setting('transaction_isolation')
+      using errcode = 'MR002';
+  end if;
+
+  perform next_position(latest_position);
+
+  with incoming as materialized (
+    select
+      batch.tenant,
+      batch.ordinal,
+      event_key_hash('collected', batch.idempotency_key) as key_hash
+    from unnest(tenants, idempotency_keys) with ordinality
+      as batch (tenant, idempotency_key, ordinal)
+  ),
+  numbered as materialized (
+    select incoming.*, event_key_fingerprint(tenant, key_hash) as fingerprint
+    from incoming
+  ),
+  told_apart as (
+    select
+      numbered.*,
+      min(ordinal) over (partition by fingerprint, tenant, key_hash) as first_ordinal
+    from numbered
+  )
+  select
+    array_agg(told_apart.key_hash order by told_apart.ordinal),
+    array_agg(told_apart.first_ordinal order by told_apart.ordinal),
+    array_agg(known.position order by told_apart.ordinal),
+    array_agg(known.payload order by told_apart.ordinal),
+    array_agg(told_apart.ordinal order by told_apart.ordinal)
+      filter (where known.position is null and told_apart.ordinal = told_apart.first_ordinal)
+  into key_hashes, first_ordinals, known_positions, known_payloads, new_ordinals
+  from told_apart
+  left join lateral (
+    select original.position, original.payload
+    from (
+      select max(event_key.position) as position
+      from event_key
+      where
+        event_key_fingerprint(event_key.tenant, event_key.key_hash) = told_apart.fingerprint
+        and event_key.tenant = told_apart.tenant
+        and event_key.key_hash = told_apart.key_hash
+    ) as latest
+    -- A key that outlived its event is free again.
+    cross join lateral (
+      select event.position, event.payload::text as payload
+      from event
+      where event.tenant = told_apart.tenant and event.position = latest.position
+      limit 1
+    ) as original
+  ) as known on true;
+
+  if cardinality(new_ordinals) = cardinality(tenants) then
+    select
+      array_agg(appended.outcome order by ordinal),
+      array_agg(appended.position order by ordinal)
+    into new_outcomes, new_positions
+    from append_events(
+      tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+      latest_position
+    ) with ordinality as appended (outcome, position, ordinal);
+  elsif new_ordinals is not null then
+    select
+      array_agg(appended.outcome order by ordinal),
+      array_agg(appended.position order by ordinal)
+    into new_outcomes, new_positions
+    from (
+      select
+        array_agg(batch.tenant order by batch.ordinal) as tenants,
+        array_agg(batch.name order by batch.ordinal) as names,
+        array_agg(batch.entity_id order by batch.ordinal) as entity_ids,
+        array_agg(batch.idempotency_key order by batch.ordinal) as idempotency_keys,
+        array_agg(batch.team order by batch.ordinal) as teams,
+        array_agg(batch.service order by batch.ordinal) as services,
+        array_agg(batch.correlation_ids order by batch.ordinal) as correlation_ids,
+        array_agg(batch.payload order by batch.ordinal) as payloads
+      from unnest(
+        tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads
+      ) with ordinality as batch (
+        tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload, ordinal
+      )
+      join unnest(new_ordinals) as new_one (ordinal) on new_one.ordinal = batch.ordinal
+    ) as remaining
+    cross join lateral append_events(
+      remaining.tenants, remaining.names, remaining.entity_ids, remaining.idempotency_keys,
+      remaining.teams, remaining.services, remaining.correlation_ids, remaining.payloads,
+      latest_position
+    ) with ordinality as appended (outcome, position, ordinal);
+  end if;
+
+  insert into event_key (tenant, key_hash, position)
+  select batch.tenant, batch.key_hash, new_one.position
+  from unnest(tenants, key_hashes) with ordinality as batch (tenant, key_hash, ordinal)
+  join unnest(new_ordinals, new_outcomes, new_positions) as new_one (ordinal, outcome, position)
+    on new_one.ordinal = batch.ordinal
+  where new_one.outcome <> 'key_reused';
+
+  return query
+  select
+    case
+      when batch.known_position is null
+        and (batch.ordinal = batch.first_ordinal or first_one.outcome = 'key_reused')
+        then first_one.outcome
+      when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
+        then 'duplicate'
+      else 'key_reused'
+    end,
+    coalesce(batch.known_position, first_one.position)
+  from unnest(first_ordinals, known_positions, known_payloads) with ordinality
+    as batch (first_ordinal, known_position, known_payload, ordinal)
+  left join unnest(new_ordinals, new_outcomes, new_positions)
+    as first_one (ordinal, outcome, position) on first_one.ordinal = batch.first_ordinal
+  order by batch.ordinal;
+end
+$$;
+
+-- Appends events in the order of the arrays, all of the same length, and answers one row for each,
+-- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
+-- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
+-- their own, after the lock is held: one statement alone would look with the snapshot that it took
+-- before it waited. That needs read committed, which is checked.
+create or replace function append_events(
+  tenants text[], names text[], entity_ids text[], idempotency_keys text[],
+  teams text[], services text[], correlation_ids text[], payloads text[],
+  latest_position bigint default null
+) returns table (outcome text, "position" bigint)
+language plpgsql
+-- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
+-- by index for ever.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  first_free bigint;
+  key_hashes bytea[];
+  first_ordinals bigint[];
+  known_positions bigint[];
+  known_payloads text[];
+  has_known boolean;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'Events are appended in read committed transactions only, not in %.',
+      current_setting('transaction_isolation')
+      using errcode = 'MR002';
+  end if;
+
+  first_free := next_position(latest_position);
+
+  with incoming as materialized (
+    select
+      batch.tenant,
+      batch.ordinal,
+      event_key_hash(batch.name, batch.idempotency_key) as key_hash
+    from unnest(tenants, names, idempotency_keys) with ordinality
+      as batch (tenant, name, idempotency_key, ordinal)
+  ),
+  numbered as materialized (
+    select incoming.*, event_key_fingerprint(tenant, key_hash) as fingerprint
+    from incoming
+  ),
+  -- The same key twice in one batch: the first one is the event, the others are its duplicates.
+  told_apart as (
+    select
+      numbered.*,
+      min(ordinal) over (partition by fingerprint, tenant, key_hash) as first_ordinal
+    from numbered
+  )
+  select
+    array_agg(told_apart.key_hash order by told_apart.ordinal),
+    array_agg(told_apart.first_ordinal order by told_apart.ordinal),
+    array_agg(latest.position order by told_apart.ordinal),
+    count(latest.position) > 0
+  into key_hashes, first_ordinals, known_positions, has_known
+  from told_apart
+  left join lateral (
+    select max(event_key.position) as position
+    from event_key
+    where
+      event_key_fingerprint(event_key.tenant, event_key.key_hash) = told_apart.fingerprint
+      and event_key.tenant = told_apart.tenant
+      and event_key.key_hash = told_apart.key_hash
+  ) as latest on true;
+
+  if has_known then
+    select
+      array_agg(original.position order by batch.ordinal),
+      array_agg(original.payload order by batch.ordinal)
+    into known_positions, known_payloads
+    from unnest(tenants, known_positions) with ordinality as batch (tenant, position, ordinal)
+    left join lateral (
+      select event.position, event.payload::text as payload
+      from event
+      where event.tenant = batch.tenant and event.position = batch.position
+      limit 1
+    ) as original on true;
+  end if;
+
+  insert into event (
+    tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+    payload_bytes, payload
+  )
+  select
+    batch.tenant, first_free + batch.ordinal - 1, batch.name, batch.entity_id,
+    batch.idempotency_key, batch.team, batch.service, batch.correlation_ids::jsonb,
+    octet_length(batch.payload), batch.payload::json
+  from unnest(
+    tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+    first_ordinals, known_positions
+  ) with ordinality as batch (
+    tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
+    first_ordinal, known_position, ordinal
+  )
+  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+
+  insert into event_key (tenant, key_hash, position)
+  select batch.tenant, batch.key_hash, first_free + batch.ordinal - 1
+  from unnest(tenants, key_hashes, first_ordinals, known_positions) with ordinality
+    as batch (tenant, key_hash, first_ordinal, known_position, ordinal)
+  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+
+  perform setval('lane_position', first_free + cardinality(tenants) - 1);
+
+  return query
+  select
+    case
+      when batch.known_position is null and batch.ordinal = batch.first_ordinal then 'appended'
+      -- Subscripts are evaluated for repeated keys only: finding one walks along the array.
+      when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
+        then 'duplicate'
+      else 'key_reused'
+    end,
+    coalesce(batch.known_position, first_free + batch.first_ordinal - 1)
+  from unnest(first_ordinals, known_positions, known_payloads) with ordinality
+    as batch (first_ordinal, known_position, known_payload, ordinal)
+  order by batch.ordinal;
+end
+$$;
+
+-- One change of a consumer: compare-and-set on its version. Returns the position of the change, or
+-- null where the version is another by now (or there is none), or 0 where it would start as one
+-- more than max_running of its kind (null: any number): then nothing was changed.
+-- status: 'running', 'stopped' or 'removed'; document: null keeps the one it has.
+-- A start forgets the attempts of before, so that the stream goes on with that very event at once;
+-- with from_now it forgets what it has not sent, too. A stop gives files 30 seconds to be closed,
+-- but not where the store fails already. The position of the stop stays, whatever is changed until
+-- the next start. A removal takes the cursors along and abandons the file that is open; rejected
+-- events stay until the retention is over (retire_rejected), or its name is used again. A start
+-- from now is of the live run: a replay has dates of its own and goes on where it stopped.
+create or replace function change_consumer(
+  tenant text, id text, expected_version integer, status text, action text, actor text,
+  reason text, document jsonb, from_now boolean,
+  latest_position bigint default null, max_running integer default null
+) returns bigint
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed consumer := lock_consumer(tenant, id);
+begin
+  if changed.version is distinct from expected_version then
+    return null;
+  end if;
+  if status = 'removed' or from_now then
+    perform keep_window(tenant, id, c.run, null)
+    from cursor c
+    where c.tenant = tenant and c.consumer = id;
+  end if;
+  change_position := next_position(latest_position);
+  -- With the lane held nobody else starts one.
+  if status = 'running' and changed.status = 'stopped' and max_running <= (
+    select count(*) from consumer c
+    where c.tenant = tenant and c.kind = changed.kind and c.status = 'running'
+  ) then
+    return 0;
+  end if;
+  update consumer c
+  set status = case when status = 'removed' then 'stopped' else status end,
+    version = c.version + 1,
+    document = coalesce(document, c.document),
+    changed_position = change_position,
+    stopped_position = case
+      when status = 'running' then null
+      when c.status = 'stopped' then coalesce(c.stopped_position, c.changed_position)
+      else change_position
+    end
+  where c.tenant = tenant and c.id = id
+  returning c.* into changed;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, changed.kind, id, changed.version, action, status, actor, reason,
+    case when status = 'removed' then null else changed.document end
+  );
+  if status = 'running' then
+    update cursor c
+    set attempts = 0,
+      retry_at = null,
+      close_until = null,
+      read_position =
+        case when from_now and c.run = 0 then change_position else c.read_position end,
+      unresolved = case when from_now and c.run = 0 then '{}' else c.unresolved end
+    where c.tenant = tenant and c.consumer = id;
+  elsif action = 'integration_stopped' and changed.document ? 's3_parameters' then
+    update cursor c
+    set close_until = clock_timestamp() + interval '30 seconds'
+    where c.tenant = tenant and c.consumer = id and c.attempts = 0;
+  elsif status = 'removed' then
+    delete from consumer c where c.tenant = tenant and c.id = id;
+    delete from cursor c where c.tenant = tenant and c.consumer = id;
+  end if;
+  if status = 'removed' or from_now then
+    update export_file f
+    set state = 'abandoned'
+    where f.tenant = tenant and f.consumer = id and f.state = 'open'
+      and (status = 'removed' or f.run = 0);
+  end if;
+  perform setval('lane_position', change_position);
+  return change_position;
+end
+$$;
+
+-- One change of a job: compare-and-set on its version, 0 where there is to be none yet. Returns the
+-- position of the change; if nothing was changed, null (the version is another by now) or 0 (the
+-- tenant has max_count jobs that are not deleted, and this would be one more). The first job of a
+-- tenant begins the projections of its shop, from the start of the retained log. A new job looks at
+-- what happens after its own creation.
+create or replace function change_notification_job(
+  tenant text, id text, expected_version integer, document jsonb, action text, actor text,
+  reason text, next_run_at timestamptz,
+  latest_position bigint default null, max_count integer default null
+) returns bigint
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed notification_job;
+  was_kept boolean := false;
+  shop_filter jsonb := '{"filter_conditions": {"entity_filter":
+    ["customer", "wishlist", "product", "variant_product", "price", "inventory_level"]}}';
+  status text := case
+    when (document ->> 'deleted')::boolean then 'removed'
+    when (document ->> 'is_active')::boolean and (document ->> 'is_scheduled')::boolean
+      then 'running'
+    else 'stopped'
+  end;
+begin
+  if expected_version > 0 then
+    select not (j.document ->> 'deleted')::boolean into was_kept
+    from notification_job j
+    where j.tenant = tenant and j.id = id and j.version = expected_version
+    for update;
+    if not found then
+      return null;
+    end if;
+  end if;
+  if status <> 'removed' and not was_kept then
+    -- One new job of a tenant after the other, so that the count is exact.
+    perform pg_advisory_xact_lock(hashtextextended('job:' || tenant, 0));
+    if max_count <= (
+      select count(*) from notification_job j
+      where j.tenant = tenant and not (j.document ->> 'deleted')::boolean
+    ) then
+      return 0;
+    end if;
+  end if;
+  if not exists (select from consumer c where c.tenant = tenant and c.id = 'projection:shop') then
+    perform register_consumer(
+      tenant, 'projection', 'projection:shop', shop_filter, 'running', 'projection_started',
+      'millrace', 'The first notification job needs it.', 0, null, 1, latest_position
+    );
+  end if;
+  change_position := next_position(latest_position);
+  if expected_version = 0 then
+    insert into notification_job as j (
+      tenant, id, version, document, created_position, changed_position, through_position,
+      next_run_at
+    ) values (
+      tenant, id, 1, document, change_position, change_position, change_position, next_run_at
+    )
+    on conflict do nothing
+    returning j.* into changed;
+  else
+    update notification_job j
+    set version = j.version + 1,
+      document = document,
+      changed_position = change_position,
+      next_run_at = next_run_at
+    where j.tenant = tenant and j.id = id
+    returning j.* into changed;
+  end if;
+  if changed.id is null then
+    return null;
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'job', 'job:' || id, changed.version, action, status, actor, reason,
+    document
+  );
+  perform setval('lane_position', change_position);
+  return change_position;
+end
+$$;
+
+-- One change of a tenant's sender; document: null removes it. Returns whether anything was changed,
+-- or null if its version is not expected_version (null: any): then nothing was.
+create or replace function change_notification_sender(
+  tenant text, document jsonb, actor text, reason text,
+  latest_position bigint default null, expected_version integer default null
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed_version integer;
+begin
+  -- The row may not be there yet, and then nothing is locked by it: changes of one tenant's sender
+  -- follow each other before one of them has the lane.
+  perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
+  select s.version into changed_version
+  from notification_sender s
+  where s.tenant = tenant
+  for update;
+  if changed_version <> expected_version or (changed_version is null and expected_version > 0) then
+    return null;
+  end if;
+  change_position := next_position(latest_position);
+  changed_version := null;
+  if document is null then
+    delete from notification_sender s where s.tenant = tenant returning s.version + 1
+    into changed_version;
+  else
+    insert into notification_sender as s (tenant, version, document, changed_position)
+    values (
+      tenant,
+      1 + coalesce((
+        select max(c.version) from config_log c
+        where c.tenant = tenant and c.id = 'sender:sendgrid'
+      ), 0),
+      document, change_position
+    )
+    on conflict on constraint notification_sender_pkey do update
+    set version = s.version + 1, document = excluded.document, changed_position = change_position
+    returning s.version into changed_version;
+  end if;
+  if changed_version is null then
+    return false;
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'sender', 'sender:sendgrid', changed_version,
+    case when document is null then 'sender_removed' else 'sender_changed' end,
+    case when document is null then 'removed' else 'running' end, actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  return true;
+end
+$$;
+
+-- The position of the change that this attempt has made of (tenant, id) already; null: none, and
+-- what the transaction changes from here on is the attempt's. It holds the attempt until then, so
+-- that its first sending, which may still be under way on another connection, and the next one
+-- follow each other. (Not the lane: rows come first, see next_position.)
+create or replace function change_of_attempt(tenant text, id text, attempt uuid) returns bigint
+language plpgsql as $$
+#variable_conflict use_variable
+begin
+  perform pg_advisory_xact_lock(hashtextextended(attempt::text, 0));
+  perform set_config('millrace.attempt', attempt::text, true);
+  return (
+    select max(c.position) from config_log c
+    where c.tenant = tenant and c.id = id and c.attempt = attempt
+  );
+end
+$$;
+
+-- Ends a replay that has sent everything up to its stop_position, and answers whether it did. The
+-- lane makes it exact: next_position waits for every append under way, so what could still get a
+-- position up to the stop is visible when the next statement looks.
+--
+-- A run that was added to a consumer just goes. The run that a temporary integration was registered
+-- with completes it, but not while it keeps rejected events or another run is under way: with
+-- rejected events it stops, and whoever removes one of them calls this again. Both hold the lock of
+-- the consumer, so that one of them sees what the other did.
+create or replace function complete_replay(
+  tenant text, consumer text, run integer, latest_position bigint default null
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  life consumer := lock_consumer(tenant, consumer);
+  life_before bigint;
+  is_own boolean;
+  change_position bigint;
+  ended record;
+  receipts record;
+  taken_later bigint;
+  kept bigint;
+  told text;
+begin
+  -- What was recorded after the end of the life before is its own. (Not after its registration:
+  -- that may be ahead of the records, if the clock was set back.)
+  select coalesce(max(l.position), 0) into life_before
+  from config_log l
+  where l.tenant = tenant and l.id = consumer and l.status = 'removed';
+  -- Before the lane: the lock of its cursor keeps them as they are.
+  select coalesce(sum(r.delivered), 0) as delivered, coalesce(sum(r.rejected), 0) as rejected
+  into receipts
+  from receipt r
+  where r.tenant = tenant and r.consumer = consumer and r.run = run
+    and r.position > life_before;
+  select count(distinct a.event_position) into taken_later
+  from attempt a
+  where a.tenant = tenant and a.consumer = consumer and a.run = run
+    and a.position > life_before and a.outcome = 'delivered';
+  select count(*) into kept from rejected_event r where r.tenant = tenant and r.consumer = consumer;
+  is_own := coalesce(
+    life.document ->> 'integration_type' = 'temporary' and run = (
+      select min(c.run) from cursor c where c.tenant = tenant and c.consumer = consumer
+    ),
+    false
+  );
+  change_position := next_position(latest_position);
+  select c.* into ended
+  from cursor c
+  where c.tenant = tenant and c.consumer = consumer and c.run = run
+    and c.stop_position < change_position
+    and not (is_own and exists (
+      select from cursor o where o.tenant = tenant and o.consumer = consumer and o.run > run
+    ))
+    and c.unresolved = '{}'
+    and not exists (
+      select from event e
+      where e.tenant = tenant and e.position > c.read_position and e.position <= c.stop_position
+    );
+  if ended.consumer is null then
+    return false;
+  end if;
+  told := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
+    time_of(ended.stop_position) at time zone 'UTC', receipts.delivered, receipts.rejected,
+    case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
+  if not is_own then
+    delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
+    perform note_consumer(tenant, consumer, 'replay_completed', 'millrace', told, latest_position);
+  elsif kept = 0 then
+    perform change_consumer(
+      tenant, consumer, life.version, 'removed', 'integration_completed', 'millrace', told, null,
+      false, latest_position
+    );
+  elsif life.status = 'running' then
+    perform change_consumer(
+      tenant, consumer, life.version, 'stopped', 'integration_stopped', 'millrace',
+      format('%s %s rejected event(s) are kept; it completes when the last one is retried or deleted.',
+        told, kept),
+      null, false, latest_position
+    );
+    return false;
+  else
+    return false;
+  end if;
+  return true;
+end
+$$;
+
+-- Completes a replay that is stopped at its end and waits for its rejected events only; answers
+-- whether it did. Called after one of them was removed, in the same transaction, which has locked
+-- the consumer before: what a completion under way has changed is visible here.
+create or replace function complete_waiting(
+  tenant text, consumer text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  own_run integer;
+begin
+  select min(c.run) into own_run
+  from consumer k
+  join cursor c on c.tenant = k.tenant and c.consumer = k.id
+  where k.tenant = tenant and k.id = consumer and k.status = 'stopped'
+    and k.document ->> 'integration_type' = 'temporary';
+  return own_run is not null and complete_replay(tenant, consumer, own_run, latest_position);
+end
+$$;
+
+-- The configurations that a consumer has had, the newest of each version: what they were to filter,
+-- and from which position of the log to which they held. `classes`: null takes every class. An id
+-- that was removed and registered anew counts its versions from 1 again. It reads the masked log,
+-- so that an auditor may call it.
+create or replace function configurations_of(tenant text, consumer text)
+returns table (
+  "position" bigint, version integer, status text, previous_status text, actor text, reason text,
+  document jsonb, names jsonb, entities jsonb, classes jsonb, takes_all boolean, valid_from bigint,
+  valid_to bigint
+)
+language sql stable
+as $$
+select
+  position, version, status, previous_status, actor, reason, document,
+  document #> '{filter_conditions,event_filter}' as names,
+  case
+    -- In snake case, as collected events have it: club1_a of CLUB1A.
+    when kind = 'subscription' then jsonb_build_array(lower(
+      regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
+    ))
+    else document #> '{filter_conditions,entity_filter}'
+  end as entities,
+  case
+    when kind = 'subscription' then to_jsonb(array_remove(array[
+      case when (document ->> 'subscribeCreate')::boolean then 'create' end,
+      case when (document ->> 'subscribeChange')::boolean then 'change' end,
+      case when (document ->> 'subscribeDelete')::boolean then 'delete' end
+    ], null))
+  end as classes,
+  kind <> 'subscription'
+    and coalesce(jsonb_array_length(document #> '{filter_conditions,event_filter}'), 0)
+      + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
+    as takes_all,
+  case when lag(position) over same_version is null then 0 else position end as valid_from,
+  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to
+from (
+  select
+    *,
+    lag(version) over (order by position) as previous_version,
+    lag(status) over (order by position) as previous_status
+  from masked_config_log
+  where tenant = $1 and id = $2
+) as entry
+-- An entry that keeps the version changes nothing: a note.
+where version is distinct from previous_version
+window same_version as (partition by version order by position)
+$$;
+
+-- The lives of a consumer: an id that was removed and registered anew has had more than one. Each
+-- is a span of the log, from `registered` to `ended` (null: it goes on), and the receipts,
+-- attempts and entries whose position lies in it are its own. `ending`: the action that ended it;
+-- `document`: its last one, without its secrets. Null for the tenant or the consumer means all.
+create or replace function consumer_lives(of_tenant text, of_consumer text)
+returns table (
+  tenant text, id text, kind text, registered bigint, ended bigint, ending text, document jsonb
+)
+language sql stable
+as $$
+with entry as (
+  select
+    *, status <> 'removed' and coalesce(lag(status) over log, 'removed') = 'removed' as registers
+  from masked_config_log
+  where (of_tenant is null or tenant = of_tenant)
+    and (of_consumer is null or id = of_consumer)
+    and kind in ('integration', 'subscription', 'projection')
+  window log as (partition by tenant, id order by position)
+),
+numbered as (
+  select *, count(*) filter (where registers) over log as life
+  from entry
+  window log as (partition by tenant, id order by position)
+)
+select
+  tenant, id, min(kind), min(position),
+  -- What follows a removal are notes.
+  min(position) filter (where status = 'removed'),
+  (array_agg(action order by position) filter (where status = 'removed'))[1],
+  (array_agg(document order by position desc) filter (where document is not null))[1]
+from numbered
+group by tenant, id, life
+$$;
+
+-- Stores a key, or says why not: 'maker_ended' (the key that makes it, by created_by, is revoked or
+-- has expired), 'past' (it would end before it begins), 'full' (a tenant of it has max_count active
+-- keys). Else 'created' and when, also if this very key is there already: the call was sent again.
+--
+-- The maker's row stays locked until the commit, and revoke_key revokes a key before it looks for
+-- those that it made: either it finds this one, or this call finds the maker revoked.
+--
+-- The entry of the config log is written by a trigger of the table (record_key).
+create or replace function create_key(
+  id text, name text, secret_sha256 bytea, tenants text[], scopes text[], teams text[],
+  services text[], event_names text[], rate integer, created_by text, expires_at timestamptz,
+  max_count integer, latest_position bigint default null,
+  out outcome text, out created_at timestamptz
+)
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  maker text := substring(created_by from '^API key ([0-9a-f]{12}) \(');
+begin
+  outcome := 'created';
+  select k.created_at into created_at
+  from api_key k
+  where k.id = id and k.secret_sha256 = secret_sha256;
+  if found then
+    return;
+  end if;
+  if maker is not null then
+    perform from api_key k
+    where k.id = maker and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > clock_timestamp())
+    for share;
+    if not found then
+      outcome := 'maker_ended';
+      return;
+    end if;
+  end if;
+  if expires_at <= clock_timestamp() then
+    outcome := 'past';
+    return;
+  end if;
+  -- One key of a tenant after the other, so that the count is exact; in order, so that nobody waits
+  -- in a circle.
+  perform pg_advisory_xact_lock(hashtextextended('api_key:' || tenant, 0))
+  from (select unnest(tenants) as tenant order by 1) as named;
+  if exists (
+    select
+    from unnest(tenants) as named (tenant)
+    where max_count <= (
+      select count(*) from api_key k
+      where k.tenants @> array[named.tenant] and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > clock_timestamp())
+    )
+  ) then
+    outcome := 'full';
+    return;
+  end if;
+  perform set_config('millrace.latest_position', latest_position::text, true);
+  insert into api_key (
+    id, name, secret_sha256, tenants, scopes, teams, services, event_names, rate, created_by,
+    expires_at
+  ) values (
+    id, name, secret_sha256, tenants, scopes, teams, services, event_names, rate, created_by,
+    expires_at
+  )
+  on conflict do nothing;
+  -- In a statement of its own, which sees what the call's first sending has just committed.
+  select k.created_at into strict created_at
+  from api_key k
+  where k.id = id and k.secret_sha256 = secret_sha256;
+end
+$$;
+
+-- Makes the partition of a table that begins with `first_day` and is `days` long, if it is missing;
+-- answers whether it did. If another partition has a part of these days nothing is made: while
+-- there are some of ten days among those of thirty, that is no fault. LIKE and ATTACH, never
+-- PARTITION OF: that would lock out publishers. The service calls it and may make no table itself,
+-- so it runs with the rights of its owner, for the tables of the log alone: no more than a week
+-- ahead, and of the days that all processes cut alike, so that no caller can block what is to come.
+create or replace function create_partition(parent regclass, first_day date, days integer)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  child text := format('%s_%s', parent, to_char(first_day, 'YYYYMMDD'));
+  lower_bound bigint := position_of(first_day::timestamp at time zone 'UTC');
+  upper_bound bigint := position_of((first_day + days)::timestamp at time zone 'UTC');
+begin
+  if parent not in (
+    'event'::regclass, 'event_key'::regclass, 'receipt'::regclass, 'attempt'::regclass
+  ) then
+    raise exception 'The table % has no partitions by day.', parent
+      using errcode = 'invalid_parameter_value';
+  end if;
+  -- Processes of before made partitions of keys of ten days.
+  if days not in (1, 10, 30) or (parent = 'event_key'::regclass) = (days = 1)
+    or (first_day - date '1970-01-01') % days <> 0
+  then
+    raise exception 'No partition of % has % day(s) from % on.', parent, days, first_day
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if first_day > (now() at time zone 'UTC')::date + 7 then
+    raise exception 'A partition from % on is more than a week ahead.', first_day
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if to_regclass('public.' || child) is not null then
+    return false;
+  end if;
+  if exists (
+    select
+    from pg_inherits
+    join pg_class on pg_class.oid = pg_inherits.inhrelid
+    cross join lateral regexp_match(
+      pg_get_expr(pg_class.relpartbound, pg_class.oid), 'FROM \(''(\d+)''\) TO \(''(\d+)''\)'
+    ) as bounds
+    where pg_inherits.inhparent = parent
+      and bounds[1]::bigint < upper_bound and bounds[2]::bigint > lower_bound
+  ) then
+    return false;
+  end if;
+  execute format('create table public.%I (like %s including defaults including constraints)',
+    child, parent);
+  -- The parent's does not fire if the partition is named.
+  execute format('create trigger refuses_truncate before truncate on public.%I
+    for each statement execute function refuse_change_of_log()', child);
+  execute format('alter table %s attach partition public.%I for values from (%s) to (%s)',
+    parent, child, lower_bound, upper_bound);
+  return true;
+end
+$$;
+
+revoke execute on function create_partition(regclass, date, integer) from public;
+
+-- What a subscription asks for: an action that ends in create or created, in delete or deleted, or
+-- any other. (An action ends where the name does.)
+create or replace function event_class(name text) returns text
+language sql immutable parallel safe
+return case
+  when name like '%create' or name like '%created' then 'create'
+  when name like '%delete' or name like '%deleted' then 'delete'
+  else 'change'
+end;
+
+-- Equal for equal keys, almost always another for others: what is found by it is compared with the
+-- key itself. The first 16 bits are the tenant's, so that the keys of one lie together. Both hashes
+-- are those that PostgreSQL partitions by, which no later version may change; a key_hash is hashed
+-- as text since only PostgreSQL 18 makes an integer of bytes.
+create or replace function event_key_fingerprint(tenant text, key_hash bytea) returns bigint
+language sql immutable parallel safe
+return (hashtextextended(tenant, 0) << 48)
+  | (hashtextextended(encode(key_hash, 'hex'), 0) & 281474976710655);
+
+-- What a publisher calls the same event: the key is unique per tenant and event name.
+--
+-- Stable as convert_to is, and not strict: so Postgres puts the body in place of a call.
+create or replace function event_key_hash(name text, idempotency_key text) returns bytea
+language sql stable parallel safe
+return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) for 16);
+
+-- What became of each event that was published from one time on and before another. `version` is
+-- the configuration that decided it. The evidence is receipts and attempts, each of the run and of
+-- the life of the id that it was written in. What is not settled is told by the configuration and
+-- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
+-- the scripts in sql/audit call it.
+create or replace function event_states(
+  tenant text, consumer text, published_from timestamptz, published_before timestamptz
+)
+returns table ("position" bigint, name text, entity_id text, state text, version integer)
+language sql stable
+as $$
+with configuration as (select * from configurations_of($1, $2)),
+standing as (select * from standing_of($1, $2)),
+life as (
+  select
+    row_number() over by_age as number,
+    case when lag(registered) over by_age is null then 0 else registered end as valid_from,
+    coalesce(lead(registered) over by_age, 9223372036854775807) as valid_to
+  from consumer_lives($1, $2)
+  window by_age as (order by registered)
+),
+-- What is settled, by life, run and configuration, as ranges of positions: what receipts say (they
+-- are written after the events, give or take a clock that was set back), and what each cursor's
+-- window holds that was settled out of turn, under the version that has read the window.
+settled_range as (
+  select
+    life.number as life, receipt.run, configuration.position as configured_at,
+    configuration.version, configuration.names, configuration.entities, configuration.classes,
+    configuration.takes_all,
+    range_agg(int8range(receipt.from_position, receipt.to_position, '(]')) as positions
+  from receipt
+  join configuration
+    on configuration.version = receipt.version
+    and receipt.position >= configuration.valid_from
+    and receipt.position < configuration.valid_to
+  join life on receipt.position >= life.valid_from and receipt.position < life.valid_to
+  where receipt.tenant = $1
+    and receipt.consumer = $2
+    and receipt.position >= position_of($3 - interval '1 day')
+    and receipt.from_position < receipt.to_position
+    and receipt.to_position >= position_of($3)
+    and receipt.from_position < position_of($4)
+  group by
+    life.number, receipt.run, configuration.position, configuration.version, configuration.names,
+    configuration.entities, configuration.classes, configuration.takes_all
+  union all
+  select
+    (select max(number) from life), cursor.run, configuration.position, configuration.version,
+    configuration.names, configuration.entities, configuration.classes, configuration.takes_all,
+    int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
+      - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
+  from cursor
+  cross join standing
+  join configuration
+    on configuration.version = coalesce(cursor.version, standing.version)
+    and configuration.valid_to = 9223372036854775807
+  where cursor.tenant = $1 and cursor.consumer = $2
+    and cursor.unresolved <> '{}'
+),
+rejection as (
+  select distinct life.number as life, run, event_position
+  from attempt
+  join life on position >= life.valid_from and position < life.valid_to
+  where tenant = $1 and consumer = $2
+    and outcome = 'rejected'
+    and position >= position_of($3 - interval '1 day')
+    and event_position >= position_of($3)
+    and event_position < position_of($4)
+),
+-- Sent again by hand, and taken.
+taken_later as (
+  select distinct event_position
+  from attempt
+  where tenant = $1 and consumer = $2
+    and outcome = 'delivered'
+    and position >= position_of($3 - interval '1 day')
+    and event_position >= position_of($3)
+    and event_position < position_of($4)
+),
+-- Which configuration of each life and run has settled an event: the first one whose range holds
+-- it. What one has settled out of turn lies within the ranges of the next, too (see keep_window).
+settled_once as (
+  select distinct on (event.position, settled_range.life, settled_range.run)
+    event.position, settled_range.life, settled_range.run, settled_range.version,
+    takes_event(
+      settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
+      event.name
+    ) as takes
+  from event
+  join settled_range on event.position <@ settled_range.positions
+  where event.tenant = $1
+    and event.position >= position_of($3)
+    and event.position < position_of($4)
+  order by
+    event.position, settled_range.life, settled_range.run, settled_range.configured_at
+),
+-- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
+-- it was taken when it was sent again by hand.
+settled as (
+  select
+    settled_once.position,
+    max(settled_once.version) as version,
+    bool_or(takes) as taken,
+    bool_or(
+      takes and (rejection.run is null or taken_later.event_position is not null)
+    ) as delivered
+  from settled_once
+  left join rejection
+    on rejection.life = settled_once.life and rejection.run = settled_once.run
+    and rejection.event_position = settled_once.position
+  left join taken_later on taken_later.event_position = settled_once.position
+  group by settled_once.position
+)
+select
+  event.position, event.name, event.entity_id,
+  case
+    when settled.delivered then 'delivered'
+    when not settled.taken then 'filtered out'
+    when rejected_event.id is not null then 'rejected and kept'
+    when settled.taken then 'rejected, not kept any more'
+    when standing.status is null then 'never registered'
+    when event.position <= standing.starts_after then 'before its start'
+    when event.position > standing.ends_with then 'after its end'
+    when not takes_event(
+      standing.takes_all, standing.names, standing.entities, standing.classes, event.name
+    ) then 'filtered out'
+    when standing.status = 'removed' and event.position > standing.turned_position
+      then 'after its removal'
+    when standing.status = 'removed' then 'removed before it was sent'
+    when event.position < coalesce(live.unresolved[1], live.read_position + 1) then 'passed over'
+    when standing.status = 'stopped' then 'stopped'
+    when live.attempts > 0 and event.position = live.unresolved[1] then 'being retried'
+    when live.attempts > 0 then 'behind a failing event'
+    when event.position = any(live.unresolved) then 'being sent'
+    else 'not read yet'
+  end as state,
+  coalesce(settled.version, standing.version) as version
+from event
+left join settled on settled.position = event.position
+left join standing on true
+left join (
+  select * from cursor where tenant = $1 and consumer = $2 order by run limit 1
+) as live on true
+left join rejected_event
+  on rejected_event.tenant = $1
+  and rejected_event.consumer = $2
+  and rejected_event.event_position = event.position
+where event.tenant = $1
+  and event.position >= position_of($3)
+  and event.position < position_of($4)
+$$;
+
+-- What the roles of sql/roles.sql may do, as far as there are such roles. `migrate` calls it after
+-- each change of the schema, and sql/roles.sql after it has made the roles, so that new tables are
+-- known to the service at once and to the auditor only if they are named here. It runs with the
+-- rights of its owner, whose tables they are.
+--
+-- The service: what is evidence it may only add to; what tells the state of the schema it reads.
+-- The auditor: reads the log, and nothing that holds a secret, sealed or hashed. A document of the
+-- configuration is seen through masked_config_log alone.
+create or replace function grant_privileges() returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  kept record;
+begin
+  if to_regrole('millrace_service') is not null then
+    for kept in
+      select relname as name
+      from pg_class
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+        -- A partition that was detached is nobody's to read.
+        and not is_partition_name(relname)
+        and pg_get_userbyid(relowner) = current_user
+    loop
+      execute format('revoke all on %I from millrace_service', kept.name);
+      execute format('grant %s on %I to millrace_service',
+        case
+          when kept.name in ('event', 'event_key', 'config_log', 'receipt', 'attempt')
+            then 'select, insert'
+          when kept.name = 'api_key' then 'select, insert, update (revoked_at, revoked_by)'
+          when kept.name ~ '^(kysely_migration.*|migration_checksum|function_checksum)$'
+            then 'select'
+          else 'select, insert, update, delete'
+        end,
+        kept.name);
+    end loop;
+    grant select on integration, masked_config_log to millrace_service;
+    grant select, update on sequence lane_position to millrace_service;
+    grant execute on function
+      create_partition(regclass, date, integer), retire_partition(regclass) to millrace_service;
+
+    grant usage on schema graphile_worker to millrace_service;
+    grant select, insert, update, delete on all tables in schema graphile_worker
+      to millrace_service;
+    revoke insert, update, delete on graphile_worker.migrations from millrace_service;
+    grant usage, select on all sequences in schema graphile_worker to millrace_service;
+    -- Its tables show their rows to their owner alone, unless a policy says otherwise.
+    for kept in
+      select oid::regclass as name
+      from pg_class
+      where relnamespace = 'graphile_worker'::regnamespace and relrowsecurity
+        and not exists (
+          select from pg_policy where polrelid = pg_class.oid and polname = 'millrace_service'
+        )
+    loop
+      execute format('create policy millrace_service on %s to millrace_service using (true)',
+        kept.name);
+    end loop;
+  end if;
+
+  if to_regrole('millrace_auditor') is not null then
+    revoke all on all tables in schema public from millrace_auditor;
+    grant select on
+      event, receipt, attempt, rejected_event, export_file, cursor, masked_config_log,
+      notification_job, notification_run, notice
+      to millrace_auditor;
+    grant select (
+      tenant, id, kind, version, status, created_position, changed_position, stopped_position
+    ) on consumer to millrace_auditor;
+    grant select (
+      id, name, tenants, scopes, teams, services, event_names, created_at, created_by, expires_at,
+      revoked_at, revoked_by
+    ) on api_key to millrace_auditor;
+  end if;
+end
+$$;
+
+revoke execute on function grant_privileges() from public;
+
+-- Whether it is time for a retry; null: nothing is waited for. retry_set_at is when retry_at was
+-- written: if that is still to come, the clock was ahead then, and the retry is due. A process of
+-- the version before does not write it: then the longest schedule bounds retry_at. That has 9.4
+-- hours, with MILLRACE_RETRY_BASE_MS of a minute.
+create or replace function is_due(retry_at timestamptz, retry_set_at timestamptz)
+returns boolean
+language sql volatile as $$
+  select retry_at is null
+    or retry_at <= clock_timestamp()
+    or coalesce(retry_set_at, retry_at - interval '10 hours') > clock_timestamp()
+$$;
+
+-- Whether a lease, or the time that a stop gives to close a file, still lasts. The longest there
+-- can be is 5.5 minutes (MILLRACE_LEASE_MS at most 5, and 30 s to close a file): what ends later
+-- than 6 minutes from now was written while the clock was ahead, and is over.
+create or replace function is_held(until timestamptz) returns boolean
+language sql volatile as $$
+  select coalesce(
+    until > clock_timestamp() and until <= clock_timestamp() + interval '6 minutes', false
+  )
+$$;
+
+-- Whether a table is named like a partition of the log: its table, and the first day. Attached or
+-- not: one that a crash has left behind has the name still.
+create or replace function is_partition_name(name name) returns boolean
+language sql immutable
+as $$
+  select name ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'
+$$;
+
+-- Receipts tell what was settled as a range up to the oldest event that is not. What was settled
+-- after that one, out of turn, only the cursor's window says: read, and not unresolved. Before the
+-- window goes, or before another version of the configuration settles the rest of it, this writes
+-- it down: a receipt for each span between unresolved events, of the version under which they were
+-- settled, with no counts, for those stand in the receipts of the steps. Without it, what a former
+-- filter had passed over would count as delivered by the next one.
+-- The window is of next_version from then on; null: there is none any more. It does nothing if the
+-- lease is not that of owner and held_epoch; null: whoever holds it. The receipts are of the time
+-- before at_position.
+create or replace function keep_window(
+  tenant text, consumer text, run integer, next_version integer,
+  owner uuid default null, held_epoch bigint default null,
+  at_position bigint default position_of(clock_timestamp())
+) returns void
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  kept record;
+begin
+  select c.* into kept
+  from cursor c
+  where c.tenant = tenant and c.consumer = consumer and c.run = run
+    and (owner is null or (c.owner = owner and c.epoch = held_epoch))
+  for update;
+  if kept.consumer is null then
+    return;
+  end if;
+  if kept.unresolved <> '{}' and kept.version is distinct from next_version then
+    insert into receipt (
+      tenant, position, consumer, run, version, from_position, to_position,
+      delivered, rejected, filtered, latency_ms_histogram
+    )
+    select
+      tenant, at_position - row_number() over (order by span.after), consumer, run, kept.version,
+      span.after, span.through, 0, 0, 0, '{}'
+    from (
+      select
+        waiting as after,
+        coalesce(lead(waiting) over (order by waiting) - 1, kept.read_position) as through
+      from unnest(kept.unresolved) as waiting
+    ) as span
+    where kept.version is not null
+      and exists (
+        select from event e
+        where e.tenant = tenant and e.position > span.after and e.position <= span.through
+      );
+  end if;
+  update cursor c
+  set version = next_version
+  where c.tenant = tenant and c.consumer = consumer and c.run = run;
+end
+$$;
+
+-- Locks the rows of a consumer in the order in which everybody takes them: the consumer, its
+-- cursors, its open files; its rejected events come after them. Whoever changes a consumer, or
+-- removes rejected events of it, calls it before the lane is taken: see next_position. Returns the
+-- consumer as it stands then, null if there is none.
+create or replace function lock_consumer(tenant text, id text) returns consumer
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  locked consumer;
+begin
+  select c.* into locked
+  from consumer c
+  where c.tenant = tenant and c.id = id
+  for update;
+  perform from cursor c
+  where c.tenant = tenant and c.consumer = id
+  order by c.run
+  for update;
+  perform from export_file f
+  where f.tenant = tenant and f.consumer = id and f.state = 'open'
+  order by f.run
+  for update;
+  return locked;
+end
+$$;
+
+-- When this log began: when its first migration was applied. There are no events of before, so
+-- nothing of before was lost to the retention. An auditor may ask, who may not read the record of
+-- migrations, so it runs with the rights of its owner.
+create or replace function log_began() returns timestamptz
+language sql stable
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+select min(applied_at) from migration_checksum
+$$;
+
+-- Whether the log has passed a position: nothing that is appended from now on can get it, as long
+-- as the clock is not set back. (Who must be sure takes the lane: complete_replay.)
+create or replace function log_has_passed("position" bigint) returns boolean
+language sql volatile as $$
+  select "position" < greatest(
+    pg_sequence_last_value('lane_position') + 1, position_of(clock_timestamp())
+  )
+$$;
+
+-- The newest entry of the config log of each, and the positions of its changes. An entry that keeps
+-- the version is a note and changes nothing; an id that was removed and registered anew counts from
+-- 1 again. To be read like a view, and so are the functions rebuilt_…, which make of it the tables
+-- that are projections of the log: each is a part of the query that calls it, and every window is
+-- over (tenant, id), so that to ask for one of them reads the entries of that one alone. What tells
+-- the kind is the id: a condition on it reaches the log, one on `kind` does not.
+create or replace function newest_configuration()
+returns table (
+  tenant text, id text, kind text, version integer, status text, document jsonb,
+  created_position bigint, changed_position bigint, turned_position bigint, stopped_position bigint
+)
+language sql stable
+as $$
+select distinct on (tenant, id)
+  tenant, id, kind, version, status, document,
+  max(position) filter (where is_change and version = 1) over same as created_position,
+  max(position) filter (where is_change) over same as changed_position,
+  -- Sealed anew a consumer is what it was: see reseal_consumer.
+  max(position) filter (where is_change and action <> 'secrets_resealed') over same
+    as turned_position,
+  max(position) filter (where status = 'stopped' and is_turn) over same as stopped_position
+from (
+  select
+    *,
+    version is distinct from lag(version) over log as is_change,
+    status is distinct from lag(status) over log as is_turn
+  from config_log
+  window log as (partition by tenant, id order by position)
+) as entry
+window same as (partition by tenant, id)
+order by tenant, id, position desc
+$$;
+
+-- Takes the lane until the transaction ends and returns the next free position. The caller must
+-- hand what it used back with setval('lane_position', last) after its rows are written, never
+-- before: setval is not undone by a rollback, so a clock far ahead, whose rows find no partition,
+-- must fail before it can push the sequence into the future.
+--
+-- latest_position is what the caller's own clock allows at most; null: it has no other clock than
+-- the database's. A clock of the database beyond it is refused (MR004; the detail says by how many
+-- microseconds). It bounds the clock and not the log: a log that is ahead already goes on from
+-- where it is, since to refuse would stop all publishing until the clock has caught up.
+--
+-- Rows first, the lane last: whoever holds the lane holds up every publisher of every tenant, so
+-- nobody may wait for a row, or read much, while it is held. A function that changes rows locks
+-- them before it calls this, in the order consumer, cursor, others; what it then inserts nobody
+-- else inserts without the lane.
+--
+-- The sequence is asked by a function and not scanned: append_events forbids sequential scans, and
+-- a scan that is forbidden and has no other way costs 1e10 up to PostgreSQL 17, so that with jit on
+-- every append was compiled anew.
+create or replace function next_position(latest_position bigint default null) returns bigint
+language plpgsql as $$
+declare
+  last_position bigint;
+  clock_position bigint;
+begin
+  perform pg_advisory_xact_lock(1296651858, 0);
+  -- After the lock: what was handed out, and how late it became, while this call waited for it.
+  last_position := pg_sequence_last_value('lane_position');
+  clock_position := position_of(clock_timestamp());
+  if clock_position > latest_position then
+    raise exception 'The database''s clock (%) is too far ahead of the caller''s.', clock_timestamp()
+      using errcode = 'MR004', detail = clock_position - latest_position;
+  end if;
+  -- Null before the first use; and without the right to know, which must not mean "none".
+  if last_position is null and not has_sequence_privilege('lane_position', 'select') then
+    raise exception 'The role % may not read the sequence lane_position.', current_user
+      using errcode = 'insufficient_privilege';
+  end if;
+  return greatest(last_position + 1, clock_position);
+end
+$$;
+
+-- An entry of the log that changes nothing: what happened to a consumer that people should know.
+-- Of one that has ended it stands after its end, as an entry of its last life. Does nothing where
+-- there never was such a consumer.
+create or replace function note_consumer(
+  tenant text, id text, action text, actor text, reason text,
+  latest_position bigint default null
+) returns void
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint := next_position(latest_position);
+begin
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  )
+  select
+    tenant, change_position, c.kind, id, c.version, action, c.status, actor, reason, c.document
+  from consumer c
+  where c.tenant = tenant and c.id = id;
+  if not found then
+    insert into config_log (
+      tenant, position, kind, id, version, action, status, actor, reason, document
+    )
+    select tenant, change_position, l.kind, id, l.version, action, 'removed', actor, reason, null
+    from config_log l
+    where l.tenant = tenant and l.id = id
+    order by l.position desc
+    limit 1;
+  end if;
+  perform setval('lane_position', change_position);
+end
+$$;
+
+-- An entry of the log that changes nothing: a run that failed.
+create or replace function note_notification_job(
+  tenant text, id text, action text, reason text,
+  latest_position bigint default null
+) returns void
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint := next_position(latest_position);
+begin
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  )
+  select
+    j.tenant, change_position, 'job', 'job:' || j.id, newest.version, action, newest.status,
+    'millrace', reason, newest.document
+  from notification_job j
+  cross join lateral (
+    select c.version, c.status, c.document from config_log c
+    where c.tenant = j.tenant and c.id = 'job:' || j.id
+    order by c.position desc
+    limit 1
+  ) as newest
+  where j.tenant = tenant and j.id = id;
+  perform setval('lane_position', change_position);
+end
+$$;
+
+-- A position is the microsecond at which something was published, read as a number.
+create or replace function position_of(moment timestamptz) returns bigint
+language sql immutable strict parallel safe
+return (extract(epoch from moment) * 1000000)::bigint;
+
+-- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
+-- that transaction commits. The lane is held until then, so every other publisher waits: keep the
+-- transaction short and publish last. Delivery learns of it from the sweep, within seconds. It has
+-- no other clock than the database's: one that is ahead is bounded only by the partitions that are
+-- made ahead. Errors: MR001 if the key was used with another payload.
+create or replace function publish_event(
+  tenant text, name text, entity_id text, idempotency_key text, payload json,
+  correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'
+) returns table ("position" bigint, published_at timestamptz, duplicate boolean)
+language plpgsql as $$
+declare
+  appended record;
+begin
+  select * into appended
+  from append_events(
+    array[publish_event.tenant], array[publish_event.name], array[publish_event.entity_id],
+    array[publish_event.idempotency_key], array[publish_event.team], array[publish_event.service],
+    array[publish_event.correlation_ids::text], array[publish_event.payload::text]
+  );
+  if appended.outcome = 'key_reused' then
+    raise exception 'The idempotency key "%" of % was used with another payload (position %).',
+      publish_event.idempotency_key, publish_event.name, appended.position
+      using errcode = 'MR001';
+  end if;
+  return query
+  select appended.position, time_of(appended.position), appended.outcome = 'duplicate';
+end
+$$;
+
+-- Reads at most most_events of a tenant's log on from where the last call stopped, and keeps the
+-- names that they have. Says whether it has come to the end of the log. Commit order is position
+-- order, so no event commits behind what was read.
+create or replace function read_event_types(tenant text, most_events integer) returns boolean
+language plpgsql
+-- By the key of the log, in its order: of a day that is not analysed yet the planner expects a
+-- dozen rows, and would sort all that is left of it for each page.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_variable
+declare
+  last_read bigint;
+  event_count integer;
+begin
+  -- Without it a call at the end of the log would write a row.
+  select r.read_position into last_read from event_type_reader r where r.tenant = tenant;
+  perform from event e where e.tenant = tenant and e.position > coalesce(last_read, 0) limit 1;
+  if not found then
+    return true;
+  end if;
+
+  insert into event_type_reader values (tenant, 0) on conflict do nothing;
+  select r.read_position into last_read
+  from event_type_reader r
+  where r.tenant = tenant
+  for update;
+
+  with page as materialized (
+    select e.name, e.position
+    from event e
+    where e.tenant = tenant and e.position > last_read
+    order by e.position
+    limit most_events
+  ),
+  kept as (
+    insert into event_type as t
+    select tenant, p.name, max(p.position)
+    from page p
+    group by p.name
+    -- In one order, whoever else reads.
+    order by p.name collate "C"
+    on conflict on constraint event_type_pkey
+    do update set last_position = greatest(t.last_position, excluded.last_position)
+  ),
+  read as (
+    update event_type_reader r
+    set read_position = (select max(p.position) from page p)
+    where r.tenant = tenant and exists (select from page)
+  )
+  select count(*) into event_count from page;
+  return event_count < most_events;
+end
+$$;
+
+-- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
+-- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
+-- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
+-- `tenant`: one that the key names.
+create or replace function rebuild_api_key(
+  tenant text, id text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt api_key;
+  live api_key;
+  is_owner boolean := (
+    select pg_has_role(relowner, 'usage') from pg_class where oid = 'api_key'::regclass
+  );
+begin
+  if is_owner then
+    -- To switch off the trigger takes it; not while the lane is held.
+    lock table api_key in share row exclusive mode;
+  end if;
+  perform from api_key k where k.id = id for update;
+  -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
+  perform next_position(latest_position);
+  select (jsonb_populate_record(
+    null::api_key, r.document || jsonb_build_object('id', id)
+  )).*
+  into rebuilt
+  from newest_configuration() r
+  where r.tenant = tenant and r.id = 'key:' || id;
+  insert into api_key
+  select rebuilt.* where rebuilt.id is not null
+  on conflict do nothing;
+  update api_key k
+  set revoked_at = rebuilt.revoked_at, revoked_by = rebuilt.revoked_by
+  where k.id = id and k.revoked_at is null and rebuilt.revoked_at is not null;
+  select k.* into live from api_key k where k.id = id;
+  if live is not distinct from rebuilt then
+    return true;
+  elsif not is_owner then
+    return false;
+  end if;
+  alter table api_key disable trigger api_key_may_only_be_revoked;
+  delete from api_key k where k.id = id;
+  insert into api_key
+  select rebuilt.* where rebuilt.id is not null;
+  alter table api_key enable trigger api_key_may_only_be_revoked;
+  return true;
+end
+$$;
+
+-- Puts a consumer in place as the config log has it, or removes it where the log has none. A cursor
+-- that is there stays; one that is missing is made again where it surely had come to: behind what
+-- receipts since the registration say is settled, or at the start. Never ahead of what was
+-- delivered, so events may be sent again, and none is lost. Returns true: it is in place.
+--
+-- With the lane held nobody else changes it or registers its id, so what the log says then is true
+-- until the commit. No position is used, so none is handed back.
+create or replace function rebuild_consumer(
+  tenant text, id text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt record;
+  starts_after bigint;
+  -- A temporary integration is a replay: see register_consumer.
+  own_run integer;
+begin
+  perform lock_consumer(tenant, id);
+  perform next_position(latest_position);
+  select r.* into rebuilt from rebuilt_consumer() r where r.tenant = tenant and r.id = id;
+  if rebuilt.id is null then
+    delete from consumer c where c.tenant = tenant and c.id = id;
+    delete from cursor c where c.tenant = tenant and c.consumer = id;
+    update export_file f
+    set state = 'abandoned'
+    where f.tenant = tenant and f.consumer = id and f.state = 'open';
+    return true;
+  end if;
+  insert into consumer (
+    tenant, id, kind, version, status, document, created_position, changed_position,
+    stopped_position
+  ) values (
+    tenant, id, rebuilt.kind, rebuilt.version, rebuilt.status, rebuilt.document,
+    rebuilt.created_position, rebuilt.changed_position, rebuilt.stopped_position
+  )
+  on conflict on constraint consumer_pkey do update
+  set kind = excluded.kind, version = excluded.version, status = excluded.status,
+    document = excluded.document, created_position = excluded.created_position,
+    changed_position = excluded.changed_position, stopped_position = excluded.stopped_position;
+  own_run := case when rebuilt.document ->> 'integration_type' = 'temporary' then 1 else 0 end;
+  if exists (
+    select from cursor c where c.tenant = tenant and c.consumer = id and c.run <= own_run
+  ) then
+    return true;
+  end if;
+  starts_after := case
+    when rebuilt.kind = 'projection' then 0
+    else coalesce(
+      position_of((rebuilt.document ->> 'starts_at')::timestamptz) - 1, rebuilt.created_position
+    )
+  end;
+  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  select
+    tenant, id, own_run, greatest(starts_after, max(r.to_position)),
+    position_of((rebuilt.document ->> 'ends_at')::timestamptz)
+  from receipt r
+  where r.tenant = tenant and r.consumer = id and r.run = own_run
+    -- Those of steps. The ones without counts are of spans that were settled out of turn, beyond
+    -- events that were not: see keep_window.
+    and r.delivered + r.rejected + r.filtered > 0
+    -- Of this life alone: an earlier one may have sent what was published before the registration,
+    -- and its receipts may stand above that if the clock was set back.
+    and r.position > rebuilt.created_position
+    and r.from_position >= starts_after
+    and (starts_after >= rebuilt.created_position or not exists (
+      select from config_log l where l.tenant = tenant and l.id = id and l.status = 'removed'
+    ));
+  return true;
+end
+$$;
+
+-- Puts a job in place as the config log has it, if that is its expected version by now: next_run_at
+-- belongs to that one. It goes on behind what its runs have looked at. A job that is there keeps
+-- its next run unless its document changes. Returns whether it is in place.
+create or replace function rebuild_notification_job(
+  tenant text, id text, expected_version integer, next_run_at timestamptz, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt record;
+begin
+  perform from notification_job j where j.tenant = tenant and j.id = id for update;
+  -- As in rebuild_consumer.
+  perform next_position(latest_position);
+  select r.* into rebuilt from rebuilt_notification_job() r where r.tenant = tenant and r.id = id;
+  if rebuilt.version is distinct from expected_version then
+    return false;
+  elsif rebuilt.id is null then
+    delete from notification_job j where j.tenant = tenant and j.id = id;
+    return true;
+  end if;
+  insert into notification_job as j (
+    tenant, id, version, document, created_position, changed_position, through_position,
+    next_run_at
+  )
+  select
+    tenant, id, rebuilt.version, rebuilt.document, rebuilt.created_position,
+    rebuilt.changed_position, greatest(rebuilt.created_position, max(r.to_position)), next_run_at
+  from notification_run r
+  where r.tenant = tenant and r.job_id = id
+  on conflict on constraint notification_job_pkey do update
+  set version = excluded.version, document = excluded.document,
+    created_position = excluded.created_position, changed_position = excluded.changed_position,
+    next_run_at =
+      case when j.document = excluded.document then j.next_run_at else excluded.next_run_at end;
+  return true;
+end
+$$;
+
+-- Puts a tenant's sender in place as the config log has it, or removes it where the log has none.
+-- Returns true: it is in place.
+create or replace function rebuild_notification_sender(
+  tenant text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt record;
+begin
+  -- In the order of change_notification_sender; the lane as in rebuild_consumer.
+  perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
+  perform from notification_sender s where s.tenant = tenant for update;
+  perform next_position(latest_position);
+  select r.* into rebuilt from rebuilt_notification_sender() r where r.tenant = tenant;
+  if rebuilt.tenant is null then
+    delete from notification_sender s where s.tenant = tenant;
+    return true;
+  end if;
+  insert into notification_sender (tenant, version, document, changed_position)
+  values (tenant, rebuilt.version, rebuilt.document, rebuilt.changed_position)
+  on conflict on constraint notification_sender_pkey do update
+  set version = excluded.version, document = excluded.document,
+    changed_position = excluded.changed_position;
+  return true;
+end
+$$;
+
+-- The table `api_key` as the config log alone has it: see newest_configuration. A key has an entry
+-- for each tenant that it names, all alike.
+create or replace function rebuilt_api_key() returns setof api_key
+language sql stable
+as $$
+select distinct on (key.id) key.*
+from newest_configuration() as newest
+cross join lateral jsonb_populate_record(
+  null::api_key,
+  newest.document || jsonb_build_object('id', substr(newest.id, length('key:') + 1))
+) as key
+where newest.id ~ '^key:'
+order by key.id, newest.changed_position desc, newest.tenant
+$$;
+
+-- The table `consumer` as the config log alone has it: see newest_configuration.
+create or replace function rebuilt_consumer()
+returns table (
+  tenant text, id text, version integer, status text, document jsonb, created_position bigint,
+  changed_position bigint, kind text, stopped_position bigint
+)
+language sql stable
+as $$
+select
+  tenant, id, version, status, document, created_position,
+  turned_position as changed_position, kind,
+  case when status = 'stopped' then stopped_position end as stopped_position
+from newest_configuration()
+where id !~ '^(job|sender|key):' and status <> 'removed'
+$$;
+
+-- The table `notification_job` as the config log alone has it (see newest_configuration), without
+-- what its runs keep there. A deleted job is kept. Entries of before have no document of it then:
+-- it is the one that was there, deleted.
+create or replace function rebuilt_notification_job()
+returns table (
+  tenant text, id text, version integer, document jsonb, created_position bigint,
+  changed_position bigint
+)
+language sql stable
+as $$
+select
+  tenant, substr(id, length('job:') + 1) as id, version,
+  coalesce(
+    document,
+    (
+      select earlier.document || '{"deleted": true}'
+      from config_log as earlier
+      where earlier.tenant = newest.tenant and earlier.id = newest.id
+        and earlier.document is not null
+      order by earlier.position desc
+      limit 1
+    )
+  ) as document,
+  created_position, changed_position
+from newest_configuration() as newest
+where id ~ '^job:'
+$$;
+
+-- The table `notification_sender` as the config log alone has it: see newest_configuration.
+create or replace function rebuilt_notification_sender()
+returns table (tenant text, version integer, document jsonb, changed_position bigint)
+language sql stable
+as $$
+select tenant, version, document, changed_position
+from newest_configuration()
+where id = 'sender:sendgrid' and status <> 'removed'
+$$;
+
+-- Writes what an insert or an update has made of a key, unless the log says so already: a key that
+-- is rebuilt from it. The lane is taken here, after all rows: see next_position. Its bound comes
+-- as a setting of the transaction, for a trigger has no arguments. (0024_config_log has its first
+-- text: no key may be made between that migration and its functions.)
+create or replace function record_key() returns trigger
+language plpgsql
+set timezone = 'UTC'
+as $$
+declare
+  change_position bigint;
+  is_revoked boolean := new.revoked_at is not null;
+  with_maker text := ', with ' || new.created_by || ' that made it';
+  is_with_maker boolean := is_revoked and right(new.revoked_by, length(with_maker)) = with_maker;
+begin
+  if exists (
+    select from config_log
+    where tenant = new.tenants[1] and id = 'key:' || new.id
+      and version >= 1 + is_revoked::integer
+  ) then
+    return null;
+  end if;
+  change_position :=
+    next_position(nullif(current_setting('millrace.latest_position', true), '')::bigint);
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  )
+  select
+    named.tenant, change_position, 'key', 'key:' || new.id, 1 + is_revoked::integer,
+    case when is_revoked then 'key_revoked' else 'key_created' end,
+    case when is_revoked then 'removed' else 'running' end,
+    case
+      when is_with_maker then left(new.revoked_by, -length(with_maker))
+      when is_revoked then new.revoked_by
+      else new.created_by
+    end,
+    case
+      when is_with_maker then format('Revoked with %s that made it.', new.created_by)
+      when is_revoked then 'Revoked.'
+      else 'Created.'
+    end,
+    jsonb_strip_nulls(to_jsonb(new) - 'id')
+  from (select distinct unnest(new.tenants) as tenant) as named;
+  perform setval('lane_position', change_position);
+  return null;
+end
+$$;
+
+-- The trigger of api_key: a key may be revoked, once, and nothing else.
+create or replace function refuse_change_of_key() returns trigger
+language plpgsql as $$
+begin
+  if tg_op = 'UPDATE'
+    and old.revoked_at is null
+    and (to_jsonb(new) - '{revoked_at,revoked_by}'::text[])
+      = (to_jsonb(old) - '{revoked_at,revoked_by}'::text[])
+  then
+    return new;
+  end if;
+  raise exception 'A key is for the record: % of % is refused.', tg_op, tg_table_name
+    using errcode = 'MR003', hint = 'Revoke the key and create another.';
+end
+$$;
+
+-- The trigger that makes the log, and what audits rest on, append-only.
+create or replace function refuse_change_of_log() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'The log is append-only: % of % is refused.', tg_op, tg_table_name
+    using errcode = 'MR003', hint = 'Publish a new event that corrects the old one.';
+end
+$$;
+
+-- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind; of
+-- subscriptions only those count that run, and one that is stopped needs no room): then nothing is
+-- changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
+-- registration on, and for ever. status: 'running' or 'stopped'. A temporary integration is a
+-- replay: its cursor is run 1, and so is all that will be recorded of it.
+create or replace function register_consumer(
+  tenant text, kind text, id text, document jsonb, status text, action text, actor text,
+  reason text, starts_after bigint, stop_position bigint, max_count integer,
+  latest_position bigint default null
+) returns text
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+begin
+  -- What an earlier consumer of the same name has left behind.
+  perform from rejected_event r
+  where r.tenant = tenant and r.consumer = id
+  order by r.id
+  for update;
+  change_position := next_position(latest_position);
+  -- With the lane held nobody else registers or removes one, so neither answer can be outrun.
+  if exists (select from consumer c where c.tenant = tenant and c.id = id) then
+    return 'taken';
+  end if;
+  if (kind <> 'subscription' or status = 'running') and max_count <= (
+    select count(*) from consumer c
+    where c.tenant = tenant and c.kind = kind and (kind <> 'subscription' or c.status = 'running')
+  ) then
+    return 'full';
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (tenant, change_position, kind, id, 1, action, status, actor, reason, document);
+  insert into consumer (
+    tenant, id, kind, version, status, document, created_position, changed_position,
+    stopped_position
+  ) values (
+    tenant, id, kind, 1, status, document, change_position, change_position,
+    case when status = 'stopped' then change_position end
+  );
+  -- "From now on" is the position of the registration itself, to the event.
+  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  values (
+    tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
+    coalesce(starts_after, change_position), stop_position
+  );
+  perform setval('lane_position', change_position);
+  perform remove_rejected(
+    tenant, id, 'Its id was used again: what an earlier one of that name had kept is gone.',
+    latest_position
+  );
+  return 'registered';
+end
+$$;
+
+-- Removes all rejected events of a consumer that nobody asked to delete, with an entry of its log
+-- that names them: none goes in silence. Returns how many there were. The caller has locked the
+-- rows.
+create or replace function remove_rejected(
+  tenant text, id text, reason text, latest_position bigint
+) returns integer
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  removed record;
+begin
+  with deleted as (
+    delete from rejected_event r where r.tenant = tenant and r.consumer = id returning r.*
+  )
+  select
+    count(*)::integer as count,
+    string_agg(
+      format('%s of %s (position %s, idempotency key %s)',
+        d.name, d.entity_id, d.event_position, d.idempotency_key),
+      ', ' order by d.event_position
+    ) as names
+  into removed
+  from deleted d;
+  if removed.count > 0 then
+    perform note_consumer(
+      tenant, id, 'rejected_events_removed', 'millrace',
+      format('%s %s rejected event(s): %s.', reason, removed.count, removed.names), latest_position
+    );
+  end if;
+  return removed.count;
+end
+$$;
+
+-- Puts the same secrets, sealed with another key, in place of those of a consumer, if its version
+-- is still the expected one; returns whether it was. Nothing else of it changes: it runs on, with
+-- its attempts.
+create or replace function reseal_consumer(
+  tenant text, id text, expected_version integer, document jsonb, actor text, reason text,
+  latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+  changed consumer;
+begin
+  perform from consumer c
+  where c.tenant = tenant and c.id = id and c.version = expected_version
+  for update;
+  if not found then
+    return false;
+  end if;
+  change_position := next_position(latest_position);
+  update consumer c
+  set version = c.version + 1, document = document
+  where c.tenant = tenant and c.id = id
+  returning c.* into changed;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, changed.kind, id, changed.version, 'secrets_resealed', changed.status,
+    actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  return true;
+end
+$$;
+
+-- Puts the same key, sealed with another one, in place of that of a tenant's sender, if its version
+-- is still the expected one; returns whether it was.
+create or replace function reseal_notification_sender(
+  tenant text, expected_version integer, document jsonb, actor text, reason text,
+  latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  change_position bigint;
+begin
+  perform from notification_sender s
+  where s.tenant = tenant and s.version = expected_version
+  for update;
+  if not found then
+    return false;
+  end if;
+  change_position := next_position(latest_position);
+  update notification_sender s
+  set version = s.version + 1, document = document, changed_position = change_position
+  where s.tenant = tenant;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'sender', 'sender:sendgrid', expected_version + 1, 'secrets_resealed',
+    'running', actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  return true;
+end
+$$;
+
+-- Detaches a partition whose last day is over for a day at least, and drops it; one that a crash
+-- has left behind, detached, is dropped too. The service calls it and may drop no table itself, so
+-- it runs with the rights of its owner. The smallest retention there can be is a day: whoever has
+-- the rights of the service cannot take more of the log than that.
+--
+-- Not DETACH CONCURRENTLY, which no function can run. A plain one locks out publishers and readers,
+-- but for milliseconds: it moves no row. What uses the table at that moment is waited for 100 ms at
+-- most, and whoever comes meanwhile waits as long. Then it fails (55P03): call it again.
+create or replace function retire_partition(partition regclass) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  parent regclass;
+  is_detaching boolean;
+  last_position bigint;
+begin
+  select
+    pg_inherits.inhparent,
+    pg_inherits.inhdetachpending,
+    coalesce(
+      substring(pg_get_expr(pg_class.relpartbound, pg_class.oid) from 'TO \(''(\d+)''\)')::bigint,
+      0
+    )
+  into parent, is_detaching, last_position
+  from pg_class
+  left join pg_inherits on pg_inherits.inhrelid = pg_class.oid
+  where pg_class.oid = partition
+    and pg_class.relnamespace = 'public'::regnamespace
+    and is_partition_name(pg_class.relname);
+  if not found then
+    raise exception 'The table % is no partition of the log.', partition
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if last_position > position_of(date_trunc('day', now(), 'UTC') - interval '1 day') then
+    raise exception 'The partition % is too young to be removed.', partition
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if parent is not null then
+    execute format('alter table %s detach partition %s %s',
+      parent, partition, case when is_detaching then 'finalize' else '' end);
+  end if;
+  execute format('drop table %s', partition);
+end
+$$;
+
+revoke execute on function retire_partition(regclass) from public;
+
+-- Removes the rejected events of a consumer that ended before a position. Returns how many; 0 where
+-- its id has a newer life.
+create or replace function retire_rejected(
+  tenant text, id text, ended_before bigint, latest_position bigint
+) returns integer
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  ended bigint;
+begin
+  perform from rejected_event r
+  where r.tenant = tenant and r.consumer = id
+  order by r.id
+  for update;
+  select l.ended into ended from consumer_lives(tenant, id) l order by l.registered desc limit 1;
+  -- With the lane held nobody registers the id.
+  perform next_position(latest_position);
+  if ended is null or ended >= ended_before
+    or exists (select from consumer c where c.tenant = tenant and c.id = id)
+  then
+    return 0;
+  end if;
+  return remove_rejected(
+    tenant, id,
+    format('It ended at %s, longer ago than the retention.', time_of(ended) at time zone 'UTC'),
+    latest_position
+  );
+end
+$$;
+
+-- Revokes a key and all that were made by it, by those, and so on. Returns all of them, as they are
+-- then. One that was revoked already stays as it is; what it made is revoked all the same.
+--
+-- Maker before made: whoever makes a key holds its maker's row (create_key), so once a level is
+-- locked nobody adds to the next one. Each level is a statement of its own, whose snapshot sees
+-- what was committed while the one before waited for a row. Two revocations meet in the topmost key
+-- that they share, so they never wait for each other. All are locked before the first is revoked:
+-- the trigger that writes the entries of the config log (record_key) takes the lane.
+create or replace function revoke_key(
+  id text, actor text, latest_position bigint default null
+) returns setof api_key
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  level text[] := array[id];
+  lineage text[] := '{}';
+begin
+  while cardinality(level) > 0 loop
+    perform from api_key k where k.id = any (level) order by k.id for update;
+    lineage := lineage || level;
+    level := array(
+      select k.id from api_key k
+      where substring(k.created_by from '^API key ([0-9a-f]{12}) \(') = any (level)
+    );
+  end loop;
+  perform set_config('millrace.latest_position', latest_position::text, true);
+  update api_key k
+  set revoked_at = clock_timestamp(),
+    revoked_by = case
+      when k.id = id then actor
+      else actor || ', with ' || k.created_by || ' that made it'
+    end
+  where k.id = any (lineage) and k.revoked_at is null;
+  return query select k.* from api_key k where k.id = any (lineage);
+end
+$$;
+
+-- How a consumer stands now, or stood at last; no row where there never was one.
+create or replace function standing_of(tenant text, consumer text)
+returns table (
+  status text, actor text, reason text, turned_position bigint, version integer, names jsonb,
+  entities jsonb, classes jsonb, takes_all boolean, starts_after bigint, ends_with bigint
+)
+language sql stable
+as $$
+select
+  turn.status, turn.actor, turn.reason, turn.position as turned_position,
+  known.version, known.names, known.entities, known.classes, known.takes_all,
+  coalesce(
+    position_of((known.document ->> 'starts_at')::timestamptz) - 1,
+    (
+      select max(position) from configurations_of($1, $2) as configuration
+      where coalesce(previous_status, 'removed') = 'removed'
+    )
+  ) as starts_after,
+  position_of((known.document ->> 'ends_at')::timestamptz) as ends_with
+from (
+  select * from configurations_of($1, $2) as configuration
+  where status is distinct from previous_status
+  order by position desc
+  limit 1
+) as turn
+cross join (
+  select * from configurations_of($1, $2) where document is not null order by position desc limit 1
+) as known
+$$;
+
+-- Whether a configuration takes an event of this name.
+create or replace function takes_event(
+  takes_all boolean, names jsonb, entities jsonb, classes jsonb, name text
+) returns boolean
+language sql immutable parallel safe
+return (
+    takes_all
+    or coalesce(names ? name, false)
+    or coalesce(entities ? split_part(name, '.', 1), false)
+  )
+  and (classes is null or classes ? event_class(name));
+
+-- The moment of a position: what position_of was made of.
+create or replace function time_of("position" bigint) returns timestamptz
+language sql immutable strict parallel safe
+return timestamptz 'epoch' + "position" * interval '1 microsecond';
