@@ -10,7 +10,7 @@ import { HANG_MS, type Judge, othersIn } from './judge.ts'
 import { addId, harvest, makes } from './people.ts'
 import { sendRaw } from './raw.ts'
 import { type Block, type Request, requestOf, toBytes } from './request.ts'
-import type { Outcome, Stored } from './stored.ts'
+import { type Outcome, type Stored, stopsFirst } from './stored.ts'
 import { type Answer, createWire, type Wire } from './wire.ts'
 
 /** Requests that have the same tenants. */
@@ -103,10 +103,10 @@ function count(run: Run, { operation, what }: Request, answer: Answer): void {
   if (answer.status >= 400) tally.refusals++
 }
 
-/** Only a stop may wait, for a worker to let go; a deletion stops first. */
-function isLate({ request, answer }: Outcome): boolean {
-  const mayWait = /^((delete|stop)Integration|deleteEventSubscription)$/.test(request.operation.id)
-  return !answer || answer.ms > HANG_MS + (mayWait ? STOP_WAIT_MS : 0)
+/** Only a stop may wait, for a worker to let go. */
+function isLate(outcome: Outcome): boolean {
+  const { answer } = outcome
+  return !answer || answer.ms > HANG_MS + (stopsFirst(outcome) ? STOP_WAIT_MS : 0)
 }
 
 /** Sends alone, twice, what had no answer or a late one: the machine may have been busy. */

@@ -93,9 +93,14 @@ function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
   return isRefused ? `${told}: stored after ${first.answer?.status}` : undefined
 }
 
-/** It stops before it deletes or looks: another request may have deleted meanwhile. */
-function isHalfDone({ request, answer }: Outcome): boolean {
-  return answer?.status === 404 && /^(delete|stop)Integration$/.test(request.operation.id)
+/** Whether it stops a consumer first, which may wait for a worker, before it deletes or looks. */
+export function stopsFirst({ request }: Outcome): boolean {
+  return /^(delete|stop)Integration$|^deleteEventSubscription$/.test(request.operation.id)
+}
+
+/** It has stopped, and another request has deleted meanwhile. */
+function isHalfDone(outcome: Outcome): boolean {
+  return outcome.answer?.status === 404 && stopsFirst(outcome)
 }
 
 /** What is wrong with a change if it was made with an API key of a tenant of these requests. */
