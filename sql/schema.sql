@@ -1443,10 +1443,10 @@ language sql stable parallel safe
 return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) for 16);
 
 -- What became of each event that was published from one time on and before another. `version` is
--- the configuration that decided it. The evidence is receipts and attempts, each of the run and of
--- the life of the id that it was written in. What is not settled is told by the configuration and
--- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
--- the scripts in sql/audit call it.
+-- the configuration that decided it. An id that was registered anew means its newest life alone:
+-- the evidence is its receipts and attempts. What is not settled is told by the configuration and the
+-- cursor of now: the one that the consumer was registered with, whose run is the lowest. Only the
+-- scripts in sql/audit call it.
 create or replace function event_states(
   tenant text, consumer text, published_from timestamptz, published_before timestamptz
 )
@@ -1455,20 +1455,17 @@ language sql stable
 as $$
 with configuration as (select * from configurations_of($1, $2)),
 standing as (select * from standing_of($1, $2)),
+-- The newest life of the id: from its registration on, or all there is where it had no other.
 life as (
-  select
-    row_number() over by_age as number,
-    case when lag(registered) over by_age is null then 0 else registered end as valid_from,
-    coalesce(lead(registered) over by_age, 9223372036854775807) as valid_to
+  select case when count(*) > 1 then max(registered) else 0 end as valid_from
   from consumer_lives($1, $2)
-  window by_age as (order by registered)
 ),
--- What is settled, by life, run and configuration, as ranges of positions: what receipts say (they
--- are written after the events, give or take a clock that was set back), and what each cursor's
--- window holds that was settled out of turn, under the version that has read the window.
+-- What is settled, by run and configuration, as ranges of positions: what receipts say (they are
+-- written after the events, give or take a clock that was set back), and what each cursor's window
+-- holds that was settled out of turn, under the version that has read the window.
 settled_range as (
   select
-    life.number as life, receipt.run, configuration.position as configured_at,
+    receipt.run, configuration.position as configured_at,
     configuration.version, configuration.names, configuration.entities, configuration.classes,
     configuration.takes_all,
     range_agg(int8range(receipt.from_position, receipt.to_position, '(]')) as positions
@@ -1477,7 +1474,7 @@ settled_range as (
     on configuration.version = receipt.version
     and receipt.position >= configuration.valid_from
     and receipt.position < configuration.valid_to
-  join life on receipt.position >= life.valid_from and receipt.position < life.valid_to
+  join life on receipt.position >= life.valid_from
   where receipt.tenant = $1
     and receipt.consumer = $2
     and receipt.position >= position_of($3 - interval '1 day')
@@ -1485,11 +1482,11 @@ settled_range as (
     and receipt.to_position >= position_of($3)
     and receipt.from_position < position_of($4)
   group by
-    life.number, receipt.run, configuration.position, configuration.version, configuration.names,
+    receipt.run, configuration.position, configuration.version, configuration.names,
     configuration.entities, configuration.classes, configuration.takes_all
   union all
   select
-    (select max(number) from life), cursor.run, configuration.position, configuration.version,
+    cursor.run, configuration.position, configuration.version,
     configuration.names, configuration.entities, configuration.classes, configuration.takes_all,
     int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
       - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
@@ -1502,9 +1499,9 @@ settled_range as (
     and cursor.unresolved <> '{}'
 ),
 rejection as (
-  select distinct life.number as life, run, event_position
+  select distinct run, event_position
   from attempt
-  join life on position >= life.valid_from and position < life.valid_to
+  join life on position >= life.valid_from
   where tenant = $1 and consumer = $2
     and outcome = 'rejected'
     and position >= position_of($3 - interval '1 day')
@@ -1515,17 +1512,18 @@ rejection as (
 taken_later as (
   select distinct event_position
   from attempt
+  join life on position >= life.valid_from
   where tenant = $1 and consumer = $2
     and outcome = 'delivered'
     and position >= position_of($3 - interval '1 day')
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
--- Which configuration of each life and run has settled an event: the first one whose range holds
--- it. What one has settled out of turn lies within the ranges of the next, too (see keep_window).
+-- Which configuration of each run has settled an event: the first one whose range holds it. What
+-- one has settled out of turn lies within the ranges of the next, too (see keep_window).
 settled_once as (
-  select distinct on (event.position, settled_range.life, settled_range.run)
-    event.position, settled_range.life, settled_range.run, settled_range.version,
+  select distinct on (event.position, settled_range.run)
+    event.position, settled_range.run, settled_range.version,
     takes_event(
       settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
       event.name
@@ -1535,8 +1533,7 @@ settled_once as (
   where event.tenant = $1
     and event.position >= position_of($3)
     and event.position < position_of($4)
-  order by
-    event.position, settled_range.life, settled_range.run, settled_range.configured_at
+  order by event.position, settled_range.run, settled_range.configured_at
 ),
 -- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
 -- it was taken when it was sent again by hand.
@@ -1550,7 +1547,7 @@ settled as (
     ) as delivered
   from settled_once
   left join rejection
-    on rejection.life = settled_once.life and rejection.run = settled_once.run
+    on rejection.run = settled_once.run
     and rejection.event_position = settled_once.position
   left join taken_later on taken_later.event_position = settled_once.position
   group by settled_once.position

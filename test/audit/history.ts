@@ -23,13 +23,16 @@ const ENTITIES = 6
 
 type Mood = 'well' | 'failing' | 'refusing'
 
-/** What targets answered, by "consumer position". */
+/**
+ * When targets answered, as positions, by "consumer position". (Of a queue: the event's, which a
+ * subscription never gets that was made after it.)
+ */
 export type Truth = {
-  /** Taken by a stream, as often as that was. */
-  taken: Map<string, number>
+  /** Taken by a stream. */
+  taken: Map<string, number[]>
   /** Taken when it was sent again by hand. */
-  takenByHand: Set<string>
-  rejected: Set<string>
+  takenByHand: Map<string, number[]>
+  rejected: Map<string, number[]>
 }
 
 export type History = {
@@ -46,7 +49,7 @@ export function createHistory(
   { url, receiver, broker }: { url: string; receiver: Receiver; broker: Broker },
 ): History {
   const chance = createChance(seed)
-  const truth: Truth = { taken: new Map(), takenByHand: new Set(), rejected: new Set() }
+  const truth: Truth = { taken: new Map(), takenByHand: new Map(), rejected: new Map() }
   const moods = new Map<string, Mood>()
   /** Events that are never taken, until they are sent again by hand. */
   const isBad = (id: string, position: number) => hashOf(`${seed} ${id} ${position}`) % 12 === 0
@@ -59,15 +62,15 @@ export function createHistory(
     const key = `${id} ${request.position}`
     const mood = moods.get(id) ?? 'well'
     if (byHand === id) {
-      truth.takenByHand.add(key)
+      note(truth.takenByHand, key)
       response.end()
     } else if (mood === 'refusing') response.writeHead(403).end('No entry')
     else if (isBad(id, request.position)) {
-      truth.rejected.add(key)
+      note(truth.rejected, key)
       response.writeHead(400).end('No such shop')
     } else if (mood === 'failing' && hashOf(key) % 3 === 0) response.writeHead(500).end('Oops')
     else {
-      truth.taken.set(key, (truth.taken.get(key) ?? 0) + 1)
+      note(truth.taken, key)
       response.end()
     }
   }
@@ -169,6 +172,10 @@ export function createHistory(
       subscribeDelete: chance.happens(0.7),
     })
   }
+}
+
+function note(answers: Map<string, number[]>, key: string): void {
+  answers.set(key, [...(answers.get(key) ?? []), Date.now() * 1000])
 }
 
 export const QUEUE_IDS = QUEUES

@@ -102,14 +102,24 @@ export function statesOf(id: string, rows: Rows, truth: Truth): Map<number, stri
   return new Map(rows.events.map((event) => [event.position, stateOf(event, id, rows, truth)]))
 }
 
+/** The end of the life before the newest one: what is later is of that alone. */
+export function endBefore(rows: Pick<Rows, 'changes'>): number {
+  return livesOf(rows).at(-2)?.at(-1)?.position ?? 0
+}
+
 function stateOf({ position, name }: Event, id: string, rows: Rows, truth: Truth): string {
-  const key = `${id} ${position}`
-  if (truth.taken.has(key) || truth.takenByHand.has(key)) return 'delivered'
+  const since = endBefore(rows)
+  const isAmong = (answers: Map<string, number[]>) =>
+    answers.get(`${id} ${position}`)?.some((time) => time > since) === true
+  if (isAmong(truth.taken) || isAmong(truth.takenByHand)) return 'delivered'
   const isKept = rows.kept.includes(position)
   const settledBy = rows.receipts.filter(
-    (receipt) => receipt.from_position < position && position <= receipt.to_position,
+    (receipt) =>
+      receipt.position > since &&
+      receipt.from_position < position &&
+      position <= receipt.to_position,
   )
-  if (truth.rejected.has(key) && (isKept || settledBy.length > 0 || isPassed(position, rows))) {
+  if (isAmong(truth.rejected) && (isKept || settledBy.length > 0 || isPassed(position, rows))) {
     return isKept ? 'rejected and kept' : 'rejected, not kept any more'
   }
   if (settledBy.length > 0) return 'filtered out'

@@ -8,7 +8,7 @@ import { until } from '../helpers/until.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
 const stage = useRefusals()
-const { refused, tenantWith } = stage
+const { failing, refused, tenantWith } = stage
 
 describe('a replay', () => {
   it('counts its own life when it completes', async () => {
@@ -84,6 +84,44 @@ describe('the audits', () => {
     ])
     const deliveries = await rowsOf(stage.database.url, 'audit/deliveries', ...id, ...period)
     expect(new Set(pick(deliveries, 'run').flat())).toEqual(new Set(['replay 1']))
+  })
+})
+
+describe('the audits of an id that was used again', () => {
+  const audits = async (tenant: string) => {
+    const args = [`tenant=${tenant}`, 'integration=again', 'from=yesterday', 'to=tomorrow']
+    const [proof] = await rowsOf(stage.database.url, 'audit/proof-of-delivery', ...args)
+    const rows = await rowsOf(stage.database.url, 'audit/undelivered', ...args)
+    return [proof?.['delivered'], proof?.['verdict'], pick(rows, 'state').flat()]
+  }
+  const proved = [3, expect.stringContaining('Proved so far: all 3 events'), []]
+  const not = expect.stringContaining('Not proved: of 3 events 0 were delivered')
+
+  it('do not count what a life before was sent, nor what that took later', async () => {
+    const own = await tenantWith(3, 1)
+    await own.replay()
+    await own.waits()
+    refused.delete(own.positions[0] as number)
+    await own.on('/rejected_events/_retry', 'POST')
+    await own.isGone()
+    expect(await audits(own.tenant)).toEqual(proved)
+    for (const position of own.positions) refused.add(position)
+    await own.replay()
+    await own.waits()
+    const kept = Array(3).fill('rejected and kept')
+    expect(await audits(own.tenant)).toEqual([0, not, kept])
+  })
+
+  it('do not count it either while the newest one is failing', async () => {
+    const own = await tenantWith(3, 0)
+    await own.permanent()
+    await until('all are delivered', async () => (await audits(own.tenant))[0] === 3)
+    expect(await audits(own.tenant)).toEqual(proved)
+    await own.on('', 'DELETE')
+    for (const position of own.positions) failing.add(position)
+    await own.permanent()
+    await until('it is stopped', async () => (await own.on('')).body['status'] === 'stopped')
+    expect(await audits(own.tenant)).toEqual([0, not, Array(3).fill('stopped')])
   })
 })
 

@@ -13,6 +13,8 @@ export function useRefusals() {
   const database = useDatabase()
   /** Positions that are answered with 400. */
   const refused = new Set<number>()
+  /** Positions that are answered with 503. */
+  const failing = new Set<number>()
   const start = () =>
     startService('start', {
       DATABASE_URL: database.url,
@@ -21,13 +23,15 @@ export function useRefusals() {
       MILLRACE_LEASE_MS: '700',
     })
   const stage = {
-    ...{ database, refused, start, tenantWith },
+    ...{ database, refused, failing, start, tenantWith },
     service: undefined as unknown as Service,
     receiver: undefined as unknown as Receiver,
   }
   beforeAll(async () => {
     stage.receiver = await startReceiver(({ position }, response) =>
-      response.writeHead(refused.has(position) ? 400 : 200).end('Answered.'),
+      response
+        .writeHead(failing.has(position) ? 503 : refused.has(position) ? 400 : 200)
+        .end('Answered.'),
     )
     stage.service = await start()
   })
