@@ -104,11 +104,15 @@ export async function deleteRejected(
   })
 }
 
+/** What came of sending a rejected event again, and whether this removed it. */
+export type Retried = { outcome: Outcome; isRemoved: boolean }
+
 /**
  * Sends a rejected event again, and removes it if the target takes it; a replay that waited for the
  * last of them completes. Either way the attempt is recorded, in the run that met the rejection, as
  * attempt 0, which the stream's own never is, at the moment before it was sent. A crash between the
- * send and the removal leaves it there: at least once.
+ * send and the removal leaves it there: at least once. Undefined where it is kept no more, and is
+ * not sent; where somebody else removes it while it is sent, the record says so.
  */
 export async function retryRejected(
   db: Db,
@@ -116,20 +120,25 @@ export async function retryRejected(
   consumer: string,
   event: RejectedEvent,
   destination: Destination,
-): Promise<Outcome> {
+): Promise<Retried | undefined> {
   const { run, eventPosition: position, name, entityId, idempotencyKey, payload } = event
   const { rows } = await sql<{ at: number }>`
-    select ${stamp()} as at`.execute(db)
-  const at = (rows[0] as { at: number }).at
+    select ${stamp()} as at
+    from rejected_event
+    where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid`.execute(db)
+  const at = rows[0]?.at
+  if (at === undefined) return undefined
   const outcome = await sendOne(destination, {
     ...{ tenant, position, name, entityId, idempotencyKey, payload },
     publishedAt: timeOf(position),
   })
   const taken = outcome.kind === 'delivered'
   const result = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
-  const reason = `${result}. It is ${name} of ${entityId}, idempotency key ${idempotencyKey}`
+  const about = `It is ${name} of ${entityId}, idempotency key ${idempotencyKey}`
+  const reason = `${result}. ${about}`
+  const reasonTooLate = `${result}, though it had been deleted or taken meanwhile. ${about}`
   const response = taken ? null : (outcome.response ?? null)
-  const record = sql`
+  const record = sql<{ removed: boolean }>`
     with held as materialized (
       select lock_consumer(${tenant}, ${consumer}) where ${taken}
     ),
@@ -139,13 +148,22 @@ export async function retryRejected(
       where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
       returning id
     ),
+    -- Of the first sending of this statement, where it is sent again.
+    known as (
+      select reason = ${reason} as removed from attempt
+      where tenant = ${tenant} and consumer = ${consumer} and run = ${run}::integer
+        and position = ${at} and event_position = ${position}::bigint
+    ),
     recorded as (
       insert into attempt (
         tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
-      ) values (
-        ${tenant}, ${at}, ${consumer}, ${run}::integer, ${position}::bigint, 0, ${outcome.kind},
-        ${outcome.status ?? null}::integer, ${reason}, ${response}
       )
+      select
+        ${tenant}, ${at}, ${consumer}, ${run}::integer, ${position}::bigint, 0, ${outcome.kind},
+        ${outcome.status ?? null}::integer,
+        case when ${taken} and not exists (select from removed) then ${reasonTooLate}
+          else ${reason} end,
+        ${response}
       on conflict do nothing
       returning position
     ),
@@ -153,12 +171,12 @@ export async function retryRejected(
     done as materialized (
       select (select count(*) from recorded) as recorded, (select count(*) from removed) as removed
     )
-    select case when removed > 0 then
-      complete_waiting(${tenant}, ${consumer}, ${latestPosition()})
-    end
+    select
+      coalesce((select removed from known), removed > 0) as removed,
+      case when removed > 0 then complete_waiting(${tenant}, ${consumer}, ${latestPosition()}) end
     from done`
-  await untilKnown(() => record.execute(db))
-  return outcome
+  const recorded = await untilKnown(() => record.execute(db))
+  return { outcome, isRemoved: taken && recorded.rows[0]?.removed === true }
 }
 
 function rejectedQuery(db: Db, tenant: string, consumer: string) {

@@ -150,8 +150,11 @@ function routesOf(subject: Subject, services: DeliveryServices): Route[] {
         const { tenant, consumer } = await find(services, subject, context, 'configure')
         refuseEnded(subject, nameOf(subject, context), consumer)
         const events = await listRejected(db, tenant, consumer.id)
-        for (const event of events.reverse()) await retry(tenant, consumer, event)
-        context.body = { delivered: events.length }
+        let delivered = 0
+        for (const event of events.reverse()) {
+          if ((await retry(tenant, consumer, event))?.isRemoved) delivered++
+        }
+        context.body = { delivered }
       },
     },
     {
@@ -198,7 +201,7 @@ function routesOf(subject: Subject, services: DeliveryServices): Route[] {
       async handle(context) {
         const { tenant, consumer, event } = await findEvent(context, 'configure')
         refuseEnded(subject, nameOf(subject, context), consumer)
-        await retry(tenant, consumer, event)
+        if (!(await retry(tenant, consumer, event))) throw noSuchEvent(event.id)
         context.status = 200
         context.body = ''
       },
@@ -210,16 +213,20 @@ function routesOf(subject: Subject, services: DeliveryServices): Route[] {
     const id = context.params['event_id'] as string
     const event = await findRejected(db, tenant, consumer.id, id)
     if (event) return { tenant, consumer, event }
-    throw new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
+    throw noSuchEvent(id)
   }
 
   async function retry(tenant: string, consumer: FoundConsumer, event: RejectedEvent) {
     const destination = await destinationOf(tenant, consumer.target)
-    const outcome = await retryRejected(db, tenant, consumer.id, event, destination)
-    if (outcome.kind === 'delivered') return
-    const message = `The rejected event ${event.id} was not taken: ${outcome.reason}.`
+    const retried = await retryRejected(db, tenant, consumer.id, event, destination)
+    if (!retried || retried.outcome.kind === 'delivered') return retried
+    const message = `The rejected event ${event.id} was not taken: ${retried.outcome.reason}.`
     throw new MillraceError('bad_gateway', message)
   }
+}
+
+function noSuchEvent(id: string): MillraceError {
+  return new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
 }
 
 function keptFor({ retentionDays }: DeliveryServices): string {

@@ -1,0 +1,95 @@
+// Rejected events that several want at the same time: to send them again, to delete them, to use
+// the id anew. What was sent is recorded as sent, what was deleted as deleted, each once.
+
+import { expect, it } from 'vitest'
+import { useRefusals } from '../helpers/refusals.ts'
+import { pick } from '../sql/rows.ts'
+
+const stage = useRefusals()
+const { refused, tenantWith } = stage
+type Own = Awaited<ReturnType<typeof tenantWith>>
+
+/** A replay that waits for its rejected events, all of which the receiver takes from now on. */
+async function waiting(count: number): Promise<Own> {
+  const own = await tenantWith(count, count)
+  await own.replay()
+  await own.waits()
+  for (const position of own.positions) refused.delete(position)
+  return own
+}
+
+/** Retries all, and does something else while the first of them is under way. */
+async function retryWhile(own: Own, meanwhile: () => Promise<unknown>): Promise<unknown> {
+  const { answer } = stage.receiver
+  let release = () => {}
+  const asked = new Promise<void>((resolve) => {
+    stage.receiver.answer = (request, response) => {
+      stage.receiver.answer = answer
+      release = () => answer(request, response)
+      resolve()
+    }
+  })
+  const retried = own.on('/rejected_events/_retry', 'POST')
+  await asked
+  await meanwhile()
+  release()
+  return (await retried).body
+}
+
+it('what is deleted while it is sent counts as deleted, and its record says that it was', async () => {
+  const own = await waiting(3)
+  const before = stage.receiver.received.length
+  const answered = await retryWhile(own, async () => {
+    expect((await own.on('/rejected_events', 'DELETE')).body).toEqual({ deleted: 3 })
+  })
+  expect(answered).toEqual({ delivered: 0 })
+  expect(stage.receiver.received.length).toBe(before + 1)
+  const sent = (await own.logs()).filter(({ action }) => action === 'rejected_event_delivered')
+  expect(pick(sent, 'reason')).toEqual([
+    [expect.stringMatching(/^Sent again and taken: HTTP status code 200, .*deleted or taken mean/)],
+  ])
+  expect(await own.completions()).toEqual([expect.stringContaining('0 delivered, 3 rejected.')])
+})
+
+it('what is taken away before it is sent is not sent', async () => {
+  const own = await waiting(2)
+  const [second, first] = await own.events()
+  const answered = await retryWhile(own, () => own.on(`/rejected_events/${second?.id}`, 'DELETE'))
+  expect(answered).toEqual({ delivered: 1 })
+  expect(await own.completions()).toEqual([
+    expect.stringContaining('0 delivered, 2 rejected (1 of them taken later).'),
+  ])
+  expect((await own.on(`/rejected_events/${first?.id}/_retry`, 'POST')).status).toBe(404)
+})
+
+it('what an earlier integration of the id had kept is no record of the next one', async () => {
+  const own = await waiting(1)
+  const answered = await retryWhile(own, async () => {
+    await own.on('', 'DELETE')
+    await own.permanent()
+  })
+  expect(answered).toEqual({ delivered: 0 })
+  const actions = (await own.logs()).map(({ action }) => action)
+  expect(actions).toEqual(['rejected_events_removed', 'integration_started'])
+})
+
+it('two that retry all and one that deletes all share them', async () => {
+  const own = await waiting(9)
+  const before = stage.receiver.received.length
+  const replies = await Promise.all([
+    own.on('/rejected_events/_retry', 'POST'),
+    own.on('/rejected_events/_retry', 'POST'),
+    own.on('/rejected_events', 'DELETE'),
+  ])
+  const counts = replies.map(({ body }) => Number(body['delivered'] ?? body['deleted'] ?? 0))
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(9)
+  const { rows } = await stage.database.pool.query(
+    `select reason from attempt where tenant = $1 and outcome = 'delivered'`,
+    [own.tenant],
+  )
+  expect(rows).toHaveLength(stage.receiver.received.length - before)
+  const removing = rows.filter(({ reason }) => !reason.includes('meanwhile'))
+  const deleted = Number(replies[2]?.body['deleted'])
+  expect(removing).toHaveLength(9 - deleted)
+  expect(await own.completions()).toHaveLength(1)
+})
