@@ -77,6 +77,7 @@ select
   time_of(coalesce(replay.stop_position, done.to_position)) as replays_to,
   coalesce(done.delivered, 0) as delivered,
   coalesce(done.rejected, 0) as rejected,
+  taken_later.count as taken_later,
   coalesce(done.filtered, 0) as filtered_out,
   replay.events_left,
   case when replay.ended is null then kept.count end as rejected_events_kept,
@@ -106,6 +107,16 @@ left join lateral (
     and receipt.position >= replay.registered
     and receipt.position <= coalesce(replay.ended, 9223372036854775807)
 ) as done on true
+-- Rejected, and taken when they were sent again by hand.
+left join lateral (
+  select count(distinct attempt.event_position)
+  from attempt
+  where attempt.tenant = replay.tenant and attempt.consumer = replay.consumer
+    and attempt.run = replay.run
+    and attempt.outcome = 'delivered'
+    and attempt.position >= replay.registered
+    and attempt.position <= coalesce(replay.ended, 9223372036854775807)
+) as taken_later on true
 left join lateral (
   select count(*)
   from rejected_event

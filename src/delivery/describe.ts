@@ -81,7 +81,13 @@ export const StatisticsShown = Type.Object(
         {
           delivered: Type.Integer(),
           rejected: Type.Integer({ default: 0, description: 'Answered with 400.' }),
-          total: Type.Integer({ description: 'These two, and what is still to be sent.' }),
+          taken_later: Type.Integer({
+            default: 0,
+            description: 'Of the rejected ones those that were taken when they were sent again.',
+          }),
+          total: Type.Integer({
+            description: 'The delivered and the rejected ones, and what is still to be sent.',
+          }),
           estimated_seconds_left: Nullable(Type.Integer()),
         },
         { title: 'ReplayProgress' },

@@ -35,6 +35,7 @@ export type Statistics = {
   replay: {
     delivered: number
     rejected: number
+    taken_later: number
     total: number
     estimated_seconds_left: number | null
   } | null
@@ -47,6 +48,7 @@ type Row = {
   oldest: number | null
   delivered: number
   rejected: number
+  takenLater: number
   recent: number
   lastDelivery: number | null
   histogram: number[] | null
@@ -98,6 +100,14 @@ export async function readStatistics(
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
         and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
     ),
+    -- Rejected, and taken when they were sent again by hand.
+    taken_later as (
+      select position, event_position
+      from attempt
+      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
+        and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
+        and outcome = 'delivered'
+    ),
     latencies as (
       select bucket, sum(count)::integer as count
       from receipts
@@ -113,12 +123,16 @@ export async function readStatistics(
       (select min(position) from behind) as oldest,
       (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
       (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
+      (select count(distinct event_position)::integer from taken_later) as "takenLater",
       (
         select coalesce(sum(delivered), 0)::integer
         from receipts
         where position > ${(now - RATE_SECONDS * 1000) * 1000}
       ) as recent,
-      (select max(position) from receipts where delivered > 0) as "lastDelivery",
+      greatest(
+        (select max(position) from receipts where delivered > 0),
+        (select max(position) from taken_later)
+      ) as "lastDelivery",
       (select array_agg(count order by bucket) from latencies) as histogram
     from (select) as always
     left join place on true`.execute(db)
@@ -150,12 +164,12 @@ function msOf(time: string): number {
 }
 
 function replayOf(row: Row, rate: number, endsAtMs: number, now: number) {
-  const { delivered, rejected, pending } = row
+  const { delivered, rejected, takenLater: taken_later, pending } = row
   const secondsToEnd = Math.max(0, (endsAtMs - now) / 1000)
   const atThisRate = pending === 0 ? 0 : rate === 0 ? null : Math.ceil(pending / rate)
   const left = atThisRate === null ? null : Math.max(atThisRate, Math.ceil(secondsToEnd))
   const total = delivered + rejected + pending
-  return { delivered, rejected, total, estimated_seconds_left: left }
+  return { delivered, rejected, taken_later, total, estimated_seconds_left: left }
 }
 
 /** The upper end, in ms, of the bucket that holds the quantile; null where nothing was counted. */

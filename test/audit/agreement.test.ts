@@ -16,6 +16,7 @@ import { createHistory, type History, QUEUE_IDS } from './history.ts'
 import {
   configurationOf,
   countsOf,
+  endBefore,
   livesOf,
   type Rows,
   rowsAbout,
@@ -198,12 +199,18 @@ async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
   const ofLife = rows.receipts.filter(({ position }) => position > (life[0]?.position as number))
   const delivered = sumOf(ofLife, (receipt) => receipt.delivered)
   const rejected = sumOf(ofLife, (receipt) => receipt.rejected)
+  const byHand = [...history.truth.takenByHand].filter(
+    ([key, times]) => key.startsWith(`${id} `) && times.some((time) => time > endBefore(rows)),
+  )
   expect([id, stats.body]).toMatchObject([
     id,
     {
       ...{ status, lag_events: behind.length, failures_in_a_row: cursor?.attempts ?? 0 },
       replay: document?.ends_at
-        ? { delivered, rejected, total: delivered + rejected + behind.length }
+        ? {
+            ...{ delivered, rejected, taken_later: byHand.length },
+            total: delivered + rejected + behind.length,
+          }
         : null,
     },
   ])

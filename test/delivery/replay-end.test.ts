@@ -18,7 +18,7 @@ describe('a replay whose events were rejected', () => {
       /: 2 delivered, 2 rejected\. 2 rejected event\(s\) are kept; it completes when the last/,
     )
     expect((await own.on('')).body).toMatchObject({ status: 'stopped' })
-    const counts = { delivered: 2, rejected: 2, total: 4 }
+    const counts = { delivered: 2, rejected: 2, taken_later: 0, total: 4 }
     expect((await own.on('/stats')).body).toMatchObject({ status: 'stopped', replay: counts })
     const [second = '', first = ''] = (await own.events()).map(({ id }) => id)
     const retry = (id: string) => own.on(`/rejected_events/${id}/_retry`, 'POST')
@@ -34,7 +34,7 @@ describe('a replay whose events were rejected', () => {
     // Known for a while yet.
     expect((await own.logs())[0]?.action).toBe('integration_completed')
     expect(await own.events()).toEqual([])
-    const left = { ...counts, estimated_seconds_left: 0 }
+    const left = { ...counts, taken_later: 2, estimated_seconds_left: 0 }
     expect((await own.on('/stats')).body).toMatchObject({ status: 'completed', replay: left })
     const reply = await own.on('/rejected_events/_retry', 'POST')
     expect(reply).toMatchObject({ status: 404, body: { message: /has completed/ } })

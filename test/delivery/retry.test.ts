@@ -3,7 +3,7 @@
 
 import { expect, it } from 'vitest'
 import { useRefusals } from '../helpers/refusals.ts'
-import { pick } from '../sql/rows.ts'
+import { pick, rowsOf } from '../sql/rows.ts'
 
 const stage = useRefusals()
 const { refused, tenantWith } = stage
@@ -59,6 +59,13 @@ it('what is taken away before it is sent is not sent', async () => {
   expect(await own.completions()).toEqual([
     expect.stringContaining('0 delivered, 2 rejected (1 of them taken later).'),
   ])
+  const counts = { delivered: 0, rejected: 2, taken_later: 1 }
+  expect((await own.on('/stats')).body).toMatchObject({
+    ...{ status: 'completed', last_delivery_at: expect.any(String) },
+    replay: { ...counts, total: 2, estimated_seconds_left: 0 },
+  })
+  const progress = await rowsOf(stage.database.url, 'replay/progress', `tenant=${own.tenant}`)
+  expect(progress).toMatchObject([{ run: 1, state: 'completed', ...counts, events_left: 0 }])
   expect((await own.on(`/rejected_events/${first?.id}/_retry`, 'POST')).status).toBe(404)
 })
 
