@@ -1159,7 +1159,11 @@ begin
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
   if not is_own then
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
-    perform note_consumer(tenant, consumer, 'replay_completed', 'millrace', told, latest_position);
+    perform note_consumer(
+      tenant, consumer, 'replay_completed', 'millrace',
+      -- As replay/progress finds it.
+      format('Replay %s: %s%s', run, lower(left(told, 1)), substr(told, 2)), latest_position
+    );
   elsif kept = 0 then
     perform change_consumer(
       tenant, consumer, life.version, 'removed', 'integration_completed', 'millrace', told, null,

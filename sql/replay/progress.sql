@@ -6,12 +6,17 @@
 set time zone 'UTC';
 
 -- Replays under way are cursors with an end: temporary integrations (run 1), and runs that were
--- added to an integration by date. Those that have arrived are known from their receipts, and
--- temporary integrations that have ended from the config log, for as long as receipts are kept.
+-- added to an integration by date. Those that have arrived, or went with their integration, are
+-- known from their receipts, and temporary integrations that have ended from the config log, for as
+-- long as receipts are kept.
 with life as (
   select
     *,
     document ->> 'integration_type' = 'temporary' as is_replay,
+    case
+      when document ->> 'integration_type' = 'temporary' then
+        position_of((document ->> 'starts_at')::timestamptz)
+    end as starts_at,
     -- The first day that is kept: the name of a partition ends with its day.
     (
       select position_of(
@@ -21,6 +26,23 @@ with life as (
       where inhparent = 'receipt'::regclass
     ) as kept_since
   from consumer_lives(nullif(:'tenant', ''), null)
+),
+-- By date, of those that go on and of those that have ended; without a cursor.
+past_run as (
+  select distinct
+    life.tenant, life.id, life.registered, life.ended, life.ending, receipt.run
+  from life
+  join receipt
+    on receipt.tenant = life.tenant and receipt.consumer = life.id
+    and receipt.position >= life.registered
+    and receipt.position <= coalesce(life.ended, 9223372036854775807)
+    and receipt.run > 0
+  where not (life.is_replay and receipt.run = 1)
+    and not (life.ended is null and exists (
+      select from cursor
+      where cursor.tenant = receipt.tenant and cursor.consumer = receipt.consumer
+        and cursor.run = receipt.run
+    ))
 ),
 replay as (
   select
@@ -32,6 +54,7 @@ replay as (
       else 'waiting'
     end as state,
     consumer.created_position as registered, null::bigint as ended,
+    case when cursor.run = 1 then life.starts_at end as starts_at,
     cursor.read_position, cursor.stop_position, cursor.retry_at,
     cardinality(cursor.unresolved) + (
       select count(*)
@@ -42,27 +65,32 @@ replay as (
     ) as events_left
   from cursor
   join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
+  left join life on life.tenant = consumer.tenant and life.id = consumer.id and life.ended is null
   where cursor.stop_position is not null
     and (cursor.tenant = :'tenant' or :'tenant' = '')
   union all
-  select distinct life.tenant, life.id, receipt.run, 'arrived',
-    life.registered, null::bigint, null::bigint, null::bigint, null::timestamptz, 0
-  from life
-  join receipt
-    on receipt.tenant = life.tenant and receipt.consumer = life.id
-    and receipt.position >= life.registered
-    and receipt.run > 0
-  where life.ended is null
-    and not exists (
-      select from cursor
-      where cursor.tenant = receipt.tenant and cursor.consumer = receipt.consumer
-        and cursor.run = receipt.run
-    )
+  select tenant, id, run, told.state, registered, ended, null::bigint, null::bigint, null::bigint,
+    null::timestamptz, case when told.state = 'arrived' then 0 end
+  from past_run
+  cross join lateral (
+    select case
+      when ending is null then 'arrived'
+      -- It completes when every other run of it has arrived.
+      when ending = 'integration_completed' then 'arrived'
+      when exists (
+        select from masked_config_log as entry
+        where entry.tenant = past_run.tenant and entry.id = past_run.id
+          and entry.action = 'replay_completed'
+          and entry.position between registered and ended
+          and entry.reason like format('Replay %s: %%', run)
+      ) then 'arrived'
+      else 'deleted'
+    end as state
+  ) as told
   union all
   select tenant, id, 1,
     case when ending = 'integration_completed' then 'completed' else 'deleted' end,
-    registered, ended,
-    position_of((document ->> 'starts_at')::timestamptz) - 1,
+    registered, ended, starts_at, null::bigint,
     position_of((document ->> 'ends_at')::timestamptz),
     null::timestamptz, case when ending = 'integration_completed' then 0 end
   from life
@@ -73,7 +101,8 @@ select
   replay.consumer as integration,
   replay.run,
   replay.state,
-  time_of(coalesce(done.from_position, replay.read_position) + 1) as replays_from,
+  time_of(coalesce(replay.starts_at, 1 + coalesce(done.from_position, replay.read_position)))
+    as replays_from,
   time_of(coalesce(replay.stop_position, done.to_position)) as replays_to,
   coalesce(done.delivered, 0) as delivered,
   coalesce(done.rejected, 0) as rejected,

@@ -154,6 +154,33 @@ describe('a run by date', () => {
     })
     expect((await own.on('')).body).toMatchObject({ status: 'running' })
   })
+
+  it('stays among the replays when its integration is gone', async () => {
+    const own = await tenantWith(2, 0)
+    const { url } = stage.database
+    const id = [`tenant=${own.tenant}`, 'integration=again']
+    const start = () => rowsOf(url, 'replay/date-range', ...id, 'from=yesterday', 'to=tomorrow')
+    const progress = async () =>
+      pick(
+        await rowsOf(url, 'replay/progress', `tenant=${own.tenant}`),
+        ...['run', 'state', 'delivered', 'events_left'],
+      )
+    const arrived = [1, 'arrived', 2, 0]
+    await register(stage.service.url, 'again', stage.receiver.url, {}, own.tenant)
+    await rowsOf(url, 'replay/date-range', ...id, 'from=yesterday', 'to=now')
+    await until('it has arrived', async () => (await progress())[0]?.[1] === 'arrived')
+    expect(await progress()).toEqual([arrived])
+    await own.on('', 'DELETE')
+    expect(await progress()).toEqual([arrived])
+
+    failing.add(own.positions[1] as number)
+    await register(stage.service.url, 'again', stage.receiver.url, {}, own.tenant)
+    await start()
+    await until('it is stopped', async () => (await own.on('')).body['status'] === 'stopped')
+    expect(await progress()).toEqual([arrived, [2, 'stopped', 1, 1]])
+    await own.on('', 'DELETE')
+    expect(await progress()).toEqual([arrived, [2, 'deleted', 1, null]])
+  })
 })
 
 describe('a deleted integration', () => {

@@ -15,6 +15,7 @@ import {
   startService,
 } from '../helpers/service.ts'
 import { until } from '../helpers/until.ts'
+import { rowsOf } from '../sql/rows.ts'
 
 const DAY_US = 86_400_000_000
 const EVENTS_A_DAY = 2_000
@@ -105,6 +106,17 @@ describe('a temporary integration', () => {
     await until('one is under way', () => answers.length > 0)
     const stats = (await on('slow', '/stats')).body
     expect(stats['replay']).toMatchObject({ delivered: 0, total: EVENTS_A_DAY + 1 })
+    await until('it is written down that it was read', async () => {
+      const { rows } = await database.pool.query(
+        `select from cursor where consumer = 'slow' and unresolved <> '{}'`,
+      )
+      return rows.length > 0
+    })
+    const progress = (await rowsOf(database.url, 'replay/progress')).find(
+      ({ integration }) => integration === 'slow',
+    )
+    expect(progress).toMatchObject({ state: 'running', delivered: 0 })
+    expect(Date.parse(String(progress?.['replays_from']))).toBe(Date.parse(dayAt(3)))
     const stopping = on('slow', '/_stop', 'POST')
     const release = setInterval(() => {
       for (const answer of answers.splice(0)) answer()
@@ -182,6 +194,9 @@ describe('a replay by SQL', () => {
     expect(receiver.received.length).toBe(EVENTS_A_DAY)
     expect((await history('live')).at(-1)).toMatchObject({
       action: 'replay_completed',
+      reason: expect.stringMatching(
+        /^Replay 1: everything up to .* was sent: \d+ delivered, 0 rej/,
+      ),
       status: 'running',
     })
   })
