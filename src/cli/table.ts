@@ -13,8 +13,9 @@ const TIMESTAMPTZ = 1184
 /** The rows as an aligned table with a head and a count. */
 export function table(columns: Column[], rows: Row[]): string[] {
   const cells = rows.map((row) => row.map((value) => printable(value ?? '')))
+  // Not by a call with a million arguments.
   const widths = columns.map(({ name }, i) =>
-    Math.max(name.length, ...cells.map((row) => [...(row[i] as string)].length)),
+    cells.reduce((most, row) => Math.max(most, [...(row[i] as string)].length), name.length),
   )
   const line = (row: string[], isHead: boolean) =>
     row

@@ -33,7 +33,8 @@ export async function projectEvents(db: Db, tenant: string, events: LoggedEvent[
   const changes = decoded.flatMap((one) => one.changes)
   const shop = await loadShop(db, tenant, changes)
   for (const one of decoded) {
-    shop.unreadable.push(...one.unreadable)
+    // One event may have more than a call takes arguments.
+    for (const entry of one.unreadable) shop.unreadable.push(entry)
     applyEvent(shop, one.changes)
   }
   await saveShop(db, tenant, shop, changes)

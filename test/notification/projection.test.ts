@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rebuild } from '../../src/cli/rebuild.ts'
+import { projectEvents } from '../../src/notification/project.ts'
 import { retireNotices } from '../../src/notification/retire.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, type Service, startService } from '../helpers/service.ts'
@@ -92,6 +93,13 @@ describe('the projections', () => {
       [2, 'entity'],
       [1, 'id'],
     ])
+  })
+
+  it('skip an event of which no entity can be read, however many it has', async () => {
+    const { payload } = collected('customer', 'bulk_create', 'bulk', Array(200_000).fill(1))
+    const event = { position: 1, name: 'customer.bulk_create', entityId: 'bulk' }
+    const read = { ...event, idempotencyKey: 'k', payload: String(payload) }
+    expect(await projectEvents(database.kysely, 'crowded', [read])).toHaveLength(200_000)
   })
 
   it('that were damaged are found out, and put right', async () => {

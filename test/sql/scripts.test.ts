@@ -139,6 +139,13 @@ describe('printing', () => {
       '(1 row)',
     ])
   })
+  it('aligns as many rows as there are', () => {
+    const rows = Array.from({ length: 200_000 }, (_, i) => [String(i), '{}', null])
+    const lines = table(columns, rows)
+    expect(lines).toHaveLength(rows.length + 3)
+    expect(lines[2]).toBe('     0 | {}  |')
+    expect(lines.at(-1)).toBe('(200000 rows)')
+  })
   it('writes one JSON object a line, numbers and json as they are', () => {
     const row = ['12345678901234567890', '{"a":\n25.080,"a":1}', 'x\ny']
     expect(jsonLines(columns, [row, [null, null, null]])).toEqual([
