@@ -1155,7 +1155,7 @@ begin
     return false;
   end if;
   told := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
-    time_of(ended.stop_position) at time zone 'UTC', receipts.delivered, receipts.rejected,
+    told_time(ended.stop_position), receipts.delivered, receipts.rejected,
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
   if not is_own then
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
@@ -2588,7 +2588,7 @@ begin
   end if;
   return remove_rejected(
     tenant, id,
-    format('It ended at %s, longer ago than the retention.', time_of(ended) at time zone 'UTC'),
+    format('It ended at %s, longer ago than the retention.', told_time(ended)),
     latest_position
   );
 end
@@ -2677,3 +2677,8 @@ return (
 create or replace function time_of("position" bigint) returns timestamptz
 language sql immutable strict parallel safe
 return timestamptz 'epoch' + "position" * interval '1 microsecond';
+
+-- The moment of a position as reasons tell it: RFC 3339, UTC, to the microsecond.
+create or replace function told_time("position" bigint) returns text
+language sql stable strict parallel safe
+return to_char(time_of("position") at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

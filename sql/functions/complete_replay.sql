@@ -63,7 +63,7 @@ begin
     return false;
   end if;
   told := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
-    time_of(ended.stop_position) at time zone 'UTC', receipts.delivered, receipts.rejected,
+    told_time(ended.stop_position), receipts.delivered, receipts.rejected,
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
   if not is_own then
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;

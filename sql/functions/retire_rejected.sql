@@ -22,7 +22,7 @@ begin
   end if;
   return remove_rejected(
     tenant, id,
-    format('It ended at %s, longer ago than the retention.', time_of(ended) at time zone 'UTC'),
+    format('It ended at %s, longer ago than the retention.', told_time(ended)),
     latest_position
   );
 end

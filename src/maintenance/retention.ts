@@ -122,8 +122,8 @@ const lossesQuery = (horizon: string) => `
     select
       tenant, consumer,
       format('%s event(s) not yet sent, from %s (position %s) to %s (position %s), $2: they are '
-        'older than the retention.', count, time_of(first_position) at time zone 'UTC',
-        first_position, time_of(last_position) at time zone 'UTC', last_position) as reason,
+        'older than the retention.', count, told_time(first_position), first_position,
+        told_time(last_position), last_position) as reason,
       last_position
     from lost
   )

@@ -195,7 +195,7 @@ describe('a replay by SQL', () => {
     expect((await history('live')).at(-1)).toMatchObject({
       action: 'replay_completed',
       reason: expect.stringMatching(
-        /^Replay 1: everything up to .* was sent: \d+ delivered, 0 rej/,
+        /^Replay 1: everything up to .*Z was sent: \d+ delivered, 0 rej/,
       ),
       status: 'running',
     })
