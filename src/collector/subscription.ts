@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
-import { Warnings } from '../log/warning.ts'
+import { Warnings, WarningsSentBack } from '../log/warning.ts'
 import { faultOfUrl } from '../url.ts'
 import { entityOfType } from './event.ts'
 import { OpenEnum } from './open-enum.ts'
@@ -122,11 +122,11 @@ const example = (accessKey: string, accessSecret: string) => ({
 const given = { examples: [example('an-access-key', 'its-secret')] }
 
 export const NewSubscription = Type.Object(
-  { ...fields, id: Type.Optional(SubscriptionId) },
+  { ...fields, id: Type.Optional(SubscriptionId), warnings: WarningsSentBack },
   { ...closed, ...given, title: 'NewSubscription' },
 )
 export const SubscriptionUpdate = Type.Object(
-  { ...fields, id: SubscriptionId },
+  { ...fields, id: SubscriptionId, warnings: WarningsSentBack },
   { ...closed, ...given, title: 'SubscriptionUpdate' },
 )
 export const Subscription = Type.Object(

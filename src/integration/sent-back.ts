@@ -1,12 +1,14 @@
 // What clients send back as answers show it, to change a part or to register it again. What only
-// answers have is compared and left out; a mask stands for the secret that is stored. Nothing that
-// says something else than the answer did is dropped in silence.
+// answers have is compared and left out, but for what changes by itself: the status, and warnings.
+// A mask stands for the secret that is stored. Nothing else that says something else than the
+// answer did is dropped in silence.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Type } from 'typebox'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../json.ts'
+import { WarningsSentBack } from '../log/warning.ts'
 import { Integration } from './describe.ts'
 import { DeliveryHeaders } from './headers.ts'
 import {
@@ -37,6 +39,7 @@ export const SentRegistration = Type.Object(
   {
     ...NewIntegration.properties,
     status: asShown(status, 'As answers show it; ignored, since what is registered runs at once.'),
+    warnings: WarningsSentBack,
     delivery: Type.Optional(DeliverySentBack),
   },
   {
@@ -64,7 +67,11 @@ export const SentUpdate = Type.Object(
     ...IntegrationUpdate.properties,
     id: asShown(id, unchanged),
     integration_type: asShown(integration_type, unchanged),
-    status: asShown(status, unchanged),
+    status: asShown(
+      status,
+      'As answers show it; ignored, since it is changed by `_start` and `_stop`.',
+    ),
+    warnings: WarningsSentBack,
     starts_at: asShown(starts_at, unchanged),
     ends_at: asShown(ends_at, unchanged),
     delivery: Type.Optional(DeliverySentBack),
@@ -84,9 +91,8 @@ type Body = Record<string, unknown>
  */
 export function registrationOf(sent: unknown): unknown {
   if (!isObject(sent)) return sent
-  const { status, ...body } = sent as Body
+  const body = withoutPassing(sent)
   const faults = withoutMasks(body, undefined)
-  if (status !== undefined && status !== 'running' && status !== 'stopped') body['status'] = status
   const delivery = partOf(body, 'delivery')
   if (delivery) {
     const { headers, is_signed } = delivery
@@ -115,7 +121,7 @@ export function updateOf(
   { shown, stored }: { shown: Integration; stored: IntegrationDocument },
 ): unknown {
   if (!isObject(sent)) return sent
-  const body = { ...sent } as Body
+  const body = withoutPassing(sent)
   const faults = withoutMasks(body, stored)
   leaveOut(body, '', shown, Object.keys(IntegrationUpdate.properties), faults)
   const delivery = partOf(body, 'delivery')
@@ -127,6 +133,14 @@ export function updateOf(
   }
   if (faults.length > 0) throw invalid(faults)
   return body
+}
+
+/** A copy without what changes by itself, where it is what answers can have. */
+function withoutPassing(sent: object): Body {
+  const { status, warnings, ...body } = sent as Body
+  const isStatus = status === undefined || status === 'running' || status === 'stopped'
+  const isWarnings = warnings === undefined || Array.isArray(warnings)
+  return { ...body, ...(isStatus ? {} : { status }), ...(isWarnings ? {} : { warnings }) }
 }
 
 /** Leaves out what a request does not have of its `own` and `shown` has, if it is the same. */

@@ -24,3 +24,12 @@ export const Warnings = Type.Optional(
     },
   ),
 )
+
+/** In a request they are what an answer had. */
+export const WarningsSentBack = Type.Optional(
+  Type.Unsafe<unknown>({
+    ...Warnings,
+    readOnly: true,
+    description: 'As answers show them; ignored.',
+  }),
+)

@@ -82,6 +82,7 @@ const temporary = {
   integration_type: 'temporary',
   ...{ starts_at: '2026-01-01T00:00:00Z', ends_at: '2100-01-01T00:00:00Z' },
 }
+const warnings = [{ field: 'entityType', code: 'unknown', message: 'Is unknown.', nearest: ['a'] }]
 
 describe('an integration', () => {
   const at = (id: string) => `${EVENTSTREAM}/${id}`
@@ -92,8 +93,10 @@ describe('an integration', () => {
     ['plain', plain],
   ])('that is %s is updated with itself', async (id, body) => {
     await made(EVENTSTREAM, { id, ...body })
+    const running = { ...(await get(at(id))), warnings }
     await send('POST', `${at(id)}/_stop`)
     const [shown, before] = [await get(at(id)), await stored('consumer', id)]
+    expect(await send('PATCH', at(id), running)).toMatchObject({ status: 200, body: shown })
     expect(await send('PATCH', at(id), shown)).toMatchObject({ status: 200, body: shown })
     expect(await get(at(id))).toEqual(shown)
     expect(await stored('consumer', id)).toEqual(before)
@@ -119,7 +122,7 @@ describe('an integration', () => {
     await send('DELETE', at(first))
     expect(await made(EVENTSTREAM, shown)).toEqual(shown)
     expect(await stored('consumer', first)).toEqual(before)
-    expect(await made(EVENTSTREAM, { ...shown, id: `${id}-2` })).toMatchObject({
+    expect(await made(EVENTSTREAM, { ...shown, warnings, id: `${id}-2` })).toMatchObject({
       ...shown,
       id: `${id}-2`,
     })
@@ -162,7 +165,7 @@ describe('an integration', () => {
 
   it('is not updated with what it is not', async () => {
     for (const [body, field] of [
-      [{ status: 'running' }, 'status'],
+      [{ status: 'completed' }, 'status'],
       [{ id: 'other' }, 'id'],
       [{ integration_type: 'temporary' }, 'integration_type'],
       [{ starts_at: '2026-01-01T00:00:01Z' }, 'starts_at'],
@@ -194,10 +197,12 @@ describe('an integration', () => {
 describe('a subscription', () => {
   it.each([true, false])('is updated with itself, active: %s', async (active) => {
     const id = `crm-${active}`
-    await made(SUBSCRIPTIONS, aSubscription({ id, active }))
+    await made(SUBSCRIPTIONS, { ...aSubscription({ id, active }), warnings })
     const path = `${SUBSCRIPTIONS}/${id}`
     const [shown, before] = [await get(path), await stored('consumer', `subscription:${id}`)]
-    expect(await send('PUT', SUBSCRIPTIONS, shown)).toMatchObject({ status: 201, body: shown })
+    for (const body of [shown, { ...shown, warnings }]) {
+      expect(await send('PUT', SUBSCRIPTIONS, body)).toMatchObject({ status: 201, body: shown })
+    }
     expect(await get(path)).toEqual(shown)
     expect(await stored('consumer', `subscription:${id}`)).toEqual(before)
     await send('DELETE', path)
