@@ -1974,9 +1974,14 @@ end
 $$;
 
 -- Reads at most most_events of a tenant's log on from where the last call stopped, and keeps the
--- names that they have. Says whether it has come to the end of the log. Commit order is position
+-- names that they have, most_names of the tenant: those published last, so that a name for each
+-- event fills nothing. Says whether it has come to the end of the log. Commit order is position
 -- order, so no event commits behind what was read.
-create or replace function read_event_types(tenant text, most_events integer) returns boolean
+create or replace function read_event_types(
+  tenant text,
+  most_events integer,
+  most_names integer default 10000
+) returns boolean
 language plpgsql
 -- By the key of the log, in its order: of a day that is not analysed yet the planner expects a
 -- dozen rows, and would sort all that is left of it for each page.
@@ -2008,13 +2013,19 @@ begin
     order by e.position
     limit most_events
   ),
-  kept as (
-    insert into event_type as t
-    select tenant, p.name, max(p.position)
+  latest as (
+    select p.name, max(p.position) as last_position
     from page p
     group by p.name
+    order by max(p.position) desc
+    limit most_names
+  ),
+  kept as (
+    insert into event_type as t
+    select tenant, l.name, l.last_position
+    from latest l
     -- In one order, whoever else reads.
-    order by p.name collate "C"
+    order by l.name collate "C"
     on conflict on constraint event_type_pkey
     do update set last_position = greatest(t.last_position, excluded.last_position)
   ),
@@ -2024,6 +2035,16 @@ begin
     where r.tenant = tenant and exists (select from page)
   )
   select count(*) into event_count from page;
+
+  delete from event_type t
+  where t.tenant = tenant
+    and t.last_position < (
+      select k.last_position
+      from event_type k
+      where k.tenant = tenant
+      order by k.last_position desc
+      offset most_names - 1 limit 1
+    );
   return event_count < most_events;
 end
 $$;

@@ -129,6 +129,8 @@ export const limits = {
   eventTypeStep: 50_000,
   eventTypeSteps: 20,
   eventTypeStepsOfWarning: 4,
+  /** Names kept of a tenant; those that were published last. */
+  eventTypesKept: 10_000,
   mostWarnings: 20,
   /** Files in one answer. */
   filesListed: 100,

@@ -25,7 +25,9 @@ const knownEntities = new Set(knownEventTypes.map(({ entity }) => entity))
 export async function readEventTypes(db: Db, tenant: string, steps: number): Promise<boolean> {
   for (let step = 0; step < steps; step++) {
     const { rows } = await sql<{ ended: boolean }>`
-      select read_event_types(${tenant}, ${limits.eventTypeStep}) as ended`.execute(db)
+      select read_event_types(
+        ${tenant}, ${limits.eventTypeStep}, ${limits.eventTypesKept}
+      ) as ended`.execute(db)
     if (rows[0]?.ended) return true
   }
   return false
@@ -51,11 +53,21 @@ export async function listEventTypes(
   const { rows } = await sql<{ name: string; last: number | null }>`
     select name, max(last_position) as last
     from (
-      select name, last_position from event_type where tenant = ${tenant} and name > ${after}
+      -- A page of each, so that only a page is read of either.
+      (
+        select name, last_position from event_type
+        where tenant = ${tenant} and name > ${after}
+        order by name
+        limit ${most}
+      )
       union all
-      select known.name collate "C", null
-      from unnest(${[...known.keys()]}::text[]) as known (name)
-      where known.name collate "C" > ${after}
+      (
+        select known.name collate "C", null
+        from unnest(${[...known.keys()]}::text[]) as known (name)
+        where known.name collate "C" > ${after}
+        order by 1
+        limit ${most}
+      )
     ) as type
     group by name
     order by name

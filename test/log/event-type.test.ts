@@ -1,6 +1,7 @@
 // The event types of a tenant: what is known, what was published and when last, and the warnings of
 // filters that name something else.
 
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listEventTypes } from '../../src/log/event-type.ts'
 import { nearestOf } from '../../src/log/nearest.ts'
@@ -104,6 +105,41 @@ describe('the event types', () => {
       const { event_types } = await list(tenant)
       expect(event_types.find(({ name }) => name === 'relic.found')?.last_published_at).toBeTruthy()
     }
+  })
+
+  it('are so many of a tenant at the most, those that were published last', async () => {
+    for (const name of ['a', 'b', 'c', 'a', 'd'])
+      await send(`kept.${name}`, crypto.randomUUID(), 'full')
+    await send('kept.of_another', 'a', 'full-too')
+    for (const tenant of ['full', 'full-too']) {
+      await database.pool.query(`select read_event_types($1, 4, 2)`, [tenant])
+    }
+    const kept = async () => {
+      const { rows } = await database.pool.query(
+        `select array_agg(name order by name) as names from event_type where tenant like 'full%'`,
+      )
+      return rows[0].names as string[]
+    }
+    expect(await kept()).toEqual(['kept.a', 'kept.c', 'kept.of_another'])
+    await database.pool.query(`select read_event_types('full', 4, 2)`)
+    expect(await kept()).toEqual(['kept.a', 'kept.d', 'kept.of_another'])
+  })
+
+  it('are read a page at a time, however many there are', async () => {
+    await database.pool.query(
+      `insert into event_type select 'many', 'many.n' || n, n from generate_series(1, 20000) n`,
+    )
+    await database.pool.query('analyze event_type')
+    const [page, read] = await database.kysely.transaction().execute(async (transaction) => {
+      const options = { after: 'many.n5', most: 3 }
+      const page = await listEventTypes(transaction, 'many', options)
+      const { rows } = await sql<{ read: number }>`
+        select (seq_tup_read + idx_tup_fetch)::int as read
+        from pg_stat_xact_user_tables where relname = 'event_type'`.execute(transaction)
+      return [page, rows[0]?.read]
+    })
+    expect(page.map(({ name }) => name)).toEqual(['many.n50', 'many.n500', 'many.n5000'])
+    expect(read).toBeLessThan(1_000)
   })
 
   it('say 503 while more of the log is unread than a request may read', async () => {
