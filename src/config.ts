@@ -132,6 +132,9 @@ export const limits = {
   /** Names kept of a tenant; those that were published last. */
   eventTypesKept: 10_000,
   mostWarnings: 20,
+  /** So many of the warnings name what is near, out of so many names before and after each. */
+  warningsWithNearest: 5,
+  neighbours: 100,
   /** Files in one answer. */
   filesListed: 100,
   mostFilesListed: 1_000,

@@ -140,10 +140,10 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const given = checkNew(await readJson(context, limits.configurationBytes))
         const subscription = { ...given, id: given.id ?? randomUUID() }
         const change = changeBy(context, 'Created via API.')
-        const warnings = await warningsOfType(db, tenant, subscription)
         const subscribed = await subscribe(services, tenant, subscription, change)
         onStarted(tenant)
         context.status = 201
+        const warnings = await warningsOfType(db, tenant, subscription)
         context.body = { ...present(subscribed), ...warnings }
       },
     },
@@ -168,12 +168,12 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         const { consumer } = await mustFind(db, tenant, update.id)
         const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
-        const warnings = await warningsOfType(db, tenant, update)
         const updated = await updateSubscription(services, tenant, update, change)
         // A run that is under way lets go, and the next one goes by the new representation.
         onHalted(tenant, consumer)
         onStarted(tenant)
         context.status = 201
+        const warnings = await warningsOfType(db, tenant, update)
         context.body = { ...present(updated), ...warnings }
       },
     },

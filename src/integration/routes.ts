@@ -102,9 +102,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const integration = checkRegistration(registrationOf(body))
         const change = changeBy(context, 'Registered via API.')
         const bounds = { ...change, oldestKept: oldestKept() }
-        const warnings = await warningsOfFilter(db, tenant, integration)
         const document = await register(services, tenant, integration, bounds)
         services.onStarted(tenant)
+        const warnings = await warningsOfFilter(db, tenant, integration)
         context.body = { ...present(integration.id, 'running', document), ...warnings }
       },
     },
@@ -149,9 +149,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           ...changeBy(context, 'Updated via API.'),
           ifMatch: context.get('if-match'),
         }
-        const warnings = await warningsOfFilter(db, tenant, update)
         show(context, await updateIntegration(services, { tenant, found }, update, change))
-        Object.assign(context.body as object, warnings)
+        Object.assign(context.body as object, await warningsOfFilter(db, tenant, update))
       },
     },
     {

@@ -87,9 +87,19 @@ export type Warning = { field: string; code: string; message: string; nearest: s
 
 /**
  * A warning for each name that nobody has published and that is not known, `mostWarnings` of them
- * at the most. None if the log has more that is unread than is worth waiting for.
+ * at the most; the first few name what is near. For after the change that they warn of: where they
+ * cannot be had there are none, or where the log has more that is unread than is worth waiting for.
  */
 export async function warningsOf(db: Db, tenant: string, named: Named[]): Promise<Warning[]> {
+  try {
+    return await findWarnings(db, tenant, named)
+  } catch {
+    // The change stands, and its answer must say so.
+    return []
+  }
+}
+
+async function findWarnings(db: Db, tenant: string, named: Named[]): Promise<Warning[]> {
   const strange = named.filter(({ kind, value }) =>
     kind === 'name' ? !known.has(value) : !knownEntities.has(value),
   )
@@ -98,9 +108,16 @@ export async function warningsOf(db: Db, tenant: string, named: Named[]): Promis
   const published = await namesAmong(db, tenant, strange)
   const unknown = strange.filter(({ value }) => !published.has(value))
   if (unknown.length === 0) return []
-  const candidates = await candidatesOf(db, tenant)
-  return unknown.slice(0, limits.mostWarnings).map(({ field, value, kind }) => {
-    const nearest = nearestOf(value, candidates[kind])
+  const explained = unknown.slice(0, limits.warningsWithNearest)
+  const candidates = await candidatesOf(
+    db,
+    tenant,
+    explained.map(({ value }) => value),
+  )
+  return unknown.slice(0, limits.mostWarnings).map(({ field, value, kind }, index) => {
+    const names = candidates[index] ?? []
+    const words = kind === 'name' ? names : [...new Set(names.map(entityOf))]
+    const nearest = nearestOf(value, words)
     const meant = nearest.length > 0 ? `; near it: ${nearest.join(', ')}` : ''
     const what = kind === 'name' ? 'no event' : 'no event of the entity'
     const message = `${field}: ${what} ${JSON.stringify(value)} was published so far${meant}.`
@@ -127,13 +144,28 @@ async function namesAmong(db: Db, tenant: string, asked: Named[]): Promise<Set<s
   return new Set(rows.map(({ value }) => value))
 }
 
-/** What may have been meant: what is known, and the names that were published last. */
-async function candidatesOf(db: Db, tenant: string): Promise<Record<Named['kind'], string[]>> {
-  const { rows } = await sql<{ name: string }>`
-    select name from event_type
-    where tenant = ${tenant}
-    order by last_position desc
-    limit ${limits.pageLength}`.execute(db)
-  const names = [...new Set([...known.keys(), ...rows.map(({ name }) => name)])]
-  return { name: names, entity: [...new Set(names.map(entityOf))] }
+/**
+ * For each of some values what may have been meant: what is known, and the names of the tenant that
+ * stand before and after it in the order of names, so that those that begin alike come first.
+ */
+export async function candidatesOf(db: Db, tenant: string, values: string[]): Promise<string[][]> {
+  const { rows } = await sql<{ names: string[] }>`
+    select array(
+      (
+        select name from event_type
+        where tenant = ${tenant} and name < asked.value collate "C"
+        order by name desc
+        limit ${limits.neighbours}
+      )
+      union all
+      (
+        select name from event_type
+        where tenant = ${tenant} and name > asked.value collate "C"
+        order by name
+        limit ${limits.neighbours}
+      )
+    ) as names
+    from unnest(${values}::text[]) with ordinality as asked (value, place)
+    order by place`.execute(db)
+  return rows.map(({ names }) => [...new Set([...known.keys(), ...names])])
 }

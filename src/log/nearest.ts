@@ -1,31 +1,52 @@
 // Which of some words is meant by one that is none of them: those that fewer changes lead to.
 
 const MOST_NEAREST = 3
-/** Of a word that is longer, this much is compared: names are given by clients. */
-const COMPARED = 64
+const MOST_CHANGES = 5
+/** A word that is longer is near to none: names are given by clients, and comparing costs time. */
+const MOST_COMPARED = 64
+const BEYOND = 200
 
-/** The words that are near `given`, the nearest first. */
-export function nearestOf(given: string, words: string[]): string[] {
-  const most = Math.max(2, Math.floor(given.length / 4))
+/** The last row of the table of changes and the one that is made of it. */
+const rows = [new Uint8Array(MOST_COMPARED + 2), new Uint8Array(MOST_COMPARED + 2)] as const
+
+/** The words that are near `given`, the nearest first. `work` counts what that takes. */
+export function nearestOf(given: string, words: string[], work = { cells: 0 }): string[] {
+  // Fewer than it has characters, or it would be near to any.
+  const allowed = Math.min(MOST_CHANGES, Math.max(2, Math.floor(given.length / 4)))
+  const most = Math.min(given.length - 1, allowed)
   const near = words.flatMap((word) => {
+    if (Math.max(given.length, word.length) > MOST_COMPARED) return []
     if (Math.abs(word.length - given.length) > most) return []
-    const changes = changesBetween(given.slice(0, COMPARED), word.slice(0, COMPARED))
+    const changes = changesBetween(given, word, most, work)
     return changes <= most ? [{ word, changes }] : []
   })
   near.sort((a, b) => a.changes - b.changes)
   return near.slice(0, MOST_NEAREST).map(({ word }) => word)
 }
 
-/** Characters to add, remove or replace (Levenshtein), a row of the table at a time. */
-function changesBetween(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let at = 0; at < one.length; at++) {
-    const next = [at + 1]
-    for (let to = 0; to < other.length; to++) {
-      const replaced = (row[to] as number) + (one[at] === other[to] ? 0 : 1)
-      next.push(Math.min(replaced, (row[to + 1] as number) + 1, (next[to] as number) + 1))
+/**
+ * Characters to add, remove or replace (Levenshtein), a row of the table at a time; of a row only
+ * what `most` changes can lead to, and no row after one that is beyond them.
+ */
+function changesBetween(one: string, other: string, most: number, work: { cells: number }): number {
+  let [row, next]: [Uint8Array, Uint8Array] = [...rows]
+  for (let to = 0; to <= other.length; to++) row[to] = to
+  for (let at = 1; at <= one.length; at++) {
+    const first = Math.max(1, at - most)
+    const last = Math.min(other.length, at + most)
+    let least = first === 1 ? at : BEYOND
+    next[first - 1] = least
+    for (let to = first; to <= last; to++) {
+      const same = one.charCodeAt(at - 1) === other.charCodeAt(to - 1)
+      const replaced = (row[to - 1] as number) + (same ? 0 : 1)
+      const changes = Math.min(replaced, (row[to] as number) + 1, (next[to - 1] as number) + 1)
+      next[to] = changes
+      if (changes < least) least = changes
     }
-    row = next
+    next[last + 1] = BEYOND
+    work.cells += last - first + 1
+    if (least > most) return BEYOND
+    ;[row, next] = [next, row]
   }
   return row[other.length] as number
 }

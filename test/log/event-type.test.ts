@@ -4,7 +4,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listEventTypes } from '../../src/log/event-type.ts'
-import { nearestOf } from '../../src/log/nearest.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { readAllEventTypes } from '../../src/maintenance/event-types.ts'
 import type { Server } from '../../src/server.ts'
@@ -190,10 +189,63 @@ describe('a filter', () => {
     expect(shown.body.warnings).toBeUndefined()
   })
 
-  it('has twenty warnings at the most', async () => {
-    const event_filter = Array.from({ length: 30 }, (_, index) => `none.of_${index}`)
+  it('has twenty warnings at the most, of which the first five name what is near', async () => {
+    const event_filter = Array.from({ length: 30 }, (_, index) => `order.create${index}`)
     const { body } = await register('c', { event_filter })
     expect(body.warnings).toHaveLength(20)
+    const near = body.warnings?.map(({ nearest }) => nearest.includes('order.created'))
+    expect(near).toEqual(Array.from({ length: 20 }, (_, index) => index < 5))
+  })
+
+  it('is not told what another tenant has published', async () => {
+    await send('wallet.topped_up', 'a', 'rival')
+    // Reads it off the log.
+    expect(JSON.stringify(await list('rival'))).toContain('wallet.topped_up')
+    const filter = {
+      event_filter: ['wallet.toped_up', 'wallet.topped_up'],
+      entity_filter: ['wallet'],
+    }
+    const { body } = await register('d', filter)
+    expect(body.warnings?.map(({ nearest }) => nearest)).toEqual([[], [], []])
+    expect(JSON.stringify(body.warnings?.map(({ message }) => message))).not.toContain('near it')
+    await send('wallet.topped_up', 'a', 'warned')
+    const { body: after } = await register('e', filter)
+    expect(after.warnings).toMatchObject([{ nearest: ['wallet.topped_up'] }])
+  })
+
+  it('is looked at only after the change that it belongs to', async () => {
+    await send('late.read', 'a', 'refused')
+    const sent = {
+      id: 'a',
+      integration_type: 'permanent',
+      callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
+    }
+    const attempt = (body: object) =>
+      call(service.url + EVENTSTREAM, {
+        headers: { tenant: 'refused' },
+        body: JSON.stringify(body),
+      })
+    expect((await attempt(sent)).status).toBe(200)
+    const filter_conditions = { event_filter: ['late.raed'] }
+    expect((await attempt({ ...sent, filter_conditions })).status).toBe(409)
+    const past = { starts_at: '2020-01-01T00:00:00Z', ends_at: '2019-01-01T00:00:00Z' }
+    const refused = { ...sent, ...past, id: 'b', integration_type: 'temporary', filter_conditions }
+    expect((await attempt(refused)).status).toBe(400)
+    const { rows } = await database.pool.query(
+      `select from event_type_reader where tenant = 'refused'`,
+    )
+    expect(rows).toHaveLength(0)
+  })
+
+  it('is registered without warnings where they cannot be had', async () => {
+    const { pool } = database.admin
+    await pool.query(`alter function read_event_types rename to read_nothing`)
+    try {
+      const { status, body } = await register('f', { event_filter: ['order.creatd'] })
+      expect([status, body.warnings]).toEqual([200, undefined])
+    } finally {
+      await pool.query(`alter function read_nothing rename to read_event_types`)
+    }
   })
 })
 
@@ -206,17 +258,5 @@ describe('a subscription', () => {
     const known = { ...subscription, entityType: 'WISHLIST' }
     const put = await collector(service.url + SUBSCRIPTIONS, 'PUT', known)
     expect([put.status, (put.body as Warned).warnings]).toEqual([201, undefined])
-  })
-})
-
-describe('the nearest words', () => {
-  it('need the fewest changes, and not too many', () => {
-    const words = ['order.created', 'order.opened', 'invoice.created', 'customer.created']
-    expect(nearestOf('order.create', words)).toEqual(['order.created'])
-    expect(nearestOf('ordre.created', words)).toEqual(['order.created'])
-    expect(nearestOf('stock.moved', words)).toEqual([])
-    expect(nearestOf(`${'x'.repeat(255)}`, ['x'.repeat(254), 'y'.repeat(255)])).toEqual([
-      'x'.repeat(254),
-    ])
   })
 })
