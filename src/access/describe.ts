@@ -51,7 +51,7 @@ const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is ever
 export const NewKey = Type.Object(
   { ...keyFields, tenants: Type.Optional(Tenants), ...Type.Partial(Type.Object(given)).properties },
   {
-    title: 'NewApiKey',
+    title: 'ApiKeyInput',
     additionalProperties: false,
     description:
       "What is left out is the caller's own. What a GET shows may be sent back, to make a key like " +

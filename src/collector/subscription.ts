@@ -123,7 +123,7 @@ const given = { examples: [example('an-access-key', 'its-secret')] }
 
 export const NewSubscription = Type.Object(
   { ...fields, id: Type.Optional(SubscriptionId), warnings: WarningsSentBack },
-  { ...closed, ...given, title: 'NewSubscription' },
+  { ...closed, ...given, title: 'SubscriptionInput' },
 )
 export const SubscriptionUpdate = Type.Object(
   { ...fields, id: SubscriptionId, warnings: WarningsSentBack },

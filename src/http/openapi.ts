@@ -22,7 +22,7 @@ export type Beyond = {
   /** The requests that the service sends, and components that are used by nothing else. */
   describeWebhooks: (
     components: Components,
-  ) => Record<'webhooks' | 'parameters' | 'responses', Record<string, object>>
+  ) => Record<'webhooks' | 'responses', Record<string, object>>
 }
 
 /** The route that serves the document of `routes`, itself included. */
@@ -64,7 +64,7 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
     paths[path] = { ...paths[path], [route.method]: operationOf(route, components) }
   }
   for (const [title, schema] of Object.entries(schemas)) components.refer({ ...schema, title })
-  const { webhooks, parameters, responses } = describeWebhooks(components)
+  const { webhooks, responses } = describeWebhooks(components)
   return {
     openapi: '3.1.0',
     info: {
@@ -81,7 +81,6 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
     components: {
       schemas: components.schemas,
       headers: headerComponents,
-      parameters,
       responses,
       securitySchemes: {
         bearer: {

@@ -44,7 +44,7 @@ export const SentRegistration = Type.Object(
   },
   {
     additionalProperties: false,
-    title: 'NewIntegration',
+    title: 'IntegrationInput',
     description: 'Exactly one of callback_parameters and s3_parameters.',
     examples: [
       {

@@ -75,7 +75,7 @@ export const NewJob = Type.Object(
   },
   {
     ...closed,
-    title: 'NewJob',
+    title: 'JobInput',
     description:
       'Without them is_active and is_scheduled are true, deleted is false, and ' +
       'number_of_items_in_email is -1.',

@@ -251,8 +251,8 @@ describe('what is refused', () => {
     const { body } = await call<{ paths: object; components: { schemas: Record<string, object> } }>(
       `${service.url}/openapi.json`,
     )
-    const { NewSubscription, Destination, CollectedPayload } = body.components.schemas
-    const text = JSON.stringify([NewSubscription, Destination])
+    const { SubscriptionInput, Destination, CollectedPayload } = body.components.schemas
+    const text = JSON.stringify([SubscriptionInput, Destination])
     for (const value of ['INVENTORY_LOCATION', 'VARIANT_PRODUCT', 'WISHLIST', 'SQS', 'SNS']) {
       expect(text).toContain(value)
     }

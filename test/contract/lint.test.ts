@@ -17,7 +17,7 @@ type Operation = {
   responses: Record<string, { content?: Content }>
 }
 type Paths = Record<string, Record<string, Operation>>
-type Document = { paths: Paths; webhooks: Paths; components: object }
+type Document = { paths: Paths; webhooks: Paths; components: Record<string, object> }
 
 const database = useDatabase()
 let service: Server
@@ -49,6 +49,15 @@ it('has no finding of the recommended rules', async () => {
   ])
   expect(told).toEqual([])
   expect(operations().length).toBeGreaterThan(80)
+})
+
+it('names no schema as Go names the constructor of another, and no component that only webhooks use', () => {
+  const { schemas = {}, ...others } = document.components
+  const names = Object.keys(schemas)
+  expect(names).toContain('IntegrationInput')
+  expect(names.filter((name) => names.includes(`New${name}`))).toEqual([])
+  // Generators that make nothing of webhooks would still refer to them.
+  expect(Object.keys(others).sort()).toEqual(['headers', 'responses', 'securitySchemes'])
 })
 
 it('has a tag on every operation, and a named schema for every body', () => {

@@ -1,6 +1,6 @@
-// What makes clients of the OpenAPI document, in three languages: .ci/run installs it. Each
-// generator makes one in a directory of its own, with the program of .ci/clients beside it that
-// does the main job with it.
+// What makes clients of the OpenAPI document, in four languages: .ci/run installs it, Go excepted.
+// Each generator makes one in a directory of its own, with the program of .ci/clients beside it
+// that does the main job with it.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
@@ -54,12 +54,35 @@ const python: Generator = {
   },
 }
 
+/** openapi-generator, if it is there. */
+const generatorJar = () => {
+  const jars = existsSync(compilers.jars) ? readdirSync(compilers.jars) : []
+  const jar = jars.find((name) => name.startsWith('openapi-generator-cli'))
+  return jar && path.join(compilers.jars, jar)
+}
+
+const go: Generator = {
+  language: 'go',
+  isThere: () => generatorJar() !== undefined && spawnSync('go', ['version']).status === 0,
+  make(document, directory) {
+    const from = ['-i', document, '-g', 'go', '-o', 'client']
+    const options = ['-p', 'packageName=client,withGoMod=false']
+    const without = ['--global-property', 'apiTests=false,modelTests=false']
+    const generate = ['-jar', generatorJar() as string, 'generate']
+    run(directory, 'java', ...generate, ...from, ...options, ...without)
+    cpSync(path.join(root, 'go/main.go'), path.join(directory, 'main.go'))
+    run(directory, 'go', 'mod', 'init', 'millrace')
+    run(directory, 'go', 'build', '-o', 'main', '.')
+    return [path.join(directory, 'main')]
+  },
+}
+
 const java: Generator = {
   language: 'java',
   isThere: () => existsSync(compilers.jars) && readdirSync(compilers.jars).length > 1,
   make(document, directory) {
     const jars = readdirSync(compilers.jars).map((jar) => path.join(compilers.jars, jar))
-    const generator = jars.find((jar) => jar.includes('openapi-generator-cli')) as string
+    const generator = generatorJar() as string
     const packages = ['invokerPackage=client', 'apiPackage=client.api', 'modelPackage=client.model']
     const options = [...packages, 'openApiNullable=false'].join()
     const from = ['-i', document, '-g', 'java', '--library', 'native', '-o', 'made']
@@ -76,4 +99,4 @@ const java: Generator = {
   },
 }
 
-export const generators = [typescript, python, java]
+export const generators = [typescript, python, java, go]

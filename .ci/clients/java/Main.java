@@ -8,7 +8,7 @@ import client.api.PublishingApi;
 import client.model.ConfigurationProblem;
 import client.model.FilterConditions;
 import client.model.Integration;
-import client.model.NewIntegration;
+import client.model.IntegrationInput;
 import client.model.PublishedEvent;
 import client.model.WebhookParameters;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -29,10 +29,10 @@ public class Main {
             .publishEvent(
                 "order.created", "team-orders", "shop", "order-1", tenant, "java",
                 Map.of("id", "order-1", "grand_total", 320.08), null);
-    NewIntegration integration =
-        new NewIntegration()
+    IntegrationInput integration =
+        new IntegrationInput()
             .id("java")
-            .integrationType(NewIntegration.IntegrationTypeEnum.PERMANENT)
+            .integrationType(IntegrationInput.IntegrationTypeEnum.PERMANENT)
             .callbackParameters(
                 new WebhookParameters().callbackUrl(URI.create(System.getenv("RECEIVER"))))
             .filterConditions(new FilterConditions().eventFilter(List.of("order.created")));

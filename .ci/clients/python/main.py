@@ -9,8 +9,8 @@ from millrace_client.api.publishing import publish_event
 from millrace_client.models import (
     ConfigurationProblem,
     FilterConditions,
-    NewIntegration,
-    NewIntegrationIntegrationType,
+    IntegrationInput,
+    IntegrationInputIntegrationType,
     Payload,
     WebhookParameters,
 )
@@ -30,9 +30,9 @@ published = publish_event.sync(
     entity_id="order-1",
     idempotency_key="python",
 )
-integration = NewIntegration(
+integration = IntegrationInput(
     id="python",
-    integration_type=NewIntegrationIntegrationType.PERMANENT,
+    integration_type=IntegrationInputIntegrationType.PERMANENT,
     callback_parameters=WebhookParameters(callback_url=os.environ["RECEIVER"]),
     filter_conditions=FilterConditions(event_filter=["order.created"]),
 )

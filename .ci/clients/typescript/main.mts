@@ -10,7 +10,7 @@ const client = createClient<paths>({
 })
 const tenant = 'dodici'
 const payload: components['schemas']['Payload'] = { id: 'order-1', grand_total: 320.08 }
-const integration: components['schemas']['NewIntegration'] = {
+const integration: components['schemas']['IntegrationInput'] = {
   id: 'typescript',
   integration_type: 'permanent',
   callback_parameters: { callback_url: RECEIVER },

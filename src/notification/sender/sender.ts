@@ -43,7 +43,7 @@ export const NewSender = Type.Object(
     ),
     ...shown,
   },
-  { title: 'NewNotificationSender', additionalProperties: false },
+  { title: 'NotificationSenderInput', additionalProperties: false },
 )
 export const Sender = Type.Object(shown, { title: 'NotificationSender' })
 
