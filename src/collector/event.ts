@@ -91,6 +91,28 @@ export const CollectedEvent = Type.Object(
   },
 )
 
+const { event_payload: posted, ...others } = CollectedEvent.properties
+const Capitals = (description: string) => Type.String({ maxLength: limits.textLength, description })
+
+/** As queues and topics get it: made of events of any name, which may begin with a digit. */
+export const QueuedEvent = Type.Object(
+  {
+    ...others,
+    entity_name: Capitals('As it was posted, or the entity of the event name in capitals.'),
+    event_payload: Type.Object(
+      {
+        ...posted.properties,
+        operation: Capitals('As it was posted, or the rest of the event name in capitals.'),
+      },
+      { title: 'QueuedPayload' },
+    ),
+  },
+  {
+    title: 'QueuedEvent',
+    description: 'An event that was published in this form is passed on as it is.',
+  },
+)
+
 export type CollectedEvent = Static<typeof CollectedEvent>
 
 /** What is kept as text. All else is passed on as bytes, lone surrogates and all. */

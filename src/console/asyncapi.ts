@@ -1,7 +1,7 @@
 // GET /asyncapi.json: the AsyncAPI 3 document of what is delivered, to whom it may be, as one
 // message for each known event type. What the service takes is in the OpenAPI document.
 
-import { CollectedEvent } from '../collector/event.ts'
+import { CollectedEvent, QueuedEvent } from '../collector/event.ts'
 import { DeliveredEvent } from '../delivery/describe.ts'
 import { createComponents } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
@@ -52,9 +52,14 @@ function asyncApiDocument(): object {
   const collected = {
     ...{ name: 'collected_event', title: 'An event in the form of the event collector' },
     contentType: 'application/json',
-    headers: { type: 'object', properties: attributes },
-    payload: refer(CollectedEvent),
+    headers: { type: 'object', properties: attributes, required: Object.keys(attributes) },
+    payload: refer(QueuedEvent),
     examples: [{ payload: exampleOf(CollectedEvent) }],
+  }
+  const line = {
+    ...{ name: 'event_line', title: 'An event, in one line', contentType: 'application/json' },
+    payload: event,
+    examples: [{ payload: exampleOf(DeliveredEvent) }],
   }
   return {
     asyncapi: '3.0.0',
@@ -70,7 +75,9 @@ function asyncApiDocument(): object {
     defaultContentType: 'application/json',
     channels: {
       webhook: channel('The callback URL of an integration.', all),
-      file: channel('Files in a bucket of S3, an event a line, without headers.', all),
+      file: channel('Files in a bucket of S3, an event a line, without headers.', {
+        event_line: { $ref: '#/components/messages/event_line' },
+      }),
       queue: channel('A queue of SQS or a topic of SNS that a subscription names.', {
         collected_event: { $ref: '#/components/messages/collected_event' },
       }),
@@ -85,7 +92,7 @@ function asyncApiDocument(): object {
     },
     components: {
       schemas: shared,
-      messages: { ...messages, collected_event: collected },
+      messages: { ...messages, event_line: line, collected_event: collected },
       securitySchemes,
     },
   }

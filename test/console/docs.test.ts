@@ -9,18 +9,24 @@ import specs from '@asyncapi/specs'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Ajv } from 'ajv'
 import formats from 'ajv-formats'
+import { Compile } from 'typebox/schema'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { messageOf } from '../../src/destination/message.ts'
 import { knownEventTypes } from '../../src/log/catalog.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call } from '../helpers/service.ts'
 
-type Message = { name: string; payload: { allOf?: { deprecated?: boolean }[] } }
+type Message = {
+  name: string
+  headers?: object
+  payload: { allOf?: { deprecated?: boolean }[] }
+}
 type AsyncApi = {
   channels: Record<string, { messages: Record<string, object> }>
-  components: { messages: Record<string, Message> }
+  components: { messages: Record<string, Message>; schemas: object }
 }
 
 const database = useDatabase()
@@ -49,7 +55,7 @@ describe('the AsyncAPI document', () => {
 
   it('has a message for each known event type, order.shipped deprecated', async () => {
     const { body } = await call<AsyncApi>(`${service.url}/asyncapi.json`, { token: null })
-    const { collected_event: _, ...messages } = body.components.messages
+    const { collected_event: _, event_line: __, ...messages } = body.components.messages
     const names = Object.values(messages).map(({ name }) => name)
     expect(names).toEqual(knownEventTypes.map(({ name }) => name))
     const deprecated = Object.values(messages).filter(({ payload }) =>
@@ -58,6 +64,41 @@ describe('the AsyncAPI document', () => {
     expect(deprecated.map(({ name }) => name)).toEqual(['order.shipped'])
     expect(Object.keys(body.channels['webhook']?.messages ?? {})).toEqual(Object.keys(messages))
   })
+
+  it('has no headers for the lines of files', async () => {
+    const { body } = await call<AsyncApi>(`${service.url}/asyncapi.json`, { token: null })
+    const names = Object.keys(body.channels['file']?.messages ?? {})
+    expect(names.map((name) => body.components.messages[name]?.headers)).toEqual([undefined])
+  })
+
+  it.each(['order.created', 'order.2x', '2-order_.-x_', `${'o'.repeat(127)}.${'x'.repeat(127)}`])(
+    'says of a message of %s in a queue what it is',
+    async (name) => {
+      const { body } = await call<AsyncApi>(`${service.url}/asyncapi.json`, { token: null })
+      const { headers, payload } = body.components.messages['collected_event'] as Message
+      const event = {
+        tenant: 'dodici',
+        position: 1,
+        entityId: 'a',
+        idempotencyKey: 'k',
+        payload: '{}',
+      }
+      const sent = messageOf({ ...event, name, publishedAt: '2026-11-20T12:00:00.123456Z' })
+      const { components } = body
+      const isPayload = Compile({ ...payload, components })
+      expect(isPayload.Errors(JSON.parse(sent.body))).toEqual([true, []])
+      const attributes = Object.entries(sent.attributes).map(([key, { DataType, StringValue }]) => [
+        key,
+        DataType === 'Number' ? Number(StringValue) : StringValue,
+      ])
+      const isHeaders = Compile({ ...headers, components })
+      expect(isHeaders.Check(Object.fromEntries(attributes))).toBe(true)
+      for (const gone of attributes) {
+        const rest = Object.fromEntries(attributes.filter((one) => one !== gone))
+        expect(isHeaders.Check(rest), String(gone[0])).toBe(false)
+      }
+    },
+  )
 })
 
 describe('the page', () => {
