@@ -2,7 +2,7 @@
 // says what is wrong and what to do. Everything else that is thrown is a bug or an outage, and a
 // client sees `internal_error` only.
 
-/** The status of each code. */
+/** The status of each code; documents show the first of a status as their example. */
 export const STATUSES = {
   invalid_request: 400,
   idempotency_key_reused: 400,
@@ -21,8 +21,8 @@ export const STATUSES = {
   too_many_changes: 429,
   internal_error: 500,
   bad_gateway: 502,
-  overloaded: 503,
   unavailable: 503,
+  overloaded: 503,
 } as const
 
 export type ErrorCode = keyof typeof STATUSES

@@ -36,8 +36,8 @@ export type Parameter = {
   example?: string
 }
 
-/** A body that an answer may have. What is no JSON fits. */
-export type Body = { type: string; fits(value: unknown): boolean }
+/** A body that an answer may have, of one of some types. What is no JSON fits. */
+export type Body = { types: string[]; fits(value: unknown): boolean }
 
 export type Operation = {
   id: string
@@ -105,9 +105,10 @@ function bodyOf({ requestBody }: Described): Operation['body'] {
 
 function answersOf({ responses }: Described, document: Document): Operation['answers'] {
   const entries = Object.entries(responses).map(([status, { content }]) => {
-    const [type, { schema = undefined } = {}] = Object.entries(content ?? {})[0] ?? []
-    const fits = type === JSON_TYPE && schema ? checkOf(schema, document) : () => true
-    return [Number(status), type === undefined ? undefined : { type, fits }] as const
+    const types = Object.keys(content ?? {})
+    const schema = content?.[JSON_TYPE]?.schema
+    const fits = schema ? checkOf(schema, document) : () => true
+    return [Number(status), types.length === 0 ? undefined : { types, fits }] as const
   })
   return new Map(entries)
 }

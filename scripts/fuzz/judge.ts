@@ -78,11 +78,11 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
       shapes[pathOf(request.target).startsWith('/events') ? 'gateway' : 'configuration']
     const expected = documented
       ? documented.answers.get(status)
-      : { type: JSON_TYPE, fits: isProblem }
+      : { types: [JSON_TYPE], fits: isProblem }
     if (!expected) return body.length === 0 ? [] : broke('a body that is not documented')
     const type = headers.get('content-type') ?? ''
     const isOther = isUnrouted && type.startsWith(JSON_TYPE)
-    if (!isOther && expected.type !== '*/*' && !type.startsWith(expected.type)) {
+    if (!isOther && !expected.types.some((one) => type.startsWith(one))) {
       return broke('a content type')
     }
     const value = parse(body)

@@ -15,6 +15,7 @@ import type { Jwt } from './jwt.ts'
 import type { KeyCache } from './key-cache.ts'
 
 const LIFETIME_SECONDS = 900
+const UNKNOWN = 'The client is not known.'
 const FORM = 'application/x-www-form-urlencoded'
 
 const Field = (description: string, example: string) =>
@@ -91,7 +92,11 @@ export function tokenRoute({
     responses: {
       200: { description: 'The token.', schema: TokenAnswer },
       400: { description: 'The request, or its grant or scope, is refused.', schema: TokenProblem },
-      401: { description: 'The client is not known, or not valid any more.', schema: TokenProblem },
+      401: {
+        description: 'The client is not known, or not valid any more.',
+        schema: TokenProblem,
+        example: { error: 'invalid_client', error_description: UNKNOWN },
+      },
       503: { description: 'The client cannot be looked up just now.' },
     },
     async handle(context) {
@@ -126,7 +131,7 @@ export function tokenRoute({
     const client = clientOf(context.get('authorization'), form)
     if (client instanceof Refusal) return client
     const key = await findActiveKey(keys, client, clock)
-    if (!key) return new Refusal('invalid_client', 'The client is not known.')
+    if (!key) return new Refusal('invalid_client', UNKNOWN)
     const scopes = scopesOf(key, form.get('scope'))
     if (scopes instanceof Refusal) return scopes
 

@@ -68,7 +68,7 @@ export function documentRoutes(): Route[] {
       responses: {
         200: {
           description: 'HTML.',
-          type: 'text/html',
+          types: ['text/html'],
           schema: Type.String({ title: 'DocsPage', examples: ['<!doctype html>'] }),
         },
       },
@@ -96,7 +96,7 @@ export function documentRoutes(): Route[] {
       responses: {
         200: {
           description: 'The file.',
-          type: '*/*',
+          types: [...new Set(Object.values(files).map(({ type }) => type))],
           headers: ['etag'],
           schema: Type.String({ title: 'DocsFile', examples: ['body { margin: 0 }'] }),
         },

@@ -70,7 +70,9 @@ export function describeWebhooks({ refer }: Components) {
       tags: ['Webhooks'],
       summary: description,
       ...(deprecated ? { deprecated } : {}),
-      security: [{ callback: [] }, {}],
+      description: 'With `Authorization: Bearer`, the `api_key` of the integration, if it has one.',
+      // No scheme: a page that shows the document would ask for its token, too.
+      security: [],
       parameters,
       requestBody: {
         required: true,

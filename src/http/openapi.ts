@@ -88,12 +88,6 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
           scheme: 'bearer',
           description: 'An API key, a JWT, or what POST /oauth2/token gave.',
         },
-        // Of the requests that the service sends.
-        callback: {
-          type: 'http',
-          scheme: 'bearer',
-          description: 'The `api_key` of the integration, if it has one.',
-        },
       },
     },
   }
@@ -126,7 +120,10 @@ function requestBody(
 ): object {
   const named = titled(body, `${capital(operationId)}Request`)
   const example = exampleOf(body, true)
-  return { required: !('default' in body), content: contentOf(named, components, type, example) }
+  return {
+    required: !('default' in body),
+    content: contentOf(named, components, type ? [type] : undefined, example),
+  }
 }
 
 function responsesOf(route: Route, components: Components): object {
@@ -140,13 +137,14 @@ function responsesOf(route: Route, components: Components): object {
 }
 
 function responseOf(route: Route, status: number, answer: Answer, components: Components): object {
-  const { description, type, schema } = answer
+  const { description, types, schema, example } = answer
   const { family, operationId } = route
   const content = () => {
-    if (schema) return contentOf(titled(schema, `${capital(operationId)}Answer`), components, type)
+    const named = schema && titled(schema, `${capital(operationId)}Answer`)
+    if (named) return contentOf(named, components, types, example)
     if (status < 400 || status === 431) return undefined
-    const example = exampleProblem(family, status, description)
-    return { 'application/json': { schema: components.refer(problems[family]), example } }
+    const problem = exampleProblem(family, status, description)
+    return contentOf(problems[family], components, types, problem)
   }
   return {
     description,
@@ -191,10 +189,11 @@ function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route
 function contentOf(
   schema: TSchema,
   { refer }: Components,
-  type = 'application/json',
+  types = ['application/json'],
   example = exampleOf(schema),
 ): object {
-  return { [type]: { schema: refer(schema), example } }
+  const content = { schema: refer(schema), example }
+  return Object.fromEntries(types.map((type) => [type, content]))
 }
 
 /** A body that has no name of its own is named after its operation. */

@@ -28,8 +28,10 @@ export type Answer = {
   description: string
   /** Of its body; of an error only where it is not that of the family. */
   schema?: TSchema
-  /** Where the body is no JSON. */
-  type?: string
+  /** Where the body is no JSON: what it may be. */
+  types?: string[]
+  /** Where it is another than that of the schema. */
+  example?: object
   /** Headers that this very answer may have, beside those that all of its kind have. */
   headers?: ('etag' | 'link')[]
 }

@@ -56,7 +56,6 @@ export const JobId = Type.String({
   maxLength: 100,
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
   examples: ['back-in-stock'],
-  description: 'One is made where it is left out.',
 })
 
 export const NewJob = Type.Object(
@@ -77,8 +76,8 @@ export const NewJob = Type.Object(
     ...closed,
     title: 'JobInput',
     description:
-      'Without them is_active and is_scheduled are true, deleted is false, and ' +
-      'number_of_items_in_email is -1.',
+      'Without an id one is made. Without them is_active and is_scheduled are true, deleted is ' +
+      'false, and number_of_items_in_email is -1.',
   },
 )
 

@@ -60,6 +60,27 @@ it('names no schema as Go names the constructor of another, and no component tha
   expect(Object.keys(others).sort()).toEqual(['headers', 'responses', 'securitySchemes'])
 })
 
+it('shows of each refusal the code that it mostly has', () => {
+  const examples = (status: string) =>
+    bodies().flatMap(([name, content]) =>
+      name.endsWith(` ${status}`) ? Object.values(content).map(({ example }) => example) : [],
+    )
+  expect(JSON.stringify(examples('503'))).not.toContain('overloaded')
+  expect(examples('503').length).toBeGreaterThan(20)
+  const told = bodies().find(([name]) => name === 'issueToken 401')?.[1]['application/json']
+  expect(told?.example).toMatchObject({ error: 'invalid_client' })
+})
+
+it('names the type of every body, the pattern of every filter, and one way to authorize', () => {
+  const types = bodies().flatMap(([, content]) => Object.keys(content))
+  expect(types.filter((type) => type.includes('*'))).toEqual([])
+  const text = JSON.stringify(document)
+  expect(text.match(/"(?:event|entity)_filter":\{"type":"array","items":\{/g)?.length).toBe(2)
+  expect(text.match(/"(?:event|entity)_filter":[^}]*"pattern"/g)?.length).toBe(2)
+  expect(JSON.stringify(document.paths['/api/v1/jobs/{job_id}'])).not.toContain('left out')
+  expect(Object.keys(document.components['securitySchemes'] ?? {})).toEqual(['bearer'])
+})
+
 it('has a tag on every operation, and a named schema for every body', () => {
   expect(operations().filter(({ tags }) => tags?.length !== 1)).toEqual([])
   const nameless = bodies().filter(([, content]) =>
