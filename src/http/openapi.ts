@@ -9,6 +9,7 @@ import { version } from '../version.ts'
 import { headerComponents, headersOf } from './answer-headers.ts'
 import { type Components, createComponents } from './components.ts'
 import { exampleOf } from './example.ts'
+import { type Kept, keep, sendKept, unchanged } from './kept.ts'
 import { ConfigurationProblem, exampleProblem, GatewayProblem } from './problem.ts'
 import type { Answer, Parameter, Route } from './route.ts'
 import { tags } from './tags.ts'
@@ -27,7 +28,7 @@ export type Beyond = {
 
 /** The route that serves the document of `routes`, itself included. */
 export function openApiRoute(routes: Route[], beyond: Beyond): Route {
-  let document: Buffer
+  let document: Kept
   const route: Route = {
     method: 'get',
     path: '/openapi.json',
@@ -37,21 +38,21 @@ export function openApiRoute(routes: Route[], beyond: Beyond): Route {
     operationId: 'getOpenApi',
     summary: 'This document.',
     responses: {
+      ...unchanged,
       200: {
         description: 'OpenAPI 3.1.',
+        headers: ['etag'],
         schema: Type.Object(
           { openapi: Type.String({ examples: ['3.1.0'] }) },
           { title: 'OpenApiDocument', additionalProperties: true },
         ),
       },
     },
-    handle(context) {
-      context.type = 'application/json'
-      context.body = document
-    },
+    handle: (context) => sendKept(context, document),
   }
   // Written once: anybody may ask for it, and often.
-  document = Buffer.from(JSON.stringify(openApiDocument([...routes, route], beyond)))
+  const text = JSON.stringify(openApiDocument([...routes, route], beyond))
+  document = keep('application/json', text)
   return route
 }
 

@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import specs from '@asyncapi/specs'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Ajv } from 'ajv'
@@ -126,11 +127,36 @@ describe('the page', () => {
     }
   })
 
-  it('has files that are kept by who asks, and no others', async () => {
-    const { headers } = await ask('/docs/swagger-ui.css')
-    expect(headers['cache-control']).toBe('public, max-age=3600')
-    const again = await ask('/docs/swagger-ui.css', { 'if-none-match': String(headers['etag']) })
-    expect([again.statusCode, again.text]).toEqual([304, ''])
+  it.each(['/docs', '/docs/docs.js', '/docs/swagger-ui.css', '/openapi.json', '/asyncapi.json'])(
+    'has %s kept by who asks, who asks again whether it is still that',
+    async (place) => {
+      const { headers, text } = await ask(place)
+      expect(headers).toMatchObject({
+        ...{ 'cache-control': 'no-cache', vary: 'accept-encoding' },
+        'x-content-type-options': 'nosniff',
+      })
+      expect(headers['content-encoding']).toBeUndefined()
+      const known = { 'if-none-match': String(headers['etag']), 'accept-encoding': 'gzip' }
+      const again = await ask(place, known)
+      expect([again.statusCode, again.text]).toEqual([304, ''])
+      const other = await ask(place, { 'if-none-match': '"another"' })
+      expect([other.statusCode, other.text]).toEqual([200, text])
+    },
+  )
+
+  it('has its files compressed for who takes that', async () => {
+    const place = `${service.url}/docs/swagger-ui-bundle.js`
+    const whole = await request(place)
+    const less = await request(place, { headers: { 'accept-encoding': 'br, gzip' } })
+    expect(less.headers['content-encoding']).toBe('gzip')
+    const bytes = Buffer.from(await less.body.arrayBuffer())
+    expect(gunzipSync(bytes).equals(Buffer.from(await whole.body.arrayBuffer()))).toBe(true)
+    expect(bytes.length).toBeLessThan(Number(whole.headers['content-length']) / 2)
+    const icon = await ask('/docs/favicon-32x32.png', { 'accept-encoding': 'gzip' })
+    expect(icon.headers['content-encoding']).toBeUndefined()
+  })
+
+  it('has no other files', async () => {
     for (const place of ['docs.html', 'constructor', '..%2froutes.ts', 'package.json', '']) {
       expect((await ask(`/docs/${place}`)).statusCode, place).toBeGreaterThanOrEqual(400)
     }

@@ -1,0 +1,42 @@
+// Documents that are the same for all who ask, until the service is another: kept as bytes, and
+// compressed once. Who has one asks each time whether it is still that, so that after an upgrade no
+// part of a page is older than the page.
+
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Answer, RequestContext } from './route.ts'
+
+export type Kept = { type: string; bytes: Buffer; etag: string; gzipped?: Promise<Buffer> }
+
+/** What documents answer besides 200. */
+export const unchanged: Record<304, Answer> = {
+  304: { description: 'It is as `If-None-Match` says.', headers: ['etag'] },
+}
+
+/** A document of a type. */
+export function keep(type: string, content: string | Buffer): Kept {
+  const bytes = Buffer.from(content)
+  const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+  // Weak: it is of the compressed bytes, too.
+  return { type, bytes, etag: `W/"${digest}"` }
+}
+
+/** Answers with a document, compressed for those who take that. */
+export async function sendKept(context: RequestContext, kept: Kept): Promise<void> {
+  const { type, bytes, etag } = kept
+  context.status = 200
+  context.set({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
+  context.vary('accept-encoding')
+  context.type = type
+  if (context.fresh) {
+    context.status = 304
+    return
+  }
+  const isCompressed = !type.startsWith('image/') && context.acceptsEncodings('gzip') === 'gzip'
+  if (isCompressed) {
+    kept.gzipped ??= promisify(gzip)(bytes)
+    context.set('content-encoding', 'gzip')
+  }
+  context.body = isCompressed ? await kept.gzipped : bytes
+}
