@@ -1,9 +1,9 @@
 // `make test`: types, lint, every test, and those that depend on the server again on each other
 // major version of Postgres that is installed. The last line counts: "N passed, N failed". A test
-// that is skipped counts as failed, since it showed nothing. What is not installed is named.
+// that is skipped counts as failed, since it showed nothing. Before it stands what was missing.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { findServer, hasJit } from '../test/helpers/cluster.ts'
@@ -31,6 +31,10 @@ type Report = {
 const MESSAGE_LENGTH = 1_000
 
 const bin = path.resolve('node_modules/.bin')
+const scratch = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
+/** Where tests name what they could not show: test/helpers/not-run.ts. */
+const notShown = path.join(scratch, 'not-run')
+writeFileSync(notShown, '')
 
 const failures: string[] = []
 const counts = [check('tsc'), check('biome', 'check'), runTests([], {})]
@@ -39,14 +43,17 @@ for (const { language, isThere } of generators) {
   if (!isThere()) notRun.push(`A client in ${language}: not made, no generator; see .ci/run`)
 }
 
-for (const reason of notRun) console.log(reason)
+notRun.push(...new Set(readFileSync(notShown, 'utf8').split('\n').filter(Boolean)))
+rmSync(scratch, { recursive: true })
+
 for (const failure of failures) console.log(`\nFAILED: ${failure}`)
+for (const reason of notRun) console.log(reason)
 const sum = (name: keyof Count) => counts.reduce((total, count) => total + count[name], 0)
 console.log(`${sum('passed')} passed, ${sum('failed')} failed`)
 process.exit(sum('failed') === 0 ? 0 : 1)
 
 function run(environment: NodeJS.ProcessEnv, command: string, ...args: string[]): boolean {
-  const env = { ...process.env, ...environment }
+  const env = { ...process.env, TEST_NOT_RUN: notShown, ...environment }
   return spawnSync(path.join(bin, command), args, { stdio: 'inherit', env }).status === 0
 }
 

@@ -18,6 +18,7 @@ import { knownEventTypes } from '../../src/log/catalog.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
 import { call } from '../helpers/service.ts'
 
 type Message = {
@@ -171,7 +172,7 @@ describe('the page', () => {
 
   // Debian's chromium, which CI installs: without it this is not shown, and the run says so.
   if (spawnSync('chromium', ['--version']).status !== 0) {
-    console.log('chromium is not installed: /docs is not looked at in a browser')
+    tellNotRun('chromium is not installed: /docs is not looked at in a browser')
     return
   }
   it('shows all of both documents in a browser, which has nothing to complain about', async () => {

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { expect } from 'vitest'
 import { type Broker, keys, startBroker } from '../helpers/broker.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
 import { query } from '../helpers/postgres.ts'
 import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
@@ -43,7 +44,7 @@ export function readPage(file: string): { all: Block[]; pasted: Block[] } {
   }
   const isCommand = ({ language }: Block) => language === 'sh' || language === 'sql'
   const notRun = all.filter((block) => isCommand(block) && lacks(block).length > 0)
-  for (const block of notRun) console.log(`${file}:${block.line}: not run, no ${lacks(block)}`)
+  for (const block of notRun) tellNotRun(`${file}:${block.line}: not run, no ${lacks(block)}`)
   const isPasted = (block: Block) => RUN.includes(block.language) && !notRun.includes(block)
   return { all, pasted: all.filter(isPasted) }
 }

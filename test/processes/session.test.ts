@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { useDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { hostileSettings } from '../helpers/hostile.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
 import { databaseUrl, query } from '../helpers/postgres.ts'
 import { startReceiver } from '../helpers/receiver.ts'
 import { call, publish, register, startService } from '../helpers/service.ts'
@@ -110,7 +111,7 @@ describe('what cannot work is refused in one sentence', () => {
 
   // Debian's pgbouncer, which CI installs: without it this is not shown, and the run says so.
   if (spawnSync('pgbouncer', ['--version']).status !== 0) {
-    console.log('pgbouncer is not installed: poolers are not tested')
+    tellNotRun('pgbouncer is not installed: poolers are not tested')
     return
   }
   it('a pooler in transaction mode, and one in session mode works', async () => {
