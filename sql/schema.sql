@@ -2102,7 +2102,8 @@ $$;
 -- Puts a consumer in place as the config log has it, or removes it where the log has none. A cursor
 -- that is there stays; one that is missing is made again where it surely had come to: behind what
 -- receipts since the registration say is settled, or at the start. Never ahead of what was
--- delivered, so events may be sent again, and none is lost. Returns true: it is in place.
+-- delivered, so events may be sent again, and none is lost. A worker that has leased it as it was
+-- not loses its lease. Returns whether it is in place: not where it was registered meanwhile.
 --
 -- With the lane held nobody else changes it or registers its id, so what the log says then is true
 -- until the commit. No position is used, so none is handed back.
@@ -2112,15 +2113,47 @@ create or replace function rebuild_consumer(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
+  live consumer := lock_consumer(tenant, id);
   rebuilt record;
+  newest record;
   starts_after bigint;
+  settled_position bigint;
   -- A temporary integration is a replay: see register_consumer.
   own_run integer;
+  has_cursor boolean;
 begin
-  perform lock_consumer(tenant, id);
-  perform next_position(latest_position);
+  -- Before the lane: what it reads is much, where the cursor is missing.
   select r.* into rebuilt from rebuilt_consumer() r where r.tenant = tenant and r.id = id;
-  if rebuilt.id is null then
+  own_run := case when rebuilt.document ->> 'integration_type' = 'temporary' then 1 else 0 end;
+  has_cursor := exists (
+    select from cursor c where c.tenant = tenant and c.consumer = id and c.run <= own_run
+  );
+  if not has_cursor then
+    starts_after := case
+      when rebuilt.kind = 'projection' then 0
+      else coalesce(
+        position_of((rebuilt.document ->> 'starts_at')::timestamptz) - 1, rebuilt.created_position
+      )
+    end;
+    select max(r.to_position) into settled_position
+    from receipt r
+    where r.tenant = tenant and r.consumer = id and r.run = own_run
+      -- Those of steps. The ones without counts are of spans that were settled out of turn, beyond
+      -- events that were not: see keep_window.
+      and r.delivered + r.rejected + r.filtered > 0
+      -- Of this life alone: an earlier one may have sent what was published before the
+      -- registration, and its receipts may stand above that if the clock was set back.
+      and r.position > rebuilt.created_position
+      and r.from_position >= starts_after
+      and (starts_after >= rebuilt.created_position or not exists (
+        select from config_log l where l.tenant = tenant and l.id = id and l.status = 'removed'
+      ));
+  end if;
+  perform next_position(latest_position);
+  select r.* into newest from rebuilt_consumer() r where r.tenant = tenant and r.id = id;
+  if newest is distinct from rebuilt then
+    return false;
+  elsif rebuilt.id is null then
     delete from consumer c where c.tenant = tenant and c.id = id;
     delete from cursor c where c.tenant = tenant and c.consumer = id;
     update export_file f
@@ -2139,41 +2172,31 @@ begin
   set kind = excluded.kind, version = excluded.version, status = excluded.status,
     document = excluded.document, created_position = excluded.created_position,
     changed_position = excluded.changed_position, stopped_position = excluded.stopped_position;
-  own_run := case when rebuilt.document ->> 'integration_type' = 'temporary' then 1 else 0 end;
-  if exists (
-    select from cursor c where c.tenant = tenant and c.consumer = id and c.run <= own_run
-  ) then
-    return true;
+  if (live.kind, live.version, live.status, live.document)
+    is distinct from (rebuilt.kind, rebuilt.version, rebuilt.status, rebuilt.document)
+  then
+    -- The version may be the same, so that no step of the worker would tell it. The notification
+    -- is for one that waits for events: it would send the first of them as it has leased.
+    update cursor c
+    set epoch = c.epoch + 1, owner = null, lease_until = null
+    where c.tenant = tenant and c.consumer = id;
+    perform pg_notify('millrace_halt', tenant || '/' || id);
   end if;
-  starts_after := case
-    when rebuilt.kind = 'projection' then 0
-    else coalesce(
-      position_of((rebuilt.document ->> 'starts_at')::timestamptz) - 1, rebuilt.created_position
-    )
-  end;
-  insert into cursor (tenant, consumer, run, read_position, stop_position)
-  select
-    tenant, id, own_run, greatest(starts_after, max(r.to_position)),
-    position_of((rebuilt.document ->> 'ends_at')::timestamptz)
-  from receipt r
-  where r.tenant = tenant and r.consumer = id and r.run = own_run
-    -- Those of steps. The ones without counts are of spans that were settled out of turn, beyond
-    -- events that were not: see keep_window.
-    and r.delivered + r.rejected + r.filtered > 0
-    -- Of this life alone: an earlier one may have sent what was published before the registration,
-    -- and its receipts may stand above that if the clock was set back.
-    and r.position > rebuilt.created_position
-    and r.from_position >= starts_after
-    and (starts_after >= rebuilt.created_position or not exists (
-      select from config_log l where l.tenant = tenant and l.id = id and l.status = 'removed'
-    ));
+  if not has_cursor then
+    insert into cursor (tenant, consumer, run, read_position, stop_position)
+    values (
+      tenant, id, own_run, greatest(starts_after, settled_position),
+      position_of((rebuilt.document ->> 'ends_at')::timestamptz)
+    );
+  end if;
   return true;
 end
 $$;
 
 -- Puts a job in place as the config log has it, if that is its expected version by now: next_run_at
 -- belongs to that one. It goes on behind what its runs have looked at. A job that is there keeps
--- its next run unless its document changes. Returns whether it is in place.
+-- its next run unless its document changes, and then a worker that runs it loses its lease. Returns
+-- whether it is in place.
 create or replace function rebuild_notification_job(
   tenant text, id text, expected_version integer, next_run_at timestamptz, latest_position bigint
 ) returns boolean
@@ -2181,26 +2204,33 @@ language plpgsql as $$
 #variable_conflict use_variable
 declare
   rebuilt record;
+  ran_through bigint;
 begin
   perform from notification_job j where j.tenant = tenant and j.id = id for update;
+  select max(r.to_position) into ran_through
+  from notification_run r
+  where r.tenant = tenant and r.job_id = id;
   -- As in rebuild_consumer.
   perform next_position(latest_position);
-  select r.* into rebuilt from rebuilt_notification_job() r where r.tenant = tenant and r.id = id;
+  select r.* into rebuilt
+  from rebuilt_notification_job() r
+  where r.tenant = tenant and r.log_id = 'job:' || id;
   if rebuilt.version is distinct from expected_version then
     return false;
   elsif rebuilt.id is null then
     delete from notification_job j where j.tenant = tenant and j.id = id;
     return true;
   end if;
+  update notification_job j
+  set epoch = j.epoch + 1, owner = null, lease_until = null
+  where j.tenant = tenant and j.id = id and j.document <> rebuilt.document;
   insert into notification_job as j (
     tenant, id, version, document, created_position, changed_position, through_position,
     next_run_at
-  )
-  select
+  ) values (
     tenant, id, rebuilt.version, rebuilt.document, rebuilt.created_position,
-    rebuilt.changed_position, greatest(rebuilt.created_position, max(r.to_position)), next_run_at
-  from notification_run r
-  where r.tenant = tenant and r.job_id = id
+    rebuilt.changed_position, greatest(rebuilt.created_position, ran_through), next_run_at
+  )
   on conflict on constraint notification_job_pkey do update
   set version = excluded.version, document = excluded.document,
     created_position = excluded.created_position, changed_position = excluded.changed_position,
@@ -2210,21 +2240,29 @@ begin
 end
 $$;
 
--- Puts a tenant's sender in place as the config log has it, or removes it where the log has none.
--- Returns true: it is in place.
+-- Puts a tenant's sender in place as the config log has it, or removes it where the log has none. A
+-- worker that sends with another one loses the leases of the tenant's jobs. Returns true: it is in
+-- place.
 create or replace function rebuild_notification_sender(
   tenant text, latest_position bigint
 ) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
+  live notification_sender;
   rebuilt record;
 begin
   -- In the order of change_notification_sender; the lane as in rebuild_consumer.
+  perform from notification_job j where j.tenant = tenant order by j.id for update;
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
-  perform from notification_sender s where s.tenant = tenant for update;
+  select s.* into live from notification_sender s where s.tenant = tenant for update;
   perform next_position(latest_position);
   select r.* into rebuilt from rebuilt_notification_sender() r where r.tenant = tenant;
+  if live.document is distinct from rebuilt.document then
+    update notification_job j
+    set epoch = j.epoch + 1, owner = null, lease_until = null
+    where j.tenant = tenant and j.owner is not null;
+  end if;
   if rebuilt.tenant is null then
     delete from notification_sender s where s.tenant = tenant;
     return true;
@@ -2271,11 +2309,12 @@ $$;
 
 -- The table `notification_job` as the config log alone has it (see newest_configuration), without
 -- what its runs keep there. A deleted job is kept. Entries of before have no document of it then:
--- it is the one that was there, deleted.
+-- it is the one that was there, deleted. Who asks for one job names its log_id: a condition on `id`
+-- reads the whole log.
 create or replace function rebuilt_notification_job()
 returns table (
   tenant text, id text, version integer, document jsonb, created_position bigint,
-  changed_position bigint
+  changed_position bigint, log_id text
 )
 language sql stable
 as $$
@@ -2292,7 +2331,7 @@ select
       limit 1
     )
   ) as document,
-  created_position, changed_position
+  created_position, changed_position, id as log_id
 from newest_configuration() as newest
 where id ~ '^job:'
 $$;

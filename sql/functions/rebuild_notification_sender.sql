@@ -1,18 +1,26 @@
--- Puts a tenant's sender in place as the config log has it, or removes it where the log has none.
--- Returns true: it is in place.
+-- Puts a tenant's sender in place as the config log has it, or removes it where the log has none. A
+-- worker that sends with another one loses the leases of the tenant's jobs. Returns true: it is in
+-- place.
 create or replace function rebuild_notification_sender(
   tenant text, latest_position bigint
 ) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
+  live notification_sender;
   rebuilt record;
 begin
   -- In the order of change_notification_sender; the lane as in rebuild_consumer.
+  perform from notification_job j where j.tenant = tenant order by j.id for update;
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
-  perform from notification_sender s where s.tenant = tenant for update;
+  select s.* into live from notification_sender s where s.tenant = tenant for update;
   perform next_position(latest_position);
   select r.* into rebuilt from rebuilt_notification_sender() r where r.tenant = tenant;
+  if live.document is distinct from rebuilt.document then
+    update notification_job j
+    set epoch = j.epoch + 1, owner = null, lease_until = null
+    where j.tenant = tenant and j.owner is not null;
+  end if;
   if rebuilt.tenant is null then
     delete from notification_sender s where s.tenant = tenant;
     return true;

@@ -46,7 +46,7 @@ export const projections: Projection[] = [
     key: ['tenant', 'id'],
     live: sql`to_jsonb(live)
       - '{through_position, next_run_at, owner, epoch, lease_until}'::text[]`,
-    rebuilt: sql`to_jsonb(rebuilt)`,
+    rebuilt: sql`to_jsonb(rebuilt) - 'log_id'`,
     put: putJob,
   },
   {

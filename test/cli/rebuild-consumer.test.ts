@@ -49,6 +49,7 @@ it('reads the entries of one alone', async () => {
   for (const [call, id] of [
     [`rebuilt_consumer() as r where tenant = 'dodici' and r.id = 'erp'`, 'erp'],
     [`rebuilt_notification_sender() as r where tenant = 'dodici'`, 'sender:sendgrid'],
+    [`rebuilt_notification_job() as r where tenant = 'dodici' and log_id = 'job:a'`, 'job:a'],
   ]) {
     const { rows } = await client.query(`explain select from ${call}`)
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
@@ -126,14 +127,20 @@ it('gives way to a registration that is faster', async () => {
   )
   expect(registered).toEqual([{ outcome: 'registered' }])
   const applied = rebuilt(database, { apply: true })
-  await until('it waits for the lane', async () => {
-    const { rowCount } = await database.admin.pool.query(
-      `select from pg_stat_activity
+  const waiting = await until('it waits for the lane', async () => {
+    const { rows } = await database.admin.pool.query(
+      `select exists (
+         select from pg_locks
+         where pg_locks.pid = pg_stat_activity.pid and relation = 'receipt'::regclass
+       ) as has_read
+       from pg_stat_activity
        where wait_event_type = 'Lock' and query ~ 'rebuild_consumer'
          and datname = current_database()`,
     )
-    return rowCount === 1
+    return rows[0]
   })
+  // With the lane it would hold up every publisher meanwhile.
+  expect(waiting).toEqual({ has_read: true })
   await client.query('commit')
   client.release()
   expect(await applied).toMatchObject({ isSame: true })
