@@ -433,10 +433,11 @@ create table rejected_event (
   response text not null,
   rejected_at timestamptz not null default clock_timestamp(),
   -- The run of the cursor that met the rejection.
-  run integer not null default 0,
+  run integer not null,
   constraint rejected_event_pkey primary key (tenant, consumer, id),
   constraint rejected_once unique (tenant, consumer, event_position)
 );
+create trigger run_is_named before insert on rejected_event for each row when ((new.run is null)) execute function name_run();
 
 -- A known text, sealed with MILLRACE_SECRET_KEY at the first start: a start with another key is
 -- refused. One row.
@@ -1802,6 +1803,19 @@ language sql volatile as $$
   select "position" < greatest(
     pg_sequence_last_value('lane_position') + 1, position_of(clock_timestamp())
   )
+$$;
+
+-- The run of a rejected event that a process of before 0023 keeps, which names none: the one that its
+-- consumer was registered with. (0023_replay has its first text: such a process does not wait for
+-- the functions.)
+create or replace function name_run() returns trigger
+language plpgsql as $$
+begin
+  new.run := coalesce((
+    select min(run) from cursor where tenant = new.tenant and consumer = new.consumer
+  ), 0);
+  return new;
+end
 $$;
 
 -- The newest entry of the config log of each, and the positions of its changes. An entry that keeps

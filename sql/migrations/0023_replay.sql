@@ -40,8 +40,25 @@ where not exists (
   );
 
 -- The tables in this order, and all that is slow to read before it: from here on deliveries wait.
--- In which run it was rejected: that of its attempts, those by hand too.
+-- In which run it was rejected: that of its attempts, those by hand too. A process of the version
+-- before names none: then it is the run that its consumer was registered with.
 alter table rejected_event add column run integer not null default 0;
+alter table rejected_event alter column run drop default;
+
+create function name_run() returns trigger
+language plpgsql
+as $$
+begin
+  new.run := coalesce((
+    select min(run) from cursor where tenant = new.tenant and consumer = new.consumer
+  ), 0);
+  return new;
+end
+$$;
+
+create trigger run_is_named
+before insert on rejected_event
+for each row when (new.run is null) execute function name_run();
 
 -- When it was stopped: the entry of the config log that turned its status. Null while it runs, and
 -- where a process of the version before has stopped it meanwhile.

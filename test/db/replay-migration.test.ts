@@ -80,6 +80,17 @@ it('makes replays of temporary integrations, and knows when a stop was', async (
     ...of('was', 1, 'receipt'),
     ...of('was', 0, 'rejected'),
   ])
+  // A process of before keeps them by an INSERT that names no run.
+  await record('goes-on')
+  await record('stopped')
+  const kept = await database.pool.query(
+    'select distinct consumer, run from rejected_event order by consumer',
+  )
+  expect(kept.rows).toEqual([
+    { consumer: 'goes-on', run: 1 },
+    { consumer: 'stopped', run: 0 },
+    { consumer: 'was', run: 0 },
+  ])
   const stops = await database.pool.query(`
     select id, (
       select position from config_log

@@ -33,6 +33,8 @@ export const undoConfigLog = `
 export const undoReplay = `
   ${undoConfigLog}
   alter table consumer drop column stopped_position;
+  drop trigger run_is_named on rejected_event;
+  drop function name_run;
   alter table rejected_event drop column run;
   update cursor set run = 0 from consumer
   where consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
