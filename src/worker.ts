@@ -30,7 +30,7 @@ import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
 import { createShopProjection, SHOP } from './notification/project.ts'
 import { startNotifying } from './notification/work.ts'
-import { repeat } from './repeat.ts'
+import { inTurn, type Repeated, repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -80,14 +80,7 @@ export async function startWorker(
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, () => sweep(relaxed.pool))
   listener.onReconnect(sweepOften.now)
   const skew = watchSkew(durable.pool, logger)
-  const retention = repeat('retention', HOUR_MS, logger, async () => {
-    await createPartitions(durable.pool)
-    await readAllEventTypes(durable)
-    const dropped = await retirePartitions(durable.pool, config.MILLRACE_RETENTION_DAYS)
-    if (dropped.length > 0) logger.info({ dropped }, 'partitions retired')
-    const removed = await retireRejected(durable.pool, config.MILLRACE_RETENTION_DAYS)
-    if (removed > 0) logger.info({ removed }, 'rejected events retired')
-  })
+  const chores = startChores(config, durable, logger)
 
   // Replays have places of their own: however many there are, live events do not wait for one.
   const runners = [
@@ -105,7 +98,6 @@ export async function startWorker(
     for (const run of runs.values()) run.close('expired')
   })
   lookForWork()
-  retention.now()
 
   return {
     async problem() {
@@ -121,7 +113,7 @@ export async function startWorker(
       // Asked first, so that no job is taken any more; awaited last, since it waits for the runs.
       const stopped = Promise.all(runners.map((runner) => runner.stop()))
       sweepOften.stop()
-      retention.stop()
+      for (const chore of chores) chore.stop()
       skew.stop()
       const notified = notifying.stop()
       for (const run of runs.values()) run.close('draining')
@@ -198,6 +190,27 @@ export async function startWorker(
       logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
     }
   }
+}
+
+/** What is done at the start and then again and again. */
+function startChores(config: Config, { pool, kysely }: Database, logger: Logger): Repeated[] {
+  const { MILLRACE_RETENTION_DAYS: days } = config
+  const hourly = {
+    'making partitions': () => createPartitions(pool),
+    // Before events go: their names stay.
+    'reading event names': () => readAllEventTypes({ kysely, pool }),
+    async retention() {
+      const dropped = await retirePartitions(pool, days)
+      if (dropped.length > 0) logger.info({ dropped }, 'partitions retired')
+    },
+    async 'retiring rejected events'() {
+      const removed = await retireRejected(pool, days)
+      if (removed > 0) logger.info({ removed }, 'rejected events retired')
+    },
+  }
+  const chores = [repeat('hourly chores', HOUR_MS, logger, () => inTurn(hourly, logger))]
+  for (const chore of chores) chore.now()
+  return chores
 }
 
 function runServices(

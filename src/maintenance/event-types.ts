@@ -2,11 +2,15 @@
 
 import type { Database } from '../db/pool.ts'
 import { readEventTypes } from '../log/event-type.ts'
+import { forEach } from '../repeat.ts'
 
 /** Reads the log of every tenant to its end, for the names of its events. */
-export async function readAllEventTypes({ kysely, pool }: Database): Promise<void> {
+export async function readAllEventTypes({
+  kysely,
+  pool,
+}: Pick<Database, 'kysely' | 'pool'>): Promise<void> {
   const { rows } = await pool.query<{ tenant: string }>(tenants)
-  for (const { tenant } of rows) await readEventTypes(kysely, tenant, Number.POSITIVE_INFINITY)
+  await forEach(rows, ({ tenant }) => readEventTypes(kysely, tenant, Number.POSITIVE_INFINITY))
 }
 
 // One look into the key of the log for each tenant, not one for each event.

@@ -3,18 +3,18 @@
 
 import type pg from 'pg'
 import { latestPosition } from '../log/position.ts'
+import { forEach } from '../repeat.ts'
 
 /** Removes what ended longer ago than `retentionDays` has kept. Returns how many events it was. */
 export async function retireRejected(pool: pg.Pool, retentionDays: number): Promise<number> {
   const { rows } = await pool.query(orphaned, [new Date(), retentionDays])
-  let removed = 0
   // One at a time: each waits for rows and takes the lane.
-  for (const { tenant, consumer, ended_before } of rows) {
+  const removed = await forEach(rows, async ({ tenant, consumer, ended_before }) => {
     const values = [tenant, consumer, ended_before, latestPosition()]
     const result = await pool.query('select retire_rejected($1, $2, $3, $4) as count', values)
-    removed += result.rows[0].count
-  }
-  return removed
+    return result.rows[0].count as number
+  })
+  return removed.reduce((sum, count) => sum + count, 0)
 }
 
 // $1 now, $2 days. By the clock that is behind, as with partitions: what is removed for one that is
