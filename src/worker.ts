@@ -28,6 +28,7 @@ import { readAllEventTypes } from './maintenance/event-types.ts'
 import { retireRejected } from './maintenance/rejected.ts'
 import { retirePartitions } from './maintenance/retention.ts'
 import { sweep } from './maintenance/sweep.ts'
+import { completeWaiting } from './maintenance/waiting.ts'
 import { createShopProjection, SHOP } from './notification/project.ts'
 import { startNotifying } from './notification/work.ts'
 import { inTurn, type Repeated, repeat } from './repeat.ts'
@@ -194,7 +195,7 @@ export async function startWorker(
 
 /** What is done at the start and then again and again. */
 function startChores(config: Config, { pool, kysely }: Database, logger: Logger): Repeated[] {
-  const { MILLRACE_RETENTION_DAYS: days } = config
+  const { MILLRACE_RETENTION_DAYS: days, MILLRACE_SWEEP_MS: sweepMs } = config
   const hourly = {
     'making partitions': () => createPartitions(pool),
     // Before events go: their names stay.
@@ -208,7 +209,10 @@ function startChores(config: Config, { pool, kysely }: Database, logger: Logger)
       if (removed > 0) logger.info({ removed }, 'rejected events retired')
     },
   }
-  const chores = [repeat('hourly chores', HOUR_MS, logger, () => inTurn(hourly, logger))]
+  const chores = [
+    repeat('completing replays', sweepMs, logger, () => completeWaiting(pool)),
+    repeat('hourly chores', HOUR_MS, logger, () => inTurn(hourly, logger)),
+  ]
   for (const chore of chores) chore.now()
   return chores
 }

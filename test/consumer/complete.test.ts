@@ -10,6 +10,7 @@ import { deleteRejected, listRejected, retryRejected } from '../../src/delivery/
 import type { Destination } from '../../src/destination/destination.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { retireRejected } from '../../src/maintenance/rejected.ts'
+import { completeWaiting } from '../../src/maintenance/waiting.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent, anEvent } from '../helpers/factory.ts'
 import { until } from '../helpers/until.ts'
@@ -190,6 +191,28 @@ describe('the end of a replay', () => {
     expect(await replay.state()).toBe('running')
     expect(await replay.complete()).toBe(true)
     expect((await replay.actions()).slice(1)).toEqual(['replay_completed', 'integration_completed'])
+  })
+
+  it('comes by itself where the last event went behind its back, and never before', async () => {
+    const replay = await arrived('missed', 1)
+    await replay.keep(replay.positions[0] as number)
+    await replay.release()
+    await replay.complete()
+    // One that somebody has stopped stays stopped.
+    const byHand = await arrived('by-hand', 1)
+    await byHand.release()
+    await changeConsumer(database.kysely, 'by-hand', 'erp', 'stop', who)
+    // One that the program has stopped before its end.
+    const early = await arrived('early', 1)
+    await changeConsumer(database.kysely, 'early', 'erp', 'stop', { ...who, actor: 'millrace' })
+    expect(await completeWaiting(database.pool)).toBe(0)
+    // As a process of before removes it.
+    await database.pool.query(`delete from rejected_event where tenant = 'missed'`)
+    expect(await completeWaiting(database.pool)).toBe(1)
+    expect(await replay.state()).toBe('gone')
+    expect((await replay.actions()).at(-1)).toBe('integration_completed')
+    expect([await byHand.state(), await early.state()]).toEqual(['stopped', 'stopped'])
+    expect(await completeWaiting(database.pool)).toBe(0)
   })
 
   it('is not skipped by a start long after its stop: a replay has dates of its own', async () => {
