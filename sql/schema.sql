@@ -101,6 +101,7 @@ create table config_log (
   constraint version_is_positive check (version > 0)
 );
 create index config_log_by_consumer on config_log using btree (tenant, id, position);
+create index config_log_by_key on config_log using btree (id) where (id ~ '^key:');
 create trigger config_log_is_immutable before delete or update on config_log for each row execute function refuse_change_of_log();
 create trigger refuses_truncate before truncate on config_log for each statement execute function refuse_change_of_log();
 
@@ -1187,7 +1188,8 @@ $$;
 
 -- Completes a replay that is stopped at its end and waits for its rejected events only; answers
 -- whether it did. Called after one of them was removed, in the same transaction, which has locked
--- the consumer before: what a completion under way has changed is visible here.
+-- the consumer before: what a completion under way has changed is visible here. And by workers, for
+-- those that somebody else has removed.
 create or replace function complete_waiting(
   tenant text, consumer text, latest_position bigint
 ) returns boolean
@@ -1805,9 +1807,9 @@ language sql volatile as $$
   )
 $$;
 
--- The run of a rejected event that a process of before 0023 keeps, which names none: the one that its
--- consumer was registered with. (0023_replay has its first text: such a process does not wait for
--- the functions.)
+-- The run of a rejected event that a process of before 0023 keeps, which names none: the one that
+-- its consumer was registered with. (0023_replay has its first text: such a process does not wait
+-- for the functions.)
 create or replace function name_run() returns trigger
 language plpgsql as $$
 begin
@@ -1849,6 +1851,27 @@ from (
 ) as entry
 window same as (partition by tenant, id)
 order by tenant, id, position desc
+$$;
+
+-- Each key as the config log alone has it, by its id in the log ('key:…'), with every column of
+-- api_key. What it is for and what it grants is what its first entry says, and it is revoked if any
+-- entry says so: where the entries of its tenants disagree, none that came later grants more.
+create or replace function newest_key() returns table (log_id text, document jsonb)
+language sql stable
+as $$
+select
+  id,
+  (array_agg(document order by created_position, tenant))[1]
+    || jsonb_build_object('id', substr(id, length('key:') + 1))
+    || coalesce((array_agg(
+      jsonb_build_object(
+        'revoked_at', document -> 'revoked_at', 'revoked_by', document -> 'revoked_by'
+      )
+      order by changed_position, tenant
+    ) filter (where status = 'removed'))[1], '{}')
+from newest_configuration()
+where id ~ '^key:'
+group by id
 $$;
 
 -- Takes the lane until the transaction ends and returns the next free position. The caller must
@@ -2066,10 +2089,7 @@ $$;
 -- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
 -- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
 -- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
--- `tenant`: one that the key names.
-create or replace function rebuild_api_key(
-  tenant text, id text, latest_position bigint
-) returns boolean
+create or replace function rebuild_api_key(id text, latest_position bigint) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
@@ -2086,12 +2106,10 @@ begin
   perform from api_key k where k.id = id for update;
   -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
   perform next_position(latest_position);
-  select (jsonb_populate_record(
-    null::api_key, r.document || jsonb_build_object('id', id)
-  )).*
+  select (jsonb_populate_record(null::api_key, r.document)).*
   into rebuilt
-  from newest_configuration() r
-  where r.tenant = tenant and r.id = 'key:' || id;
+  from newest_key() r
+  where r.log_id = 'key:' || id;
   insert into api_key
   select rebuilt.* where rebuilt.id is not null
   on conflict do nothing;
@@ -2290,19 +2308,13 @@ begin
 end
 $$;
 
--- The table `api_key` as the config log alone has it: see newest_configuration. A key has an entry
--- for each tenant that it names, all alike.
+-- The table `api_key` as the config log alone has it: see newest_key.
 create or replace function rebuilt_api_key() returns setof api_key
 language sql stable
 as $$
-select distinct on (key.id) key.*
-from newest_configuration() as newest
-cross join lateral jsonb_populate_record(
-  null::api_key,
-  newest.document || jsonb_build_object('id', substr(newest.id, length('key:') + 1))
-) as key
-where newest.id ~ '^key:'
-order by key.id, newest.changed_position desc, newest.tenant
+select key.*
+from newest_key() as newest
+cross join lateral jsonb_populate_record(null::api_key, newest.document) as key
 $$;
 
 -- The table `consumer` as the config log alone has it: see newest_configuration.
@@ -2360,10 +2372,13 @@ from newest_configuration()
 where id = 'sender:sendgrid' and status <> 'removed'
 $$;
 
--- Writes what an insert or an update has made of a key, unless the log says so already: a key that
--- is rebuilt from it. The lane is taken here, after all rows: see next_position. Its bound comes
--- as a setting of the transaction, for a trigger has no arguments. (0024_config_log has its first
--- text: no key may be made between that migration and its functions.)
+-- Writes the creation of a key, at its insert, and its revocation: an entry for each tenant that it
+-- names. Nothing that the log has already, as of a key that is rebuilt from it, and of nothing else
+-- that is done to the table: what the key is for and what it grants is what its creation says, also
+-- in the entry of its revocation. (Unless the log has no creation of it: then the row is told.) The
+-- lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
+-- transaction, for a trigger has no arguments. (0024_config_log has its first text: no key may be
+-- made between that migration and its functions.)
 create or replace function record_key() returns trigger
 language plpgsql
 set timezone = 'UTC'
@@ -2373,12 +2388,13 @@ declare
   is_revoked boolean := new.revoked_at is not null;
   with_maker text := ', with ' || new.created_by || ' that made it';
   is_with_maker boolean := is_revoked and right(new.revoked_by, length(with_maker)) = with_maker;
+  known integer := (
+    select max(version) from config_log where id ~ '^key:' and id = 'key:' || new.id
+  );
 begin
-  if exists (
-    select from config_log
-    where tenant = new.tenants[1] and id = 'key:' || new.id
-      and version >= 1 + is_revoked::integer
-  ) then
+  if tg_op = 'INSERT' and (known > 0 or is_revoked)
+    or tg_op = 'UPDATE' and (known > 1 or not is_revoked or old.revoked_at is not null)
+  then
     return null;
   end if;
   change_position :=
@@ -2387,7 +2403,7 @@ begin
     tenant, position, kind, id, version, action, status, actor, reason, document
   )
   select
-    named.tenant, change_position, 'key', 'key:' || new.id, 1 + is_revoked::integer,
+    entry.tenant, change_position, 'key', 'key:' || new.id, 1 + is_revoked::integer,
     case when is_revoked then 'key_revoked' else 'key_created' end,
     case when is_revoked then 'removed' else 'running' end,
     case
@@ -2400,8 +2416,17 @@ begin
       when is_revoked then 'Revoked.'
       else 'Created.'
     end,
-    jsonb_strip_nulls(to_jsonb(new) - 'id')
-  from (select distinct unnest(new.tenants) as tenant) as named;
+    entry.document || case
+      when is_revoked then
+        jsonb_build_object('revoked_at', new.revoked_at, 'revoked_by', new.revoked_by)
+      else '{}'
+    end
+  from (
+    select tenant, document from config_log where id ~ '^key:' and id = 'key:' || new.id
+    union all
+    select distinct unnest(new.tenants), jsonb_strip_nulls(to_jsonb(new) - 'id')
+    where known is null
+  ) as entry;
   perform setval('lane_position', change_position);
   return null;
 end

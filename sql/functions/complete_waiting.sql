@@ -1,6 +1,7 @@
 -- Completes a replay that is stopped at its end and waits for its rejected events only; answers
 -- whether it did. Called after one of them was removed, in the same transaction, which has locked
--- the consumer before: what a completion under way has changed is visible here.
+-- the consumer before: what a completion under way has changed is visible here. And by workers, for
+-- those that somebody else has removed.
 create or replace function complete_waiting(
   tenant text, consumer text, latest_position bigint
 ) returns boolean

@@ -1,10 +1,9 @@
 -- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
 -- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
 -- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
--- `tenant`: one that the key names.
-create or replace function rebuild_api_key(
-  tenant text, id text, latest_position bigint
-) returns boolean
+drop function if exists rebuild_api_key(text, text, bigint);
+
+create or replace function rebuild_api_key(id text, latest_position bigint) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
 declare
@@ -21,12 +20,10 @@ begin
   perform from api_key k where k.id = id for update;
   -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
   perform next_position(latest_position);
-  select (jsonb_populate_record(
-    null::api_key, r.document || jsonb_build_object('id', id)
-  )).*
+  select (jsonb_populate_record(null::api_key, r.document)).*
   into rebuilt
-  from newest_configuration() r
-  where r.tenant = tenant and r.id = 'key:' || id;
+  from newest_key() r
+  where r.log_id = 'key:' || id;
   insert into api_key
   select rebuilt.* where rebuilt.id is not null
   on conflict do nothing;

@@ -1,7 +1,10 @@
--- Writes what an insert or an update has made of a key, unless the log says so already: a key that
--- is rebuilt from it. The lane is taken here, after all rows: see next_position. Its bound comes
--- as a setting of the transaction, for a trigger has no arguments. (0024_config_log has its first
--- text: no key may be made between that migration and its functions.)
+-- Writes the creation of a key, at its insert, and its revocation: an entry for each tenant that it
+-- names. Nothing that the log has already, as of a key that is rebuilt from it, and of nothing else
+-- that is done to the table: what the key is for and what it grants is what its creation says, also
+-- in the entry of its revocation. (Unless the log has no creation of it: then the row is told.) The
+-- lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
+-- transaction, for a trigger has no arguments. (0024_config_log has its first text: no key may be
+-- made between that migration and its functions.)
 create or replace function record_key() returns trigger
 language plpgsql
 set timezone = 'UTC'
@@ -11,12 +14,13 @@ declare
   is_revoked boolean := new.revoked_at is not null;
   with_maker text := ', with ' || new.created_by || ' that made it';
   is_with_maker boolean := is_revoked and right(new.revoked_by, length(with_maker)) = with_maker;
+  known integer := (
+    select max(version) from config_log where id ~ '^key:' and id = 'key:' || new.id
+  );
 begin
-  if exists (
-    select from config_log
-    where tenant = new.tenants[1] and id = 'key:' || new.id
-      and version >= 1 + is_revoked::integer
-  ) then
+  if tg_op = 'INSERT' and (known > 0 or is_revoked)
+    or tg_op = 'UPDATE' and (known > 1 or not is_revoked or old.revoked_at is not null)
+  then
     return null;
   end if;
   change_position :=
@@ -25,7 +29,7 @@ begin
     tenant, position, kind, id, version, action, status, actor, reason, document
   )
   select
-    named.tenant, change_position, 'key', 'key:' || new.id, 1 + is_revoked::integer,
+    entry.tenant, change_position, 'key', 'key:' || new.id, 1 + is_revoked::integer,
     case when is_revoked then 'key_revoked' else 'key_created' end,
     case when is_revoked then 'removed' else 'running' end,
     case
@@ -38,8 +42,17 @@ begin
       when is_revoked then 'Revoked.'
       else 'Created.'
     end,
-    jsonb_strip_nulls(to_jsonb(new) - 'id')
-  from (select distinct unnest(new.tenants) as tenant) as named;
+    entry.document || case
+      when is_revoked then
+        jsonb_build_object('revoked_at', new.revoked_at, 'revoked_by', new.revoked_by)
+      else '{}'
+    end
+  from (
+    select tenant, document from config_log where id ~ '^key:' and id = 'key:' || new.id
+    union all
+    select distinct unnest(new.tenants), jsonb_strip_nulls(to_jsonb(new) - 'id')
+    where known is null
+  ) as entry;
   perform setval('lane_position', change_position);
   return null;
 end

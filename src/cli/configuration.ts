@@ -62,11 +62,7 @@ export const projections: Projection[] = [
     key: ['id'],
     live: sql`to_jsonb(live)`,
     rebuilt: sql`to_jsonb(rebuilt)`,
-    put(db, { key: [id], live, rebuilt }) {
-      const { tenants } = (rebuilt ?? live) as { tenants: string[] }
-      const [tenant] = tenants
-      return call(db, sql`rebuild_api_key(${tenant}, ${id}, ${latestPosition()})`)
-    },
+    put: (db, { key: [id] }) => call(db, sql`rebuild_api_key(${id}, ${latestPosition()})`),
   },
 ]
 

@@ -24,6 +24,7 @@ export const undoConfigLog = `
   ${undoWindowVersion}
   drop trigger key_is_recorded on api_key;
   drop function record_key;
+  drop index config_log_by_key;
   alter table config_log
     drop constraint document_is_kept,
     add constraint removed_has_no_document check ((status = 'removed') = (document is null));
