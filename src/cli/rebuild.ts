@@ -16,15 +16,15 @@ export type RebuildCall =
 const USAGE = `millrace rebuild config [--apply]
 millrace rebuild shop <tenant> [--apply]`
 
-/** What the command line asks for; a tenant alone means its shop. Throws a UsageError. */
+/** What the command line asks for. Throws a UsageError. */
 export function readRebuild(args: string[]): RebuildCall {
   const apply = args.includes('--apply')
-  const rest = args.filter((arg) => arg !== '--apply')
-  const [what, tenant = what] = rest
-  if (what === 'config' && rest.length === 1) return { what, apply }
-  const isShop = rest.length === 2 ? what === 'shop' : rest.length === 1 && what !== 'shop'
-  if (!isShop || tenant === undefined || !isTenant(tenant)) throw new UsageError(USAGE)
-  return { what: 'shop', tenant, apply }
+  const [what, tenant, ...more] = args.filter((arg) => arg !== '--apply')
+  if (what === 'config' && tenant === undefined) return { what, apply }
+  if (what === 'shop' && tenant !== undefined && isTenant(tenant) && more.length === 0) {
+    return { what, tenant, apply }
+  }
+  throw new UsageError(USAGE)
 }
 
 /**

@@ -53,12 +53,20 @@ describe('the command line', () => {
     [['--apply', 'config'], { what: 'config', apply: true }],
     [['shop', 'dodici'], { what: 'shop', tenant: 'dodici', apply: false }],
     [['shop', 'config', '--apply'], { what: 'shop', tenant: 'config', apply: true }],
-    [['dodici'], { what: 'shop', tenant: 'dodici', apply: false }],
   ])('%j', (args, call) => expect(readRebuild(args)).toEqual(call))
 
-  it.each([[[]], [['shop']], [['config', 'dodici']], [['shop', 'a b']], [['a', 'b']]])(
-    'refuses %j',
-    (args) => expect(() => readRebuild(args)).toThrow('millrace rebuild config [--apply]'),
+  it.each([
+    [[]],
+    [['shop']],
+    [['config', 'dodici']],
+    [['shop', 'a b']],
+    [['shop', 'a', 'b']],
+    [['a', 'b']],
+    // A slip of the pen, and no tenant whose shop is meant.
+    [['confg']],
+    [['config', '--aply']],
+  ])('refuses %j', (args) =>
+    expect(() => readRebuild(args)).toThrow('millrace rebuild config [--apply]'),
   )
 })
 
