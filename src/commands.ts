@@ -62,6 +62,8 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   rebuild,
   async listen([port = '9099']) {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
+    // What it prints is all that it is for.
+    process.stdout.once('error', () => process.exit(0))
     const url = await listen(Number(port), (line) => console.log(line))
     console.log(`listening on ${url}, Ctrl-C to end`)
   },
@@ -71,6 +73,13 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   async version() {
     console.log(version)
   },
+}
+
+// Whoever reads what a command prints may leave (| head): what it does is done to its end, unheard.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
 }
 
 const [name = 'help', ...args] = process.argv.slice(2)
