@@ -97,10 +97,15 @@ declare
   key api_key;
   named text;
   place bigint;
+  with_maker text;
+  is_with_maker boolean;
   recorded constant text := 'Recorded by the migration that brought keys into this log.';
 begin
   for key in select * from api_key order by created_at, id
   loop
+    -- As in record_key.
+    with_maker := ', with ' || key.created_by || ' that made it';
+    is_with_maker := right(key.revoked_by, length(with_maker)) = with_maker;
     for named in select distinct unnest(key.tenants)
     loop
       place := position_of(key.created_at);
@@ -121,8 +126,16 @@ begin
       insert into config_log (
         tenant, position, kind, id, version, action, status, actor, reason, document
       ) values (
-        named, place, 'key', 'key:' || key.id, 2, 'key_revoked', 'removed', key.revoked_by,
-        recorded, jsonb_strip_nulls(to_jsonb(key) - 'id')
+        named, place, 'key', 'key:' || key.id, 2, 'key_revoked', 'removed',
+        case
+          when is_with_maker then left(key.revoked_by, -length(with_maker))
+          else key.revoked_by
+        end,
+        case
+          when is_with_maker then format('Revoked with %s that made it. ', key.created_by)
+          else ''
+        end || recorded,
+        jsonb_strip_nulls(to_jsonb(key) - 'id')
       );
     end loop;
   end loop;

@@ -13,6 +13,7 @@ const database = useDatabase()
 
 /** Of 09:00:00, 10:00:00, … */
 const at = (hour: string) => `2026-03-11T${hour}Z`
+const MAKER = 'API key aaaaaaaaaaaa (a)'
 const JOB = { notification: 'PRICE_DROP', template_id: 'd-1', deleted: true }
 
 async function rebuilt(apply = false) {
@@ -30,7 +31,12 @@ beforeAll(async () => {
     ) values
       ('aaaaaaaaaaaa', 'a', sha256('a'), '{dodici,rival}', '{admin}', '${at('09:00:00.000001')}',
         'ada', '${at('20:00:00')}', 5),
-      ('bbbbbbbbbbbb', 'b', sha256('b'), '{*}', '{read}', '${at('10:00:00')}', 'ada', null, null);
+      ('bbbbbbbbbbbb', 'b', sha256('b'), '{*}', '{read}', '${at('10:00:00')}', 'ada', null, null),
+      ('eeeeeeeeeeee', 'e', sha256('e'), '{rival}', '{read}', '${at('10:30:00')}', '${MAKER}', null,
+        null);
+    update api_key set revoked_at = '${at('11:00:00.000001')}',
+      revoked_by = 'ben, with ${MAKER} that made it'
+    where name = 'e';
     update api_key set revoked_at = '${at('11:00:00')}', revoked_by = 'ben' where name = 'a'`)
   await pool.query(
     `insert into notification_job (
@@ -56,7 +62,7 @@ it('finds no difference afterwards', async () => {
     'consumer: 0 in the log, the same',
     'notification_job: 1 in the log, the same',
     'notification_sender: 0 in the log, the same',
-    'api_key: 2 in the log, the same',
+    'api_key: 3 in the log, the same',
   ])
 })
 
@@ -75,7 +81,12 @@ it('has recorded each key at its time, and says that it was later', async () => 
     entry('dodici', 'a', '09:00:00.000002', 'key_created', 'ada'),
     entry('dodici', 'a', '11:00:00.000000', 'key_revoked', 'ben'),
     entry('rival', 'a', '09:00:00.000001', 'key_created', 'ada'),
+    entry('rival', 'e', '10:30:00.000000', 'key_created', MAKER),
     entry('rival', 'a', '11:00:00.000000', 'key_revoked', 'ben'),
+    {
+      ...entry('rival', 'e', '11:00:00.000001', 'key_revoked', 'ben'),
+      reason: `Revoked with ${MAKER} that made it. ${reason}`,
+    },
   ])
 })
 
@@ -92,7 +103,7 @@ it('records what a process of before makes and revokes, by its own calls', async
     { id: 'key:cccccccccccc', action: 'key_created', actor: 'ada' },
     { id: 'key:bbbbbbbbbbbb', action: 'key_revoked', actor: 'cleo' },
   ])
-  expect((await rebuilt()).at(-1)).toBe('api_key: 3 in the log, the same')
+  expect((await rebuilt()).at(-1)).toBe('api_key: 4 in the log, the same')
 })
 
 it('takes the last document of a job that a process of before has deleted meanwhile', async () => {
