@@ -140,9 +140,8 @@ async function judgeEnd(service: Service, findings: Findings): Promise<void> {
     if (line.includes(SECRET) || CREDENTIAL.test(line)) findings.broke('a secret in the log', line)
     if (/"level":60|\bbug\b/.test(line)) findings.broke('a bug', line)
   }
-  // A worker tells of what failed around it; who serves has nothing to tell but a target's refusal.
+  // A worker tells of what failed around it; who serves has nothing to tell.
   for (const line of serve.split('\n')) {
-    const isError = line.includes('"level":50') && !line.includes('"code":"bad_gateway"')
-    if (isError) findings.broke('an error in the log', line)
+    if (line.includes('"level":50')) findings.broke('an error in the log', line)
   }
 }

@@ -60,8 +60,10 @@ export function problemOf(
   options: { family: Family; requestId: string; logger: Logger },
 ): Problem {
   const known = asMillraceError(error)
-  // Who floods must not fill the log too.
-  if (known.status >= 500 && known.code !== 'overloaded') {
+  // What a target does not take is no failure of ours; and who floods must not fill the log too.
+  if (known.code === 'bad_gateway') {
+    options.logger.warn({ requestId: options.requestId, code: known.code }, known.message)
+  } else if (known.status >= 500 && known.code !== 'overloaded') {
     const cause = (known.cause ?? error) as Error
     options.logger.error(
       { requestId: options.requestId, code: known.code, cause: cause?.stack ?? String(cause) },
