@@ -1451,9 +1451,9 @@ return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) 
 
 -- What became of each event that was published from one time on and before another. `version` is
 -- the configuration that decided it. An id that was registered anew means its newest life alone:
--- the evidence is its receipts and attempts. What is not settled is told by the configuration and the
--- cursor of now: the one that the consumer was registered with, whose run is the lowest. Only the
--- scripts in sql/audit call it.
+-- the evidence is its receipts and attempts. What is not settled is told by the configuration and
+-- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
+-- the scripts in sql/audit call it.
 create or replace function event_states(
   tenant text, consumer text, published_from timestamptz, published_before timestamptz
 )
