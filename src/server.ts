@@ -65,7 +65,10 @@ export async function startServer(
   const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
   const waker = createWaker(notifier.pool, logger)
   const appending = openDatabase(options.url, {
-    ...{ durability: 'durable', max: 4, pipeline: true, logger },
+    durability: 'durable',
+    max: 4,
+    pipeline: true,
+    logger,
   })
   const pacing = createPacing()
   const publisherThrough = (append: typeof appendEvents) => {
@@ -89,7 +92,10 @@ export async function startServer(
       logger.warn({ reason: error.message }, 'job not woken'),
     )
   const configuring = {
-    ...{ db: durable.kysely, clock: systemClock, secrets, onStarted: waker.wake },
+    db: durable.kysely,
+    clock: systemClock,
+    secrets,
+    onStarted: waker.wake,
     allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
     retentionDays: config.MILLRACE_RETENTION_DAYS,
   }

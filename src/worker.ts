@@ -67,7 +67,13 @@ export async function startWorker(
     createPartitions(durable.pool),
   ])
   const services = runServices(config, {
-    ...{ relaxed, durable, presence, destinations, secrets, pageBytes, logger },
+    relaxed,
+    durable,
+    presence,
+    destinations,
+    secrets,
+    pageBytes,
+    logger,
     isDraining: () => draining,
   })
   const running = { advance: new Set<Promise<void>>(), replay: new Set<Promise<void>>() }

@@ -14,6 +14,7 @@ import {
   lengths,
   names,
   openings,
+  packedFields,
 } from './helpers/tidy.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
@@ -29,6 +30,7 @@ describe('this repository', () => {
   it('has no index.ts, no utils', () => expect(names(files)).toEqual([]))
   it('has short files and lines', () => expect(lengths(files)).toEqual([]))
   it('opens each file with a comment', () => expect(openings(files)).toEqual([]))
+  it('spreads no literal into another', () => expect(packedFields(files)).toEqual([]))
   it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
@@ -90,6 +92,7 @@ describe('each rule', () => {
       'src/db/long.ts': `// x\n${'\n'.repeat(400)}`,
       'test/a.test.ts': `// x\nit.${'skip'}('a')`,
     })
+    expect(packedFields(tree({ 'src/log/a.ts': `const a = { ..${'.{'} b: 1 } }` }))).toHaveLength(1)
     expect(names(wrong)).toEqual(['src/log/index.ts'])
     expect(lengths(wrong)).toHaveLength(1)
     expect(openings(wrong)).toEqual(['src/log/index.ts does not open with a comment'])

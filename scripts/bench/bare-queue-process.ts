@@ -32,7 +32,8 @@ serveCalls({
         const from = next
         next += REQUEST_MESSAGES
         const Entries = Array.from({ length: REQUEST_MESSAGES }, (_, i) => ({
-          ...{ Id: String(i), ...(entries[(from + i) % PREPARED] as (typeof entries)[number]) },
+          Id: String(i),
+          ...(entries[(from + i) % PREPARED] as (typeof entries)[number]),
         }))
         const answer = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
         taken += answer.Successful?.length ?? 0

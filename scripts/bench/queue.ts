@@ -58,8 +58,13 @@ export const queue: Scenario = {
         const keys = { accessKey: 'bench', accessSecret: 'bench' }
         const sqs = { ...keys, queueUrl, region: 'us-east-1', endpoint }
         return {
-          ...{ id: String(id), active, entityType: 'ORDER', destination: { type: 'SQS', sqs } },
-          ...{ subscribeCreate: true, subscribeChange: false, subscribeDelete: false },
+          id: String(id),
+          active,
+          entityType: 'ORDER',
+          destination: { type: 'SQS', sqs },
+          subscribeCreate: true,
+          subscribeChange: false,
+          subscribeDelete: false,
         }
       }
 

@@ -111,9 +111,16 @@ export const s3: Scenario = {
     async function copyAll(endpoint: string): Promise<number> {
       const started = performance.now()
       const call: CopyCall = {
-        ...{ url: database.url, tenant: TENANT, from: first, to: last, maxBytes },
+        url: database.url,
+        tenant: TENANT,
+        from: first,
+        to: last,
+        maxBytes,
         store: {
-          ...{ region: 'us-east-1', bucket: BUCKET, endpoint, forcePathStyle: true },
+          region: 'us-east-1',
+          bucket: BUCKET,
+          endpoint,
+          forcePathStyle: true,
           credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
           timeoutMs: 30_000,
           allowPrivateTargets: true,

@@ -169,8 +169,11 @@ async function throughTheService(
     }
     const started = performance.now()
     const { published } = await load.call<LoadResult>('run', {
-      ...{ url, token: ADMIN_TOKEN, connections: CONNECTIONS },
-      ...{ warmMs: 0, ms: duration },
+      url,
+      token: ADMIN_TOKEN,
+      connections: CONNECTIONS,
+      warmMs: 0,
+      ms: duration,
     } satisfies Load)
     const count = published - before
     before = published

@@ -42,7 +42,10 @@ const whole = ({ head, body }: Publish) =>
 const wrong =
   (what: string, make: (publish: Publish, second: string, chance: Chance) => string): Shape =>
   (chance, publish) => ({
-    ...{ what, most: 0, end: chance.happens(0.3), isWhole: true },
+    what,
+    most: 0,
+    end: chance.happens(0.3),
+    isWhole: true,
     pieces: [Buffer.from(make(publish(0), whole(publish(1)), chance), 'latin1')],
   })
 
@@ -118,7 +121,11 @@ const shapes: Shape[] = [
 ]
 
 const plain = (what: string, text: string): Broken => ({
-  ...{ what, pieces: [Buffer.from(text)], most: 0, end: false, isWhole: true },
+  what,
+  pieces: [Buffer.from(text)],
+  most: 0,
+  end: false,
+  isWhole: true,
 })
 
 const requestLines = [

@@ -36,7 +36,9 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
     return { ...rest, name: marker, scopes: ['read'] }
   },
   issueToken: (_, { key }) => ({
-    ...{ grant_type: 'client_credentials', client_id: key.id, client_secret: key.token },
+    grant_type: 'client_credentials',
+    client_id: key.id,
+    client_secret: key.token,
   }),
   updateJob(body) {
     const { id: _, ...rest } = body

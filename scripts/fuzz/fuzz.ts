@@ -54,10 +54,16 @@ export async function fuzz(options: Options): Promise<Report> {
     const document = await readDocument(wires[0] as Wire)
     const operations = operationsOf(document)
     const run: Run = {
-      ...{ url: service.url, pool: database.pool, findings, operations, wires },
+      url: service.url,
+      pool: database.pool,
+      findings,
+      operations,
+      wires,
       judge: createJudge(document, operations),
       stored: await watchStored(database.pool, findings),
-      ...{ tallies: new Map(), told: new Set(), slowestMs: 0 },
+      tallies: new Map(),
+      told: new Set(),
+      slowestMs: 0,
     }
     const growth = await sendAll(run, service, options)
     return { seed, count, findings, growth, tallies: run.tallies, slowestMs: run.slowestMs }

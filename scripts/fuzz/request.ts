@@ -51,7 +51,12 @@ export function requestOf(operations: Operation[], serial: number, block: Block)
   const owner = isForeign ? chance.pick(others) : tenant
   const found = fillPath(operation, idsFor(operation, owner, chance), world)
   const request: Request = {
-    ...{ serial, operation, caller, tenant, method: operation.method, what: '' },
+    serial,
+    operation,
+    caller,
+    tenant,
+    method: operation.method,
+    what: '',
     target: found.path + queryOf(operation, world),
     headers: headersOf(operation, caller, world),
     body: undefined,

@@ -34,7 +34,9 @@ const database = openDatabase(server.url, { durability: 'relaxed', max: 2, logge
 await createPartitions(database.pool)
 try {
   const report = await fuzz({
-    ...{ seed, count, database: { url: server.url, pool: database.pool } },
+    seed,
+    count,
+    database: { url: server.url, pool: database.pool },
     say: (line) => console.log(line),
     // V8's young generation comes and goes by 120 MiB; what is on the heap is judged apart.
     residentBytes: 192 * 1024 * 1024,

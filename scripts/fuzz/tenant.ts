@@ -54,7 +54,10 @@ export function callerOf(
 ): Caller {
   const own = { tenant: tenant.name, scope, sub: subjectOf(serial) }
   const bearer = (kind: string, token: string, tenants: string[], mayPass: boolean): Caller => ({
-    ...{ kind, authorization: `Bearer ${token}`, tenants, mayPass },
+    kind,
+    authorization: `Bearer ${token}`,
+    tenants,
+    mayPass,
   })
   const none: Caller = { kind: 'no token', authorization: undefined, tenants: [], mayPass: false }
   if (scope === undefined) return { ...none, mayPass: true }

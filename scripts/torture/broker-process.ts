@@ -127,7 +127,10 @@ async function startFront(target: string, chance: Chance): Promise<string> {
       mood === 'partly' && isSqs ? partOf(body) : { taken: body, failed: [] }
     const { 'content-length': _, ...passed } = headers
     const answer = await forward(target, {
-      ...{ dispatcher: agent, method: 'POST', headers: passed, body: taken },
+      dispatcher: agent,
+      method: 'POST',
+      headers: passed,
+      body: taken,
     })
     const text = await answer.body.text()
     if (mood === 'unheard') return void response.socket?.resetAndDestroy()

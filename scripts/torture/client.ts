@@ -57,7 +57,8 @@ export function createClient(servers: Managed[], isOver: () => boolean): Client 
     async configure(method, path, body, tenant = TENANT) {
       for (;;) {
         const answer = await client.send(EVENTSTREAM + path, {
-          ...{ method, headers: { tenant } },
+          method,
+          headers: { tenant },
           timeoutMs: PATIENCE_MS,
           pick: turn++,
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -26,7 +26,7 @@ try {
   const kills = Math.ceil(changes / CHANGES_PER_KILL)
   const database = { url: server.url, query: (text: string) => lastOf(text) }
   const say = (line: string) => console.log(line)
-  const result = await configure({ ...{ seed, changes, kills, database, say } })
+  const result = await configure({ seed, changes, kills, database, say })
   console.log(report(result, kills))
   process.exitCode = result.findings.counts().size === 0 ? 0 : 1
 } finally {

@@ -55,13 +55,21 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
   const receiver = await startReceiver(receive)
   const start = () =>
     startService('start', {
-      ...{ DATABASE_URL: database.url, MILLRACE_LEASE_MS: '1000', MILLRACE_SWEEP_MS: '200' },
-      ...{ MILLRACE_RETRY_BASE_MS: '50', MILLRACE_LOG_LEVEL: 'silent' },
+      DATABASE_URL: database.url,
+      MILLRACE_LEASE_MS: '1000',
+      MILLRACE_SWEEP_MS: '200',
+      MILLRACE_RETRY_BASE_MS: '50',
+      MILLRACE_LOG_LEVEL: 'silent',
     })
   let service: Promise<Service> = start()
   const result: Configured = {
-    ...{ findings, statuses: new Map(), taken: 0, comparisons: 0, events: 0 },
-    ...{ restored: new Map(), again: 0 },
+    findings,
+    statuses: new Map(),
+    taken: 0,
+    comparisons: 0,
+    events: 0,
+    restored: new Map(),
+    again: 0,
   }
   try {
     const { url } = await service
@@ -129,7 +137,8 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     const { method, path, body, headers, token, taken } = made
     const { url } = await service
     const reply = await call(url + path, {
-      ...{ method, headers },
+      method,
+      headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(token === undefined ? {} : { token }),
     }).catch(() => undefined)

@@ -41,8 +41,11 @@ export async function sendToSilence(
   }
   for (let serial = 0; !isOver(); serial++) {
     const headers = {
-      ...{ tenant: SILENT_TENANT, team: 'team-torture', service: 'torture' },
-      ...{ 'entity-id': `e${serial}`, 'idempotency-key': `silent-${serial}` },
+      tenant: SILENT_TENANT,
+      team: 'team-torture',
+      service: 'torture',
+      'entity-id': `e${serial}`,
+      'idempotency-key': `silent-${serial}`,
     }
     await client.send('/events/order.created', { headers, body: '{}', pick: serial })
     await sleep(EVERY_MS)

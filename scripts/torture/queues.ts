@@ -43,7 +43,9 @@ const PLANS: Plan[] = [
     queue: 'topic.fifo',
     entityType: 'CUSTOMER',
     filter: { entity_filter: ['customer'] },
-    ...{ isTopic: true, isMoody: true, isToggled: true },
+    isTopic: true,
+    isMoody: true,
+    isToggled: true,
   },
 ]
 
@@ -130,8 +132,13 @@ export async function startQueues(services: QueueServices, seed: number): Promis
     const { queue: id, entityType, filter } = plan
     const takesCreate = filter.entity_filter !== undefined
     return {
-      ...{ id, active: true, entityType, destination: destinations.get(plan) },
-      ...{ subscribeCreate: takesCreate, subscribeChange: true, subscribeDelete: takesCreate },
+      id,
+      active: true,
+      entityType,
+      destination: destinations.get(plan),
+      subscribeCreate: takesCreate,
+      subscribeChange: true,
+      subscribeDelete: takesCreate,
     }
   }
 
@@ -139,7 +146,10 @@ export async function startQueues(services: QueueServices, seed: number): Promis
   async function configure(method: string, path: string, body?: object): Promise<void> {
     for (let turn = 0; ; turn++) {
       const answer = await client.send(SUBSCRIPTIONS + path, {
-        ...{ method, timeoutMs: PATIENCE_MS, pick: turn, headers: { 'x-twc-tenant': TENANT } },
+        method,
+        timeoutMs: PATIENCE_MS,
+        pick: turn,
+        headers: { 'x-twc-tenant': TENANT },
         ...(body ? { body: JSON.stringify(body) } : {}),
       })
       if (answer && answer.status < 300) return

@@ -39,7 +39,11 @@ export const s3: Destination = {
     return {
       parameters: (version) => ({
         s3_parameters: {
-          ...{ ...AWS, aws_region: REGION, bucket, endpoint, force_path_style: true },
+          ...AWS,
+          aws_region: REGION,
+          bucket,
+          endpoint,
+          force_path_style: true,
           key_prefix: `version-${version}`,
           ...(version % 2 === 1 ? { compression: 'gzip' } : {}),
         },

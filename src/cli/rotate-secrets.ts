@@ -45,7 +45,8 @@ export async function rotateSecrets(
   const secrets = createSecretBox(keys.current, keys.previous)
   await refuseWrongKey(url, secrets)
   const database = openDatabase(url, {
-    ...{ durability: 'durable', max: 1 },
+    durability: 'durable',
+    max: 1,
     logger: createLogger('warn'),
   })
   try {

@@ -81,7 +81,8 @@ export async function answersOf(url: string, { script, values }: Call): Promise<
     for (const { text, names } of script.statements) {
       const parameters = names.map((name) => values.get(name))
       const { fields, rows } = await client.query<Row>({
-        ...{ text, values: parameters },
+        text,
+        values: parameters,
         rowMode: 'array',
       })
       const columns = fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }))

@@ -109,7 +109,8 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       summary: 'Find a collected event by its id.',
       responses: {
         200: { description: 'The event, as it was posted.', schema: CollectedEvent },
-        ...{ ...notFound, ...errors },
+        ...notFound,
+        ...errors,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
@@ -199,7 +200,8 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       summary: 'Get an event subscription.',
       responses: {
         200: { description: 'The subscription.', schema: Subscription },
-        ...{ ...notFound, ...errors },
+        ...notFound,
+        ...errors,
       },
       async handle(context) {
         context.body = present(await mustFind(db, tenantOf(context, 'read'), idOf(context)))
@@ -216,7 +218,7 @@ export function collectorRoutes(services: CollectorServices): Route[] {
         'No message leaves after the answer, but where a request is under way for longer than five ' +
         'seconds. Its log, statistics and rejected events answer for another ' +
         `${services.retentionDays} days.`,
-      responses: { 204: { description: 'It is deleted.' }, ...{ ...notFound, ...errors } },
+      responses: { 204: { description: 'It is deleted.' }, ...notFound, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const { actor } = context.state.identity
@@ -234,7 +236,8 @@ export function collectorRoutes(services: CollectorServices): Route[] {
       description: 'Messages that are on their way arrive; no other leaves, within a second.',
       responses: {
         200: { description: 'Accepted.', schema: Deactivated },
-        ...{ ...notFound, ...errors },
+        ...notFound,
+        ...errors,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')

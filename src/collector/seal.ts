@@ -106,7 +106,9 @@ export function present({ id, desired, document }: ShownSubscription): Subscript
     destination: mapKeys(destination, () => MASK),
     entityType,
     id,
-    ...{ subscribeChange, subscribeCreate, subscribeDelete },
+    subscribeChange,
+    subscribeCreate,
+    subscribeDelete,
   }
 }
 

@@ -46,7 +46,9 @@ export async function subscribe(
   const document = sealSubscription(tenant, subscription, secrets)
   const desired = subscription.active === false ? 'stopped' : 'running'
   const outcome = await registerConsumer(db, tenant, 'subscription', consumer, {
-    ...{ ...change, most, document },
+    ...change,
+    most,
+    document,
     status: desired,
   })
   if (outcome === 'taken') throw invalid([fault('id', 'taken', 'is taken by another subscription')])

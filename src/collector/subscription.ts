@@ -114,7 +114,9 @@ const example = (accessKey: string, accessSecret: string) => ({
   destination: {
     type: 'SQS',
     sqs: {
-      ...{ accessKey, accessSecret, region: 'eu-central-1' },
+      accessKey,
+      accessSecret,
+      region: 'eu-central-1',
       queueUrl: 'https://sqs.eu-central-1.amazonaws.com/123456789012/crm',
     },
   },

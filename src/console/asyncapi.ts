@@ -22,7 +22,8 @@ const attributes = {
 
 const securitySchemes = {
   bearer: {
-    ...{ type: 'http', scheme: 'bearer' },
+    type: 'http',
+    scheme: 'bearer',
     description: 'The `api_key` of the integration, if it has one.',
   },
   aws: {
@@ -50,14 +51,17 @@ function asyncApiDocument(): object {
     Object.keys(messages).map((id) => [id, { $ref: `#/components/messages/${id}` }]),
   )
   const collected = {
-    ...{ name: 'collected_event', title: 'An event in the form of the event collector' },
+    name: 'collected_event',
+    title: 'An event in the form of the event collector',
     contentType: 'application/json',
     headers: { type: 'object', properties: attributes, required: Object.keys(attributes) },
     payload: refer(QueuedEvent),
     examples: [{ payload: exampleOf(CollectedEvent) }],
   }
   const line = {
-    ...{ name: 'event_line', title: 'An event, in one line', contentType: 'application/json' },
+    name: 'event_line',
+    title: 'An event, in one line',
+    contentType: 'application/json',
     payload: event,
     examples: [{ payload: exampleOf(DeliveredEvent) }],
   }
@@ -104,7 +108,11 @@ function messageOf(type: EventType, event: object, headers: object): object {
   const { name, description, deprecated } = type
   const own = { properties: { name: { const: name } }, ...(deprecated ? { deprecated } : {}) }
   return {
-    ...{ name, title: name, summary: description, contentType: 'application/json', headers },
+    name,
+    title: name,
+    summary: description,
+    contentType: 'application/json',
+    headers,
     payload: { allOf: [event, own] },
     examples: [{ payload: { ...(exampleOf(DeliveredEvent) as object), name } }],
   }
@@ -128,7 +136,9 @@ function channel(description: string, messages: object): object {
 
 function sendTo(name: string, security: keyof typeof securitySchemes, summary: string): object {
   return {
-    ...{ action: 'send', channel: { $ref: `#/channels/${name}` }, summary },
+    action: 'send',
+    channel: { $ref: `#/channels/${name}` },
+    summary,
     security: [{ $ref: `#/components/securitySchemes/${security}` }],
   }
 }

@@ -10,14 +10,20 @@ import { PositionValue } from '../log/position.ts'
 
 const text = { type: 'string' }
 const header = (name: string, description: string, schema: object, required = true) => ({
-  ...{ in: 'header', name, description, required, schema },
+  in: 'header',
+  name,
+  description,
+  required,
+  schema,
 })
 
 /** Headers of a delivery that an integrator has a use for. */
 export const deliveryHeaders = {
   WebhookId: header('webhook-id', 'The same for an event in every retry and replay.', text),
   WebhookTimestamp: header('webhook-timestamp', 'When it was sent: seconds since 1970.', {
-    ...{ type: 'integer', format: 'int64', minimum: 0 },
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
   }),
   WebhookSignature: header(
     'webhook-signature',

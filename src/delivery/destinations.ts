@@ -76,7 +76,8 @@ async function queueOf(
   const { queueUrl, region, endpoint, accessKey, accessSecret } = found.place
   const hasKeys = accessKey !== undefined && accessSecret !== undefined
   const options = {
-    ...{ region, endpoint },
+    region,
+    endpoint,
     credentials: hasKeys ? { accessKeyId: accessKey, secretAccessKey: accessSecret } : undefined,
     timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
     allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,

@@ -68,7 +68,8 @@ export async function exportFiles(
   let abandoned = false
   const closed = new AbortController()
   const hold = holdLease(db, lease, {
-    ...{ leaseMs, deadline },
+    leaseMs,
+    deadline,
     onLost: () => {
       close({ why: 'lost' })
       cutOff()
@@ -143,8 +144,13 @@ export async function exportFiles(
     const { version } = leased
     const compression = document.s3_parameters?.compression ?? null
     const file = await beginFile(durable, lease, {
-      ...{ version, filter, compression, keyPrefix: document.s3_parameters?.key_prefix },
-      ...{ fromPosition: readPosition, firstPosition: plan.first, toPosition: plan.through },
+      version,
+      filter,
+      compression,
+      keyPrefix: document.s3_parameters?.key_prefix,
+      fromPosition: readPosition,
+      firstPosition: plan.first,
+      toPosition: plan.through,
     })
     if (!file) close({ why: 'lost' })
     return file && { file, plan }
@@ -228,7 +234,8 @@ export async function exportFiles(
     if (!lines) return settle(file, content, (end) => dropFile(durable, lease, file, end))
     const opened = await openStore()
     const outcome = await opened.write(file.key, lines, {
-      ...{ compression: file.compression, mayGo },
+      compression: file.compression,
+      mayGo,
       async onBegun(uploadId) {
         if (await noteUpload(durable, lease, file, uploadId)) return
         close({ why: 'lost' })

@@ -40,7 +40,12 @@ export type Planner = (range: PlanRange) => Promise<Plan>
 export async function planFile(pool: pg.Pool, range: PlanRange): Promise<Plan> {
   const plan: Plan = {
     through: range.after,
-    ...{ events: 0, bytes: 0, leading: 0, first: null, isFull: false, ends: [] },
+    events: 0,
+    bytes: 0,
+    leading: 0,
+    first: null,
+    isFull: false,
+    ends: [],
   }
   const lineBytes = LINE_BYTES + range.tenant.length
   let page = { events: 0, bytes: 0 }

@@ -41,7 +41,8 @@ export async function project(
   let closing: Closing | undefined
   const { ring, rungOrAfter } = createBell()
   const hold = holdLease(db, lease, {
-    ...{ leaseMs, deadline },
+    leaseMs,
+    deadline,
     onLost: () => close({ why: 'lost' }),
     onStopped: () => close({ why: 'halted' }),
   })

@@ -129,7 +129,12 @@ export async function retryRejected(
   const at = rows[0]?.at
   if (at === undefined) return undefined
   const outcome = await sendOne(destination, {
-    ...{ tenant, position, name, entityId, idempotencyKey, payload },
+    tenant,
+    position,
+    name,
+    entityId,
+    idempotencyKey,
+    payload,
     publishedAt: timeOf(position),
   })
   const taken = outcome.kind === 'delivered'

@@ -247,7 +247,8 @@ function filesRoute(subject: Subject, services: DeliveryServices): Route {
     summary: 'The files that were written for an S3 integration, newest first.',
     responses: {
       200: { description: 'A page of them.', schema: FileList },
-      ...{ ...notFound, ...commonErrors },
+      ...notFound,
+      ...commonErrors,
     },
     async handle(context) {
       const { tenant, consumer } = await find(services, subject, context, 'read')

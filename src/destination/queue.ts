@@ -78,8 +78,11 @@ export function clientConfig(connections: QueueConnections, options: QueueOption
     retryStrategy: retryOnce,
     maxAttempts: 2,
     requestHandler: {
-      ...{ httpAgent, httpsAgent, connectionTimeout: CONNECT_TIMEOUT_MS },
-      ...{ requestTimeout: timeoutMs, throwOnRequestTimeout: true },
+      httpAgent,
+      httpsAgent,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: timeoutMs,
+      throwOnRequestTimeout: true,
     },
   }
 }

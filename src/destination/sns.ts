@@ -23,7 +23,9 @@ export function createSns(connections: QueueConnections, options: SnsOptions): D
   const client = new SNSClient({ ...clientConfig(connections, options), ...at })
   const sendRequest: SendRequest = async (messages, abortSignal) => {
     const PublishBatchRequestEntries = messages.map(({ body, attributes, ids }, i) => ({
-      ...{ Id: String(i), Message: body, MessageAttributes: attributes },
+      Id: String(i),
+      Message: body,
+      MessageAttributes: attributes,
       ...ids,
     }))
     const command = new PublishBatchCommand({ TopicArn, PublishBatchRequestEntries })
@@ -32,7 +34,9 @@ export function createSns(connections: QueueConnections, options: SnsOptions): D
   return createQueue(
     connections,
     {
-      ...{ client, endpoint, maxBytes: MAX_BYTES },
+      client,
+      endpoint,
+      maxBytes: MAX_BYTES,
       place: `the SNS topic ${TopicArn}`,
       isFifo: TopicArn.endsWith('.fifo'),
       send: sendRequest,

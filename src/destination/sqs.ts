@@ -25,7 +25,9 @@ export function createSqs(connections: QueueConnections, options: SqsOptions): D
   const client = new SQSClient({ ...clientConfig(connections, options), endpoint })
   const sendRequest: SendRequest = async (messages, abortSignal) => {
     const Entries = messages.map(({ body, attributes, ids }, i) => ({
-      ...{ Id: String(i), MessageBody: body, MessageAttributes: attributes },
+      Id: String(i),
+      MessageBody: body,
+      MessageAttributes: attributes,
       ...ids,
     }))
     const command = new SendMessageBatchCommand({ QueueUrl, Entries })
@@ -34,7 +36,9 @@ export function createSqs(connections: QueueConnections, options: SqsOptions): D
   return createQueue(
     connections,
     {
-      ...{ client, endpoint, maxBytes: MAX_BYTES },
+      client,
+      endpoint,
+      maxBytes: MAX_BYTES,
       place: `the SQS queue ${origin}${pathname}`,
       isFifo: pathname.endsWith('.fifo'),
       send: sendRequest,

@@ -48,7 +48,9 @@ const descriptions: Record<string, string> = {
 /** In the order in which documents show them. */
 export const knownEventTypes: EventType[] = Object.entries(descriptions).map(
   ([name, description]) => ({
-    ...{ name, entity: entityOf(name), description },
+    name,
+    entity: entityOf(name),
+    description,
     deprecated: name === 'order.shipped',
   }),
 )

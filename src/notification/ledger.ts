@@ -69,11 +69,17 @@ export async function moveNotices(
 ): Promise<boolean> {
   if (lines.length === 0) return true
   const keys = lines.map(({ due: { position, customer_id, item_id }, reason }) => ({
-    ...{ position, customer_id, item_id, reason },
+    position,
+    customer_id,
+    item_id,
+    reason,
   }))
   const customers = new Set(lines.map(({ due }) => due.customer_id)).size
   const counted: Partial<Record<State, string>> = {
-    ...{ sent: 'sent', rejected: 'rejected', withheld: 'withheld', unconfirmed: 'unconfirmed' },
+    sent: 'sent',
+    rejected: 'rejected',
+    withheld: 'withheld',
+    unconfirmed: 'unconfirmed',
   }
   const column = counted[to]
   return db.transaction().execute(async (trx) => {

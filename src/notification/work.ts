@@ -32,7 +32,8 @@ export function startNotifying(
     operator: createMailAgent({ allowPrivateTargets: true }),
   }
   const services = {
-    ...{ db, presence },
+    db,
+    presence,
     clock: systemClock,
     mailerOf: createMailers(config, { db, secrets, agents }),
     leaseMs: config.MILLRACE_LEASE_MS,

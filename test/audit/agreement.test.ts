@@ -136,8 +136,12 @@ async function agreeOnDeliveries(id: string, rows: Rows): Promise<void> {
       const { document } = configurationOf(rows, receipt)
       const { delivered, rejected, filtered, version, run } = receipt
       return {
-        ...{ integration: id, run: run === 0 ? 'live' : `replay ${run}`, version },
-        ...{ delivered, rejected, filtered_out: filtered },
+        integration: id,
+        run: run === 0 ? 'live' : `replay ${run}`,
+        version,
+        delivered,
+        rejected,
+        filtered_out: filtered,
         filter: document?.entityType
           ? expect.objectContaining({ entityType: document.entityType })
           : (document?.filter_conditions ?? null),
@@ -205,10 +209,14 @@ async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
   expect([id, stats.body]).toMatchObject([
     id,
     {
-      ...{ status, lag_events: behind.length, failures_in_a_row: cursor?.attempts ?? 0 },
+      status,
+      lag_events: behind.length,
+      failures_in_a_row: cursor?.attempts ?? 0,
       replay: document?.ends_at
         ? {
-            ...{ delivered, rejected, taken_later: byHand.length },
+            delivered,
+            rejected,
+            taken_later: byHand.length,
             total: delivered + rejected + behind.length,
           }
         : null,
@@ -217,8 +225,9 @@ async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
 }
 
 const ACTIONS: Record<string, string> = {
-  ...{ delivered: 'rejected_event_delivered', rejected: 'event_rejected' },
-  ...{ refused: 'event_refused' },
+  delivered: 'rejected_event_delivered',
+  rejected: 'event_rejected',
+  refused: 'event_refused',
 }
 
 /** The last 50 of what was changed and of what failed since the registration, newest first. */

@@ -16,7 +16,9 @@ const WEBHOOKS = ['erp', 'crm', 'bi']
 const QUEUES = ['q1', 'q2']
 /** Entity types, and the entities that they are in the log. */
 export const ENTITY_OF: Record<string, string> = {
-  ...{ CUSTOMER: 'customer', ORDER: 'order', CLUB1A: 'club1_a' },
+  CUSTOMER: 'customer',
+  ORDER: 'order',
+  CLUB1A: 'club1_a',
 }
 const ENTITY_TYPES = Object.keys(ENTITY_OF)
 const ENTITIES = 6
@@ -86,7 +88,9 @@ export function createHistory(
     register: () => {
       const id = chance.pick(WEBHOOKS)
       return ask('POST', EVENTSTREAM, {
-        ...{ id, integration_type: 'permanent', callback_parameters: webhook(id) },
+        id,
+        integration_type: 'permanent',
+        callback_parameters: webhook(id),
         ...filterOf(chance),
         ...(chance.happens(0.2) ? { starts_at: new Date(Date.now() - 2_000).toISOString() } : {}),
         delivery: { max_in_flight: chance.pick([1, 4]) },
@@ -98,7 +102,8 @@ export function createHistory(
       const id = chance.pick(WEBHOOKS)
       await ask('POST', `${EVENTSTREAM}/${id}/_stop`)
       await ask('PATCH', `${EVENTSTREAM}/${id}`, {
-        ...{ callback_parameters: webhook(id), filter_conditions: aFilter(chance) },
+        callback_parameters: webhook(id),
+        filter_conditions: aFilter(chance),
       })
       if (chance.happens(0.8)) await ask('POST', `${EVENTSTREAM}/${id}/_start`)
     },
@@ -107,7 +112,9 @@ export function createHistory(
       // Ids of replays come again, too.
       const id = `replay-${replays++ % 3}`
       return ask('POST', EVENTSTREAM, {
-        ...{ id, integration_type: 'temporary', callback_parameters: webhook(id) },
+        id,
+        integration_type: 'temporary',
+        callback_parameters: webhook(id),
         starts_at: new Date(Date.now() - chance.whole(500, 5_000)).toISOString(),
         ends_at: new Date(Date.now() + chance.whole(-400, 2_000)).toISOString(),
         ...filterOf(chance),
@@ -166,9 +173,12 @@ export function createHistory(
     const account = { accessKey: keys.accessKeyId, accessSecret: keys.secretAccessKey }
     const queueUrl = `${broker.url}/000000000000/${id}`
     return aSubscription({
-      ...{ id, active: chance.happens(0.8), entityType: chance.pick(ENTITY_TYPES) },
+      id,
+      active: chance.happens(0.8),
+      entityType: chance.pick(ENTITY_TYPES),
       destination: { type: 'SQS', sqs: { ...account, region: 'us-east-1', queueUrl } },
-      ...{ subscribeCreate: chance.happens(0.7), subscribeChange: chance.happens(0.7) },
+      subscribeCreate: chance.happens(0.7),
+      subscribeChange: chance.happens(0.7),
       subscribeDelete: chance.happens(0.7),
     })
   }

@@ -181,7 +181,13 @@ export function countsOf(states: string[]): Record<string, number> {
   const given_up = count((state) => GIVEN_UP.includes(state))
   const passed = states.length - outside - filtered_out
   return {
-    ...{ published: states.length, outside_its_time: outside, filtered_out, passed },
-    ...{ delivered, rejected, pending: passed - delivered - rejected - given_up, given_up },
+    published: states.length,
+    outside_its_time: outside,
+    filtered_out,
+    passed,
+    delivered,
+    rejected,
+    pending: passed - delivered - rejected - given_up,
+    given_up,
   }
 }

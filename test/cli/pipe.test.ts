@@ -20,7 +20,10 @@ it('puts all rows in place, whoever hears of the first', async () => {
   const document = { integration_type: 'permanent' }
   for (let n = 0; n < 20; n++) {
     await registerConsumer(database.kysely, 'dodici', 'integration', `erp-${n}`, {
-      ...{ actor: 'ada', reason: 'A test.', document, most: 100 },
+      actor: 'ada',
+      reason: 'A test.',
+      document,
+      most: 100,
     })
   }
   await database.admin.pool.query(`update consumer set document = '{}'`)

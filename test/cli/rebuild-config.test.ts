@@ -88,7 +88,9 @@ describe('a configuration of every kind', () => {
     const destination = {
       type: 'SQS',
       sqs: {
-        ...{ accessKey: 'AKIA', accessSecret: 'of-crm', region: 'us-east-1' },
+        accessKey: 'AKIA',
+        accessSecret: 'of-crm',
+        region: 'us-east-1',
         queueUrl: 'http://127.0.0.1:1/1/crm',
       },
     }

@@ -93,7 +93,9 @@ it('goes on behind what its receipts say, of its own run', async () => {
   await empty(database, 'consumer', 'cursor')
   await apply()
   expect(await cursorOf('replay')).toMatchObject({
-    ...{ run: 1, read_position: from + 5, status: 'stopped' },
+    run: 1,
+    read_position: from + 5,
+    status: 'stopped',
     stop_position: Date.parse(ends_at) * 1_000,
   })
   const { rows } = await database.pool.query(`select * from consumer where id = 'replay'`)

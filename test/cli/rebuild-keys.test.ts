@@ -23,7 +23,10 @@ const alter = (tenant: string) =>
     update api_key set tenants = '{${tenant}}';
     alter table api_key enable trigger api_key_may_only_be_revoked`)
 const created = (tenant: string) => ({
-  ...{ tenant, version: 1, tenants: ['t1', 't2'], revoked_by: null },
+  tenant,
+  version: 1,
+  tenants: ['t1', 't2'],
+  revoked_by: null,
 })
 
 it('reads the entries of one key alone', async () => {

@@ -47,7 +47,8 @@ describe('a target that fails', () => {
     await arrived('ended', 1)
     const { database, tenant } = stage
     await changeConsumer(database.kysely, tenant, 'subscription:ended', 'remove', {
-      ...{ actor: 'ada', reason: 'A test.' },
+      actor: 'ada',
+      reason: 'A test.',
     })
     expect((await stage.request('GET', '/ended')).status).toBe(404)
     expect((await logged('ended')).map(({ action }) => action)).toEqual([

@@ -133,7 +133,8 @@ describe('the page', () => {
     async (place) => {
       const { headers, text } = await ask(place)
       expect(headers).toMatchObject({
-        ...{ 'cache-control': 'no-cache', vary: 'accept-encoding' },
+        'cache-control': 'no-cache',
+        vary: 'accept-encoding',
         'x-content-type-options': 'nosniff',
       })
       expect(headers['content-encoding']).toBeUndefined()

@@ -40,7 +40,10 @@ async function arrived(tenant: string, count: number) {
   const stopPosition = positions.at(-1) ?? 1
   const range = { startsAfter: 0, stopPosition }
   await registerConsumer(database.kysely, tenant, 'integration', 'erp', {
-    ...{ ...who, ...range, document, most: 10 },
+    ...who,
+    ...range,
+    document,
+    most: 10,
   })
   const leased = await takeLease(database.kysely, job, owner, 60_000)
   if (!leased) throw new Error('No lease.')
@@ -52,15 +55,27 @@ async function arrived(tenant: string, count: number) {
       database.kysely,
       lease,
       {
-        ...{ readPosition: stopPosition, unresolved: [], attempts: 0, version: 1 },
-        ...{ fromPosition: 0, toPosition: stopPosition, delivered: 0, rejected: count },
-        ...{ filtered: 0, latencyHistogram: [] },
+        readPosition: stopPosition,
+        unresolved: [],
+        attempts: 0,
+        version: 1,
+        fromPosition: 0,
+        toPosition: stopPosition,
+        delivered: 0,
+        rejected: count,
+        filtered: 0,
+        latencyHistogram: [],
       },
       undefined,
     )
   const ids = async () => (await listRejected(database.kysely, tenant, 'erp')).map(({ id }) => id)
   return {
-    ...{ job, lease, positions, keep, release, ids },
+    job,
+    lease,
+    positions,
+    keep,
+    release,
+    ids,
     complete: () => completeReplay(database.kysely, job),
     remove: async () => deleteRejected(database.kysely, tenant, 'erp', await ids(), 'ada'),
     async retry() {
@@ -240,7 +255,8 @@ describe('what a deleted integration has kept', () => {
     const find = (since: number) =>
       findEnded(database.kysely, 'known', { id: 'erp', kind: 'integration', since })
     expect(await find((Date.now() - 60_000) * 1000)).toMatchObject({
-      ...{ ending: 'deleted', document: { integration_type: 'temporary' } },
+      ending: 'deleted',
+      document: { integration_type: 'temporary' },
     })
     expect(await find((Date.now() + 60_000) * 1000)).toBeUndefined()
     expect(await retireRejected(database.pool, 1)).toBe(0)

@@ -83,7 +83,8 @@ it('a client that is made while it runs publishes, registers and lists', async (
   const operate = async (name: string, parameters: object, body?: object) =>
     (await client[name]?.(parameters as never, body))?.data
   const integration = {
-    ...{ id: 'axios', integration_type: 'permanent' },
+    id: 'axios',
+    integration_type: 'permanent',
     callback_parameters: { callback_url: RECEIVER },
     filter_conditions: { event_filter: ['order.created'] },
   }
@@ -91,8 +92,12 @@ it('a client that is made while it runs publishes, registers and lists', async (
   const published = await operate(
     'publishEvent',
     {
-      ...{ event_name: 'order.created', tenant, team: 'team-orders', service: 'shop' },
-      ...{ 'entity-id': 'order-1', 'idempotency-key': 'axios' },
+      event_name: 'order.created',
+      tenant,
+      team: 'team-orders',
+      service: 'shop',
+      'entity-id': 'order-1',
+      'idempotency-key': 'axios',
     },
     { id: 'order-1', grand_total: 320.08 },
   )
@@ -100,7 +105,9 @@ it('a client that is made while it runs publishes, registers and lists', async (
   const listed = await operate('listIntegrations', { tenant })
   const refused = await operate('registerIntegration', { tenant }, integration)
   await expectDone('axios', {
-    ...{ position: published.position, status: registered.status, refusal: refused.error_code },
+    position: published.position,
+    status: registered.status,
+    refusal: refused.error_code,
     ids: listed.integrations.map(({ id }: { id: string }) => id),
   })
 })

@@ -67,9 +67,14 @@ const webhook = {
 const files = {
   integration_type: 'permanent',
   s3_parameters: {
-    ...{ aws_access_key_id: 'AKIAMILLRACE', aws_secret_access_key: 'secretsecretsecret' },
-    ...{ aws_region: 'eu-west-1', bucket: 'bucket', key_prefix: 'a/b', compression: 'gzip' },
-    ...{ endpoint: 'http://127.0.0.1:9', force_path_style: true },
+    aws_access_key_id: 'AKIAMILLRACE',
+    aws_secret_access_key: 'secretsecretsecret',
+    aws_region: 'eu-west-1',
+    bucket: 'bucket',
+    key_prefix: 'a/b',
+    compression: 'gzip',
+    endpoint: 'http://127.0.0.1:9',
+    force_path_style: true,
   },
 }
 const plain = {
@@ -80,7 +85,8 @@ const plain = {
 const temporary = {
   ...plain,
   integration_type: 'temporary',
-  ...{ starts_at: '2026-01-01T00:00:00Z', ends_at: '2100-01-01T00:00:00Z' },
+  starts_at: '2026-01-01T00:00:00Z',
+  ends_at: '2100-01-01T00:00:00Z',
 }
 const warnings = [{ field: 'entityType', code: 'unknown', message: 'Is unknown.', nearest: ['a'] }]
 

@@ -73,7 +73,11 @@ it('has recorded each key at its time, and says that it was later', async () => 
     from config_log where kind = 'key' order by tenant, position`)
   const reason = 'Recorded by the migration that brought keys into this log.'
   const entry = (tenant: string, name: string, time: string, action: string, actor: string) => ({
-    ...{ tenant, time, action, actor, reason },
+    tenant,
+    time,
+    action,
+    actor,
+    reason,
     id: `key:${name.repeat(12)}`,
   })
   expect(rows).toEqual([

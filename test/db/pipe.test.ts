@@ -13,9 +13,7 @@ const database = useDatabase()
 let piped: Database
 beforeAll(async () => {
   const logger = createLogger('silent')
-  piped = openDatabase(database.url, {
-    ...{ durability: 'durable', max: 4, pipeline: true, logger },
-  })
+  piped = openDatabase(database.url, { durability: 'durable', max: 4, pipeline: true, logger })
   await database.admin.pool.query(`
     create table line (number bigint generated always as identity, text text);
     grant select, insert on line to public`)

@@ -205,7 +205,8 @@ describe('a deleted integration', () => {
     for (const action of [`/rejected_events/${kept?.id}/_retry`, '/rejected_events/_retry']) {
       const reply = await own.on(action, 'POST')
       expect(reply).toMatchObject({
-        ...{ status: 404, body: { error_code: 'not_found', message: /"again" was deleted/ } },
+        status: 404,
+        body: { error_code: 'not_found', message: /"again" was deleted/ },
       })
     }
     expect((await own.on('/_start', 'POST')).status).toBe(404)

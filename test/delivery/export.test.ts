@@ -41,7 +41,8 @@ describe.each(storeKinds)('%s', (kind) => {
     const headers = { tenant }
     const on = (action = '', method = 'GET', body?: unknown) =>
       call(`${service.url}${EVENTSTREAM}/files${action}`, {
-        ...{ method, headers },
+        method,
+        headers,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     const register = async () => {

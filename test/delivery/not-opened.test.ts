@@ -20,8 +20,13 @@ const sealed = old.seal('dodici', 'a-secret')
 const config = readConfig({})
 const reason = 'A stored secret was sealed with another MILLRACE_SECRET_KEY.'
 const event = {
-  ...{ tenant: 'dodici', position: 1, name: 'order.created', entityId: 'o', payload: '{}' },
-  ...{ idempotencyKey: 'k', publishedAt: '2026-01-01T00:00:00Z' },
+  tenant: 'dodici',
+  position: 1,
+  name: 'order.created',
+  entityId: 'o',
+  payload: '{}',
+  idempotencyKey: 'k',
+  publishedAt: '2026-01-01T00:00:00Z',
 }
 
 const integration = { integration_type: 'permanent' } as const
@@ -53,7 +58,8 @@ it('a file fails with the reason, to be tried again', async () => {
   const store = await createStores(config, secrets)('dodici', { ...integration, s3_parameters })
   const mayGo = () => true
   expect(await store.discard('key', { uploadId: null, mayGo })).toEqual({
-    ...{ kind: 'unavailable', reason },
+    kind: 'unavailable',
+    reason,
   })
   store.close()
 })

@@ -50,7 +50,9 @@ beforeEach(async () => {
     callback_parameters: { callback_url: 'http://a.example' },
   }
   await registerConsumer(database.kysely, 'dodici', 'integration', 'erp', {
-    ...{ ...who, document, most: 10 },
+    ...who,
+    document,
+    most: 10,
   })
   await database.pool.query(`update cursor set unresolved = '{1}'`)
 })

@@ -77,7 +77,9 @@ describe('a replay whose events were rejected', () => {
     })
     expect(body['integrations']).toMatchObject([{ id: 'again', status: 'stopped' }])
     const patch = await call(`${stage.service.url}${EVENTSTREAM}/again`, {
-      ...{ method: 'PATCH', headers: { tenant: own.tenant }, body: '{}' },
+      method: 'PATCH',
+      headers: { tenant: own.tenant },
+      body: '{}',
     })
     expect(patch).toMatchObject({ status: 400, body: { message: /temporary/ } })
     expect((await own.on('', 'DELETE')).status).toBe(200)

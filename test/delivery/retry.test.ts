@@ -61,7 +61,8 @@ it('what is taken away before it is sent is not sent', async () => {
   ])
   const counts = { delivered: 0, rejected: 2, taken_later: 1 }
   expect((await own.on('/stats')).body).toMatchObject({
-    ...{ status: 'completed', last_delivery_at: expect.any(String) },
+    status: 'completed',
+    last_delivery_at: expect.any(String),
     replay: { ...counts, total: 2, estimated_seconds_left: 0 },
   })
   const progress = await rowsOf(stage.database.url, 'replay/progress', `tenant=${own.tenant}`)

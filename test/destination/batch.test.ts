@@ -48,7 +48,10 @@ it('holds its limits, whatever is added and answered when', async () => {
       const maxBytes = 100
       let most = 0
       const add = createBatches<Item, string>({
-        ...{ maxItems, maxBytes, maxInFlight, bytesOf: ({ bytes }) => bytes },
+        maxItems,
+        maxBytes,
+        maxInFlight,
+        bytesOf: ({ bytes }) => bytes,
         send(batch) {
           const sent = target.send(batch)
           most = Math.max(most, target.open)
@@ -93,7 +96,10 @@ it('holds its limits, whatever is added and answered when', async () => {
 it('keeps its batches full while callers keep coming', async () => {
   const target = createTarget()
   const add = createBatches<Item, string>({
-    ...{ maxItems: 10, maxBytes: 1_000, maxInFlight: 4, bytesOf: ({ bytes }) => bytes },
+    maxItems: 10,
+    maxBytes: 1_000,
+    maxInFlight: 4,
+    bytesOf: ({ bytes }) => bytes,
     send: target.send,
   })
   let serial = 0
@@ -114,7 +120,10 @@ it('keeps its batches full while callers keep coming', async () => {
 it('lets those alone fail whose batch fails', async () => {
   const target = createTarget()
   const add = createBatches<Item, string>({
-    ...{ maxItems: 2, maxBytes: 100, maxInFlight: 1, bytesOf: ({ bytes }) => bytes },
+    maxItems: 2,
+    maxBytes: 100,
+    maxInFlight: 1,
+    bytesOf: ({ bytes }) => bytes,
     send: target.send,
   })
   target.failing.add(1)

@@ -31,7 +31,9 @@ function sendAll(url: string, count: number, inFlight: number, fill = ''): Promi
   const webhook = createWebhook(connections, {
     url,
     timeoutMs: 5_000,
-    ...{ allowPrivateTargets: true, responseBytes: 65_536, responseKept: 100 },
+    allowPrivateTargets: true,
+    responseBytes: 65_536,
+    responseKept: 100,
   })
   const outcomes: Outcome[] = []
   let position = 1
@@ -39,8 +41,12 @@ function sendAll(url: string, count: number, inFlight: number, fill = ''): Promi
     const next = () => {
       if (position > count) return
       const event = {
-        ...{ tenant: 'dodici', position: position++, name: 'order.created', entityId: 'order-1' },
-        ...{ idempotencyKey: 'key', publishedAt: '2025-10-09T08:53:20.123456Z' },
+        tenant: 'dodici',
+        position: position++,
+        name: 'order.created',
+        entityId: 'order-1',
+        idempotencyKey: 'key',
+        publishedAt: '2025-10-09T08:53:20.123456Z',
         payload: JSON.stringify({ fill }),
       }
       webhook.send(event, (outcome) => {

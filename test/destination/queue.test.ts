@@ -27,9 +27,14 @@ afterAll(async () => {
   await broker.close()
 })
 
+const publishedAt = '2025-10-09T08:53:20.123456Z'
+const named = { tenant: 'dodici', name: 'order.created', publishedAt }
 const eventOf = (payload = '{}', entityId = `order-${position}`) => ({
-  ...{ tenant: 'dodici', position: position++, name: 'order.created', entityId, payload },
-  ...{ idempotencyKey: `key-${position}`, publishedAt: '2025-10-09T08:53:20.123456Z' },
+  ...named,
+  entityId,
+  payload,
+  position: position++,
+  idempotencyKey: `key-${position}`,
 })
 type Place = { name: string; destination: Destination }
 const services = {
@@ -37,11 +42,10 @@ const services = {
   sns: { maxBytes: 262_144, open: openTopic },
 }
 
+const allowed = { allowPrivateTargets: true, allowDefaultCredentials: false }
+const anywhere = { region: 'us-east-1', timeoutMs: 5_000, ...allowed }
 function optionsWith(more: Partial<QueueOptions>): QueueOptions {
-  return {
-    ...{ region: 'us-east-1', credentials: keys, endpoint: broker.url, timeoutMs: 5_000 },
-    ...{ allowPrivateTargets: true, allowDefaultCredentials: false, ...more },
-  }
+  return { ...anywhere, credentials: keys, endpoint: broker.url, ...more }
 }
 function openQueue(ending = '', more: Partial<QueueOptions> = {}): Place {
   const name = `queue-${names++}${ending}`
@@ -112,7 +116,9 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     })
     const fill = maxBytes - messageOf(collected(0)).bytes
     expect(await sendOne(destination, collected(fill + 1))).toMatchObject({
-      ...{ kind: 'rejected', status: 413, response: '' },
+      kind: 'rejected',
+      status: 413,
+      response: '',
       reason: expect.stringContaining(`${maxBytes + 1} bytes`),
     })
     expect(broker.requests).toEqual([])
@@ -142,7 +148,8 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     ])
     expect(outcomes[3]).toMatchObject({ isThrottled: true })
     expect(outcomes[1]).toMatchObject({
-      ...{ status: 400, response: expect.stringContaining('InvalidMessageContents') },
+      status: 400,
+      response: expect.stringContaining('InvalidMessageContents'),
       reason: expect.stringMatching(/^Message to the .+ failed\. Reason: InvalidMessageContents/),
     })
     expect(payloads(name)).toEqual(['{"i":0}', '{"i":7}'])
@@ -231,10 +238,8 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   ]
   it.each(passing)('%i %s: to be tried again', async (status, name, message) => {
     broker.answer = errorOf(status, name, message)
-    expect(await sendOne(open().destination, eventOf())).toMatchObject({
-      kind: 'unavailable',
-      status,
-    })
+    const outcome = await sendOne(open().destination, eventOf())
+    expect(outcome).toMatchObject({ kind: 'unavailable', status })
   })
 
   const throttling: [number, string][] = [
@@ -245,9 +250,8 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
   ]
   it.each(throttling)('%i %s: fewer at once', async (status, name) => {
     broker.answer = errorOf(status, name)
-    expect(await sendOne(open().destination, eventOf())).toMatchObject({
-      ...{ kind: 'unavailable', status, isThrottled: true },
-    })
+    const outcome = await sendOne(open().destination, eventOf())
+    expect(outcome).toMatchObject({ kind: 'unavailable', status, isThrottled: true })
     expect(broker.requests).toHaveLength(1)
   })
 
@@ -276,7 +280,8 @@ it('does not call a private address that stands in a queue’s URL', async () =>
       queueUrl: queueUrl.replace('127.0.0.1', host),
     })
     expect(await sendOne(destination, eventOf())).toMatchObject({
-      ...{ kind: 'unavailable', reason: expect.stringContaining('not a public address') },
+      kind: 'unavailable',
+      reason: expect.stringContaining('not a public address'),
     })
   }
   expect(broker.requests).toEqual([])

@@ -40,7 +40,8 @@ describe('a request', () => {
     expect(await mailer().send('d-1', mails(1_000))).toEqual({ kind: 'accepted' })
     expect(sendgrid.taken).toHaveLength(1_000)
     expect(sendgrid.taken[999]).toMatchObject({
-      ...{ email: 'c-999@example.com', template_id: 'd-1' },
+      email: 'c-999@example.com',
+      template_id: 'd-1',
       data: { customer_id: 'c-999' },
     })
   })

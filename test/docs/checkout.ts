@@ -30,7 +30,9 @@ export function makeCheckout(): Checkout {
     async start(command, environment) {
       // A group of its own, as in a terminal, where Ctrl-C reaches make and what it runs.
       const shell = spawn('bash', ['-c', command], {
-        ...{ cwd: directory, env: environment, detached: true },
+        cwd: directory,
+        env: environment,
+        detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       let output = ''

@@ -98,7 +98,9 @@ export async function openSession(
   function environment(): NodeJS.ProcessEnv {
     const { PATH, HOME } = process.env
     return {
-      ...{ PATH, HOME, PORT: '0' },
+      PATH,
+      HOME,
+      PORT: '0',
       AWS_ENDPOINT_URL_S3: store.endpoint,
       MILLRACE_SENDGRID_URL: sendgrid.url,
       ...(running ? { MILLRACE_URL: running.url } : {}),
@@ -158,7 +160,8 @@ export async function openSession(
     const server = await startDumpServer(bin)
     const own = startShell(checkout.directory, {
       ...environment(),
-      ...{ PATH: `${bin}:${process.env['PATH']}`, DATABASE_URL: server.url },
+      PATH: `${bin}:${process.env['PATH']}`,
+      DATABASE_URL: server.url,
     })
     try {
       await own.run(text)

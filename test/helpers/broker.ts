@@ -141,7 +141,9 @@ const sqs: Protocol = {
     const all: SqsEntry[] = input.Entries ?? []
     return {
       entries: all.map(({ Id: id, MessageBody, MessageDeduplicationId: deduplicationId }) => ({
-        ...{ id, body: MessageBody, deduplicationId },
+        id,
+        body: MessageBody,
+        deduplicationId,
       })),
       without: (ids) =>
         JSON.stringify({ ...input, Entries: all.filter(({ Id }) => !ids.includes(Id)) }),
@@ -151,7 +153,10 @@ const sqs: Protocol = {
   add(answer, failed) {
     if (failed.length === 0) return answer
     const entries = failed.map(({ id: Id, code: Code, isSenderFault: SenderFault }) => ({
-      ...{ Id, Code, SenderFault, Message: 'words' },
+      Id,
+      Code,
+      SenderFault,
+      Message: 'words',
     }))
     return JSON.stringify({ ...JSON.parse(answer), Failed: entries })
   },

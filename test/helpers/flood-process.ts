@@ -6,7 +6,10 @@ import { Agent, request } from 'undici'
 const [url, kind, loops] = process.argv.slice(2) as [string, keyof typeof floods, string]
 const event = {
   authorization: `Bearer ${process.env['FLOOD_TOKEN']}`,
-  ...{ tenant: 'flood', team: 'team-flood', service: 'flood', 'entity-id': 'order-1' },
+  tenant: 'flood',
+  team: 'team-flood',
+  service: 'flood',
+  'entity-id': 'order-1',
 }
 const floods = {
   large: {
@@ -19,7 +22,10 @@ const floods = {
     headers: event,
     // A new id each time, of the same length.
     body: JSON.stringify({
-      ...{ id: 'ID', entity_id: '1', entity_name: 'CUSTOMER', event_type: 'ENTITY_EVENT' },
+      id: 'ID',
+      entity_id: '1',
+      entity_name: 'CUSTOMER',
+      event_type: 'ENTITY_EVENT',
       event_source: 'APPLICATION',
       event_payload: { operation: 'CREATE', base64_encoded_payload_json: 'x'.repeat(1_000_000) },
     }),

@@ -89,7 +89,8 @@ const java: Generator = {
     run(directory, 'java', '-jar', generator, 'generate', ...from, '-p', options)
     cpSync(path.join(root, 'java/Main.java'), path.join(directory, 'Main.java'))
     const sources = readdirSync(path.join(directory, 'made/src/main/java'), {
-      ...{ recursive: true, encoding: 'utf8' },
+      recursive: true,
+      encoding: 'utf8',
     })
       .filter((file) => file.endsWith('.java'))
       .map((file) => path.join('made/src/main/java', file))

@@ -23,7 +23,11 @@ export function useRefusals() {
       MILLRACE_LEASE_MS: '700',
     })
   const stage = {
-    ...{ database, refused, failing, start, tenantWith },
+    database,
+    refused,
+    failing,
+    start,
+    tenantWith,
     service: undefined as unknown as Service,
     receiver: undefined as unknown as Receiver,
   }
@@ -58,7 +62,11 @@ export function useRefusals() {
     const events = async () =>
       (await on('/rejected_events')).body['rejected_events'] as { id: string; position: number }[]
     return {
-      ...{ tenant, positions, on, logs, events },
+      tenant,
+      positions,
+      on,
+      logs,
+      events,
       replay: () => {
         const dates = { integration_type: 'temporary', starts_at, ends_at }
         return register(stage.service.url, 'again', stage.receiver.url, dates, tenant)

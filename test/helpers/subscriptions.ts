@@ -11,7 +11,9 @@ type Sent = Record<string, unknown>
 
 /** The keys of the broker, or others. */
 export const account = (changes: object = {}) => ({
-  ...{ accessKey: keys.accessKeyId, accessSecret: keys.secretAccessKey, region: 'us-east-1' },
+  accessKey: keys.accessKeyId,
+  accessSecret: keys.secretAccessKey,
+  region: 'us-east-1',
   ...changes,
 })
 

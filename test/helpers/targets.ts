@@ -59,7 +59,10 @@ async function startWebhookTarget(): Promise<Target> {
   const connections = createConnections({ allowPrivateTargets: true })
   const guarded = createConnections({ allowPrivateTargets: false })
   const answers = {
-    ...{ well: ok, rejecting: status(400), refusing: status(403), failing: status(500) },
+    well: ok,
+    rejecting: status(400),
+    refusing: status(403),
+    failing: status(500),
     throttling: status(429, { 'retry-after': '3' }),
   }
   const taken: string[] = []
@@ -69,7 +72,10 @@ async function startWebhookTarget(): Promise<Target> {
       return createWebhook(allowPrivateTargets ? connections : guarded, {
         url: receiver.url,
         apiKey: wrongSecret ? 'another' : keys.secretAccessKey,
-        ...{ timeoutMs, allowPrivateTargets, responseBytes: 65_536, responseKept: 512 },
+        timeoutMs,
+        allowPrivateTargets,
+        responseBytes: 65_536,
+        responseKept: 512,
       })
     },
     received: () => taken,
@@ -109,7 +115,10 @@ async function startQueueTarget(name: string, kind?: 'topic'): Promise<Target> {
     open({ timeoutMs = 5_000, allowPrivateTargets = true, wrongSecret = false } = {}) {
       const secretAccessKey = wrongSecret ? 'another' : keys.secretAccessKey
       const options = {
-        ...{ region: 'us-east-1', endpoint: broker.url, timeoutMs, allowPrivateTargets },
+        region: 'us-east-1',
+        endpoint: broker.url,
+        timeoutMs,
+        allowPrivateTargets,
         credentials: { ...keys, secretAccessKey },
         allowDefaultCredentials: false,
       }

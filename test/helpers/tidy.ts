@@ -127,6 +127,16 @@ export function openings(files: Files): string[] {
     .map(([file]) => `${file} does not open with a comment`)
 }
 
+/**
+ * Literals spread into literals, to have several fields on a line: TypeScript checks no field of
+ * one for being too many, so a misspelt `pipelin: true` compiles in it.
+ */
+export function packedFields(files: Files): string[] {
+  return [...files].flatMap(([file, text]) =>
+    file.endsWith('.ts') && /\.{3}\{/.test(text) ? [`${file} spreads a literal`] : [],
+  )
+}
+
 export function leftovers(files: Files): string[] {
   const faults: string[] = []
   for (const [file, text] of files) {

@@ -67,8 +67,12 @@ it('that do not say their length are taken as they come', async () => {
       fetch(`${service.url}/events/order.created`, {
         method: 'POST',
         headers: {
-          ...{ authorization: `Bearer ${ADMIN_TOKEN}`, tenant: 'streams', team: 'a' },
-          ...{ service: 'b', 'entity-id': 'e', 'idempotency-key': `chunked-${i}` },
+          authorization: `Bearer ${ADMIN_TOKEN}`,
+          tenant: 'streams',
+          team: 'a',
+          service: 'b',
+          'entity-id': 'e',
+          'idempotency-key': `chunked-${i}`,
         },
         body: new Blob([payload]).stream(),
         duplex: 'half',

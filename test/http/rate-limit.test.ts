@@ -33,7 +33,10 @@ const publishTo = (url: string, token: string | undefined, tenant: string) =>
   call(`${url}/events/order.created`, {
     ...(token ? { token } : {}),
     headers: {
-      ...{ tenant, team: 'a', service: 'b', 'entity-id': 'c' },
+      tenant,
+      team: 'a',
+      service: 'b',
+      'entity-id': 'c',
       'idempotency-key': `key-${++keys}`,
     },
     body: '{}',

@@ -37,14 +37,22 @@ const webhook = {
 }
 const files = {
   s3_parameters: {
-    ...{ aws_access_key_id: 'a', aws_secret_access_key: 'b', aws_region: 'eu-west-1' },
-    ...{ bucket: 'c', key_prefix: 'd', endpoint: 'http://127.0.0.1:9', compression: 'gzip' },
+    aws_access_key_id: 'a',
+    aws_secret_access_key: 'b',
+    aws_region: 'eu-west-1',
+    bucket: 'c',
+    key_prefix: 'd',
+    endpoint: 'http://127.0.0.1:9',
+    compression: 'gzip',
   },
 }
 const topic = {
   sns: {
-    ...{ accessKey: 'a', accessSecret: 'b', region: 'eu-west-1' },
-    ...{ endpoint: 'http://127.0.0.1:9', topicArn: 'arn:aws:sns:eu-west-1:0:topic' },
+    accessKey: 'a',
+    accessSecret: 'b',
+    region: 'eu-west-1',
+    endpoint: 'http://127.0.0.1:9',
+    topicArn: 'arn:aws:sns:eu-west-1:0:topic',
   },
   type: 'SNS',
 }
@@ -78,8 +86,13 @@ const bodies: Record<string, () => object[]> = {
   ],
   createApiKey: () => [
     {
-      ...{ name: 'a', tenants: ['dodici'], scopes: ['read'], teams: ['a'], services: ['b'] },
-      ...{ event_names: ['order.created'], expires_at: '2099-01-01T00:00:00Z' },
+      name: 'a',
+      tenants: ['dodici'],
+      scopes: ['read'],
+      teams: ['a'],
+      services: ['b'],
+      event_names: ['order.created'],
+      expires_at: '2099-01-01T00:00:00Z',
     },
   ],
 }

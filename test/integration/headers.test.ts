@@ -34,12 +34,21 @@ let position = 0
 /** What arrives of these headers; fails where the request is not delivered. */
 async function sent(headers: Record<string, string>) {
   const webhook = createWebhook(connections, {
-    ...{ url: receiver.url, headers, timeoutMs: 5_000, allowPrivateTargets: true },
-    ...{ responseBytes: 65_536, responseKept: 100 },
+    url: receiver.url,
+    headers,
+    timeoutMs: 5_000,
+    allowPrivateTargets: true,
+    responseBytes: 65_536,
+    responseKept: 100,
   })
   const outcome = await sendOne(webhook, {
-    ...{ tenant: 'dodici', position: ++position, name: 'order.created', entityId: 'order-1' },
-    ...{ idempotencyKey: 'key', publishedAt: '2025-10-09T08:53:20.123456Z', payload: '{}' },
+    tenant: 'dodici',
+    position: ++position,
+    name: 'order.created',
+    entityId: 'order-1',
+    idempotencyKey: 'key',
+    publishedAt: '2025-10-09T08:53:20.123456Z',
+    payload: '{}',
   })
   expect(outcome).toMatchObject({ kind: 'delivered' })
   return receiver.received.at(-1)?.headers as Record<string, string>

@@ -41,14 +41,12 @@ const { aws_access_key_id: _, aws_secret_access_key: __, ...shown } = good
 const post = (s3_parameters: unknown, more = {}, url = service.url, tenant = 'refused') =>
   call(url + EVENTSTREAM, {
     headers: { tenant },
-    body: JSON.stringify({
-      ...{ id: 'files', integration_type: 'permanent', s3_parameters },
-      ...more,
-    }),
+    body: JSON.stringify({ id: 'files', integration_type: 'permanent', s3_parameters, ...more }),
   })
 const on = (action = '', method = 'GET', body?: unknown, tenant = 'dodici') =>
   call(`${service.url}${EVENTSTREAM}/files${action}`, {
-    ...{ method, headers: { tenant } },
+    method,
+    headers: { tenant },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
 
@@ -86,8 +84,11 @@ describe('a registration', () => {
       .map((entry) => (entry as { value: { s3_parameters?: object } }).value)
       .filter((entry) => entry?.s3_parameters)
     const s3_parameters = value?.s3_parameters ?? {
-      ...{ aws_access_key_id, aws_secret_access_key },
-      ...{ aws_region: 'us-west-2', bucket: 'company_bucket', key_prefix: 'a-1' },
+      aws_access_key_id,
+      aws_secret_access_key,
+      aws_region: 'us-west-2',
+      bucket: 'company_bucket',
+      key_prefix: 'a-1',
     }
     expect(await post(s3_parameters, {}, service.url, 'documented')).toMatchObject({ status: 200 })
     await on('', 'DELETE', undefined, 'documented')
@@ -162,7 +163,8 @@ describe('an update', () => {
     await post(good, {}, service.url, 'kinds')
     const patch = (id: string, body: object) =>
       call(`${service.url}${EVENTSTREAM}/${id}`, {
-        ...{ method: 'PATCH', headers: { tenant: 'kinds' } },
+        method: 'PATCH',
+        headers: { tenant: 'kinds' },
         body: JSON.stringify(body),
       })
     for (const id of ['webhook', 'files']) {

@@ -65,8 +65,10 @@ describe('an update', () => {
 
   const webhook = { callback_url: 'http://a.example' }
   const s3_parameters = {
-    ...{ aws_access_key_id: 'a', aws_secret_access_key: 'b' },
-    ...{ aws_region: 'eu-west-1', bucket: 'c' },
+    aws_access_key_id: 'a',
+    aws_secret_access_key: 'b',
+    aws_region: 'eu-west-1',
+    bucket: 'c',
   }
   it.each([
     [{ id: 'other' }, 'id'],

@@ -17,9 +17,7 @@ const database = useDatabase()
 let appending: Database
 beforeAll(() => {
   const logger = createLogger('silent')
-  appending = openDatabase(database.url, {
-    ...{ durability: 'durable', max: 4, pipeline: true, logger },
-  })
+  appending = openDatabase(database.url, { durability: 'durable', max: 4, pipeline: true, logger })
 })
 afterAll(() => appending.close())
 

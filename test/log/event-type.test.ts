@@ -56,7 +56,10 @@ describe('the event types', () => {
     const { event_types } = await list('dodici')
     expect(event_types).toHaveLength(32)
     expect(event_types).toContainEqual({
-      ...{ name: 'gift_card.sold', entity: 'gift_card', description: null, deprecated: false },
+      name: 'gift_card.sold',
+      entity: 'gift_card',
+      description: null,
+      deprecated: false,
       last_published_at: own,
     })
     const created = event_types.find(({ name }) => name === 'order.created')
@@ -154,7 +157,9 @@ describe('a filter', () => {
     call<Warned>(service.url + EVENTSTREAM, {
       headers: { tenant: 'warned' },
       body: JSON.stringify({
-        ...{ id, integration_type: 'permanent', filter_conditions },
+        id,
+        integration_type: 'permanent',
+        filter_conditions,
         callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
       }),
     })
@@ -180,7 +185,8 @@ describe('a filter', () => {
     const headers = { tenant: 'warned' }
     await call(`${service.url}${EVENTSTREAM}/b/_stop`, { method: 'POST', headers })
     const patched = await call<Warned>(`${service.url}${EVENTSTREAM}/b`, {
-      ...{ method: 'PATCH', headers },
+      method: 'PATCH',
+      headers,
       body: JSON.stringify({ filter_conditions: { entity_filter: ['ordr'] } }),
     })
     expect(patched.status).toBe(200)

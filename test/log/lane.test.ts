@@ -22,7 +22,9 @@ const schedule = { notification: 'PRICE_DROP' as const, schedule: '0 9 * * *', t
 const sender = { api_key: 'k', from_email: 'a@b.example' }
 const register = (id: string, stopPosition?: number) =>
   registerConsumer(database.kysely, tenant, 'integration', id, {
-    ...{ ...who, document, most: 100 },
+    ...who,
+    document,
+    most: 100,
     ...(stopPosition && { startsAfter: 0, stopPosition }),
   })
 const stop = () => changeConsumer(database.kysely, tenant, 'erp', 'stop', who)

@@ -65,12 +65,27 @@ it('PRICE_DROP compares with what it was at first, and is silent where it rose a
   const link = 'https://shop.example/p?utm_medium=mail&utm_campaign=autumn'
   expect(mail?.items).toEqual([
     {
-      ...{ item_id: 'v-1', product_id: 'p', name: 'Boot, 42', url: link, image_url: null },
-      ...{ price: 8.5, currency: 'EUR', previous_price: 10, in_stock: true, is_news: true },
+      item_id: 'v-1',
+      product_id: 'p',
+      name: 'Boot, 42',
+      url: link,
+      image_url: null,
+      price: 8.5,
+      currency: 'EUR',
+      previous_price: 10,
+      in_stock: true,
+      is_news: true,
     },
     {
-      ...{ item_id: 'v-2', product_id: null, name: null, url: null, image_url: null },
-      ...{ price: 12, currency: 'EUR', in_stock: false, is_news: false },
+      item_id: 'v-2',
+      product_id: null,
+      name: null,
+      url: null,
+      image_url: null,
+      price: 12,
+      currency: 'EUR',
+      in_stock: false,
+      is_news: false,
     },
   ])
   expect(await run('price_drop')).toMatchObject({ found: 0, sent: 0 })

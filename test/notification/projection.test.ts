@@ -84,8 +84,14 @@ describe('the projections', () => {
 
     const { body } = await call(`${serving.url}/api/v1/shop/stats`)
     expect(body).toMatchObject({
-      ...{ position: told, lag_events: 0, lag_seconds: 0, products: 1, variants: 300 },
-      ...{ customers: 1_048, inventory_levels: 600, unreadable: 3 },
+      position: told,
+      lag_events: 0,
+      lag_seconds: 0,
+      products: 1,
+      variants: 300,
+      customers: 1_048,
+      inventory_levels: 600,
+      unreadable: 3,
     })
     const unreadable = body['last_unreadable'] as { entry: number; reason: string }[]
     expect(unreadable.map(({ entry, reason }) => [entry, reason.split(' ')[0]])).toEqual([

@@ -135,7 +135,10 @@ describe('a run', () => {
       { ...limits, allowPrivateTargets: true },
     )
     const services = {
-      ...{ db, clock: systemClock, leaseMs: 10_000, retryBaseMs: 1_000 },
+      db,
+      clock: systemClock,
+      leaseMs: 10_000,
+      retryBaseMs: 1_000,
       presence: { session: () => ({ owner: randomUUID(), isPresent: () => true }) },
       logger: createLogger('silent'),
       mailerOf: async () => mailer,

@@ -13,6 +13,9 @@ import { emptyShop, stockOf } from '../../src/notification/shop.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
 import { aJob, collected, level, price } from '../helpers/shop.ts'
 
+const lowered = { position: 1, previous_price: 10, currency: 'EUR' }
+const unnamed = { product_id: null, name: null, url: null, image_url: null }
+const priceOf = (available: number) => ({ currency: 'EUR', amount: 9 + available * 2 })
 const logged = ({ name, entityId, payload }: NewEvent, position = 1) =>
   aLoggedEvent({ name, entityId, payload: payload.toString(), position })
 const decode = (event: NewEvent) => decodeEvent(logged(event))
@@ -215,8 +218,9 @@ describe('an audience', () => {
         const given: Situation = {
           job: documentOf(aJob({ notification, number_of_items_in_email: limit }) as never),
           due: due.map(([customer, item]) => ({
-            ...{ customer_id: `c-${customer}`, item_id: isReminder ? '' : `v-${item}` },
-            ...{ position: 1, previous_price: 10, currency: 'EUR' },
+            customer_id: `c-${customer}`,
+            item_id: isReminder ? '' : `v-${item}`,
+            ...lowered,
           })),
           customers: new Map(
             consents.map((marketing_consent, n) => [
@@ -234,10 +238,7 @@ describe('an audience', () => {
           items: new Map(
             stock.map((available, n) => [
               `v-${n}`,
-              {
-                ...{ item_id: `v-${n}`, product_id: null, name: null, url: null, image_url: null },
-                ...{ available, prices: [{ currency: 'EUR', amount: 9 + available * 2 }] },
-              },
+              { item_id: `v-${n}`, ...unnamed, available, prices: [priceOf(available)] },
             ]),
           ),
         }

@@ -35,7 +35,10 @@ describe.each(cases)('a receiver that $name', ({ name, entities }) => {
     const tenant = `tenant-${started.push(receiver)}`
     await register(service.url, tenant, receiver.url, {}, tenant)
     const events = Array.from({ length: EVENTS }, (_, i) => ({
-      ...{ tenant, key: `k${i}`, entityId: `order-${i % entities}`, payload: '{"is":"small"}' },
+      tenant,
+      key: `k${i}`,
+      entityId: `order-${i % entities}`,
+      payload: '{"is":"small"}',
     }))
     await Promise.all(events.map((event) => publish(service.url, event)))
     await until('all have come', () => new Set(receiver.ids).size === EVENTS, 3_000)

@@ -103,7 +103,8 @@ async function startWebhooks(): Promise<string[]> {
     places.map(async (place, n) => {
       const id = `hook-${n}`
       const made = await ask(EVENTSTREAM, 'webhooks', 'POST', {
-        ...{ id, integration_type: 'permanent' },
+        id,
+        integration_type: 'permanent',
         callback_parameters: { callback_url: echo.url + place, api_key: secrets['apiKey'] },
         delivery: {
           headers: { 'x-key': secrets['header'], 'x-token': secrets['token'] },
@@ -125,7 +126,8 @@ async function startStores(tenant: string, keys: object): Promise<string[]> {
       const id = `files-${n}`
       const place = { endpoint: `${echo.url}${status}/${way}`, force_path_style: true }
       const made = await ask(EVENTSTREAM, tenant, 'POST', {
-        ...{ id, integration_type: 'permanent' },
+        id,
+        integration_type: 'permanent',
         s3_parameters: { ...keys, ...place, aws_region: 'eu-west-1', bucket: 'bucket' },
       })
       expect(made.status).toBe(200)

@@ -29,7 +29,9 @@ beforeAll(async () => {
   inside = await startNameServer({ 'receiver.example': ['127.0.0.1'] })
   const common = { DATABASE_URL: database.url }
   serve = await startService('serve', {
-    ...{ ...common, ...outside.environment, MILLRACE_ALLOW_PRIVATE_TARGETS: 'false' },
+    ...common,
+    ...outside.environment,
+    MILLRACE_ALLOW_PRIVATE_TARGETS: 'false',
   })
   work = await startService('work', { ...common, ...inside.environment })
 })

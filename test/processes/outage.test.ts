@@ -108,7 +108,10 @@ it('keeps its progress, and does not hammer a database that is away', async () =
   })
   const starts_at = new Date().toISOString()
   const journal = await publishLoad(() => server.url, {
-    ...{ events: 400, entities: 20, publishers: 8, prefix: 'patient' },
+    events: 400,
+    entities: 20,
+    publishers: 8,
+    prefix: 'patient',
   })
   await register(server.url, 'patient', own.url, { starts_at })
   // A page of the log is here.

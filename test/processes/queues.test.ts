@@ -49,7 +49,9 @@ function eventAt(i: number): NewEvent & { isCollected: boolean } {
   const isCollected = Math.floor(i / 9) % 2 === 0
   const base = { name: `${entity}.${action}`, entityId, idempotencyKey: `e-${i}` }
   const posted = aCollectedEvent({
-    ...{ entity_id: entityId, entity_name: entity.toUpperCase(), id: `e-${i}` },
+    entity_id: entityId,
+    entity_name: entity.toUpperCase(),
+    id: `e-${i}`,
     event_payload: { operation: action.toUpperCase() },
   })
   const payload = Buffer.from(JSON.stringify(isCollected ? posted : { n: i }))
@@ -57,7 +59,9 @@ function eventAt(i: number): NewEvent & { isCollected: boolean } {
 }
 
 const flags = (create: boolean, change: boolean, remove: boolean) => ({
-  ...{ subscribeCreate: create, subscribeChange: change, subscribeDelete: remove },
+  subscribeCreate: create,
+  subscribeChange: change,
+  subscribeDelete: remove,
 })
 const subscriptions = [
   { name: 'customers', entityType: 'CUSTOMER', ...flags(true, false, false) },

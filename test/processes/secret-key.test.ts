@@ -146,7 +146,9 @@ describe('the secret key', () => {
       const api_key = box.seal(tenant, randomBytes(8).toString('hex'))
       await registerConsumer(database.kysely, tenant, 'integration', `many-${n}`, {
         document: { integration_type: 'permanent', callback_parameters: { callback_url, api_key } },
-        ...{ most: 1_000, actor: 'test', reason: 'Registered.' },
+        most: 1_000,
+        actor: 'test',
+        reason: 'Registered.',
       })
     }
     const service = await start(second, first)

@@ -104,8 +104,11 @@ it('no secret is in clear in the database or in any output', async () => {
       .end(`<Error><Code>AccessDenied</Code><Message>${secrets.s3KeyId}</Message></Error>`)
   const files = `${service.url}${EVENTSTREAM}/files`
   const s3_parameters = {
-    ...{ aws_access_key_id: secrets.s3KeyId, aws_secret_access_key: secrets.s3Key },
-    ...{ aws_region: 'eu-west-1', bucket: 'bucket', endpoint: receiver.url },
+    aws_access_key_id: secrets.s3KeyId,
+    aws_secret_access_key: secrets.s3Key,
+    aws_region: 'eu-west-1',
+    bucket: 'bucket',
+    endpoint: receiver.url,
   }
   const exporting = { id: 'files', integration_type: 'permanent', s3_parameters }
   await remember(call(service.url + EVENTSTREAM, { body: JSON.stringify(exporting) }))

@@ -45,13 +45,16 @@ const operations = operationsOf(document)
 
 const key = { id: '000000000000', token: 'mr_000000000000_x' }
 const tenantOf = (name: string): Tenant => ({
-  ...{ name, ids: new Map([['thing_id', [`${name}-1`]]]) },
+  name,
+  ids: new Map([['thing_id', [`${name}-1`]]]),
   keys: { whole: key, narrow: key, revoked: key },
   stopped: `${name}-stopped`,
 })
 const block: Block = {
-  ...{ tenants: [tenantOf('fza'), tenantOf('fzb')], secret: 'x'.repeat(32) },
-  ...{ listenerPort: 9, seed: 7 },
+  tenants: [tenantOf('fza'), tenantOf('fzb')],
+  secret: 'x'.repeat(32),
+  listenerPort: 9,
+  seed: 7,
 }
 const shown = ({ method, target, what, body }: Request) => [method, target, what, String(body)]
 
@@ -86,14 +89,22 @@ describe('the judge', () => {
   const judge = createJudge(document, operations)
   const [fza] = block.tenants as [Tenant]
   const asked = (changes: Partial<Request> = {}): Request => ({
-    ...{ serial: 1, operation: operations[1] as Request['operation'], tenant: fza },
+    serial: 1,
+    operation: operations[1] as Request['operation'],
+    tenant: fza,
     caller: { kind: 'right', authorization: 'Bearer a', tenants: ['fza'], mayPass: true },
-    ...{ method: 'GET', target: '/things/1', headers: [], body: undefined },
-    ...{ what: '', isForeign: false },
+    method: 'GET',
+    target: '/things/1',
+    headers: [],
+    body: undefined,
+    what: '',
+    isForeign: false,
     ...changes,
   })
   const answered = (status: number, body: unknown, headers: object = {}): Answer => ({
-    ...{ status, ms: 1, body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)) },
+    status,
+    ms: 1,
+    body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     headers: new Map(Object.entries({ 'content-type': 'application/json', ...headers })),
   })
   const checksOf = (request: Request, answer: Answer) =>

@@ -21,12 +21,22 @@ const tenant = {
 /** A request of a tenant, in the parts that are compared. */
 const requestBy = (token: string) =>
   ({
-    ...{ serial: 7, tenant, what: '', operation: { id: 'stopIntegration' } },
-    ...{ method: 'POST', target: '/things', headers: [], body: undefined, isForeign: false },
+    serial: 7,
+    tenant,
+    what: '',
+    operation: { id: 'stopIntegration' },
+    method: 'POST',
+    target: '/things',
+    headers: [],
+    body: undefined,
+    isForeign: false,
     caller: { kind: 'one', authorization: `Bearer ${token}`, tenants: ['fza'], mayPass: true },
   }) as unknown as Request
 const answered = (status: number): Answer => ({
-  ...{ status, ms: 1, headers: new Map(), body: Buffer.from('{}') },
+  status,
+  ms: 1,
+  headers: new Map(),
+  body: Buffer.from('{}'),
 })
 
 it.each([

@@ -10,10 +10,13 @@ import { expect, it } from 'vitest'
 const program = path.resolve(import.meta.dirname, '../../scripts/test.ts')
 
 const report = {
-  ...{ numPassedTests: 2, numTotalTests: 3, success: false },
+  numPassedTests: 2,
+  numTotalTests: 3,
+  success: false,
   testResults: [
     {
-      ...{ name: 'a.test.ts', message: '' },
+      name: 'a.test.ts',
+      message: '',
       assertionResults: [{ fullName: 'it breaks', status: 'failed', failureMessages: ['broken'] }],
     },
   ],
@@ -35,7 +38,9 @@ it('names what was not shown right before the count, each once', () => {
   }
   const { TEST_NOT_RUN: _, ...env } = process.env
   const { status, stdout } = spawnSync(process.execPath, [program], {
-    ...{ cwd: directory, env, encoding: 'utf8' },
+    cwd: directory,
+    env,
+    encoding: 'utf8',
   })
   rmSync(directory, { recursive: true, force: true })
   expect(status).toBe(1)

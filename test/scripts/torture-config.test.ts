@@ -11,7 +11,9 @@ it('is rebuilt from its log, whatever was changed and killed', async () => {
   const seed = Math.floor(Math.random() * 1_000_000)
   console.log(`configuration under torture: seed ${seed}`)
   const result = await configure({
-    ...{ seed, changes: 500, kills: 3 },
+    seed,
+    changes: 500,
+    kills: 3,
     database: { url: database.url, query: (text) => database.admin.pool.query(text) },
     say() {},
   })

@@ -38,13 +38,26 @@ describe('ops/failing', () => {
     const rows = await ask('ops/failing', 'tenant=dodici')
     expect(rows).toHaveLength(2)
     expect(rows[0]).toMatchObject({
-      ...{ integration: 'late', state: 'stopped', since: at('11T00:59:00'), why: 'Gone.' },
-      ...{ stopped_by: 'millrace', attempts: 0, rejected_events_kept: 0, last_failed_at: null },
+      integration: 'late',
+      state: 'stopped',
+      since: at('11T00:59:00'),
+      why: 'Gone.',
+      stopped_by: 'millrace',
+      attempts: 0,
+      rejected_events_kept: 0,
+      last_failed_at: null,
     })
     expect(rows[1]).toMatchObject({
-      ...{ integration: 'erp', state: 'failing', since: at('11T06:00:01'), attempts: 2 },
-      ...{ why: 'connection refused', last_failed_at: at('11T06:00:03'), http_status: null },
-      ...{ event_position: positionAt('11T06:00'), rejected_events_kept: 1, response: 'Oops' },
+      integration: 'erp',
+      state: 'failing',
+      since: at('11T06:00:01'),
+      attempts: 2,
+      why: 'connection refused',
+      last_failed_at: at('11T06:00:03'),
+      http_status: null,
+      event_position: positionAt('11T06:00'),
+      rejected_events_kept: 1,
+      response: 'Oops',
     })
   })
   it('leaves out what was created inactive, until somebody stops it', async () => {
@@ -83,8 +96,13 @@ describe('ops/leases', () => {
     )
     expect(await ask('ops/leases', 'tenant=dodici')).toMatchObject([
       {
-        ...{ integration: 'fresh', run: 0, owner: '00000000-0000-4000-8000-000000000001' },
-        ...{ epoch: 3, state: 'held', lease_until: expect.any(String), unresolved: 1 },
+        integration: 'fresh',
+        run: 0,
+        owner: '00000000-0000-4000-8000-000000000001',
+        epoch: 3,
+        state: 'held',
+        lease_until: expect.any(String),
+        unresolved: 1,
       },
     ])
     await database.pool.query(`update cursor set lease_until = now() where consumer = 'fresh'`)
@@ -96,8 +114,13 @@ describe('ops/notifications', () => {
   it('says what the last run did, and what is due still', async () => {
     expect(await ask('ops/notifications')).toMatchObject([
       {
-        ...{ job: 'back', notification: 'BACK_IN_STOCK', next_run_at: '2026-03-12T09:00:00Z' },
-        ...{ last_state: 'failed', last_started_at: at('11T09:00:00'), sent: 7, due: 3 },
+        job: 'back',
+        notification: 'BACK_IN_STOCK',
+        next_run_at: '2026-03-12T09:00:00Z',
+        last_state: 'failed',
+        last_started_at: at('11T09:00:00'),
+        sent: 7,
+        due: 3,
         reason: 'Refused.',
       },
     ])
@@ -110,7 +133,9 @@ describe('ops/partitions', () => {
     const rows = await ask('ops/partitions')
     const seeded = rows.find(({ partition }) => partition === 'event_20260311')
     expect(seeded).toMatchObject({
-      ...{ table: 'event', from_time: at('11T00:00:00'), to_time: at('12T00:00:00') },
+      table: 'event',
+      from_time: at('11T00:00:00'),
+      to_time: at('12T00:00:00'),
       state: 'past',
     })
     expect(seeded?.['bytes']).toBeGreaterThan(8_000)
@@ -165,11 +190,15 @@ describe('replay/date-range and replay/progress', () => {
     const fresh = { consumer: 'fresh', unresolved: [], attempts: 0, owner: null }
     expect(await cursors()).toEqual([
       {
-        ...{ ...fresh, run: 1, read_position: positionAt('11T01:00') - 1 },
+        ...fresh,
+        run: 1,
+        read_position: positionAt('11T01:00') - 1,
         stop_position: positionAt('11T03:00'),
       },
       {
-        ...{ ...fresh, run: 2, read_position: positionAt('09T00:00') - 1 },
+        ...fresh,
+        run: 2,
+        read_position: positionAt('09T00:00') - 1,
         stop_position: positionAt('11T00:00'),
       },
     ])
@@ -214,7 +243,10 @@ describe('replay/date-range and replay/progress', () => {
     )
     const rows = await ask('replay/progress', 'tenant=dodici')
     expect(rows.find((row) => row['integration'] === 'fresh' && row['run'] === 1)).toMatchObject({
-      ...{ state: 'running', events_left: 2, delivered: 1, settled_in_last_minute: 1 },
+      state: 'running',
+      events_left: 2,
+      delivered: 1,
+      settled_in_last_minute: 1,
       time_left: '00:02:00',
     })
   })

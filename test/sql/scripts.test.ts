@@ -116,7 +116,8 @@ describe('the command', () => {
     )
     expect(err).toContain('millrace sql audit/changes tenant=dodici integration=erp-1 from=')
     expect(await millrace('order-histroy', 'tenant=dodici')).toEqual({
-      ...{ code: 2, out: '' },
+      code: 2,
+      out: '',
       err: 'There is no script order-histroy. Did you mean audit/order-history?\n',
     })
     expect(() => readCall(['zzz'])).toThrow(/There are:\n {2}audit\/changes\n/)
@@ -164,8 +165,13 @@ if (!psqlVersion) {
 } else {
   describe(psqlVersion, () => {
     const SEEDED: Record<string, string> = {
-      ...{ tenant: 'dodici', integration: 'erp', order_id: 'order-1', since: '2026-03-01' },
-      ...{ from: '2026-03-11', to: '2026-03-12', at: '2026-03-11T00:56:00Z' },
+      tenant: 'dodici',
+      integration: 'erp',
+      order_id: 'order-1',
+      since: '2026-03-01',
+      from: '2026-03-11',
+      to: '2026-03-12',
+      at: '2026-03-11T00:56:00Z',
     }
     const FIELD = '\x1f'
     const ROW = '\x1e'
