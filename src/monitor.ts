@@ -9,7 +9,7 @@ import { healthRoutes } from './http/health.ts'
 import { createServer } from './http/server.ts'
 import type { Logger } from './logger.ts'
 
-export type Monitor = { stop(): Promise<void> }
+type Monitor = { stop(): Promise<void> }
 
 /**
  * Starts it, and logs where. `problem` as in healthRoutes. If the port is taken and nobody asked

@@ -35,7 +35,7 @@ import { inTurn, type Repeated, repeat } from './repeat.ts'
 
 const HOUR_MS = 3_600_000
 
-export type Worker = {
+type Worker = {
   /** What keeps it from delivering, in words. Rejects with the database's error. */
   problem(): Promise<string | undefined>
   stop(): Promise<void>

@@ -15,6 +15,7 @@ import {
   names,
   openings,
   packedFields,
+  unusedExports,
 } from './helpers/tidy.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
@@ -31,6 +32,7 @@ describe('this repository', () => {
   it('has short files and lines', () => expect(lengths(files)).toEqual([]))
   it('opens each file with a comment', () => expect(openings(files)).toEqual([]))
   it('spreads no literal into another', () => expect(packedFields(files)).toEqual([]))
+  it('exports only what another file imports', () => expect(unusedExports(files)).toEqual([]))
   it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
@@ -93,6 +95,10 @@ describe('each rule', () => {
       'test/a.test.ts': `// x\nit.${'skip'}('a')`,
     })
     expect(packedFields(tree({ 'src/log/a.ts': `const a = { ..${'.{'} b: 1 } }` }))).toHaveLength(1)
+    const alone = tree({ 'src/a.ts': 'export const a = 1', 'src/b.ts': 'export type B = 1' })
+    expect(unusedExports(alone)).toHaveLength(2)
+    alone.set('src/c.ts', "import { a } from './a.ts'\nimport type { B } from './b.ts'\n")
+    expect(unusedExports(alone)).toEqual([])
     expect(names(wrong)).toEqual(['src/log/index.ts'])
     expect(lengths(wrong)).toHaveLength(1)
     expect(openings(wrong)).toEqual(['src/log/index.ts does not open with a comment'])

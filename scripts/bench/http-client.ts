@@ -6,7 +6,7 @@ import net from 'node:net'
 
 export type Answer = { status: number; body: string }
 
-export type HttpClient = {
+type HttpClient = {
   /** Sends a request; `onAnswer` is told what came of it, an Error where the connection broke. */
   post(path: string, headers: Record<string, string>, body: Buffer): void
   close(): void

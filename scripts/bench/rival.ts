@@ -7,7 +7,7 @@ import { type Remote, startRemote } from './remote.ts'
 import type { Stage } from './stage.ts'
 
 /** Jobs of events `from` to `from + count - 1`, as fast as the rival takes them. */
-export type Backlog = { url: string; from: number; count: number; tuned: boolean }
+type Backlog = { url: string; from: number; count: number; tuned: boolean }
 /** One job a call, `concurrency` calls at once: what a publisher does. */
 export type Publishing = Backlog & { concurrency: number }
 /** Sends to `target`, as the rival comes or at its best tuning. */

@@ -5,7 +5,7 @@ import type { RetailEvent } from './event.ts'
 
 const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
-export type PublishReply = {
+type PublishReply = {
   status: number
   position: number
   duplicate: boolean
@@ -13,7 +13,7 @@ export type PublishReply = {
   code: string | undefined
 }
 
-export type Registration = {
+type Registration = {
   id: string
   integration_type: 'permanent'
   starts_at?: string

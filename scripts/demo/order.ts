@@ -15,7 +15,7 @@ export type Fate = 'completed' | 'cancelled' | 'returned'
 /** Goods that leave (below 0) or enter a location. */
 export type StockMove = { location: string; productId: string; quantity: number }
 
-export type OrderLife = { events: RetailEvent[]; moves: StockMove[] }
+type OrderLife = { events: RetailEvent[]; moves: StockMove[] }
 
 type Line = {
   id: string

@@ -14,7 +14,7 @@ const START_TIMEOUT_MS = 90_000
 const STOP_TIMEOUT_MS = 30_000
 const LOG_KEPT = 4_000
 
-export type Service = {
+type Service = {
   /** The URL, once the service has said that it is ready. */
   ready: Promise<string>
   /** Rejects when the process ends without having been asked to. */

@@ -40,7 +40,7 @@ const CITIES = [
   { city: 'Genova', zip_code: '16121', state: 'GE' },
 ]
 
-export type Address = ReturnType<typeof addressOf>
+type Address = ReturnType<typeof addressOf>
 export type Customer = {
   id: string
   number: string

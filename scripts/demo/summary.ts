@@ -3,7 +3,7 @@
 
 import type { Receiver } from './receiver.ts'
 
-export type SummaryRow = {
+type SummaryRow = {
   id: string
   receiver: Receiver
   /** Events that it should have received. */

@@ -15,7 +15,7 @@ export type Broken = {
 }
 
 /** A publish that would be stored, with a key of its own. */
-export type Publish = { head: (more?: string) => string; body: string }
+type Publish = { head: (more?: string) => string; body: string }
 
 /** A publish for a tenant by a token; `key` makes it one event of its own. */
 export function publishOf(tenant: string, token: string, key: string): Publish {

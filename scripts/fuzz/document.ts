@@ -28,7 +28,7 @@ export type Schema = {
   examples?: unknown[]
 }
 
-export type Parameter = {
+type Parameter = {
   in: 'path' | 'header' | 'query'
   name: string
   required: boolean
@@ -37,7 +37,7 @@ export type Parameter = {
 }
 
 /** A body that an answer may have, of one of some types. What is no JSON fits. */
-export type Body = { types: string[]; fits(value: unknown): boolean }
+type Body = { types: string[]; fits(value: unknown): boolean }
 
 export type Operation = {
   id: string
@@ -123,7 +123,7 @@ export function checkOf(schema: Schema, { components }: Document): (body: unknow
 }
 
 /** How a request's path stands to the document. */
-export type Found =
+type Found =
   /** The operations of this very path. */
   | { kind: 'path'; operations: Operation[] }
   /** A spelling that a router may take for this path or not: another case, a slash at the end. */

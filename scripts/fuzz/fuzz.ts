@@ -32,7 +32,7 @@ export type Report = {
   growth: Memory
 }
 
-export type Options = {
+type Options = {
   seed: number
   count: number
   /** Migrated, and nobody else's. */

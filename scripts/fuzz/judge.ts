@@ -13,7 +13,7 @@ import type { Answer } from './wire.ts'
 export const HANG_MS = 1_000
 
 /** What is wrong with an answer: the check that broke, and how. */
-export type Fault = { check: string; what: string }
+type Fault = { check: string; what: string }
 
 export type Judge = {
   /** Everything that is wrong with an answer, its time aside. */

@@ -12,7 +12,7 @@ export const TENANTS = ['north', 'south', 'east', 'west'] as const
 export const STEADY = 'steady'
 
 export type Key = { id: string; token: string }
-export type Change = {
+type Change = {
   method: string
   path: string
   body?: unknown
@@ -23,7 +23,7 @@ export type Change = {
 }
 
 /** Where it all leads: `targetOf` is the URL at which a target receives; `keys` are those made. */
-export type World = {
+type World = {
   chance: Chance
   keys: Key[]
   targetOf(tenant: string, id: string): string

@@ -1,7 +1,7 @@
 // Numbers by index, a million of them, without a million objects: what the journal and the ledgers
 // are made of.
 
-export type Column = {
+type Column = {
   get(index: number): number
   set(index: number, value: number): void
 }

@@ -11,7 +11,7 @@ import { createChance } from '../demo/chance.ts'
 import { type Key, nextChange, STEADY, TENANTS } from './changes.ts'
 import { createFindings, type Findings } from './findings.ts'
 
-export type ConfigureOptions = {
+type ConfigureOptions = {
   seed: number
   /** Changes that the service takes; what it refuses comes beside them. */
   changes: number

@@ -113,7 +113,7 @@ export function createCursorJudge(findings: Findings): CursorJudge {
   }
 }
 
-export type CursorSampler = CursorJudge & { stop(): Promise<void> }
+type CursorSampler = CursorJudge & { stop(): Promise<void> }
 
 /** Samples until it is stopped. */
 export function sampleCursors(session: Session, findings: Findings): CursorSampler {

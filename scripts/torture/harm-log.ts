@@ -28,10 +28,10 @@ export type HarmLog = {
 }
 
 /** What made a worker send again: harm, or a machine that had no time for it. */
-export type Cause = HarmKind | 'starved'
+type Cause = HarmKind | 'starved'
 
 /** In ms. Alone: no other harm was under way or came before delivery had recovered. */
-export type RecoveryTime = { ms: number; isAlone: boolean }
+type RecoveryTime = { ms: number; isAlone: boolean }
 
 /**
  * After these an event that a target has taken may be sent again: progress was lost, or its writer.

@@ -30,7 +30,7 @@ const BEHIND_MS = 300
 /** How long commits wait for the standby before the primary crashes. */
 const SYNCHRONOUS_MS = 1_500
 
-export type Victims = {
+type Victims = {
   database: Pair
   session: Session
   servers: Managed[]
@@ -43,7 +43,7 @@ export type Victims = {
   harmLog: HarmLog
 }
 
-export type Harmer = {
+type Harmer = {
   /** Does harm until the schedule is at its end or `end` is called; resolves when all is over. */
   run(schedule: Harm[]): Promise<void>
   /** Ends what lasts. */

@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000
 /** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */
 const AHEAD = 5
 
-export type Midnights = {
+type Midnights = {
   /** How many have passed. */
   passed(): number
   stop(): Promise<void>

@@ -98,7 +98,7 @@ export const plantsAround: Plant[] = [
         file: 'src/destination/resolve.ts',
         find: 'export const { resolve, lookup } = createResolver()',
         put: `export const { resolve } = createResolver()
-export const lookup = dns.lookup as unknown as net.LookupFunction`,
+const lookup = dns.lookup as unknown as net.LookupFunction`,
       },
     ],
   },

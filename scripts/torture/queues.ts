@@ -49,9 +49,9 @@ const PLANS: Plan[] = [
   },
 ]
 
-export type QueueServices = { client: Client; journal: Journal; findings: Findings }
+type QueueServices = { client: Client; journal: Journal; findings: Findings }
 
-export type Queues = {
+type Queues = {
   /** Deactivates and activates until `isOver`. */
   toggle(isOver: () => boolean): Promise<void>
   /** From now on the broker answers well. */

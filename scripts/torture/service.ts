@@ -33,7 +33,7 @@ const compileCache = (directory: string) => ({
   NODE_COMPILE_CACHE: path.join(directory, 'compiled'),
 })
 
-export type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] }
+type Service = { servers: Managed[]; workers: Managed[]; proxies: Wire[] }
 
 export async function startService(
   database: Pair,

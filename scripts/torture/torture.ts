@@ -36,7 +36,7 @@ import { type HarmKind, scheduleByTurns, scheduleHarm } from './schedule.ts'
 import { LEASE_MS, migrateWith, rebuildConfigWith, startService } from './service.ts'
 import { createSession, type Session } from './session.ts'
 
-export type TortureOptions = {
+type TortureOptions = {
   seed: number
   seconds: number
   /** Events a second at the most; what gets through may be less. */

@@ -19,7 +19,7 @@ export type ApiKey = Selectable<Tables['api_key']>
 
 /** A key that may act, with its lineage: itself, its maker, that one's, and so on. */
 export type FoundKey = ApiKey & { lineage: { id: string; rate: number | null }[] }
-export type KeyStatus = 'active' | 'expired' | 'revoked'
+type KeyStatus = 'active' | 'expired' | 'revoked'
 
 /** What a caller holds: the key's id and its secret. */
 export type KeyToken = { id: string; secret: string }

@@ -36,7 +36,7 @@ const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000
 /** Codes of jose that speak of the JWKS itself, not of the token. */
 const OUTAGES = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
-export type JwtSettings = {
+type JwtSettings = {
   /** Each verifies HS256; the first one signs what /oauth2/token gives. */
   secrets: Uint8Array[]
   jwksUrl?: string | undefined
@@ -47,7 +47,7 @@ export type JwtSettings = {
 }
 
 /** What a valid token says. `keyId` is there if it was given for an API key. */
-export type Claims = { subject: string; grant: Grant; expiresAt: Date; keyId?: string }
+type Claims = { subject: string; grant: Grant; expiresAt: Date; keyId?: string }
 
 export type Jwt = {
   /** The claims; undefined where the token is not valid. Throws `unavailable` without a JWKS. */

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 30_000
 export class UsageError extends Error {}
 
 /** Calls the service. Rejects with an Error for an operator where it does not answer with 2xx. */
-export type Client = (method: string, path: string, body?: object) => Promise<unknown>
+type Client = (method: string, path: string, body?: object) => Promise<unknown>
 
 /** `tenant` goes into the header where it is given. */
 export function createClient(config: Config, { tenant }: { tenant?: string | undefined }): Client {

@@ -17,7 +17,7 @@ export type Difference = { key: string[]; live: Row | null; rebuilt: Row | null 
 export type Compared = { rows: number; differing: number; page: Difference[] }
 
 /** A table that is a projection of the config log. */
-export type Projection = {
+type Projection = {
   table: string
   key: string[]
   /** A row of each as an object, with what is compared and nothing else. */

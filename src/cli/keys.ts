@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Config } from '../config.ts'
 import { createClient, UsageError } from './client.ts'
 
-export const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope <scope> …
+const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope <scope> …
 millrace keys list [--tenant <tenant>]
 millrace keys revoke <id>
 

@@ -8,10 +8,8 @@ import { type Compared, rebuildShop } from '../notification/rebuild.ts'
 import { isTenant } from '../tenant.ts'
 import { UsageError } from './client.ts'
 
-export type ShopCall = { tenant: string; apply: boolean }
-export type RebuildCall =
-  | ({ what: 'config' } & Omit<ShopCall, 'tenant'>)
-  | ({ what: 'shop' } & ShopCall)
+type ShopCall = { tenant: string; apply: boolean }
+type RebuildCall = ({ what: 'config' } & Omit<ShopCall, 'tenant'>) | ({ what: 'shop' } & ShopCall)
 
 const USAGE = `millrace rebuild config [--apply]
 millrace rebuild shop <tenant> [--apply]`

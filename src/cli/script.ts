@@ -9,7 +9,7 @@ import path from 'node:path'
 const root = path.join(import.meta.dirname, '../../sql')
 const FOLDERS = ['audit', 'replay', 'ops']
 
-export type Variable = { name: string; example: string; meaning: string; default?: string }
+type Variable = { name: string; example: string; meaning: string; default?: string }
 
 export type Script = {
   /** "audit/order-history". */
@@ -22,7 +22,7 @@ export type Script = {
 }
 
 /** One statement: `names` are the variables of $1, $2, … */
-export type Statement = { text: string; names: string[] }
+type Statement = { text: string; names: string[] }
 
 /** Every script, by folder and name. */
 export function readScripts(): Script[] {

@@ -8,7 +8,7 @@ import { readScripts, type Script } from './script.ts'
 import { type Column, jsonLines, type Row, table } from './table.ts'
 
 /** A script and what it is run with. */
-export type Call = { script: Script; values: Map<string, string>; asJson: boolean }
+type Call = { script: Script; values: Map<string, string>; asJson: boolean }
 
 /** Every text as Postgres wrote it. */
 const AS_TEXT = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig
@@ -49,7 +49,7 @@ export function listScripts(): string {
 }
 
 /** What a statement answered, in Postgres's own texts. */
-export type Answer = { columns: Column[]; rows: Row[] }
+type Answer = { columns: Column[]; rows: Row[] }
 
 /**
  * Runs a script on the database at `url` and prints its rows. Returns whether it did what it was

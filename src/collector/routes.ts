@@ -41,7 +41,7 @@ import { warningsOfType } from './warn.ts'
 
 const DAY_MS = 86_400_000
 
-export type CollectorServices = SubscribeServices & {
+type CollectorServices = SubscribeServices & {
   /** Appends collected events. */
   publisher: Publisher
   maxEventBytes: number

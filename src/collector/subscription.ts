@@ -43,7 +43,7 @@ const account = {
 }
 const ARN = 'arn:[a-z0-9-]+:sns:[a-z0-9-]*:[0-9]*:'
 
-export const Sqs = Type.Object(
+const Sqs = Type.Object(
   {
     ...account,
     queueUrl: Type.String({
@@ -55,7 +55,7 @@ export const Sqs = Type.Object(
   },
   { ...closed, title: 'SqsDestination' },
 )
-export const Sns = Type.Object(
+const Sns = Type.Object(
   {
     ...account,
     topicArn: Type.String({
@@ -67,7 +67,7 @@ export const Sns = Type.Object(
   { ...closed, title: 'SnsDestination' },
 )
 
-export const Destination = Type.Object(
+const Destination = Type.Object(
   {
     type: Type.Enum(['SQS', 'SNS']),
     sqs: Type.Optional(Sqs),
@@ -149,7 +149,7 @@ export type Subscription = Static<typeof Subscription>
 export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'warnings'>
 export type DestinationDocument = Static<typeof Destination>
 /** Where a subscription sends to, whichever way it was said. */
-export type Place = Static<typeof Sqs>
+type Place = Static<typeof Sqs>
 
 /** The block of a destination, and the name of its field: undefined where it is not there. */
 export function placeOf({

@@ -27,7 +27,7 @@ export type Consumer = {
  * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: as many
  * of its kind run as may.
  */
-export type Changed =
+type Changed =
   | { outcome: 'changed' | 'unchanged'; consumer: Consumer }
   | { outcome: 'refused' | 'full' | 'absent'; consumer?: undefined }
 

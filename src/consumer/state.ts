@@ -23,7 +23,7 @@ export type Command =
   | 'remove'
 
 /** What follows, and how the config log names it; `action` is missing where nothing is written. */
-export type Transition = { to: State; action?: (kind: Kind) => string }
+type Transition = { to: State; action?: (kind: Kind) => string }
 
 const named = (what: string) => (kind: Kind) => `${kind}_${what}`
 const started = { to: 'running', action: named('started') } as const

@@ -44,7 +44,7 @@ const WATCHED: Patience = { endsMs: 40_000, silentMs: Number.POSITIVE_INFINITY }
 export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 
 /** `onDead`: the server has died, and could not be started again for `endsMs`. */
-export type Watch = { onDead: (error: Error) => void; endsMs?: number }
+type Watch = { onDead: (error: Error) => void; endsMs?: number }
 
 /**
  * Starts the cluster in `dataDir` (made if it is missing) or takes over the one that runs there

@@ -19,7 +19,7 @@ export const channels = {
 const CHECK_MS = 5_000
 const RETRY_MS = 200
 
-export type Listener = {
+type Listener = {
   on(channel: string, handler: (payload: string) => void): void
   onReconnect(handler: () => void): void
   close(): Promise<void>

@@ -20,7 +20,7 @@ const RESTART_MS = 200
 const AWAY_MS = 10_000
 const AWAY_PAUSE_MS = 100
 
-export type JobRunner = {
+type JobRunner = {
   /** Takes no more jobs, and resolves when those under way are over. */
   stop(): Promise<void>
 }

@@ -14,7 +14,7 @@ import { ConnectionError } from './failure.ts'
  * that is left of a range for each page (100 ms and more, for 4). `patient`: durable, for
  * migrations, which may take their time. `script`: the same, on a standby too.
  */
-export type SessionKind = 'durable' | 'relaxed' | 'patient' | 'script'
+type SessionKind = 'durable' | 'relaxed' | 'patient' | 'script'
 
 const CONNECT_TIMEOUT_MS = 10_000
 /** The server's limits do not help if the network is silent. */

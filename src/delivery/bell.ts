@@ -2,7 +2,7 @@
 // waits lets the event loop go round once at least, so that a loop which rings for itself delays
 // others and never locks them out.
 
-export type Bell = {
+type Bell = {
   ring(): void
   /** Resolves at the next ring, at once where it rang since the last wait, or after a time. */
   rungOrAfter(milliseconds: number): Promise<void>

@@ -8,7 +8,7 @@ export type Deadline = {
   isOver(): boolean
 }
 
-export type Moment = { wall: number; steady: number }
+type Moment = { wall: number; steady: number }
 
 export function now(): Moment {
   return { wall: Date.now(), steady: performance.now() }

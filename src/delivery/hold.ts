@@ -8,7 +8,7 @@ import { type Deadline, now } from './deadline.ts'
 /** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
 export const SAFE_PART = 0.8
 
-export type Hold = {
+type Hold = {
   /** Whether it may have run out: nothing may be sent any more. */
   isOver(): boolean
   /** Renews it no more. Resolves when no renewal is under way. */

@@ -6,7 +6,7 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { timeOf } from '../log/position.ts'
 
-export type LogEntry = { action: string; reason: string; created_at: string }
+type LogEntry = { action: string; reason: string; created_at: string }
 
 /** The last 50 entries of a consumer since it was registered. */
 export async function readLogbook(

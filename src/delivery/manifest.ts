@@ -24,7 +24,7 @@ export type OpenFile = {
 }
 
 /** What was written: `bytes` and `sha256` of the object as it stands in the bucket. */
-export type WrittenFile = {
+type WrittenFile = {
   events: number
   bytes: number
   sha256: Buffer
@@ -177,7 +177,7 @@ export async function dropFile(
 }
 
 /** A finished file, for whoever collects it. */
-export type ListedFile = {
+type ListedFile = {
   key: string
   count: number
   bytes: number

@@ -16,7 +16,7 @@ const LINE_BYTES =
   bodyText({ tenant: '', name: '', publishedAt: timeOf(0), payload: '' }).length + 1
 
 /** `maxBytes`: what a file may hold; one event always fits. */
-export type PlanRange = RawRange & { maxBytes: number }
+type PlanRange = RawRange & { maxBytes: number }
 
 export type Plan = {
   /** Where the file ends, or where the look at the log did. */

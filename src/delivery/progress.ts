@@ -5,7 +5,7 @@ import type { Leased, Step } from './cursor.ts'
 
 const BUCKETS = 20
 
-export type Progress = {
+type Progress = {
   delivered(event: Pick<LoggedEvent, 'position'>, nowMs: number): void
   rejected(): void
   filtered(count: number): void

@@ -105,7 +105,7 @@ export async function deleteRejected(
 }
 
 /** What came of sending a rejected event again, and whether this removed it. */
-export type Retried = { outcome: Outcome; isRemoved: boolean }
+type Retried = { outcome: Outcome; isRemoved: boolean }
 
 /**
  * Sends a rejected event again, and removes it if the target takes it; a replay that waited for the

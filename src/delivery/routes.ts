@@ -42,7 +42,7 @@ import type { SendingTarget } from './target.ts'
 
 const DAY_MS = 86_400_000
 
-export type DeliveryServices = {
+type DeliveryServices = {
   db: Db
   clock: Clock
   /** For as long what ended can still be asked about. */

@@ -23,7 +23,7 @@ export type FoundConsumer = {
   createdPosition: number
 }
 
-export type Statistics = {
+type Statistics = {
   status: FoundConsumer['status'] | 'interrupted'
   lag_events: number
   lag_seconds: number

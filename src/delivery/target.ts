@@ -9,9 +9,9 @@ import { filterOf, type IntegrationDocument } from '../integration/integration.t
 import type { EventFilter } from '../log/event.ts'
 
 export type IntegrationTarget = { kind: 'integration'; document: IntegrationDocument }
-export type SubscriptionTarget = { kind: 'subscription'; document: SubscriptionDocument }
+type SubscriptionTarget = { kind: 'subscription'; document: SubscriptionDocument }
 /** Tables of ours; what it takes stands in its document as with an integration. */
-export type ProjectionTarget = {
+type ProjectionTarget = {
   kind: 'projection'
   document: Pick<IntegrationDocument, 'filter_conditions'>
 }

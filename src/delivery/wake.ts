@@ -79,7 +79,7 @@ export const wakeAllBehind = wake('true', IS_BEHIND)
 /** $1 tenant, $2 consumer: one consumer, if it is behind: what a run asks after it has let go. */
 export const wakeIfBehind = wake('cursor.tenant = $1 and cursor.consumer = $2', IS_BEHIND)
 
-export type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
+type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
 
 /**
  * Wakes consumers through the pool given, one statement at a time. Errors are logged: the sweep

@@ -3,7 +3,7 @@
 // meanwhile is the next ones. An answer to a batch makes its callers add again, so one full batch
 // is followed by another. What waits is bounded by the callers: each of them waits for its result.
 
-export type Batching<Item, Result> = {
+type Batching<Item, Result> = {
   /** What a batch may hold; a larger item goes alone. */
   maxItems: number
   maxBytes: number

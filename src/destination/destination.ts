@@ -67,7 +67,7 @@ export function unavailableStore(reason: string): FileStore {
 /** What became of a file that was not written. halted: nothing was to leave any more. */
 export type FileFailure = Exclude<Failure, { kind: 'rejected' }> | { kind: 'halted' }
 
-export type FileOutcome = { kind: 'delivered'; bytes: number; sha256: Buffer } | FileFailure
+type FileOutcome = { kind: 'delivered'; bytes: number; sha256: Buffer } | FileFailure
 
 export type FileStore = {
   /**

@@ -108,7 +108,7 @@ function retryToken(count: number): RetryToken {
   return { getRetryCount: () => count, getRetryDelay: () => delay }
 }
 
-export type QueueService = {
+type QueueService = {
   client: SQSClient | SNSClient
   /** "the SQS queue https://…" */
   place: string
@@ -127,7 +127,7 @@ export type SendRequest = (
 ) => Promise<Map<number, EntryError>>
 
 /** A message with the ids that only FIFO queues and topics take. */
-export type QueuedMessage = Pick<Message, 'body' | 'attributes'> & {
+type QueuedMessage = Pick<Message, 'body' | 'attributes'> & {
   ids: { MessageGroupId?: string; MessageDeduplicationId?: string }
 }
 

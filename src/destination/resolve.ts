@@ -22,7 +22,7 @@ const MOST_OF_OWNER = 16
 /** What name servers say of a name that has no address. */
 const NO_ADDRESS = ['ENOTFOUND', 'ENODATA']
 
-export type Resolver = {
+type Resolver = {
   /**
    * The addresses of a name or a literal address, IPv4 first, within 2.5 s. `owner` is whose
    * look-ups are counted: the tenant of a request. Those of deliveries are bounded already, by the

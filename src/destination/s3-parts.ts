@@ -17,7 +17,7 @@ import { abortUpload } from './s3-uploads.ts'
 const PART_BYTES = 5 * 1024 * 1024
 
 /** Where parts are made, of one upload at a time. */
-export type PartBuffers = [Buffer, Buffer]
+type PartBuffers = [Buffer, Buffer]
 
 export type PartBufferPool = { take(): PartBuffers; giveBack(buffers: PartBuffers): void }
 
@@ -34,7 +34,7 @@ export function createPartBuffers(): PartBufferPool {
   }
 }
 
-export type PartUpload = {
+type PartUpload = {
   /** Takes the bytes; they may change when it resolves. Rejects where an earlier part failed. */
   add(chunk: Buffer): Promise<void>
   /** The object is there when it resolves. */
@@ -45,7 +45,7 @@ export type PartUpload = {
   abort(): Promise<void>
 }
 
-export type ObjectPlace = Pick<PutObjectCommandInput, 'ContentType' | 'ContentEncoding'> & {
+type ObjectPlace = Pick<PutObjectCommandInput, 'ContentType' | 'ContentEncoding'> & {
   Bucket: string
   Key: string
 }

@@ -24,7 +24,7 @@ export type Mail = {
   data: Record<string, unknown>
 }
 
-export type Sender = {
+type Sender = {
   /** https://api.sendgrid.com */
   url: string
   apiKey: string

@@ -14,7 +14,7 @@ import {
 /** Of a message, and of all messages of a request together. */
 const MAX_BYTES = 262_144
 
-export type SnsOptions = QueueOptions & { topicArn: string }
+type SnsOptions = QueueOptions & { topicArn: string }
 
 /** A destination that publishes to a topic. `connections` are shared, and closed by their owner. */
 export function createSns(connections: QueueConnections, options: SnsOptions): Destination {

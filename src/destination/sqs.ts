@@ -15,7 +15,7 @@ import {
 /** Of a message, and of all messages of a request together. */
 const MAX_BYTES = 1_048_576
 
-export type SqsOptions = QueueOptions & { queueUrl: string }
+type SqsOptions = QueueOptions & { queueUrl: string }
 
 /** A destination that sends to a queue. `connections` are shared, and closed by their owner. */
 export function createSqs(connections: QueueConnections, options: SqsOptions): Destination {

@@ -12,7 +12,7 @@ const MOST_DOMAINS = 6
 
 export type Address = { address: string; family: 4 | 6 }
 
-export type SystemNames = {
+type SystemNames = {
   /** The addresses of a name in the hosts file; those of `localhost` without it. */
   ownAddresses(name: string): Address[]
   /** The full names to ask a name server for, in this order. */

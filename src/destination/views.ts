@@ -2,7 +2,7 @@
 // another too, and without its line breaks and blanks. Each character of such a view knows where in
 // the text it comes from, so that what is found in a view can be taken out of the text.
 
-export type View = {
+type View = {
   text: string
   /** Of each character: where in the original what it comes from begins, and where that ends. */
   starts: number[]

@@ -17,7 +17,7 @@ import { tags } from './tags.ts'
 const problems = { gateway: GatewayProblem, configuration: ConfigurationProblem } as const
 
 /** What the document says beyond the routes. */
-export type Beyond = {
+type Beyond = {
   /** Schemas of what no route takes or gives. */
   schemas: Record<string, TSchema>
   /** The requests that the service sends, and components that are used by nothing else. */

@@ -11,7 +11,7 @@ import { faultsOf, type IntegrationDocument, type NewIntegration } from './integ
 import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'
 
-export type RegisterServices = {
+type RegisterServices = {
   db: Db
   secrets: SecretBox
   clock: Clock

@@ -37,7 +37,7 @@ import { warningsOfFilter } from './warn.ts'
 
 const DAY_MS = 86_400_000
 
-export type IntegrationServices = {
+type IntegrationServices = {
   db: Db
   secrets: SecretBox
   clock: Clock

@@ -10,7 +10,7 @@ import { entityOf } from './event.ts'
 import { nearestOf } from './nearest.ts'
 import { timeOf } from './position.ts'
 
-export type ShownEventType = Omit<EventType, 'description'> & {
+type ShownEventType = Omit<EventType, 'description'> & {
   description: string | null
   last_published_at: string | null
 }

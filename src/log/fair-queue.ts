@@ -10,14 +10,14 @@ import type { NewEvent } from './event.ts'
 import type { Pacing } from './pacing.ts'
 
 /** What can wait: the caller adds what it needs to answer. */
-export type Item = { event: NewEvent }
+type Item = { event: NewEvent }
 
 /** Of so many tenants is remembered that Postgres refused a batch. */
 const MOST_APART = 1_000
 
 type Line<T> = { tenant: string; waiting: T[]; bytes: number }
 
-export type FairQueue<T extends Item> = {
+type FairQueue<T extends Item> = {
   readonly length: number
   /**
    * Puts an item at the end of its tenant's line. If the queue is full, the tenant that fills most

@@ -10,7 +10,7 @@ import { nextRunOf } from './job.ts'
 import { isHeld, type LeasedJob } from './lease.ts'
 import { dueQuery } from './occasions.ts'
 
-export type OpenRun = { id: string; attempts: number }
+type OpenRun = { id: string; attempts: number }
 
 type RunRow = { id: string; state: 'queued' | 'running'; position: number; attempts: number }
 

@@ -12,7 +12,7 @@ import { type FoundJob, findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
 
 /** Who changes something, when (ms) and why, for the config log. */
-export type Change = { actor: string; reason: string; now: number }
+type Change = { actor: string; reason: string; now: number }
 
 /** A change lost to another one is decided anew, this often. */
 const TRIES = 10

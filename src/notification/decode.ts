@@ -19,7 +19,7 @@ export type Change = {
 }[Entity]
 
 export type Unreadable = { position: number; entry: number; reason: string }
-export type Decoded = { changes: Change[]; unreadable: Unreadable[] }
+type Decoded = { changes: Change[]; unreadable: Unreadable[] }
 
 const validators = Object.fromEntries(
   Object.entries(entities).map(([entity, schema]) => [entity, Compile(schema)]),

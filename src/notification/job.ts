@@ -7,7 +7,7 @@ import { type Fault, fault } from '../errors.ts'
 import { ONE_LINE } from '../text.ts'
 import { faultOfSchedule, nextRun } from './schedule.ts'
 
-export const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const
+const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const
 export type Notification = (typeof NOTIFICATIONS)[number]
 
 const closed = { additionalProperties: false }

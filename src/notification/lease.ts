@@ -63,7 +63,7 @@ export async function takeJob(
   return { lease: { tenant, jobId, owner, epoch }, ...leased }
 }
 
-export type JobHold = { isOver(): boolean; release(): Promise<void> }
+type JobHold = { isOver(): boolean; release(): Promise<void> }
 
 /**
  * Keeps a lease, and moves its deadline on, until it is released; `isOver`: another may have it by

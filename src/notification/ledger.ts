@@ -14,7 +14,7 @@ import type { Due } from './audience.ts'
 import type { Notification } from './job.ts'
 import { isHeld, type JobLease } from './lease.ts'
 
-export type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed'
+type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed'
 
 export type RunKey = { lease: JobLease; runId: string; notification: Notification }
 

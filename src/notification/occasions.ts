@@ -5,7 +5,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Notification } from './job.ts'
 
-export type Window = {
+type Window = {
   tenant: string
   jobId: string
   runId: string

@@ -27,7 +27,7 @@ import {
 } from './job.ts'
 import { listRuns, Run, RunList, requestRun } from './runs.ts'
 
-export const JOBS = '/api/v1/jobs'
+const JOBS = '/api/v1/jobs'
 
 const jobParameter: Parameter = {
   in: 'path',
@@ -45,7 +45,7 @@ const errors = {
 }
 const oneErrors = { ...errors, 404: { description: 'The tenant has no such job.' } }
 
-export type JobServices = {
+type JobServices = {
   db: Db
   clock: Clock
   /** Tells a worker at once; without it the sweep does. */

@@ -25,7 +25,7 @@ import { readSituation } from './situation.ts'
 
 const SETTLE_AGAIN_MS = 200
 
-export type NotifyServices = {
+type NotifyServices = {
   db: Db
   /** What leases are taken under: without it, none. */
   presence: Pick<Presence, 'session'>

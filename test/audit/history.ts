@@ -8,7 +8,7 @@ import { aCollectedEvent, aSubscription, collect, SUBSCRIPTIONS } from '../helpe
 import type { Receiver } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, publish } from '../helpers/service.ts'
 
-export const NAMES = [
+const NAMES = [
   ...['order.created', 'order.opened', 'order.completed', 'invoice.created', 'customer.updated'],
   ...['customer.created', 'return.processed', 'club1a.updated'],
 ]

@@ -9,7 +9,7 @@ import { findInstallation, startInstalled, temporary } from '../helpers/cluster.
 /** Where its programs are; undefined where there are none. */
 export const pgDumpAt = findInstallation()
 
-export type DumpServer = { url: string; stop(): Promise<void> }
+type DumpServer = { url: string; stop(): Promise<void> }
 
 /** Starts a server of the installation at `bin`, and migrates it. */
 export async function startDumpServer(bin: string): Promise<DumpServer> {

@@ -18,9 +18,9 @@ export type BrokerMessage = {
 }
 
 /** A message of a request, before it is taken. */
-export type Entry = { id: string; body: string; deduplicationId: string | undefined }
-export type EntryFault = { code: string; isSenderFault: boolean }
-export type Request = { service: 'sqs' | 'sns'; entries: Entry[]; bytes: number }
+type Entry = { id: string; body: string; deduplicationId: string | undefined }
+type EntryFault = { code: string; isSenderFault: boolean }
+type Request = { service: 'sqs' | 'sns'; entries: Entry[]; bytes: number }
 
 export type Broker = {
   url: string

@@ -6,7 +6,7 @@ import { call, type Reply } from './service.ts'
 export const EVENTS = '/api/v1/events'
 export const SUBSCRIPTIONS = '/api/v1/event-subscription'
 
-export type Collected = {
+type Collected = {
   entity_id: string
   entity_name: string
   event_payload: Record<string, unknown> & { operation: string }

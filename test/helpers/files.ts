@@ -7,7 +7,7 @@ import type pg from 'pg'
 import { call, EVENTSTREAM } from './service.ts'
 import type { Store } from './store.ts'
 
-export type ListedFile = {
+type ListedFile = {
   key: string
   count: number
   bytes: number

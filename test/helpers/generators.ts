@@ -14,7 +14,7 @@ const compilers = {
   jars: path.join(root, 'java/jars'),
 }
 
-export type Generator = {
+type Generator = {
   language: string
   isThere(): boolean
   /** Makes a client of a document, a file, in `directory`; the command of its program. */

@@ -22,7 +22,7 @@ export function hasRadosgw(): boolean {
   return programs.every((name) => places.some((place) => existsSync(path.join(place, name))))
 }
 
-export type Radosgw = {
+type Radosgw = {
   endpoint: string
   /** From now on the bucket is in another zonegroup, which is Ceph's word for a region. */
   moveBucket(bucket: string): Promise<void>

@@ -7,7 +7,7 @@ import { startReceiver } from './receiver.ts'
 
 export { SENDGRID_KEY }
 
-export type Line = { item_id: string; url: string | null; [field: string]: unknown }
+type Line = { item_id: string; url: string | null; [field: string]: unknown }
 export type TakenMail = {
   email: string
   template_id: string

@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(.+), SignedHeaders=(.+), Signature=(\w{64})$/
 
-export type SignedRequest = {
+type SignedRequest = {
   method: string
   /** With its query, which must be empty: nobody here sends one. */
   url: string

@@ -17,7 +17,7 @@ import { hasRadosgw, keys, startRadosgw } from './radosgw.ts'
 
 export { keys } from './radosgw.ts'
 
-export type StoreKind = 'fauxqs' | 'radosgw'
+type StoreKind = 'fauxqs' | 'radosgw'
 
 /** Those that can be started on this machine. */
 export const storeKinds: StoreKind[] = hasRadosgw() ? ['fauxqs', 'radosgw'] : ['fauxqs']

@@ -1,6 +1,8 @@
 // The rules of the house as pure functions over files (path → text). Each returns what breaks it,
 // in words.
 
+import path from 'node:path'
+
 /**
  * From left to right: a folder or file imports its own folder and what stands left of it. Those of
  * one step never meet.
@@ -54,7 +56,7 @@ function rankOf(place: string): number {
 }
 
 /** Relative imports of a file, type imports included, as paths from the root. */
-export function importsOf(file: string, text: string): string[] {
+function importsOf(file: string, text: string): string[] {
   const matches = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)
   return [...matches].map(([, target]) => {
     const base = new URL(target as string, `file:///${file}`)
@@ -135,6 +137,29 @@ export function packedFields(files: Files): string[] {
   return [...files].flatMap(([file, text]) =>
     file.endsWith('.ts') && /\.{3}\{/.test(text) ? [`${file} spreads a literal`] : [],
   )
+}
+
+/** What a file exports and no other one imports by its name. */
+export function unusedExports(files: Files): string[] {
+  const used = new Map<string, Set<string>>()
+  for (const [file, text] of files) {
+    const imports = text.matchAll(/(?:import|export)\s+([^'";]*?)\s*from\s*'(\.[^']+)'/g)
+    for (const [, clause = '', target = ''] of imports) {
+      const names = clause.match(/[\w$*]+/g) ?? []
+      const place = path.join(path.dirname(file), target)
+      used.set(place, new Set([...(used.get(place) ?? []), ...names]))
+    }
+  }
+  return [...files].flatMap(([file, text]) => {
+    const names = used.get(file) ?? new Set()
+    if (names.has('*')) return []
+    const exported = text.matchAll(
+      /^export (?:async )?(?:function\*?|const|let|class|type) (\w+)/gm,
+    )
+    return [...exported]
+      .filter(([, name]) => !names.has(name as string))
+      .map(([, name]) => `${file} exports ${name}, which nobody imports`)
+  })
 }
 
 export function leftovers(files: Files): string[] {

@@ -11,7 +11,7 @@ const WISHES = 5
 const ITEMS = 300
 
 /** Numbers below `below` that look random and are the same each time. */
-export function chance(seed: number): (below: number) => number {
+function chance(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648

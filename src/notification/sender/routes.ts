@@ -27,7 +27,7 @@ const errors = {
 const none = { 404: { description: 'The tenant has no sender of its own.' } }
 const shown = { 200: { description: 'The sender, without its key.', schema: Sender } }
 
-export type SenderServices = {
+type SenderServices = {
   db: Db
   secrets: SecretBox
   clock: Clock
