@@ -113,12 +113,17 @@ it('takes the family that came', async () => {
 
 it('gives a silent name 2.5 s, and nobody waits for it who asks for another', async () => {
   const begun = performance.now()
+  let given = 0
   const silent = Array.from({ length: 200 }, (_, i) =>
-    addresses(`silent-${i}.example`).catch((error) => error.code),
+    addresses(`silent-${i}.example`).catch((error) => {
+      given++
+      return error.code
+    }),
   )
   nameServer.names.set('shop.example', ['10.0.0.1'])
   expect(await addresses('shop.example')).toEqual(['10.0.0.1'])
-  expect(performance.now() - begun).toBeLessThan(2_000)
+  // A datagram that was lost is sent again within the time that the others have.
+  expect(given).toBe(0)
   expect(new Set(await Promise.all(silent))).toEqual(new Set(['EAI_AGAIN']))
   expect(performance.now() - begun).toBeGreaterThan(2_000)
   expect(performance.now() - begun).toBeLessThan(4_500)

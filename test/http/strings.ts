@@ -8,8 +8,12 @@ import { aCollectedEvent, aSubscription } from '../helpers/collector.ts'
 import { ADMIN_TOKEN } from '../helpers/service.ts'
 import { aJob } from '../helpers/shop.ts'
 
-/** The paths of the strings that a schema takes: `*` is any name, 0 the first of a list. */
+/**
+ * The paths of the strings that a schema takes: `*` is any name, 0 the first of a list. What is
+ * read only is compared at most, and kept nowhere.
+ */
 export function stringsOf(schema: TSchema, at: string[] = []): string[][] {
+  if ('readOnly' in schema) return []
   const { type, properties, items, anyOf, patternProperties, additionalProperties } =
     schema as Record<string, never>
   if (type === 'string' || 'enum' in schema) return [at]
