@@ -12,13 +12,13 @@ import { printSchema } from './print.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-schema-'))
 const server = await startEmbeddedPostgres(directory)
-const logger = createLogger('warn')
-await migrate(server.url, logger)
-const database = openDatabase(server.url, { durability: 'durable', max: 1, logger })
 try {
+  const logger = createLogger('warn')
+  await migrate(server.url, logger)
+  const database = openDatabase(server.url, { durability: 'durable', max: 1, logger })
   writeFileSync(path.resolve('sql/schema.sql'), printSchema(await readSchema(database.pool)))
-} finally {
   await database.close()
+} finally {
   await server.stop()
   rmSync(directory, { recursive: true, force: true })
 }
