@@ -16,6 +16,7 @@ export const idParameter = {
   example: 'erp-1',
 } as const
 
+/** What every operation on a tenant's configuration may be refused with. */
 export const commonErrors = {
   400: { description: 'Bad request; the message names the field.' },
   401: { description: 'No token, or an unknown one.' },

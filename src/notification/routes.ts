@@ -12,6 +12,7 @@ import { cutPage, type Page, pageOf, pageParameters, unknownPage } from '../http
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
+import { commonErrors } from '../integration/describe.ts'
 import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
 import { type FoundJob, findJob, listJobs, present } from './find.ts'
@@ -37,13 +38,7 @@ const jobParameter: Parameter = {
   schema: JobId,
   example: 'back-in-stock',
 }
-const errors = {
-  400: { description: 'Bad request; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this for the tenant.' },
-  500: { description: 'Internal server error.' },
-}
-const oneErrors = { ...errors, 404: { description: 'The tenant has no such job.' } }
+const oneErrors = { ...commonErrors, 404: { description: 'The tenant has no such job.' } }
 
 type JobServices = {
   db: Db
@@ -72,7 +67,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       description: `At most ${limits.jobsPerTenant} a tenant that are not deleted.`,
       parameters: [tenantHeader],
       body: NewJob,
-      responses: { 201: { description: 'The job was created.', schema: Job }, ...errors },
+      responses: { 201: { description: 'The job was created.', schema: Job }, ...commonErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const job = checkNew(await readJson(context, limits.configurationBytes))
@@ -100,7 +95,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
         200: { description: 'The jobs.', schema: JobList, headers: ['link'] },
-        ...errors,
+        ...commonErrors,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'read')

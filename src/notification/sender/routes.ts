@@ -11,6 +11,7 @@ import { readJson } from '../../http/body.ts'
 import type { RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { compile } from '../../http/validate.ts'
+import { commonErrors } from '../../integration/describe.ts'
 import { faultOfUrl, withoutCredentials } from '../../url.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
@@ -18,12 +19,6 @@ import { changeSender, findSender, NewSender, Sender, sealSender } from './sende
 /** A change that loses to another one is decided anew, this often. */
 const TRIES = 10
 
-const errors = {
-  400: { description: 'Bad request; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this for the tenant.' },
-  500: { description: 'Internal server error.' },
-}
 const none = { 404: { description: 'The tenant has no sender of its own.' } }
 const shown = { 200: { description: 'The sender, without its key.', schema: Sender } }
 
@@ -55,7 +50,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       operationId: 'getNotificationSender',
       summary: 'With what the mails of notification jobs are sent.',
       description: 'Without a sender of its own a tenant uses what the operator lends.',
-      responses: { ...shown, ...none, ...errors },
+      responses: { ...shown, ...none, ...commonErrors },
       async handle(context) {
         const found = await findSender(db, tenantOf(context, 'read'))
         if (!found) throw noSender()
@@ -70,7 +65,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       operationId: 'setNotificationSender',
       summary: 'Set the SendGrid key and the address that mails come from.',
       body: NewSender,
-      responses: { ...shown, ...errors },
+      responses: { ...shown, ...commonErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const sender = check(await readJson(context, limits.configurationBytes))
@@ -85,7 +80,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       scope: 'configure',
       operationId: 'removeNotificationSender',
       summary: 'Use what the operator lends.',
-      responses: { 204: { description: 'Removed.' }, ...none, ...errors },
+      responses: { 204: { description: 'Removed.' }, ...none, ...commonErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const change = { actor: context.state.identity.actor, reason: 'Removed via API.' }
@@ -103,7 +98,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       responses: {
         200: { description: 'Statistics.', schema: ShopStatistics },
         404: { description: 'There are none before the first notification job.' },
-        ...errors,
+        ...commonErrors,
       },
       async handle(context) {
         const found = await readShopStatistics(db, tenantOf(context, 'read'), clock())
