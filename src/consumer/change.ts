@@ -8,7 +8,7 @@ import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
 import type { Kind } from './consumer.ts'
-import { type Command, transition } from './state.ts'
+import { type Command, registrations, type Status, transition } from './state.ts'
 
 /** Who changed something and why, for the config log. */
 export type Change = { actor: string; reason: string }
@@ -18,7 +18,7 @@ export type Consumer = {
   id: string
   kind: Kind
   version: number
-  status: 'running' | 'stopped'
+  status: Status
   document: unknown
   createdPosition: number
 }
@@ -55,7 +55,7 @@ export async function registerConsumer(
   options: Change & {
     document: object
     most: number
-    status?: 'running' | 'stopped'
+    status?: Status
     startsAfter?: number | undefined
     stopPosition?: number | undefined
     note?: { action: string; reason: string } | undefined
@@ -63,7 +63,7 @@ export async function registerConsumer(
 ): Promise<'registered' | 'taken' | 'full'> {
   const document = JSON.stringify(options.document)
   const { status = 'running', note } = options
-  const action = status === 'running' ? `${kind}_started` : `${kind}_stopped`
+  const { action } = registrations[status]
   const outcome = await untilKnown(async (attempt) => {
     const { rows } = await sql<{ outcome: 'registered' | 'known' | 'taken' | 'full' }>`
       select outcome,
@@ -77,7 +77,7 @@ export async function registerConsumer(
         select case
           when change_of_attempt(${tenant}, ${id}, ${attempt}) is not null then 'known'
           else register_consumer(
-            ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action},
+            ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action(kind)},
             ${options.actor}, ${options.reason}, ${options.startsAfter ?? null},
             ${options.stopPosition ?? null}, ${options.most}, ${latestPosition()}
           )

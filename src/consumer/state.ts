@@ -1,57 +1,32 @@
-// The life of a consumer as a table. `interrupted` is a running one whose target fails
-// and is tried again; it is not written down as a status, it is what the cursor's attempts say.
+// What a command does to a consumer: this table is the one authority on it. The SQL functions get
+// the status and the action to log as arguments. Only a replay ends itself (complete_replay.sql).
 //
-//   absent --register--> running --interrupt--> interrupted --recover--> running
-//   running | interrupted --stop--> stopped --start--> running
-//   stopped --update--> stopped;  running | interrupted | stopped --rotate, replace--> the same
-//   running | stopped --complete--> removed;  any --remove--> removed
-// A replay that keeps rejected events at its end is stopped, and completes when they are gone.
+//   register --> running, or stopped (an inactive subscription)
+//   running --stop--> stopped --start--> running;  stopped --update--> stopped
+//   running | stopped --replace, rotate--> the same;  running | stopped --remove--> removed
 
 import type { Kind } from './consumer.ts'
 
-export type State = 'absent' | 'running' | 'interrupted' | 'stopped' | 'removed'
-export type Command =
-  | 'register'
-  | 'start'
-  | 'stop'
-  | 'update'
-  | 'replace'
-  | 'rotate'
-  | 'interrupt'
-  | 'recover'
-  | 'complete'
-  | 'remove'
+/** An interrupted consumer is a running one: its cursor counts failed attempts. */
+export type Status = 'running' | 'stopped'
+export type Command = 'start' | 'stop' | 'update' | 'replace' | 'rotate' | 'remove'
 
-/** What follows, and how the config log names it; `action` is missing where nothing is written. */
-type Transition = { to: State; action?: (kind: Kind) => string }
+/** The status that follows, and the action for the config log: none if nothing changes. */
+type Transition = { to: Status | 'removed'; action?: (kind: Kind) => string }
 
 const named = (what: string) => (kind: Kind) => `${kind}_${what}`
 const started = { to: 'running', action: named('started') } as const
 const stopped = { to: 'stopped', action: named('stopped') } as const
 const removed = { to: 'removed', action: named('deleted') } as const
-const completed = { to: 'removed', action: named('completed') } as const
-const updated = (to: State) => ({ to, action: named('updated') })
-const rotated = (to: State) => ({ to, action: () => 'signing_secret_rotated' })
+const updated = (to: Status) => ({ to, action: named('updated') })
+const rotated = (to: Status) => ({ to, action: () => 'signing_secret_rotated' })
 
-const transitions: Record<State, Partial<Record<Command, Transition>>> = {
-  absent: { register: started },
+const transitions: Record<Status, Partial<Record<Command, Transition>>> = {
   running: {
     start: { to: 'running' },
     stop: stopped,
-    interrupt: { to: 'interrupted' },
-    recover: { to: 'running' },
     replace: updated('running'),
     rotate: rotated('running'),
-    complete: completed,
-    remove: removed,
-  },
-  interrupted: {
-    start: { to: 'interrupted' },
-    stop: stopped,
-    interrupt: { to: 'interrupted' },
-    recover: { to: 'running' },
-    replace: updated('interrupted'),
-    rotate: rotated('interrupted'),
     remove: removed,
   },
   stopped: {
@@ -60,14 +35,14 @@ const transitions: Record<State, Partial<Record<Command, Transition>>> = {
     update: updated('stopped'),
     replace: updated('stopped'),
     rotate: rotated('stopped'),
-    complete: completed,
     remove: removed,
   },
-  // A name that is free again.
-  removed: { register: started },
 }
 
-/** What a command does in a state; undefined where it is refused. */
-export function transition(state: State, command: Command): Transition | undefined {
-  return transitions[state][command]
+/** What a registration does, by the status that the consumer gets. */
+export const registrations = { running: started, stopped }
+
+/** What a command does to a consumer of this status; undefined if it is refused. */
+export function transition(status: Status, command: Command): Transition | undefined {
+  return transitions[status][command]
 }
