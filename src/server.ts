@@ -4,7 +4,6 @@ import type http from 'node:http'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAccess } from './access/access.ts'
-import { createSecretBox } from './access/secret.ts'
 import { systemClock } from './clock.ts'
 import { appendCollected } from './collector/collect.ts'
 import { collectorRoutes } from './collector/routes.ts'
@@ -37,6 +36,7 @@ import { jobRoutes } from './notification/routes.ts'
 import { senderRoutes } from './notification/sender/routes.ts'
 import { askForJob } from './notification/wake.ts'
 import { repeat } from './repeat.ts'
+import { createSecretBox } from './sealing/secret.ts'
 
 const HOUR_MS = 3_600_000
 /**

@@ -1,7 +1,6 @@
 // Wiring of `millrace work`: tasks to the runners, notifications to the runs, the sweep and
 // retention to their clocks. Nothing is decided here.
 
-import { createSecretBox, type SecretBox } from './access/secret.ts'
 import { type Config, limits } from './config.ts'
 import { changeConsumer } from './consumer/change.ts'
 import { type AdvanceJob, consumerKey, jobKey, tasks } from './db/jobs.ts'
@@ -32,6 +31,7 @@ import { completeWaiting } from './maintenance/waiting.ts'
 import { createShopProjection, SHOP } from './notification/project.ts'
 import { startNotifying } from './notification/work.ts'
 import { inTurn, type Repeated, repeat } from './repeat.ts'
+import { createSecretBox, type SecretBox } from './sealing/secret.ts'
 
 const HOUR_MS = 3_600_000
 

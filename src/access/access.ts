@@ -8,6 +8,7 @@ import type { Authenticate } from '../http/identity.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Route } from '../http/route.ts'
 import type { Logger } from '../logger.ts'
+import { deriveKey } from '../sealing/secret.ts'
 import { createAdminTokenCheck } from './admin-token.ts'
 import { findKey } from './api-key.ts'
 import { createAuthenticate } from './authenticate.ts'
@@ -15,7 +16,6 @@ import { createJwt } from './jwt.ts'
 import { createKeyCache } from './key-cache.ts'
 import { tokenRoute } from './oauth2.ts'
 import { keyRoutes } from './routes.ts'
-import { deriveKey } from './secret.ts'
 
 type Settings = Pick<
   Config,

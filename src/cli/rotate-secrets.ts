@@ -2,11 +2,9 @@
 // with the current one, a document a transaction, while the service runs. The newest entry of the
 // config log of each then opens with the current key alone; older entries keep what they have. It
 // may be killed anywhere: what is left to do is what the current key does not open, and the check
-// value of the start (access/key-check.ts) comes last.
+// value of the start (sealing/key-check.ts) comes last.
 
 import { sql } from 'kysely'
-import { refuseWrongKey, resealKeyCheck } from '../access/key-check.ts'
-import { createSecretBox, NotOpened, type SecretBox } from '../access/secret.ts'
 import { mapKeys } from '../collector/seal.ts'
 import type { SubscriptionDocument } from '../collector/subscription.ts'
 import { type Db, openDatabase } from '../db/pool.ts'
@@ -15,6 +13,8 @@ import { mapSecrets } from '../integration/secrets.ts'
 import { latestPosition } from '../log/position.ts'
 import { createLogger } from '../logger.ts'
 import type { SenderDocument } from '../notification/sender/sender.ts'
+import { refuseWrongKey, resealKeyCheck } from '../sealing/key-check.ts'
+import { createSecretBox, NotOpened, type SecretBox } from '../sealing/secret.ts'
 
 /** Documents that are read at once. */
 const PAGE = 100

@@ -2,10 +2,10 @@
 // delivered to, masked where it is shown, and kept where an update of the same origin does not name
 // them.
 
-import type { SecretBox } from '../access/secret.ts'
 import { MASK } from '../destination/mask.ts'
 import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
 import type { Fault } from '../errors.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import type { FoundSubscription } from './find.ts'
 import {
   type DestinationDocument,

@@ -1,7 +1,6 @@
 // Making, changing and ending subscriptions. Each is one or two changes of a consumer, with its
 // entries in the config log. Errors are those that the client sees.
 
-import type { SecretBox } from '../access/secret.ts'
 import { limits } from '../config.ts'
 import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
 import { consumerIdOf } from '../consumer/consumer.ts'
@@ -9,6 +8,7 @@ import { stopAndWait } from '../consumer/stop.ts'
 import type { Db } from '../db/pool.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import {
   countSubscriptions,
   type FoundSubscription,

@@ -1,7 +1,6 @@
 // From a consumer's document to the destination that its events are sent to. The clients of AWS are
 // loaded when the first subscription needs one: who has webhooks only does without them.
 
-import { NotOpened, type SecretBox } from '../access/secret.ts'
 import { openDestination } from '../collector/seal.ts'
 import { placeOf, type SubscriptionDocument } from '../collector/subscription.ts'
 import { type Config, limits } from '../config.ts'
@@ -11,6 +10,7 @@ import { createQueueConnections, type QueueConnections } from '../destination/qu
 import { createWebhook } from '../destination/webhook.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
+import { NotOpened, type SecretBox } from '../sealing/secret.ts'
 import type { SendingTarget } from './target.ts'
 
 export type Destinations = {

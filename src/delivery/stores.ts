@@ -1,12 +1,12 @@
 // From an integration's document to the store that its files are written to. The S3 client is
 // loaded with the first file: it takes 37 MiB, and 0.1 s of a start.
 
-import { NotOpened, type SecretBox } from '../access/secret.ts'
 import type { Config } from '../config.ts'
 import { type FileStore, unavailableStore } from '../destination/destination.ts'
 import type { PartBufferPool } from '../destination/s3-parts.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
+import { NotOpened, type SecretBox } from '../sealing/secret.ts'
 
 /** A function that makes stores, each with connections of its own. */
 export function createStores(

@@ -1,12 +1,12 @@
 // Registering an integration: what is checked, and where it starts.
 
-import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { type Change, registerConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid, MillraceError } from '../errors.ts'
 import { positionOf, timeOf } from '../log/position.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import { faultsOf, type IntegrationDocument, type NewIntegration } from './integration.ts'
 import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'

@@ -2,8 +2,8 @@
 // so that a receiver can change over without losing an event (Standard Webhooks, "Zero downtime
 // secret rotation"). The one before stays sealed as it is, unless no key opens it any more.
 
-import { canOpen, type SecretBox } from '../access/secret.ts'
 import { newSigningSecret } from '../destination/sign.ts'
+import { canOpen, type SecretBox } from '../sealing/secret.ts'
 import type { IntegrationDocument } from './integration.ts'
 
 /** The document with a new secret, and the secret itself, in clear. `validUntil` is RFC 3339. */

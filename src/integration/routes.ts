@@ -1,7 +1,6 @@
 // /api/v1/org/integrations/eventstream: register, list, get, update, delete, start and stop
 // integrations (docs/integrate.md). What they delivered and what failed is in delivery/routes.ts.
 
-import type { SecretBox } from '../access/secret.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { changeConsumer, startConsumer } from '../consumer/change.ts'
@@ -13,6 +12,7 @@ import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { timeOf } from '../log/position.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import {
   commonErrors,
   EVENTSTREAM,

@@ -1,7 +1,7 @@
 // The secrets of an integration's document: sealed when it is stored, opened where it is delivered,
 // left out where it is shown. The one place that knows which fields they are.
 
-import type { SecretBox } from '../access/secret.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import type { Integration } from './describe.ts'
 import type { IntegrationDocument, IntegrationUpdate, NewIntegration } from './integration.ts'
 

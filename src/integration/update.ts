@@ -1,9 +1,9 @@
 // Updating an integration: what is checked, and whose change counts if two come at once.
 
-import type { SecretBox } from '../access/secret.ts'
 import { type Change, changeConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid } from '../errors.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
 import { faultsOfKind, faultsOfParts, type IntegrationUpdate, kindOf } from './integration.ts'
 import {

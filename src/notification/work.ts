@@ -1,7 +1,6 @@
 // What a worker does for notification jobs: it looks for those whose time has come, and runs them,
 // a few at once. Nothing is decided here.
 
-import type { SecretBox } from '../access/secret.ts'
 import { systemClock } from '../clock.ts'
 import { type Config, limits } from '../config.ts'
 import { type NotifyJob, tasks } from '../db/jobs.ts'
@@ -12,6 +11,7 @@ import { measureSkew } from '../db/skew.ts'
 import { createMailAgent } from '../destination/sendgrid.ts'
 import type { Logger } from '../logger.ts'
 import { repeat } from '../repeat.ts'
+import type { SecretBox } from '../sealing/secret.ts'
 import { retireNotices } from './retire.ts'
 import { notify } from './run.ts'
 import { createMailers } from './sender/sender.ts'

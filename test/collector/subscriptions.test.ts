@@ -2,7 +2,7 @@
 // what is kept of every change. How many there may be is in room.test.ts.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSecretBox } from '../../src/access/secret.ts'
+import { createSecretBox } from '../../src/sealing/secret.ts'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, type Service, startService } from '../helpers/service.ts'

@@ -2,7 +2,7 @@
 // shows of secrets stands for those that are stored, where there are any.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSecretBox } from '../../src/access/secret.ts'
+import { createSecretBox } from '../../src/sealing/secret.ts'
 import { aSubscription, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'

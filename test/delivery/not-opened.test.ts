@@ -2,13 +2,13 @@
 // with that reason, never an error that nobody sees.
 
 import { expect, it } from 'vitest'
-import { createSecretBox } from '../../src/access/secret.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDestinations } from '../../src/delivery/destinations.ts'
 import { createStores } from '../../src/delivery/stores.ts'
 import { sendOne } from '../../src/destination/destination.ts'
 import { createMailAgent } from '../../src/destination/sendgrid.ts'
 import { changeSender, createMailers, sealSender } from '../../src/notification/sender/sender.ts'
+import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
 
 const database = useDatabase()

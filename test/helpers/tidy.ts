@@ -26,7 +26,7 @@ const RANKS = [
     'version',
   ],
   ['db', 'destination'],
-  ['http'],
+  ['http', 'sealing'],
   ['access'],
   ['log'],
   ['consumer'],

@@ -4,10 +4,10 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSecretBox } from '../../src/access/secret.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
+import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { runProgram } from '../helpers/program.ts'
 import { type Receiver, startReceiver } from '../helpers/receiver.ts'

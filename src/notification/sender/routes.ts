@@ -1,7 +1,6 @@
 // /api/v1/notification-sender and /api/v1/shop/stats: with what a tenant's mails are sent, and from
 // what they are made. Both beyond the Jobs API.
 
-import type { SecretBox } from '../../access/secret.ts'
 import type { Clock } from '../../clock.ts'
 import { limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
@@ -12,6 +11,7 @@ import type { RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { compile } from '../../http/validate.ts'
 import { commonErrors } from '../../integration/describe.ts'
+import type { SecretBox } from '../../sealing/secret.ts'
 import { faultOfUrl, withoutCredentials } from '../../url.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'

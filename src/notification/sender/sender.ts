@@ -4,7 +4,6 @@
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import type { Agent } from 'undici'
-import { NotOpened, type SecretBox } from '../../access/secret.ts'
 import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
@@ -13,6 +12,7 @@ import { faultOfKept, isSameOrigin } from '../../destination/same-origin.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { fault, invalid } from '../../errors.ts'
 import { latestPosition } from '../../log/position.ts'
+import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
 import { ONE_LINE } from '../../text.ts'
 
 const Name = Type.String({ maxLength: 255, pattern: ONE_LINE, examples: ['Dodici'] })

@@ -1,12 +1,11 @@
-// Secrets at rest, secrets that are made once, and the admin token.
+// Secrets at rest, and secrets that are made once.
 
 import { mkdtempSync, readdirSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createAdminTokenCheck } from '../../src/access/admin-token.ts'
-import { keptSecret } from '../../src/access/kept-secret.ts'
-import { createSecretBox, deriveKey, NotOpened } from '../../src/access/secret.ts'
+import { keptSecret } from '../../src/sealing/kept-secret.ts'
+import { createSecretBox, deriveKey, NotOpened } from '../../src/sealing/secret.ts'
 
 const key = '1f'.repeat(32)
 
@@ -60,15 +59,5 @@ describe('a kept secret', () => {
     expect(keptSecret(directory, 'admin-token')).toBe(first)
     expect(statSync(path.join(directory, 'admin-token')).mode & 0o777).toBe(0o600)
     expect(readdirSync(directory)).toEqual(['admin-token'])
-  })
-})
-
-describe('the admin token', () => {
-  it('is recognised, and nothing else is', () => {
-    const check = createAdminTokenCheck('the-token')
-    expect(check('the-token')?.mayActFor('any', 'admin')).toBe(true)
-    for (const wrong of ['', 'the-toke', 'the-token2', 'THE-TOKEN']) {
-      expect(check(wrong)).toBeUndefined()
-    }
   })
 })
