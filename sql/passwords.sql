@@ -1,5 +1,5 @@
--- Gives the roles of sql/roles.sql the passwords that stand in their URLs in /run/secrets: for
--- docker-compose.yml, whose server sees these files. Run it again when one of them was changed.
+-- Sets the passwords of the roles of sql/roles.sql to those in their URLs in /run/secrets. It is
+-- for docker-compose.yml, whose server sees these files. Run it again after changing one of them.
 
 do $$
 declare

@@ -1,10 +1,10 @@
--- The roles of Millrace in its database, for an administrator of the server: before or after the
--- first migration, again whenever you like, with psql or any client.
---   millrace_owner    migrates: the tables and functions are its own
+-- Creates the roles of Millrace in its database. For an administrator of the server: with psql or
+-- any client, before or after the first migration, as often as you like.
+--   millrace_owner    migrates: owns the tables and functions
 --   millrace_service  serves and works: adds to the log, and changes no table's definition
 --   millrace_auditor  reads the log and the configuration, no secret
--- They log in, and have no password before you give them one: `alter role … password '…'`. What
--- they may do is in sql/functions/grant_privileges.sql.
+-- They can log in once you give them a password: `alter role … password '…'`. Their rights are in
+-- sql/functions/grant_privileges.sql.
 
 do $$
 declare
@@ -20,7 +20,7 @@ begin
 end
 $$;
 
--- Beside what it may not do: what it does by mistake fails at once.
+-- A second guard: an accidental write fails at once.
 alter role millrace_auditor set default_transaction_read_only = on;
 
 do $$
@@ -28,7 +28,7 @@ begin
   execute format('revoke create, temporary on database %I from public', current_database());
   execute format('grant connect, create, temporary on database %I to millrace_owner',
     current_database());
-  -- `rebuild` compares with temporary tables.
+  -- `rebuild` compares through temporary tables.
   execute format('grant connect, temporary on database %I to millrace_service',
     current_database());
   execute format('grant connect on database %I to millrace_auditor', current_database());
@@ -39,14 +39,14 @@ revoke create on schema public from public;
 grant usage, create on schema public to millrace_owner;
 grant usage on schema public to millrace_service, millrace_auditor;
 
--- What an installation of one role has made becomes the owner's. Stop the service for it: each
+-- Gives the owner what an installation with a single role has created. Stop the service first: each
 -- table is locked.
 set lock_timeout = '10s';
 
 do $$
 declare
-  -- Who gives a table to a role must be able to be that role. A superuser is; on a managed server
-  -- an administrator becomes so for this statement.
+  -- Only a member of a role can give it a table. A superuser is one; on a managed server the
+  -- administrator becomes a member for this statement.
   is_member boolean := pg_has_role('millrace_owner', 'usage') and pg_has_role('millrace_owner',
     case when current_setting('server_version_num')::integer < 160000 then 'member' else 'set' end);
   alteration text;
@@ -54,7 +54,7 @@ begin
   if not is_member then
     grant millrace_owner to current_user;
   end if;
-  -- First, for who gets a table must be allowed to make one there.
+  -- First, because the new owner of a table must be allowed to create tables in its schema.
   if to_regnamespace('graphile_worker') is not null then
     alter schema graphile_worker owner to millrace_owner;
   end if;
@@ -64,7 +64,7 @@ begin
       from pg_namespace
       where nspname in ('public', 'graphile_worker')
     ),
-    -- An extension keeps its own.
+    -- Objects of an extension keep their owner.
     object as (
       select
         'pg_class'::regclass as class, pg_class.oid,

@@ -585,20 +585,19 @@ create view masked_config_log as
         END::text, '(?<!\\)"sealed:[^"\\]*"'::text, '"***"'::text, 'g'::text), '//([^/?#"\\]|\\.)*@'::text, '//***@'::text, 'g'::text)::jsonb AS document
    FROM config_log;
 
--- Appends collected events, as append_events does and with its outcomes, but for the key: among
--- collected events an idempotency key is unique whatever the name is. That key stands in event_key
--- too, beside the one that append_events makes, under a name that no event can have (it has no
--- dot). Exact under races for the same reason: the lane is taken first, and the keys are looked up
--- in a statement of their own after it. The log's own rule holds as well: a key that the gateway
--- has used for this name and another payload is reused, and an event that it has, to the byte, is a
--- duplicate.
+-- Appends collected events, with the outcomes of append_events. One rule differs: among collected
+-- events an idempotency key is unique, whatever the event's name. So each event gets a second row
+-- in event_key, under the name 'collected', which no event can have (it has no dot). The rule is
+-- exact under races for the same reason as in append_events: a separate statement looks the keys up
+-- after the lane is locked. The rule of the log also holds: if the gateway has used the key for the
+-- same name, the same payload is a duplicate, and another payload is a reused key.
 create or replace function append_collected(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
   latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- As in append_events: keys are probed by index for ever.
+-- As in append_events: every plan must probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -658,7 +657,7 @@ begin
         and event_key.tenant = told_apart.tenant
         and event_key.key_hash = told_apart.key_hash
     ) as latest
-    -- A key that outlived its event is free again.
+    -- A key whose event is gone is free again.
     cross join lateral (
       select event.position, event.payload::text as payload
       from event
@@ -855,16 +854,19 @@ begin
 end
 $$;
 
--- One change of a consumer: compare-and-set on its version. Returns the position of the change, or
--- null where the version is another by now (or there is none), or 0 where it would start as one
--- more than max_running of its kind (null: any number): then nothing was changed.
--- status: 'running', 'stopped' or 'removed'; document: null keeps the one it has.
--- A start forgets the attempts of before, so that the stream goes on with that very event at once;
--- with from_now it forgets what it has not sent, too. A stop gives files 30 seconds to be closed,
--- but not where the store fails already. The position of the stop stays, whatever is changed until
--- the next start. A removal takes the cursors along and abandons the file that is open; rejected
--- events stay until the retention is over (retire_rejected), or its name is used again. A start
--- from now is of the live run: a replay has dates of its own and goes on where it stopped.
+-- Changes a consumer: compare-and-set on its version. Returns the position of the change. Returns
+-- null if the version is no longer expected_version, or if there is no such consumer. Returns 0 if
+-- it would start, and max_running of its kind run already (null: no limit). Then nothing has
+-- changed.
+--
+-- status: 'running', 'stopped' or 'removed'. document: null keeps the current one.
+-- * A start forgets earlier attempts, so that the stream goes on at once with the same event. With
+--   from_now it also forgets unsent events. That holds for the live run only: a replay has its own
+--   dates and goes on from where it stopped.
+-- * A stop gives an open file 30 seconds to be closed, unless the store is failing already. The
+--   position of the stop stays until the next start, whatever else changes.
+-- * A removal deletes the cursors and abandons the open file. Rejected events stay until their
+--   retention ends (retire_rejected) or the id is used again.
 create or replace function change_consumer(
   tenant text, id text, expected_version integer, status text, action text, actor text,
   reason text, document jsonb, from_now boolean,
@@ -885,7 +887,7 @@ begin
     where c.tenant = tenant and c.consumer = id;
   end if;
   change_position := next_position(latest_position);
-  -- With the lane held nobody else starts one.
+  -- While the lane is locked, nobody else can start one.
   if status = 'running' and changed.status = 'stopped' and max_running <= (
     select count(*) from consumer c
     where c.tenant = tenant and c.kind = changed.kind and c.status = 'running'
@@ -938,11 +940,11 @@ begin
 end
 $$;
 
--- One change of a job: compare-and-set on its version, 0 where there is to be none yet. Returns the
--- position of the change; if nothing was changed, null (the version is another by now) or 0 (the
--- tenant has max_count jobs that are not deleted, and this would be one more). The first job of a
--- tenant begins the projections of its shop, from the start of the retained log. A new job looks at
--- what happens after its own creation.
+-- Changes a job: compare-and-set on its version (0: the job must not exist yet). Returns the
+-- position of the change. Returns null if the version is no longer expected_version, and 0 if the
+-- tenant already has max_count jobs that are not deleted. Then nothing has changed. A tenant's
+-- first job starts the projections of its shop, from the start of the retained log. A new job looks
+-- at events after its own creation.
 create or replace function change_notification_job(
   tenant text, id text, expected_version integer, document jsonb, action text, actor text,
   reason text, next_run_at timestamptz,
@@ -973,7 +975,7 @@ begin
     end if;
   end if;
   if status <> 'removed' and not was_kept then
-    -- One new job of a tenant after the other, so that the count is exact.
+    -- New jobs of a tenant wait for each other here, so that the count is exact.
     perform pg_advisory_xact_lock(hashtextextended('job:' || tenant, 0));
     if max_count <= (
       select count(*) from notification_job j
@@ -1021,8 +1023,8 @@ begin
 end
 $$;
 
--- One change of a tenant's sender; document: null removes it. Returns whether anything was changed,
--- or null if its version is not expected_version (null: any): then nothing was.
+-- Changes a tenant's sender (document null: removes it). Returns whether anything changed. Returns
+-- null, and changes nothing, if its version is not expected_version (null: any version).
 create or replace function change_notification_sender(
   tenant text, document jsonb, actor text, reason text,
   latest_position bigint default null, expected_version integer default null
@@ -1033,8 +1035,8 @@ declare
   change_position bigint;
   changed_version integer;
 begin
-  -- The row may not be there yet, and then nothing is locked by it: changes of one tenant's sender
-  -- follow each other before one of them has the lane.
+  -- The row may not exist yet, and then there is nothing to lock. This lock puts changes of one
+  -- tenant's sender in order before one of them takes the lane.
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
   select s.version into changed_version
   from notification_sender s
@@ -1077,10 +1079,11 @@ begin
 end
 $$;
 
--- The position of the change that this attempt has made of (tenant, id) already; null: none, and
--- what the transaction changes from here on is the attempt's. It holds the attempt until then, so
--- that its first sending, which may still be under way on another connection, and the next one
--- follow each other. (Not the lane: rows come first, see next_position.)
+-- Returns the position of the change that this attempt has already made of (tenant, id). Null: it
+-- has made none, and what this transaction changes from here on belongs to the attempt. The lock on
+-- the attempt is held to the end of the transaction. A resend therefore waits for the first
+-- sending, which may still run on another connection. (It does not take the lane: rows are locked
+-- first, see next_position.)
 create or replace function change_of_attempt(tenant text, id text, attempt uuid) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable
@@ -1094,14 +1097,15 @@ begin
 end
 $$;
 
--- Ends a replay that has sent everything up to its stop_position, and answers whether it did. The
--- lane makes it exact: next_position waits for every append under way, so what could still get a
--- position up to the stop is visible when the next statement looks.
+-- Ends a replay that has sent everything up to its stop_position; returns whether it did. The lane
+-- makes this exact: next_position waits for every append under way. So any event that can still get
+-- a position up to the stop is visible to the next statement.
 --
--- A run that was added to a consumer just goes. The run that a temporary integration was registered
--- with completes it, but not while it keeps rejected events or another run is under way: with
--- rejected events it stops, and whoever removes one of them calls this again. Both hold the lock of
--- the consumer, so that one of them sees what the other did.
+-- A run that was added to a consumer is deleted. If the run is the one that a temporary integration
+-- was registered with, the integration completes. It does not complete while another run of it is
+-- under way, or while it keeps rejected events. With rejected events it stops, and removing the
+-- last of them calls this function again. Both callers lock the consumer, so one of them sees what
+-- the other did.
 create or replace function complete_replay(
   tenant text, consumer text, run integer, latest_position bigint default null
 ) returns boolean
@@ -1118,12 +1122,12 @@ declare
   kept bigint;
   told text;
 begin
-  -- What was recorded after the end of the life before is its own. (Not after its registration:
-  -- that may be ahead of the records, if the clock was set back.)
+  -- Records after the end of the previous life belong to this one. (Not records after its
+  -- registration: if the clock was set back, that position may be ahead of them.)
   select coalesce(max(l.position), 0) into life_before
   from config_log l
   where l.tenant = tenant and l.id = consumer and l.status = 'removed';
-  -- Before the lane: the lock of its cursor keeps them as they are.
+  -- Read before the lane is taken: the lock of the cursor keeps these numbers as they are.
   select coalesce(sum(r.delivered), 0) as delivered, coalesce(sum(r.rejected), 0) as rejected
   into receipts
   from receipt r
@@ -1163,7 +1167,7 @@ begin
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
     perform note_consumer(
       tenant, consumer, 'replay_completed', 'millrace',
-      -- As replay/progress finds it.
+      -- replay/progress looks for this prefix.
       format('Replay %s: %s%s', run, lower(left(told, 1)), substr(told, 2)), latest_position
     );
   elsif kept = 0 then
@@ -1186,10 +1190,10 @@ begin
 end
 $$;
 
--- Completes a replay that is stopped at its end and waits for its rejected events only; answers
--- whether it did. Called after one of them was removed, in the same transaction, which has locked
--- the consumer before: what a completion under way has changed is visible here. And by workers, for
--- those that somebody else has removed.
+-- Completes a replay that has stopped at its end and waits only for its rejected events; returns
+-- whether it did. Callers that remove a rejected event call it in the same transaction, after
+-- locking the consumer: so they see what a concurrent completion has changed. Workers call it for
+-- rejected events that others have removed.
 create or replace function complete_waiting(
   tenant text, consumer text, latest_position bigint
 ) returns boolean
@@ -1207,10 +1211,10 @@ begin
 end
 $$;
 
--- The configurations that a consumer has had, the newest of each version: what they were to filter,
--- and from which position of the log to which they held. `classes`: null takes every class. An id
--- that was removed and registered anew counts its versions from 1 again. It reads the masked log,
--- so that an auditor may call it.
+-- The configurations of a consumer, the newest entry of each version: what it filters, and from
+-- which position to which it was valid. `classes`: null takes every class. An id that was removed
+-- and registered again counts its versions from 1 again. This function reads the masked log, so an
+-- auditor may call it.
 create or replace function configurations_of(tenant text, consumer text)
 returns table (
   "position" bigint, version integer, status text, previous_status text, actor text, reason text,
@@ -1223,7 +1227,7 @@ select
   position, version, status, previous_status, actor, reason, document,
   document #> '{filter_conditions,event_filter}' as names,
   case
-    -- In snake case, as collected events have it: club1_a of CLUB1A.
+    -- In snake case, like the entities of collected events: CLUB1A becomes club1_a.
     when kind = 'subscription' then jsonb_build_array(lower(
       regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
     ))
@@ -1250,15 +1254,15 @@ from (
   from masked_config_log
   where tenant = $1 and id = $2
 ) as entry
--- An entry that keeps the version changes nothing: a note.
+-- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
 window same_version as (partition by version order by position)
 $$;
 
--- The lives of a consumer: an id that was removed and registered anew has had more than one. Each
--- is a span of the log, from `registered` to `ended` (null: it goes on), and the receipts,
--- attempts and entries whose position lies in it are its own. `ending`: the action that ended it;
--- `document`: its last one, without its secrets. Null for the tenant or the consumer means all.
+-- The lives of a consumer. An id that was removed and registered again has had more than one. A
+-- life spans the log from `registered` to `ended` (null: it goes on). The receipts, attempts and
+-- entries with a position in that span belong to it. `ending` is the action that ended it;
+-- `document` is its last one, without secrets. A null argument means all tenants or all consumers.
 create or replace function consumer_lives(of_tenant text, of_consumer text)
 returns table (
   tenant text, id text, kind text, registered bigint, ended bigint, ending text, document jsonb
@@ -1281,7 +1285,7 @@ numbered as (
 )
 select
   tenant, id, min(kind), min(position),
-  -- What follows a removal are notes.
+  -- Entries after a removal are notes.
   min(position) filter (where status = 'removed'),
   (array_agg(action order by position) filter (where status = 'removed'))[1],
   (array_agg(document order by position desc) filter (where document is not null))[1]
@@ -1289,14 +1293,15 @@ from numbered
 group by tenant, id, life
 $$;
 
--- Stores a key, or says why not: 'maker_ended' (the key that makes it, by created_by, is revoked or
--- has expired), 'past' (it would end before it begins), 'full' (a tenant of it has max_count active
--- keys). Else 'created' and when, also if this very key is there already: the call was sent again.
+-- Stores an API key. Outcomes: 'created', also if this very key is stored already (the call was
+-- repeated); 'maker_ended': the key that makes it (see created_by) is revoked or has expired;
+-- 'past': expires_at is not in the future; 'full': one of its tenants has max_count active keys.
 --
--- The maker's row stays locked until the commit, and revoke_key revokes a key before it looks for
--- those that it made: either it finds this one, or this call finds the maker revoked.
+-- The maker's row stays locked until the commit, and revoke_key locks a key before it looks for
+-- those that it made. So either the revocation finds the new key, or this call finds the maker
+-- revoked.
 --
--- The entry of the config log is written by a trigger of the table (record_key).
+-- A trigger of the table writes the entry of the config log (record_key).
 create or replace function create_key(
   id text, name text, secret_sha256 bytea, tenants text[], scopes text[], teams text[],
   services text[], event_names text[], rate integer, created_by text, expires_at timestamptz,
@@ -1329,8 +1334,8 @@ begin
     outcome := 'past';
     return;
   end if;
-  -- One key of a tenant after the other, so that the count is exact; in order, so that nobody waits
-  -- in a circle.
+  -- New keys of a tenant wait for each other here, so that the count is exact. The tenants are
+  -- locked in order, so that two calls cannot deadlock.
   perform pg_advisory_xact_lock(hashtextextended('api_key:' || tenant, 0))
   from (select unnest(tenants) as tenant order by 1) as named;
   if exists (
@@ -1354,19 +1359,21 @@ begin
     expires_at
   )
   on conflict do nothing;
-  -- In a statement of its own, which sees what the call's first sending has just committed.
+  -- A separate statement sees what the first sending of this call has just committed.
   select k.created_at into strict created_at
   from api_key k
   where k.id = id and k.secret_sha256 = secret_sha256;
 end
 $$;
 
--- Makes the partition of a table that begins with `first_day` and is `days` long, if it is missing;
--- answers whether it did. If another partition has a part of these days nothing is made: while
--- there are some of ten days among those of thirty, that is no fault. LIKE and ATTACH, never
--- PARTITION OF: that would lock out publishers. The service calls it and may make no table itself,
--- so it runs with the rights of its owner, for the tables of the log alone: no more than a week
--- ahead, and of the days that all processes cut alike, so that no caller can block what is to come.
+-- Creates a table's partition of `days` days from `first_day` on, if it is missing; returns whether
+-- it did. If another partition already covers some of these days, it creates nothing: partitions of
+-- ten days may stand among those of thirty. It uses LIKE and ATTACH: PARTITION OF would lock out
+-- publishers.
+--
+-- The service may not create tables, so this function runs with the rights of its owner. It serves
+-- the tables of the log alone, at most a week ahead, and with the same boundaries for all
+-- processes: no caller can block future partitions.
 create or replace function create_partition(parent regclass, first_day date, days integer)
 returns boolean
 language plpgsql
@@ -1384,7 +1391,7 @@ begin
     raise exception 'The table % has no partitions by day.', parent
       using errcode = 'invalid_parameter_value';
   end if;
-  -- Processes of before made partitions of keys of ten days.
+  -- Older processes created key partitions of ten days.
   if days not in (1, 10, 30) or (parent = 'event_key'::regclass) = (days = 1)
     or (first_day - date '1970-01-01') % days <> 0
   then
@@ -1412,7 +1419,7 @@ begin
   end if;
   execute format('create table public.%I (like %s including defaults including constraints)',
     child, parent);
-  -- The parent's does not fire if the partition is named.
+  -- The parent's trigger does not fire if a statement names the partition.
   execute format('create trigger refuses_truncate before truncate on public.%I
     for each statement execute function refuse_change_of_log()', child);
   execute format('alter table %s attach partition public.%I for values from (%s) to (%s)',
@@ -1423,8 +1430,8 @@ $$;
 
 revoke execute on function create_partition(regclass, date, integer) from public;
 
--- What a subscription asks for: an action that ends in create or created, in delete or deleted, or
--- any other. (An action ends where the name does.)
+-- The class of change that a subscription can ask for, by how the event's action ends: create or
+-- created, delete or deleted, or anything else. (The action is the last part of the name.)
 create or replace function event_class(name text) returns text
 language sql immutable parallel safe
 return case
@@ -1433,27 +1440,27 @@ return case
   else 'change'
 end;
 
--- Equal for equal keys, almost always another for others: what is found by it is compared with the
--- key itself. The first 16 bits are the tenant's, so that the keys of one lie together. Both hashes
--- are those that PostgreSQL partitions by, which no later version may change; a key_hash is hashed
--- as text since only PostgreSQL 18 makes an integer of bytes.
+-- A 64-bit index key for (tenant, key_hash). Different keys can share a fingerprint, so readers
+-- also compare the key itself. The first 16 bits come from the tenant: keys of one tenant lie
+-- together. Both hashes are those of hash partitioning, which no later PostgreSQL version may
+-- change. key_hash is hashed as text because only PostgreSQL 18 can cast bytes to an integer.
 create or replace function event_key_fingerprint(tenant text, key_hash bytea) returns bigint
 language sql immutable parallel safe
 return (hashtextextended(tenant, 0) << 48)
   | (hashtextextended(encode(key_hash, 'hex'), 0) & 281474976710655);
 
--- What a publisher calls the same event: the key is unique per tenant and event name.
+-- Hashes an idempotency key, which is unique per tenant and event name.
 --
--- Stable as convert_to is, and not strict: so Postgres puts the body in place of a call.
+-- Stable, like convert_to, and not strict: so Postgres can inline it.
 create or replace function event_key_hash(name text, idempotency_key text) returns bytea
 language sql stable parallel safe
 return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) for 16);
 
--- What became of each event that was published from one time on and before another. `version` is
--- the configuration that decided it. An id that was registered anew means its newest life alone:
--- the evidence is its receipts and attempts. What is not settled is told by the configuration and
--- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
--- the scripts in sql/audit call it.
+-- The state of each event published from one time on and before another. `version` is the
+-- configuration that decided it. For an id that was registered more than once, only the newest life
+-- counts. The evidence is its receipts and attempts. For an unsettled event the current
+-- configuration decides, and the cursor that the consumer was registered with (the lowest run).
+-- Only the scripts in sql/audit call this function.
 create or replace function event_states(
   tenant text, consumer text, published_from timestamptz, published_before timestamptz
 )
@@ -1462,14 +1469,14 @@ language sql stable
 as $$
 with configuration as (select * from configurations_of($1, $2)),
 standing as (select * from standing_of($1, $2)),
--- The newest life of the id: from its registration on, or all there is where it had no other.
+-- The newest life of the id: from its registration on. An id with only one life takes everything.
 life as (
   select case when count(*) > 1 then max(registered) else 0 end as valid_from
   from consumer_lives($1, $2)
 ),
--- What is settled, by run and configuration, as ranges of positions: what receipts say (they are
--- written after the events, give or take a clock that was set back), and what each cursor's window
--- holds that was settled out of turn, under the version that has read the window.
+-- Settled ranges of positions, by run and configuration. Receipts give most of them; a receipt is
+-- written after its events, give or take a clock that was set back. The rest stands in each
+-- cursor's window: events settled out of order, under the version that read the window.
 settled_range as (
   select
     receipt.run, configuration.position as configured_at,
@@ -1515,7 +1522,7 @@ rejection as (
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
--- Sent again by hand, and taken.
+-- Rejected, then sent again by hand and delivered.
 taken_later as (
   select distinct event_position
   from attempt
@@ -1526,8 +1533,8 @@ taken_later as (
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
--- Which configuration of each run has settled an event: the first one whose range holds it. What
--- one has settled out of turn lies within the ranges of the next, too (see keep_window).
+-- The configuration that settled each event, per run: the first one whose range holds it. An event
+-- settled out of order lies in the ranges of later configurations, too (see keep_window).
 settled_once as (
   select distinct on (event.position, settled_range.run)
     event.position, settled_range.run, settled_range.version,
@@ -1542,8 +1549,8 @@ settled_once as (
     and event.position < position_of($4)
   order by event.position, settled_range.run, settled_range.configured_at
 ),
--- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
--- it was taken when it was sent again by hand.
+-- An event counts as delivered if any run, live or replay, sent it without a 400, or if a manual
+-- retry delivered it.
 settled as (
   select
     settled_once.position,
@@ -1598,14 +1605,14 @@ where event.tenant = $1
   and event.position < position_of($4)
 $$;
 
--- What the roles of sql/roles.sql may do, as far as there are such roles. `migrate` calls it after
--- each change of the schema, and sql/roles.sql after it has made the roles, so that new tables are
--- known to the service at once and to the auditor only if they are named here. It runs with the
--- rights of its owner, whose tables they are.
+-- Grants the roles of sql/roles.sql their rights, if these roles exist. `migrate` calls it after
+-- each change of the schema, and sql/roles.sql calls it after it has created the roles. So the
+-- service can use a new table at once; the auditor can only if the table is named here. The
+-- function runs with the rights of its owner, who owns the tables.
 --
--- The service: what is evidence it may only add to; what tells the state of the schema it reads.
--- The auditor: reads the log, and nothing that holds a secret, sealed or hashed. A document of the
--- configuration is seen through masked_config_log alone.
+-- The service may only add to evidence, and only read the tables that tell the state of the schema.
+-- The auditor reads the log, and no secret, sealed or hashed: documents of the configuration are
+-- visible through masked_config_log alone.
 create or replace function grant_privileges() returns void
 language plpgsql
 security definer
@@ -1619,7 +1626,7 @@ begin
       select relname as name
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-        -- A partition that was detached is nobody's to read.
+        -- Nobody may read a detached partition.
         and not is_partition_name(relname)
         and pg_get_userbyid(relowner) = current_user
     loop
@@ -1645,7 +1652,8 @@ begin
       to millrace_service;
     revoke insert, update, delete on graphile_worker.migrations from millrace_service;
     grant usage, select on all sequences in schema graphile_worker to millrace_service;
-    -- Its tables show their rows to their owner alone, unless a policy says otherwise.
+    -- graphile_worker's tables use row security: only their owner sees rows, unless a policy
+    -- exists.
     for kept in
       select oid::regclass as name
       from pg_class
@@ -1678,10 +1686,10 @@ $$;
 
 revoke execute on function grant_privileges() from public;
 
--- Whether it is time for a retry; null: nothing is waited for. retry_set_at is when retry_at was
--- written: if that is still to come, the clock was ahead then, and the retry is due. A process of
--- the version before does not write it: then the longest schedule bounds retry_at. That has 9.4
--- hours, with MILLRACE_RETRY_BASE_MS of a minute.
+-- Whether it is time for a retry (retry_at null: nothing to wait for). retry_set_at is when
+-- retry_at was written. If that moment is still in the future, the clock was ahead then, and the
+-- retry is due. Processes of the previous version do not write it. Then the longest possible
+-- schedule bounds retry_at: 9.4 hours, with a MILLRACE_RETRY_BASE_MS of one minute.
 create or replace function is_due(retry_at timestamptz, retry_set_at timestamptz)
 returns boolean
 language sql volatile as $$
@@ -1690,9 +1698,9 @@ language sql volatile as $$
     or coalesce(retry_set_at, retry_at - interval '10 hours') > clock_timestamp()
 $$;
 
--- Whether a lease, or the time that a stop gives to close a file, still lasts. The longest there
--- can be is 5.5 minutes (MILLRACE_LEASE_MS at most 5, and 30 s to close a file): what ends later
--- than 6 minutes from now was written while the clock was ahead, and is over.
+-- Whether a lease, or the time that a stop gives to close a file, has not ended. The longest
+-- possible one is 5.5 minutes: MILLRACE_LEASE_MS of at most 5 minutes, and 30 s to close a file. An
+-- end more than 6 minutes away was written by a clock that was ahead, so it counts as over.
 create or replace function is_held(until timestamptz) returns boolean
 language sql volatile as $$
   select coalesce(
@@ -1700,23 +1708,24 @@ language sql volatile as $$
   )
 $$;
 
--- Whether a table is named like a partition of the log: its table, and the first day. Attached or
--- not: one that a crash has left behind has the name still.
+-- Whether a name looks like a partition of the log: the table, then the first day. A detached
+-- partition that a crash left behind keeps its name, so it matches, too.
 create or replace function is_partition_name(name name) returns boolean
 language sql immutable
 as $$
   select name ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'
 $$;
 
--- Receipts tell what was settled as a range up to the oldest event that is not. What was settled
--- after that one, out of turn, only the cursor's window says: read, and not unresolved. Before the
--- window goes, or before another version of the configuration settles the rest of it, this writes
--- it down: a receipt for each span between unresolved events, of the version under which they were
--- settled, with no counts, for those stand in the receipts of the steps. Without it, what a former
--- filter had passed over would count as delivered by the next one.
--- The window is of next_version from then on; null: there is none any more. It does nothing if the
--- lease is not that of owner and held_epoch; null: whoever holds it. The receipts are of the time
--- before at_position.
+-- Writes down what a cursor's window knows, before the window is lost or another version of the
+-- configuration settles the rest of it. Receipts cover events up to the oldest unresolved one. Only
+-- the window knows which later events are settled: those that were read and are not unresolved. For
+-- each span between unresolved events this function writes a receipt with the version that settled
+-- it. These receipts have no counts, for the receipts of the steps have them. Without them, events
+-- that an earlier filter passed over would count as delivered by the next one.
+--
+-- The window belongs to next_version from then on (null: the window ends). The function does
+-- nothing if owner and held_epoch do not hold the lease (owner null: no lease is checked). The
+-- receipts get positions before at_position.
 create or replace function keep_window(
   tenant text, consumer text, run integer, next_version integer,
   owner uuid default null, held_epoch bigint default null,
@@ -1761,10 +1770,10 @@ begin
 end
 $$;
 
--- Locks the rows of a consumer in the order in which everybody takes them: the consumer, its
--- cursors, its open files; its rejected events come after them. Whoever changes a consumer, or
--- removes rejected events of it, calls it before the lane is taken: see next_position. Returns the
--- consumer as it stands then, null if there is none.
+-- Locks the rows of a consumer in the one order that all callers use: the consumer, its cursors,
+-- its open files. Its rejected events come after these. A function that changes a consumer or
+-- removes its rejected events calls this before it takes the lane (see next_position). Returns the
+-- locked consumer, or null if there is none.
 create or replace function lock_consumer(tenant text, id text) returns consumer
 language plpgsql as $$
 #variable_conflict use_variable
@@ -1787,9 +1796,9 @@ begin
 end
 $$;
 
--- When this log began: when its first migration was applied. There are no events of before, so
--- nothing of before was lost to the retention. An auditor may ask, who may not read the record of
--- migrations, so it runs with the rights of its owner.
+-- When this log began: the time of its first migration. No event is older, so retention has removed
+-- nothing from before it. Auditors may call this but may not read the record of migrations, so it
+-- runs with the rights of its owner.
 create or replace function log_began() returns timestamptz
 language sql stable
 security definer
@@ -1798,8 +1807,8 @@ as $$
 select min(applied_at) from migration_checksum
 $$;
 
--- Whether the log has passed a position: nothing that is appended from now on can get it, as long
--- as the clock is not set back. (Who must be sure takes the lane: complete_replay.)
+-- Whether the log has passed a position: no later append can get it, unless the clock is set back.
+-- (To be certain, take the lane, as complete_replay does.)
 create or replace function log_has_passed("position" bigint) returns boolean
 language sql volatile as $$
   select "position" < greatest(
@@ -1807,9 +1816,9 @@ language sql volatile as $$
   )
 $$;
 
--- The run of a rejected event that a process of before 0023 keeps, which names none: the one that
--- its consumer was registered with. (0023_replay has its first text: such a process does not wait
--- for the functions.)
+-- Fills in the run of a rejected event from a process older than 0023, which names none: the run
+-- that its consumer was registered with. (0023_replay has the first text of this function, since
+-- such a process does not wait for sql/functions.)
 create or replace function name_run() returns trigger
 language plpgsql as $$
 begin
@@ -1820,12 +1829,14 @@ begin
 end
 $$;
 
--- The newest entry of the config log of each, and the positions of its changes. An entry that keeps
--- the version is a note and changes nothing; an id that was removed and registered anew counts from
--- 1 again. To be read like a view, and so are the functions rebuilt_…, which make of it the tables
--- that are projections of the log: each is a part of the query that calls it, and every window is
--- over (tenant, id), so that to ask for one of them reads the entries of that one alone. What tells
--- the kind is the id: a condition on it reaches the log, one on `kind` does not.
+-- The newest entry of the config log for each (tenant, id), and the positions of its changes. An
+-- entry that keeps the version is a note: it changes nothing. An id that was removed and registered
+-- again counts its versions from 1 again.
+--
+-- Use it like a view, like the functions rebuilt_…, which derive the tables that are projections
+-- of this log. Postgres inlines each into the calling query. Every window is partitioned by
+-- (tenant, id), so a query for one of them reads only its entries. To select a kind, put the
+-- condition on `id`: that one reaches the log, a condition on `kind` does not.
 create or replace function newest_configuration()
 returns table (
   tenant text, id text, kind text, version integer, status text, document jsonb,
@@ -1837,7 +1848,7 @@ select distinct on (tenant, id)
   tenant, id, kind, version, status, document,
   max(position) filter (where is_change and version = 1) over same as created_position,
   max(position) filter (where is_change) over same as changed_position,
-  -- Sealed anew a consumer is what it was: see reseal_consumer.
+  -- Resealing changes nothing about a consumer but its secrets: see reseal_consumer.
   max(position) filter (where is_change and action <> 'secrets_resealed') over same
     as turned_position,
   max(position) filter (where status = 'stopped' and is_turn) over same as stopped_position
@@ -1853,9 +1864,9 @@ window same as (partition by tenant, id)
 order by tenant, id, position desc
 $$;
 
--- Each key as the config log alone has it, by its id in the log ('key:…'), with every column of
--- api_key. What it is for and what it grants is what its first entry says, and it is revoked if any
--- entry says so: where the entries of its tenants disagree, none that came later grants more.
+-- Each key according to the config log alone, by its id there ('key:…'), with every column of
+-- api_key. Its first entry says what the key is for and what it grants. It is revoked if any entry
+-- says so. So if the entries of its tenants disagree, no later entry can grant more.
 create or replace function newest_key() returns table (log_id text, document jsonb)
 language sql stable
 as $$
@@ -1874,24 +1885,24 @@ where id ~ '^key:'
 group by id
 $$;
 
--- Takes the lane until the transaction ends and returns the next free position. The caller must
--- hand what it used back with setval('lane_position', last) after its rows are written, never
--- before: setval is not undone by a rollback, so a clock far ahead, whose rows find no partition,
--- must fail before it can push the sequence into the future.
+-- Locks the lane to the end of the transaction and returns the next free position. After its rows
+-- are written, the caller must store the last position that it used: setval('lane_position', last).
+-- Never before: a rollback does not undo setval. With a clock far ahead, rows find no partition,
+-- and that failure must come before the sequence moves into the future.
 --
--- latest_position is what the caller's own clock allows at most; null: it has no other clock than
--- the database's. A clock of the database beyond it is refused (MR004; the detail says by how many
--- microseconds). It bounds the clock and not the log: a log that is ahead already goes on from
--- where it is, since to refuse would stop all publishing until the clock has caught up.
+-- latest_position is the bound that the caller's own clock sets (null: the caller has only the
+-- database's clock). A database clock beyond it is refused (MR004; the detail says by how many
+-- microseconds). It bounds the clock, not the log. A log that is already ahead goes on from its
+-- last position: refusing would stop all publishing until the clock has caught up.
 --
--- Rows first, the lane last: whoever holds the lane holds up every publisher of every tenant, so
--- nobody may wait for a row, or read much, while it is held. A function that changes rows locks
--- them before it calls this, in the order consumer, cursor, others; what it then inserts nobody
--- else inserts without the lane.
+-- Rows first, the lane last: the lane holds up every publisher of every tenant. While it is held,
+-- nobody may wait for a row or read much. A function that changes rows locks them before it calls
+-- this, in the order consumer, cursor, others. Rows that it inserts later are inserted by nobody
+-- else without the lane.
 --
--- The sequence is asked by a function and not scanned: append_events forbids sequential scans, and
--- a scan that is forbidden and has no other way costs 1e10 up to PostgreSQL 17, so that with jit on
--- every append was compiled anew.
+-- A function reads the sequence's last value, not a scan. append_events forbids sequential scans,
+-- and up to PostgreSQL 17 a forbidden scan without an alternative costs 1e10. With jit on, that
+-- cost compiled every append anew.
 create or replace function next_position(latest_position bigint default null) returns bigint
 language plpgsql as $$
 declare
@@ -1899,14 +1910,15 @@ declare
   clock_position bigint;
 begin
   perform pg_advisory_xact_lock(1296651858, 0);
-  -- After the lock: what was handed out, and how late it became, while this call waited for it.
+  -- Read after the lock: other calls have used positions, and time has passed, during the wait.
   last_position := pg_sequence_last_value('lane_position');
   clock_position := position_of(clock_timestamp());
   if clock_position > latest_position then
     raise exception 'The database''s clock (%) is too far ahead of the caller''s.', clock_timestamp()
       using errcode = 'MR004', detail = clock_position - latest_position;
   end if;
-  -- Null before the first use; and without the right to know, which must not mean "none".
+  -- Null before the first use. Also null without the right to read it, which must not count as
+  -- unused.
   if last_position is null and not has_sequence_privilege('lane_position', 'select') then
     raise exception 'The role % may not read the sequence lane_position.', current_user
       using errcode = 'insufficient_privilege';
@@ -1915,9 +1927,9 @@ begin
 end
 $$;
 
--- An entry of the log that changes nothing: what happened to a consumer that people should know.
--- Of one that has ended it stands after its end, as an entry of its last life. Does nothing where
--- there never was such a consumer.
+-- Writes a note into the config log: something happened to a consumer that people should know, and
+-- nothing changed. If the consumer has ended, the note stands after its end and belongs to its last
+-- life. Does nothing if there never was such a consumer.
 create or replace function note_consumer(
   tenant text, id text, action text, actor text, reason text,
   latest_position bigint default null
@@ -1948,7 +1960,7 @@ begin
 end
 $$;
 
--- An entry of the log that changes nothing: a run that failed.
+-- Writes a note about a job into the config log, such as a failed run. It changes nothing.
 create or replace function note_notification_job(
   tenant text, id text, action text, reason text,
   latest_position bigint default null
@@ -1976,16 +1988,16 @@ begin
 end
 $$;
 
--- A position is the microsecond at which something was published, read as a number.
+-- The position of a moment: microseconds since 1970.
 create or replace function position_of(moment timestamptz) returns bigint
 language sql immutable strict parallel safe
 return (extract(epoch from moment) * 1000000)::bigint;
 
--- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
--- that transaction commits. The lane is held until then, so every other publisher waits: keep the
--- transaction short and publish last. Delivery learns of it from the sweep, within seconds. It has
--- no other clock than the database's: one that is ahead is bounded only by the partitions that are
--- made ahead. Errors: MR001 if the key was used with another payload.
+-- Publishes one event inside the caller's own transaction: it is in the log if, and only if, that
+-- transaction commits. The lane stays locked until then and every other publisher waits, so keep
+-- the transaction short and publish last. The sweep finds the event within seconds and starts
+-- delivery. This function has only the database's clock: if that is ahead, only the partitions
+-- created in advance bound it. Errors: MR001 if the key was used with another payload.
 create or replace function publish_event(
   tenant text, name text, entity_id text, idempotency_key text, payload json,
   correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'
@@ -2010,18 +2022,18 @@ begin
 end
 $$;
 
--- Reads at most most_events of a tenant's log on from where the last call stopped, and keeps the
--- names that they have, most_names of the tenant: those published last, so that a name for each
--- event fills nothing. Says whether it has come to the end of the log. Commit order is position
--- order, so no event commits behind what was read.
+-- Reads the next most_events events of a tenant's log and records their names. It keeps the
+-- most_names names published last, so that a publisher with a new name for each event cannot fill
+-- the table. Returns whether it has reached the end of the log. Commit order is position order, so
+-- no event can commit behind the last position read.
 create or replace function read_event_types(
   tenant text,
   most_events integer,
   most_names integer default 10000
 ) returns boolean
 language plpgsql
--- By the key of the log, in its order: of a day that is not analysed yet the planner expects a
--- dozen rows, and would sort all that is left of it for each page.
+-- Read by primary key, in its order. Before a day's partition is analysed, the planner expects a
+-- dozen rows and would sort the whole rest of it for each page.
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -2030,7 +2042,7 @@ declare
   last_read bigint;
   event_count integer;
 begin
-  -- Without it a call at the end of the log would write a row.
+  -- Without this check, a call at the end of the log would write a row.
   select r.read_position into last_read from event_type_reader r where r.tenant = tenant;
   perform from event e where e.tenant = tenant and e.position > coalesce(last_read, 0) limit 1;
   if not found then
@@ -2061,7 +2073,7 @@ begin
     insert into event_type as t
     select tenant, l.name, l.last_position
     from latest l
-    -- In one order, whoever else reads.
+    -- In one order, so that concurrent readers cannot deadlock.
     order by l.name collate "C"
     on conflict on constraint event_type_pkey
     do update set last_position = greatest(t.last_position, excluded.last_position)
@@ -2086,9 +2098,9 @@ begin
 end
 $$;
 
--- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
--- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
--- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
+-- Restores a key from the config log: inserts it if it is missing, and revokes it if the log has.
+-- Keys are otherwise never changed or deleted. So only the owner of the table may correct other
+-- differences, or delete a key that no log has. Returns whether the row now agrees with the log.
 create or replace function rebuild_api_key(id text, latest_position bigint) returns boolean
 language plpgsql as $$
 #variable_conflict use_variable
@@ -2100,11 +2112,11 @@ declare
   );
 begin
   if is_owner then
-    -- To switch off the trigger takes it; not while the lane is held.
+    -- Switching off the trigger needs this lock; take it before the lane.
     lock table api_key in share row exclusive mode;
   end if;
   perform from api_key k where k.id = id for update;
-  -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
+  -- As in rebuild_consumer: creating or revoking a key takes the lane before the commit.
   perform next_position(latest_position);
   select (jsonb_populate_record(null::api_key, r.document)).*
   into rebuilt
@@ -2131,14 +2143,14 @@ begin
 end
 $$;
 
--- Puts a consumer in place as the config log has it, or removes it where the log has none. A cursor
--- that is there stays; one that is missing is made again where it surely had come to: behind what
--- receipts since the registration say is settled, or at the start. Never ahead of what was
--- delivered, so events may be sent again, and none is lost. A worker that has leased it as it was
--- not loses its lease. Returns whether it is in place: not where it was registered meanwhile.
+-- Restores a consumer from the config log, or removes it if the log has none. An existing cursor
+-- stays. A missing one is created at the last position that it certainly had reached: the end of
+-- what receipts of this life settle, or the start. It is never ahead of what was delivered: events
+-- may be sent again, and none is lost. If the consumer changes, a worker that leases it loses the
+-- lease. Returns whether the row now agrees with the log; false if it was registered meanwhile.
 --
--- With the lane held nobody else changes it or registers its id, so what the log says then is true
--- until the commit. No position is used, so none is handed back.
+-- While the lane is locked, nobody else can change the consumer or register its id, so the log
+-- stays true until the commit. No position is used, so none is stored back.
 create or replace function rebuild_consumer(
   tenant text, id text, latest_position bigint
 ) returns boolean
@@ -2154,7 +2166,7 @@ declare
   own_run integer;
   has_cursor boolean;
 begin
-  -- Before the lane: what it reads is much, where the cursor is missing.
+  -- Before the lane: with a missing cursor this reads much.
   select r.* into rebuilt from rebuilt_consumer() r where r.tenant = tenant and r.id = id;
   own_run := case when rebuilt.document ->> 'integration_type' = 'temporary' then 1 else 0 end;
   has_cursor := exists (
@@ -2170,11 +2182,11 @@ begin
     select max(r.to_position) into settled_position
     from receipt r
     where r.tenant = tenant and r.consumer = id and r.run = own_run
-      -- Those of steps. The ones without counts are of spans that were settled out of turn, beyond
-      -- events that were not: see keep_window.
+      -- Receipts of steps only. Those without counts cover spans settled out of order, behind which
+      -- there may be unresolved events: see keep_window.
       and r.delivered + r.rejected + r.filtered > 0
-      -- Of this life alone: an earlier one may have sent what was published before the
-      -- registration, and its receipts may stand above that if the clock was set back.
+      -- Of this life only. An earlier life may have sent events from before the registration, and
+      -- its receipts may have higher positions if the clock was set back.
       and r.position > rebuilt.created_position
       and r.from_position >= starts_after
       and (starts_after >= rebuilt.created_position or not exists (
@@ -2207,8 +2219,9 @@ begin
   if (live.kind, live.version, live.status, live.document)
     is distinct from (rebuilt.kind, rebuilt.version, rebuilt.status, rebuilt.document)
   then
-    -- The version may be the same, so that no step of the worker would tell it. The notification
-    -- is for one that waits for events: it would send the first of them as it has leased.
+    -- The version may be the same, so no step of the worker would notice the change. The
+    -- notification is for a worker that waits for events: it would send the first one under its old
+    -- lease.
     update cursor c
     set epoch = c.epoch + 1, owner = null, lease_until = null
     where c.tenant = tenant and c.consumer = id;
@@ -2225,10 +2238,10 @@ begin
 end
 $$;
 
--- Puts a job in place as the config log has it, if that is its expected version by now: next_run_at
--- belongs to that one. It goes on behind what its runs have looked at. A job that is there keeps
--- its next run unless its document changes, and then a worker that runs it loses its lease. Returns
--- whether it is in place.
+-- Restores a job from the config log, if the log has expected_version of it: next_run_at belongs to
+-- that version. The job goes on behind the last position that its runs have looked at. An existing
+-- job keeps its next run unless its document changes; then a worker that runs it loses its lease.
+-- Returns whether the row now agrees with the log.
 create or replace function rebuild_notification_job(
   tenant text, id text, expected_version integer, next_run_at timestamptz, latest_position bigint
 ) returns boolean
@@ -2272,9 +2285,9 @@ begin
 end
 $$;
 
--- Puts a tenant's sender in place as the config log has it, or removes it where the log has none. A
--- worker that sends with another one loses the leases of the tenant's jobs. Returns true: it is in
--- place.
+-- Restores a tenant's sender from the config log, or removes it if the log has none. If the sender
+-- changes, workers lose the leases of the tenant's jobs. Always returns true: the row now agrees
+-- with the log.
 create or replace function rebuild_notification_sender(
   tenant text, latest_position bigint
 ) returns boolean
@@ -2284,7 +2297,7 @@ declare
   live notification_sender;
   rebuilt record;
 begin
-  -- In the order of change_notification_sender; the lane as in rebuild_consumer.
+  -- Locks in the order of change_notification_sender; takes the lane as rebuild_consumer does.
   perform from notification_job j where j.tenant = tenant order by j.id for update;
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
   select s.* into live from notification_sender s where s.tenant = tenant for update;
@@ -2308,7 +2321,7 @@ begin
 end
 $$;
 
--- The table `api_key` as the config log alone has it: see newest_key.
+-- The table `api_key` according to the config log alone: see newest_key.
 create or replace function rebuilt_api_key() returns setof api_key
 language sql stable
 as $$
@@ -2317,7 +2330,7 @@ from newest_key() as newest
 cross join lateral jsonb_populate_record(null::api_key, newest.document) as key
 $$;
 
--- The table `consumer` as the config log alone has it: see newest_configuration.
+-- The table `consumer` according to the config log alone: see newest_configuration.
 create or replace function rebuilt_consumer()
 returns table (
   tenant text, id text, version integer, status text, document jsonb, created_position bigint,
@@ -2333,10 +2346,10 @@ from newest_configuration()
 where id !~ '^(job|sender|key):' and status <> 'removed'
 $$;
 
--- The table `notification_job` as the config log alone has it (see newest_configuration), without
--- what its runs keep there. A deleted job is kept. Entries of before have no document of it then:
--- it is the one that was there, deleted. Who asks for one job names its log_id: a condition on `id`
--- reads the whole log.
+-- The table `notification_job` according to the config log alone (see newest_configuration),
+-- without the columns that its runs keep there. A deleted job stays. Older entries of a deletion
+-- have no document; then this gives the previous one, marked as deleted. To select one job, put the
+-- condition on log_id: a condition on `id` reads the whole log.
 create or replace function rebuilt_notification_job()
 returns table (
   tenant text, id text, version integer, document jsonb, created_position bigint,
@@ -2362,7 +2375,7 @@ from newest_configuration() as newest
 where id ~ '^job:'
 $$;
 
--- The table `notification_sender` as the config log alone has it: see newest_configuration.
+-- The table `notification_sender` according to the config log alone: see newest_configuration.
 create or replace function rebuilt_notification_sender()
 returns table (tenant text, version integer, document jsonb, changed_position bigint)
 language sql stable
@@ -2372,13 +2385,15 @@ from newest_configuration()
 where id = 'sender:sendgrid' and status <> 'removed'
 $$;
 
--- Writes the creation of a key, at its insert, and its revocation: an entry for each tenant that it
--- names. Nothing that the log has already, as of a key that is rebuilt from it, and of nothing else
--- that is done to the table: what the key is for and what it grants is what its creation says, also
--- in the entry of its revocation. (Unless the log has no creation of it: then the row is told.) The
--- lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
--- transaction, for a trigger has no arguments. (0024_config_log has its first text: no key may be
--- made between that migration and its functions.)
+-- Writes a key's creation (its insert) and its revocation into the config log: an entry for each
+-- tenant that the key names. It writes no entry that the log has already, as for a key rebuilt from
+-- the log, and none for other changes of the row. The entry of a revocation repeats the purpose and
+-- the grants of the creation's entry, not of the row. (Unless the log has no creation of the key:
+-- then it uses the row.)
+--
+-- The lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
+-- transaction, since a trigger has no arguments. (0024_config_log has the first text of this
+-- function: no key may be created between that migration and sql/functions.)
 create or replace function record_key() returns trigger
 language plpgsql
 set timezone = 'UTC'
@@ -2432,7 +2447,7 @@ begin
 end
 $$;
 
--- The trigger of api_key: a key may be revoked, once, and nothing else.
+-- The trigger of api_key: a key can be revoked, once; every other change is refused.
 create or replace function refuse_change_of_key() returns trigger
 language plpgsql as $$
 begin
@@ -2448,7 +2463,7 @@ begin
 end
 $$;
 
--- The trigger that makes the log, and what audits rest on, append-only.
+-- The trigger that makes the log, and the other evidence of audits, append-only.
 create or replace function refuse_change_of_log() returns trigger
 language plpgsql as $$
 begin
@@ -2457,11 +2472,12 @@ begin
 end
 $$;
 
--- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind; of
--- subscriptions only those count that run, and one that is stopped needs no room): then nothing is
--- changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
--- registration on, and for ever. status: 'running' or 'stopped'. A temporary integration is a
--- replay: its cursor is run 1, and so is all that will be recorded of it.
+-- Registers a consumer. Returns 'registered', or 'taken' (the id exists), or 'full' (the tenant has
+-- max_count of the kind); the latter two change nothing. Of subscriptions only running ones count,
+-- and a stopped one needs no room. The consumer receives the events in (starts_after,
+-- stop_position]; null: from its own registration on, and without an end. status: 'running' or
+-- 'stopped'. A temporary integration is a replay: its cursor, and all that is recorded of it, is
+-- run 1.
 create or replace function register_consumer(
   tenant text, kind text, id text, document jsonb, status text, action text, actor text,
   reason text, starts_after bigint, stop_position bigint, max_count integer,
@@ -2472,13 +2488,13 @@ language plpgsql as $$
 declare
   change_position bigint;
 begin
-  -- What an earlier consumer of the same name has left behind.
+  -- Rejected events that an earlier consumer of the same id has left behind.
   perform from rejected_event r
   where r.tenant = tenant and r.consumer = id
   order by r.id
   for update;
   change_position := next_position(latest_position);
-  -- With the lane held nobody else registers or removes one, so neither answer can be outrun.
+  -- While the lane is locked, nobody else can register or remove one, so both answers stay true.
   if exists (select from consumer c where c.tenant = tenant and c.id = id) then
     return 'taken';
   end if;
@@ -2498,7 +2514,7 @@ begin
     tenant, id, kind, 1, status, document, change_position, change_position,
     case when status = 'stopped' then change_position end
   );
-  -- "From now on" is the position of the registration itself, to the event.
+  -- "From now on" means exactly from the position of the registration itself.
   insert into cursor (tenant, consumer, run, read_position, stop_position)
   values (
     tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
@@ -2506,16 +2522,16 @@ begin
   );
   perform setval('lane_position', change_position);
   perform remove_rejected(
-    tenant, id, 'Its id was used again: what an earlier one of that name had kept is gone.',
+    tenant, id, 'Its id was used again, so the rejected events of the earlier one were removed.',
     latest_position
   );
   return 'registered';
 end
 $$;
 
--- Removes all rejected events of a consumer that nobody asked to delete, with an entry of its log
--- that names them: none goes in silence. Returns how many there were. The caller has locked the
--- rows.
+-- Removes all rejected events of a consumer without a request to delete them. A note in the config
+-- log names them, so none disappears silently. Returns how many there were. The caller has locked
+-- the rows.
 create or replace function remove_rejected(
   tenant text, id text, reason text, latest_position bigint
 ) returns integer
@@ -2546,9 +2562,9 @@ begin
 end
 $$;
 
--- Puts the same secrets, sealed with another key, in place of those of a consumer, if its version
--- is still the expected one; returns whether it was. Nothing else of it changes: it runs on, with
--- its attempts.
+-- Replaces a consumer's secrets by the same ones sealed with another key, if its version is still
+-- expected_version; returns whether it did. Nothing else changes: the consumer runs on, with its
+-- attempts.
 create or replace function reseal_consumer(
   tenant text, id text, expected_version integer, document jsonb, actor text, reason text,
   latest_position bigint
@@ -2581,8 +2597,8 @@ begin
 end
 $$;
 
--- Puts the same key, sealed with another one, in place of that of a tenant's sender, if its version
--- is still the expected one; returns whether it was.
+-- Replaces the API key of a tenant's sender by the same one sealed with another key, if its version
+-- is still expected_version; returns whether it did.
 create or replace function reseal_notification_sender(
   tenant text, expected_version integer, document jsonb, actor text, reason text,
   latest_position bigint
@@ -2613,14 +2629,14 @@ begin
 end
 $$;
 
--- Detaches a partition whose last day is over for a day at least, and drops it; one that a crash
--- has left behind, detached, is dropped too. The service calls it and may drop no table itself, so
--- it runs with the rights of its owner. The smallest retention there can be is a day: whoever has
--- the rights of the service cannot take more of the log than that.
+-- Detaches and drops a partition whose last day ended at least a day ago. It also drops a detached
+-- one that a crash left behind. The service may not drop tables, so this function runs with the
+-- rights of its owner. The smallest retention is one day, so the service's rights cannot remove
+-- more of the log than that.
 --
--- Not DETACH CONCURRENTLY, which no function can run. A plain one locks out publishers and readers,
--- but for milliseconds: it moves no row. What uses the table at that moment is waited for 100 ms at
--- most, and whoever comes meanwhile waits as long. Then it fails (55P03): call it again.
+-- It cannot use DETACH CONCURRENTLY, which no function can run. A plain DETACH locks out publishers
+-- and readers, but only for milliseconds: it moves no row. It waits at most 100 ms for current
+-- users of the table, and newcomers wait as long. After that it fails (55P03): call it again.
 create or replace function retire_partition(partition regclass) returns void
 language plpgsql
 security definer
@@ -2663,7 +2679,7 @@ $$;
 
 revoke execute on function retire_partition(regclass) from public;
 
--- Removes the rejected events of a consumer that ended before a position. Returns how many; 0 where
+-- Removes the rejected events of a consumer that ended before a position. Returns how many; 0 if
 -- its id has a newer life.
 create or replace function retire_rejected(
   tenant text, id text, ended_before bigint, latest_position bigint
@@ -2678,7 +2694,7 @@ begin
   order by r.id
   for update;
   select l.ended into ended from consumer_lives(tenant, id) l order by l.registered desc limit 1;
-  -- With the lane held nobody registers the id.
+  -- While the lane is locked, nobody can register the id.
   perform next_position(latest_position);
   if ended is null or ended >= ended_before
     or exists (select from consumer c where c.tenant = tenant and c.id = id)
@@ -2693,14 +2709,15 @@ begin
 end
 $$;
 
--- Revokes a key and all that were made by it, by those, and so on. Returns all of them, as they are
--- then. One that was revoked already stays as it is; what it made is revoked all the same.
+-- Revokes a key, the keys that it made, those that they made, and so on. Returns all of them, as
+-- they are afterwards. A key that was revoked before stays unchanged; the keys that it made are
+-- revoked all the same.
 --
--- Maker before made: whoever makes a key holds its maker's row (create_key), so once a level is
--- locked nobody adds to the next one. Each level is a statement of its own, whose snapshot sees
--- what was committed while the one before waited for a row. Two revocations meet in the topmost key
--- that they share, so they never wait for each other. All are locked before the first is revoked:
--- the trigger that writes the entries of the config log (record_key) takes the lane.
+-- Makers are locked before the keys that they made. create_key locks its maker's row, so once a
+-- level is locked, nobody can add to the next one. Each level is a separate statement: its snapshot
+-- sees what was committed while the previous one waited. Two revocations meet at the topmost key
+-- that they share, so they cannot deadlock. All keys are locked before the first is revoked,
+-- because the trigger that writes the config log (record_key) takes the lane.
 create or replace function revoke_key(
   id text, actor text, latest_position bigint default null
 ) returns setof api_key
@@ -2730,7 +2747,7 @@ begin
 end
 $$;
 
--- How a consumer stands now, or stood at last; no row where there never was one.
+-- The current or last state of a consumer; no row if there never was one.
 create or replace function standing_of(tenant text, consumer text)
 returns table (
   status text, actor text, reason text, turned_position bigint, version integer, names jsonb,
@@ -2760,7 +2777,7 @@ cross join (
 ) as known
 $$;
 
--- Whether a configuration takes an event of this name.
+-- Whether a configuration takes events of this name.
 create or replace function takes_event(
   takes_all boolean, names jsonb, entities jsonb, classes jsonb, name text
 ) returns boolean
@@ -2772,12 +2789,12 @@ return (
   )
   and (classes is null or classes ? event_class(name));
 
--- The moment of a position: what position_of was made of.
+-- The moment of a position: the inverse of position_of.
 create or replace function time_of("position" bigint) returns timestamptz
 language sql immutable strict parallel safe
 return timestamptz 'epoch' + "position" * interval '1 microsecond';
 
--- The moment of a position as reasons tell it: RFC 3339, UTC, to the microsecond.
+-- The moment of a position as text for reasons: RFC 3339, UTC, in microseconds.
 create or replace function told_time("position" bigint) returns text
 language sql stable strict parallel safe
 return to_char(time_of("position") at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

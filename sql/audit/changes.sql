@@ -1,9 +1,9 @@
 -- Question: who changed what, when and why, and what was it before and after?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: whose changes (or subscription:crm, job:x, key:0c9be2f17a35); else everybody's
+-- integration=erp-1: its changes (or subscription:crm, job:x, key:0c9be2f17a35; without: all)
 -- from=2026-11-20: changes from this time on (UTC)
--- to=2026-11-21: and before this one
+-- to=2026-11-21: and before this time
 
 \if :{?integration} \else \set integration '' \endif
 set time zone 'UTC';
@@ -18,11 +18,11 @@ from (
     lag(document) over (partition by kind, id order by position) as before,
     document as after
   from masked_config_log
-  -- A key of every tenant is each tenant's, too.
+  -- A key for every tenant ('*') counts for each of them.
   where (tenant = :'tenant' or tenant = '*' and kind = 'key')
     and (id = :'integration' or :'integration' = '')
 ) as change
--- An entry that keeps the version changes nothing: a note.
+-- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
   and position >= position_of(:'from'::timestamptz)
   and position < position_of(:'to'::timestamptz)

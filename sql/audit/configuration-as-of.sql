@@ -1,7 +1,7 @@
 -- Question: how was everything configured at a moment?
 -- Reads only.
 -- tenant=dodici: the retailer
--- at=2026-11-20T12:00Z: the moment (UTC); a change made at it is in
+-- at=2026-11-20T12:00Z: the moment (UTC), with the changes made at it
 
 set time zone 'UTC';
 
@@ -16,16 +16,16 @@ from (
   from (
     select *, lag(version) over (partition by kind, id order by position) as previous_version
     from masked_config_log
-    -- A key of every tenant is each tenant's, too.
+    -- A key for every tenant ('*') counts for each of them.
     where (tenant = :'tenant' or tenant = '*' and kind = 'key')
       and position <= position_of(:'at'::timestamptz)
   ) as entry
-  -- An entry that keeps the version changes nothing: a note.
+  -- An entry that keeps the version is a note: it changes nothing.
   where version is distinct from previous_version
   order by kind, id, position desc
 ) as newest
 where status <> 'removed'
-  -- A key ends by itself, without an entry.
+  -- A key expires without an entry.
   and not (kind = 'key'
     and coalesce((document ->> 'expires_at')::timestamptz <= :'at'::timestamptz, false))
 order by kind, id;

@@ -1,16 +1,16 @@
 -- Question: who received what, when, under which configuration?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: whose deliveries (of a subscription: subscription:crm); without it everybody's
+-- integration=erp-1: deliveries to it (or subscription:crm; without: all)
 -- from=2026-11-20: deliveries from this time on (UTC)
--- to=2026-11-21: and before this one
+-- to=2026-11-21: and before this time
 
 \if :{?integration} \else \set integration '' \endif
 set time zone 'UTC';
 
--- The changes of configuration, each with the span in which a receipt that names its version lies:
--- an id that was removed and registered anew counts from 1 again. An entry that keeps the version
--- is a note and changes nothing.
+-- The configuration changes, each with the span of positions of the receipts that name its version:
+-- an id that was removed and registered again counts from 1 again. An entry that keeps the version
+-- is a note: it changes nothing.
 with configuration as (
   select
     id, version, position, actor, document,
@@ -24,8 +24,8 @@ with configuration as (
   ) as entry
   where version is distinct from previous_version
 )
--- A row is a step of delivery: it settled what was left of the events after `events_after` up to
--- `events_through`. The events themselves: audit/undelivered says which of them were not delivered.
+-- Each row is a step of delivery: it settled the unsettled events after `events_after` up to
+-- `events_through`. audit/undelivered names the events that were not delivered.
 select
   time_of(receipt.position) as settled_at,
   receipt.consumer as integration,
@@ -46,7 +46,7 @@ select
   ) as target,
   coalesce(
     configuration.document -> 'filter_conditions',
-    -- Of a subscription what is neither its destination nor its name.
+    -- A subscription's filter is its document without the destination.
     case when configuration.document ? 'entityType' then configuration.document - 'destination' end
   ) as filter
 from receipt
@@ -56,7 +56,7 @@ left join configuration
   and receipt.position >= configuration.position
   and receipt.position < configuration.valid_to
 where receipt.tenant = :'tenant'
-  -- Those without counts repeat what steps have settled out of turn (keep_window).
+  -- Receipts without counts repeat what steps have settled out of order (keep_window).
   and receipt.delivered + receipt.rejected + receipt.filtered > 0
   and (receipt.consumer = :'integration' or :'integration' = '')
   and receipt.position >= position_of(:'from'::timestamptz)

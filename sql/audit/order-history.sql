@@ -1,13 +1,13 @@
 -- Question: what happened to an order, in order?
 -- Reads only.
 -- tenant=dodici: the retailer
--- order_id=order-1: the order, which events name in their correlation ids or are about
--- since=2026-11-01: from when on to look (UTC); without it all that is kept
+-- order_id=order-1: the order, in correlation ids or as the entity
+-- since=2026-11-01: from this time on (UTC; without: the whole log)
 
 \if :{?since} \else \set since '1970-01-01' \endif
 set time zone 'UTC';
 
--- No index leads from an order to its events: the tenant's days since then are read through.
+-- There is no index from orders to events: this reads all of the tenant's events since then.
 select
   time_of(position) as published_at,
   name,

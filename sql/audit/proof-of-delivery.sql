@@ -1,16 +1,15 @@
 -- Question: was every event of a period delivered to an integration?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: the integration, or subscription:crm; one that was removed is known too
+-- integration=erp-1: the integration, or subscription:crm; may be a removed one
 -- from=2026-11-20: events published from this time on (UTC)
--- to=2026-11-21: and before this one
+-- to=2026-11-21: and before this time
 
 set time zone 'UTC';
 
--- passed = delivered + rejected + pending + given_up. The verdict says less than it could rather
--- than more: a period that reaches past the retention is never proved, nor one that is not over. Up
--- to `told_apart` this is the same text as in audit/undelivered, which names the events behind each
--- count.
+-- passed = delivered + rejected + pending + given_up. In doubt the verdict claims less: a period
+-- that reaches past the retention, or that is not over, is never proved. Up to `told_apart` this
+-- text equals audit/undelivered, which names the events behind each count.
 with standing as (select * from standing_of(:'tenant', :'integration')),
 told_apart as (
   select *
@@ -31,8 +30,8 @@ counted as (
     count(*) filter (where state in ('passed over', 'removed before it was sent')) as given_up
   from told_apart
 ),
--- The first day that is kept: the name of a partition ends with its day. Days before it were
--- removed only if the log was there before it.
+-- The first day that is kept: a partition's name ends with its day. Earlier days were removed only
+-- if the log had begun by then.
 kept as (
   select
     first_day,

@@ -1,9 +1,9 @@
 -- Question: which events of a period has an integration not received, and why?
 -- Reads only.
 -- tenant=dodici: the retailer
--- integration=erp-1: the integration, or subscription:crm; one that was removed is known too
+-- integration=erp-1: the integration, or subscription:crm; may be a removed one
 -- from=2026-11-20: events published from this time on (UTC)
--- to=2026-11-21: and before this one
+-- to=2026-11-21: and before this time
 
 set time zone 'UTC';
 
@@ -58,7 +58,7 @@ left join lateral (
   from attempt
   where tenant = :'tenant' and consumer = :'integration' and run = live.run
     and outcome = 'unavailable'
-    -- What is kept as rejected does not hold up the stream, however it is sent again by hand.
+    -- A kept rejected event does not hold up the stream, however often it is sent again by hand.
     and not exists (
       select from rejected_event
       where rejected_event.tenant = :'tenant' and rejected_event.consumer = :'integration'

@@ -1,10 +1,9 @@
--- Appends collected events, as append_events does and with its outcomes, but for the key: among
--- collected events an idempotency key is unique whatever the name is. That key stands in event_key
--- too, beside the one that append_events makes, under a name that no event can have (it has no
--- dot). Exact under races for the same reason: the lane is taken first, and the keys are looked up
--- in a statement of their own after it. The log's own rule holds as well: a key that the gateway
--- has used for this name and another payload is reused, and an event that it has, to the byte, is a
--- duplicate.
+-- Appends collected events, with the outcomes of append_events. One rule differs: among collected
+-- events an idempotency key is unique, whatever the event's name. So each event gets a second row
+-- in event_key, under the name 'collected', which no event can have (it has no dot). The rule is
+-- exact under races for the same reason as in append_events: a separate statement looks the keys up
+-- after the lane is locked. The rule of the log also holds: if the gateway has used the key for the
+-- same name, the same payload is a duplicate, and another payload is a reused key.
 drop function if exists append_collected(
   text[], text[], text[], text[], text[], text[], text[], text[]
 );
@@ -15,7 +14,7 @@ create or replace function append_collected(
   latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- As in append_events: keys are probed by index for ever.
+-- As in append_events: every plan must probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -75,7 +74,7 @@ begin
         and event_key.tenant = told_apart.tenant
         and event_key.key_hash = told_apart.key_hash
     ) as latest
-    -- A key that outlived its event is free again.
+    -- A key whose event is gone is free again.
     cross join lateral (
       select event.position, event.payload::text as payload
       from event

@@ -1,13 +1,16 @@
--- One change of a consumer: compare-and-set on its version. Returns the position of the change, or
--- null where the version is another by now (or there is none), or 0 where it would start as one
--- more than max_running of its kind (null: any number): then nothing was changed.
--- status: 'running', 'stopped' or 'removed'; document: null keeps the one it has.
--- A start forgets the attempts of before, so that the stream goes on with that very event at once;
--- with from_now it forgets what it has not sent, too. A stop gives files 30 seconds to be closed,
--- but not where the store fails already. The position of the stop stays, whatever is changed until
--- the next start. A removal takes the cursors along and abandons the file that is open; rejected
--- events stay until the retention is over (retire_rejected), or its name is used again. A start
--- from now is of the live run: a replay has dates of its own and goes on where it stopped.
+-- Changes a consumer: compare-and-set on its version. Returns the position of the change. Returns
+-- null if the version is no longer expected_version, or if there is no such consumer. Returns 0 if
+-- it would start, and max_running of its kind run already (null: no limit). Then nothing has
+-- changed.
+--
+-- status: 'running', 'stopped' or 'removed'. document: null keeps the current one.
+-- * A start forgets earlier attempts, so that the stream goes on at once with the same event. With
+--   from_now it also forgets unsent events. That holds for the live run only: a replay has its own
+--   dates and goes on from where it stopped.
+-- * A stop gives an open file 30 seconds to be closed, unless the store is failing already. The
+--   position of the stop stays until the next start, whatever else changes.
+-- * A removal deletes the cursors and abandons the open file. Rejected events stay until their
+--   retention ends (retire_rejected) or the id is used again.
 drop function if exists change_consumer(
   text, text, integer, text, text, text, text, jsonb, boolean
 );
@@ -35,7 +38,7 @@ begin
     where c.tenant = tenant and c.consumer = id;
   end if;
   change_position := next_position(latest_position);
-  -- With the lane held nobody else starts one.
+  -- While the lane is locked, nobody else can start one.
   if status = 'running' and changed.status = 'stopped' and max_running <= (
     select count(*) from consumer c
     where c.tenant = tenant and c.kind = changed.kind and c.status = 'running'

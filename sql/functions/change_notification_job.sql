@@ -1,8 +1,8 @@
--- One change of a job: compare-and-set on its version, 0 where there is to be none yet. Returns the
--- position of the change; if nothing was changed, null (the version is another by now) or 0 (the
--- tenant has max_count jobs that are not deleted, and this would be one more). The first job of a
--- tenant begins the projections of its shop, from the start of the retained log. A new job looks at
--- what happens after its own creation.
+-- Changes a job: compare-and-set on its version (0: the job must not exist yet). Returns the
+-- position of the change. Returns null if the version is no longer expected_version, and 0 if the
+-- tenant already has max_count jobs that are not deleted. Then nothing has changed. A tenant's
+-- first job starts the projections of its shop, from the start of the retained log. A new job looks
+-- at events after its own creation.
 drop function if exists change_notification_job(
   text, text, integer, jsonb, text, text, text, timestamptz
 );
@@ -41,7 +41,7 @@ begin
     end if;
   end if;
   if status <> 'removed' and not was_kept then
-    -- One new job of a tenant after the other, so that the count is exact.
+    -- New jobs of a tenant wait for each other here, so that the count is exact.
     perform pg_advisory_xact_lock(hashtextextended('job:' || tenant, 0));
     if max_count <= (
       select count(*) from notification_job j

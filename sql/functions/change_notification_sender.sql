@@ -1,5 +1,5 @@
--- One change of a tenant's sender; document: null removes it. Returns whether anything was changed,
--- or null if its version is not expected_version (null: any): then nothing was.
+-- Changes a tenant's sender (document null: removes it). Returns whether anything changed. Returns
+-- null, and changes nothing, if its version is not expected_version (null: any version).
 drop function if exists change_notification_sender(text, jsonb, text, text);
 drop function if exists change_notification_sender(text, jsonb, text, text, bigint);
 
@@ -13,8 +13,8 @@ declare
   change_position bigint;
   changed_version integer;
 begin
-  -- The row may not be there yet, and then nothing is locked by it: changes of one tenant's sender
-  -- follow each other before one of them has the lane.
+  -- The row may not exist yet, and then there is nothing to lock. This lock puts changes of one
+  -- tenant's sender in order before one of them takes the lane.
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
   select s.version into changed_version
   from notification_sender s

@@ -1,7 +1,8 @@
--- The position of the change that this attempt has made of (tenant, id) already; null: none, and
--- what the transaction changes from here on is the attempt's. It holds the attempt until then, so
--- that its first sending, which may still be under way on another connection, and the next one
--- follow each other. (Not the lane: rows come first, see next_position.)
+-- Returns the position of the change that this attempt has already made of (tenant, id). Null: it
+-- has made none, and what this transaction changes from here on belongs to the attempt. The lock on
+-- the attempt is held to the end of the transaction. A resend therefore waits for the first
+-- sending, which may still run on another connection. (It does not take the lane: rows are locked
+-- first, see next_position.)
 create or replace function change_of_attempt(tenant text, id text, attempt uuid) returns bigint
 language plpgsql as $$
 #variable_conflict use_variable

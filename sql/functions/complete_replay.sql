@@ -1,11 +1,12 @@
--- Ends a replay that has sent everything up to its stop_position, and answers whether it did. The
--- lane makes it exact: next_position waits for every append under way, so what could still get a
--- position up to the stop is visible when the next statement looks.
+-- Ends a replay that has sent everything up to its stop_position; returns whether it did. The lane
+-- makes this exact: next_position waits for every append under way. So any event that can still get
+-- a position up to the stop is visible to the next statement.
 --
--- A run that was added to a consumer just goes. The run that a temporary integration was registered
--- with completes it, but not while it keeps rejected events or another run is under way: with
--- rejected events it stops, and whoever removes one of them calls this again. Both hold the lock of
--- the consumer, so that one of them sees what the other did.
+-- A run that was added to a consumer is deleted. If the run is the one that a temporary integration
+-- was registered with, the integration completes. It does not complete while another run of it is
+-- under way, or while it keeps rejected events. With rejected events it stops, and removing the
+-- last of them calls this function again. Both callers lock the consumer, so one of them sees what
+-- the other did.
 drop function if exists complete_replay(text, text, integer);
 
 create or replace function complete_replay(
@@ -24,12 +25,12 @@ declare
   kept bigint;
   told text;
 begin
-  -- What was recorded after the end of the life before is its own. (Not after its registration:
-  -- that may be ahead of the records, if the clock was set back.)
+  -- Records after the end of the previous life belong to this one. (Not records after its
+  -- registration: if the clock was set back, that position may be ahead of them.)
   select coalesce(max(l.position), 0) into life_before
   from config_log l
   where l.tenant = tenant and l.id = consumer and l.status = 'removed';
-  -- Before the lane: the lock of its cursor keeps them as they are.
+  -- Read before the lane is taken: the lock of the cursor keeps these numbers as they are.
   select coalesce(sum(r.delivered), 0) as delivered, coalesce(sum(r.rejected), 0) as rejected
   into receipts
   from receipt r
@@ -69,7 +70,7 @@ begin
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
     perform note_consumer(
       tenant, consumer, 'replay_completed', 'millrace',
-      -- As replay/progress finds it.
+      -- replay/progress looks for this prefix.
       format('Replay %s: %s%s', run, lower(left(told, 1)), substr(told, 2)), latest_position
     );
   elsif kept = 0 then

@@ -1,7 +1,7 @@
--- Completes a replay that is stopped at its end and waits for its rejected events only; answers
--- whether it did. Called after one of them was removed, in the same transaction, which has locked
--- the consumer before: what a completion under way has changed is visible here. And by workers, for
--- those that somebody else has removed.
+-- Completes a replay that has stopped at its end and waits only for its rejected events; returns
+-- whether it did. Callers that remove a rejected event call it in the same transaction, after
+-- locking the consumer: so they see what a concurrent completion has changed. Workers call it for
+-- rejected events that others have removed.
 create or replace function complete_waiting(
   tenant text, consumer text, latest_position bigint
 ) returns boolean

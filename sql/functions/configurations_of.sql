@@ -1,7 +1,7 @@
--- The configurations that a consumer has had, the newest of each version: what they were to filter,
--- and from which position of the log to which they held. `classes`: null takes every class. An id
--- that was removed and registered anew counts its versions from 1 again. It reads the masked log,
--- so that an auditor may call it.
+-- The configurations of a consumer, the newest entry of each version: what it filters, and from
+-- which position to which it was valid. `classes`: null takes every class. An id that was removed
+-- and registered again counts its versions from 1 again. This function reads the masked log, so an
+-- auditor may call it.
 create or replace function configurations_of(tenant text, consumer text)
 returns table (
   "position" bigint, version integer, status text, previous_status text, actor text, reason text,
@@ -14,7 +14,7 @@ select
   position, version, status, previous_status, actor, reason, document,
   document #> '{filter_conditions,event_filter}' as names,
   case
-    -- In snake case, as collected events have it: club1_a of CLUB1A.
+    -- In snake case, like the entities of collected events: CLUB1A becomes club1_a.
     when kind = 'subscription' then jsonb_build_array(lower(
       regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
     ))
@@ -41,7 +41,7 @@ from (
   from masked_config_log
   where tenant = $1 and id = $2
 ) as entry
--- An entry that keeps the version changes nothing: a note.
+-- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
 window same_version as (partition by version order by position)
 $$;

@@ -1,7 +1,7 @@
--- The lives of a consumer: an id that was removed and registered anew has had more than one. Each
--- is a span of the log, from `registered` to `ended` (null: it goes on), and the receipts,
--- attempts and entries whose position lies in it are its own. `ending`: the action that ended it;
--- `document`: its last one, without its secrets. Null for the tenant or the consumer means all.
+-- The lives of a consumer. An id that was removed and registered again has had more than one. A
+-- life spans the log from `registered` to `ended` (null: it goes on). The receipts, attempts and
+-- entries with a position in that span belong to it. `ending` is the action that ended it;
+-- `document` is its last one, without secrets. A null argument means all tenants or all consumers.
 create or replace function consumer_lives(of_tenant text, of_consumer text)
 returns table (
   tenant text, id text, kind text, registered bigint, ended bigint, ending text, document jsonb
@@ -24,7 +24,7 @@ numbered as (
 )
 select
   tenant, id, min(kind), min(position),
-  -- What follows a removal are notes.
+  -- Entries after a removal are notes.
   min(position) filter (where status = 'removed'),
   (array_agg(action order by position) filter (where status = 'removed'))[1],
   (array_agg(document order by position desc) filter (where document is not null))[1]

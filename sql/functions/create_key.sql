@@ -1,11 +1,12 @@
--- Stores a key, or says why not: 'maker_ended' (the key that makes it, by created_by, is revoked or
--- has expired), 'past' (it would end before it begins), 'full' (a tenant of it has max_count active
--- keys). Else 'created' and when, also if this very key is there already: the call was sent again.
+-- Stores an API key. Outcomes: 'created', also if this very key is stored already (the call was
+-- repeated); 'maker_ended': the key that makes it (see created_by) is revoked or has expired;
+-- 'past': expires_at is not in the future; 'full': one of its tenants has max_count active keys.
 --
--- The maker's row stays locked until the commit, and revoke_key revokes a key before it looks for
--- those that it made: either it finds this one, or this call finds the maker revoked.
+-- The maker's row stays locked until the commit, and revoke_key locks a key before it looks for
+-- those that it made. So either the revocation finds the new key, or this call finds the maker
+-- revoked.
 --
--- The entry of the config log is written by a trigger of the table (record_key).
+-- A trigger of the table writes the entry of the config log (record_key).
 drop function if exists create_key(
   text, text, bytea, text[], text[], text[], text[], text[], integer, text, timestamptz, integer
 );
@@ -42,8 +43,8 @@ begin
     outcome := 'past';
     return;
   end if;
-  -- One key of a tenant after the other, so that the count is exact; in order, so that nobody waits
-  -- in a circle.
+  -- New keys of a tenant wait for each other here, so that the count is exact. The tenants are
+  -- locked in order, so that two calls cannot deadlock.
   perform pg_advisory_xact_lock(hashtextextended('api_key:' || tenant, 0))
   from (select unnest(tenants) as tenant order by 1) as named;
   if exists (
@@ -67,7 +68,7 @@ begin
     expires_at
   )
   on conflict do nothing;
-  -- In a statement of its own, which sees what the call's first sending has just committed.
+  -- A separate statement sees what the first sending of this call has just committed.
   select k.created_at into strict created_at
   from api_key k
   where k.id = id and k.secret_sha256 = secret_sha256;

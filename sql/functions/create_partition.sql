@@ -1,9 +1,11 @@
--- Makes the partition of a table that begins with `first_day` and is `days` long, if it is missing;
--- answers whether it did. If another partition has a part of these days nothing is made: while
--- there are some of ten days among those of thirty, that is no fault. LIKE and ATTACH, never
--- PARTITION OF: that would lock out publishers. The service calls it and may make no table itself,
--- so it runs with the rights of its owner, for the tables of the log alone: no more than a week
--- ahead, and of the days that all processes cut alike, so that no caller can block what is to come.
+-- Creates a table's partition of `days` days from `first_day` on, if it is missing; returns whether
+-- it did. If another partition already covers some of these days, it creates nothing: partitions of
+-- ten days may stand among those of thirty. It uses LIKE and ATTACH: PARTITION OF would lock out
+-- publishers.
+--
+-- The service may not create tables, so this function runs with the rights of its owner. It serves
+-- the tables of the log alone, at most a week ahead, and with the same boundaries for all
+-- processes: no caller can block future partitions.
 create or replace function create_partition(parent regclass, first_day date, days integer)
 returns boolean
 language plpgsql
@@ -21,7 +23,7 @@ begin
     raise exception 'The table % has no partitions by day.', parent
       using errcode = 'invalid_parameter_value';
   end if;
-  -- Processes of before made partitions of keys of ten days.
+  -- Older processes created key partitions of ten days.
   if days not in (1, 10, 30) or (parent = 'event_key'::regclass) = (days = 1)
     or (first_day - date '1970-01-01') % days <> 0
   then
@@ -49,7 +51,7 @@ begin
   end if;
   execute format('create table public.%I (like %s including defaults including constraints)',
     child, parent);
-  -- The parent's does not fire if the partition is named.
+  -- The parent's trigger does not fire if a statement names the partition.
   execute format('create trigger refuses_truncate before truncate on public.%I
     for each statement execute function refuse_change_of_log()', child);
   execute format('alter table %s attach partition public.%I for values from (%s) to (%s)',

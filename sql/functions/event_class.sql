@@ -1,5 +1,5 @@
--- What a subscription asks for: an action that ends in create or created, in delete or deleted, or
--- any other. (An action ends where the name does.)
+-- The class of change that a subscription can ask for, by how the event's action ends: create or
+-- created, delete or deleted, or anything else. (The action is the last part of the name.)
 create or replace function event_class(name text) returns text
 language sql immutable parallel safe
 return case

@@ -1,8 +1,8 @@
--- What became of each event that was published from one time on and before another. `version` is
--- the configuration that decided it. An id that was registered anew means its newest life alone:
--- the evidence is its receipts and attempts. What is not settled is told by the configuration and
--- the cursor of now: the one that the consumer was registered with, whose run is the lowest. Only
--- the scripts in sql/audit call it.
+-- The state of each event published from one time on and before another. `version` is the
+-- configuration that decided it. For an id that was registered more than once, only the newest life
+-- counts. The evidence is its receipts and attempts. For an unsettled event the current
+-- configuration decides, and the cursor that the consumer was registered with (the lowest run).
+-- Only the scripts in sql/audit call this function.
 create or replace function event_states(
   tenant text, consumer text, published_from timestamptz, published_before timestamptz
 )
@@ -11,14 +11,14 @@ language sql stable
 as $$
 with configuration as (select * from configurations_of($1, $2)),
 standing as (select * from standing_of($1, $2)),
--- The newest life of the id: from its registration on, or all there is where it had no other.
+-- The newest life of the id: from its registration on. An id with only one life takes everything.
 life as (
   select case when count(*) > 1 then max(registered) else 0 end as valid_from
   from consumer_lives($1, $2)
 ),
--- What is settled, by run and configuration, as ranges of positions: what receipts say (they are
--- written after the events, give or take a clock that was set back), and what each cursor's window
--- holds that was settled out of turn, under the version that has read the window.
+-- Settled ranges of positions, by run and configuration. Receipts give most of them; a receipt is
+-- written after its events, give or take a clock that was set back. The rest stands in each
+-- cursor's window: events settled out of order, under the version that read the window.
 settled_range as (
   select
     receipt.run, configuration.position as configured_at,
@@ -64,7 +64,7 @@ rejection as (
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
--- Sent again by hand, and taken.
+-- Rejected, then sent again by hand and delivered.
 taken_later as (
   select distinct event_position
   from attempt
@@ -75,8 +75,8 @@ taken_later as (
     and event_position >= position_of($3)
     and event_position < position_of($4)
 ),
--- Which configuration of each run has settled an event: the first one whose range holds it. What
--- one has settled out of turn lies within the ranges of the next, too (see keep_window).
+-- The configuration that settled each event, per run: the first one whose range holds it. An event
+-- settled out of order lies in the ranges of later configurations, too (see keep_window).
 settled_once as (
   select distinct on (event.position, settled_range.run)
     event.position, settled_range.run, settled_range.version,
@@ -91,8 +91,8 @@ settled_once as (
     and event.position < position_of($4)
   order by event.position, settled_range.run, settled_range.configured_at
 ),
--- An event counts as delivered if any run, live or replay, sent it and was not answered 400, or if
--- it was taken when it was sent again by hand.
+-- An event counts as delivered if any run, live or replay, sent it without a 400, or if a manual
+-- retry delivered it.
 settled as (
   select
     settled_once.position,

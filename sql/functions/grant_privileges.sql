@@ -1,11 +1,11 @@
--- What the roles of sql/roles.sql may do, as far as there are such roles. `migrate` calls it after
--- each change of the schema, and sql/roles.sql after it has made the roles, so that new tables are
--- known to the service at once and to the auditor only if they are named here. It runs with the
--- rights of its owner, whose tables they are.
+-- Grants the roles of sql/roles.sql their rights, if these roles exist. `migrate` calls it after
+-- each change of the schema, and sql/roles.sql calls it after it has created the roles. So the
+-- service can use a new table at once; the auditor can only if the table is named here. The
+-- function runs with the rights of its owner, who owns the tables.
 --
--- The service: what is evidence it may only add to; what tells the state of the schema it reads.
--- The auditor: reads the log, and nothing that holds a secret, sealed or hashed. A document of the
--- configuration is seen through masked_config_log alone.
+-- The service may only add to evidence, and only read the tables that tell the state of the schema.
+-- The auditor reads the log, and no secret, sealed or hashed: documents of the configuration are
+-- visible through masked_config_log alone.
 create or replace function grant_privileges() returns void
 language plpgsql
 security definer
@@ -19,7 +19,7 @@ begin
       select relname as name
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-        -- A partition that was detached is nobody's to read.
+        -- Nobody may read a detached partition.
         and not is_partition_name(relname)
         and pg_get_userbyid(relowner) = current_user
     loop
@@ -45,7 +45,8 @@ begin
       to millrace_service;
     revoke insert, update, delete on graphile_worker.migrations from millrace_service;
     grant usage, select on all sequences in schema graphile_worker to millrace_service;
-    -- Its tables show their rows to their owner alone, unless a policy says otherwise.
+    -- graphile_worker's tables use row security: only their owner sees rows, unless a policy
+    -- exists.
     for kept in
       select oid::regclass as name
       from pg_class

@@ -1,7 +1,7 @@
--- Whether it is time for a retry; null: nothing is waited for. retry_set_at is when retry_at was
--- written: if that is still to come, the clock was ahead then, and the retry is due. A process of
--- the version before does not write it: then the longest schedule bounds retry_at. That has 9.4
--- hours, with MILLRACE_RETRY_BASE_MS of a minute.
+-- Whether it is time for a retry (retry_at null: nothing to wait for). retry_set_at is when
+-- retry_at was written. If that moment is still in the future, the clock was ahead then, and the
+-- retry is due. Processes of the previous version do not write it. Then the longest possible
+-- schedule bounds retry_at: 9.4 hours, with a MILLRACE_RETRY_BASE_MS of one minute.
 create or replace function is_due(retry_at timestamptz, retry_set_at timestamptz)
 returns boolean
 language sql volatile as $$

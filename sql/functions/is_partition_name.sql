@@ -1,5 +1,5 @@
--- Whether a table is named like a partition of the log: its table, and the first day. Attached or
--- not: one that a crash has left behind has the name still.
+-- Whether a name looks like a partition of the log: the table, then the first day. A detached
+-- partition that a crash left behind keeps its name, so it matches, too.
 create or replace function is_partition_name(name name) returns boolean
 language sql immutable
 as $$

@@ -1,12 +1,13 @@
--- Receipts tell what was settled as a range up to the oldest event that is not. What was settled
--- after that one, out of turn, only the cursor's window says: read, and not unresolved. Before the
--- window goes, or before another version of the configuration settles the rest of it, this writes
--- it down: a receipt for each span between unresolved events, of the version under which they were
--- settled, with no counts, for those stand in the receipts of the steps. Without it, what a former
--- filter had passed over would count as delivered by the next one.
--- The window is of next_version from then on; null: there is none any more. It does nothing if the
--- lease is not that of owner and held_epoch; null: whoever holds it. The receipts are of the time
--- before at_position.
+-- Writes down what a cursor's window knows, before the window is lost or another version of the
+-- configuration settles the rest of it. Receipts cover events up to the oldest unresolved one. Only
+-- the window knows which later events are settled: those that were read and are not unresolved. For
+-- each span between unresolved events this function writes a receipt with the version that settled
+-- it. These receipts have no counts, for the receipts of the steps have them. Without them, events
+-- that an earlier filter passed over would count as delivered by the next one.
+--
+-- The window belongs to next_version from then on (null: the window ends). The function does
+-- nothing if owner and held_epoch do not hold the lease (owner null: no lease is checked). The
+-- receipts get positions before at_position.
 create or replace function keep_window(
   tenant text, consumer text, run integer, next_version integer,
   owner uuid default null, held_epoch bigint default null,

@@ -1,7 +1,7 @@
--- Locks the rows of a consumer in the order in which everybody takes them: the consumer, its
--- cursors, its open files; its rejected events come after them. Whoever changes a consumer, or
--- removes rejected events of it, calls it before the lane is taken: see next_position. Returns the
--- consumer as it stands then, null if there is none.
+-- Locks the rows of a consumer in the one order that all callers use: the consumer, its cursors,
+-- its open files. Its rejected events come after these. A function that changes a consumer or
+-- removes its rejected events calls this before it takes the lane (see next_position). Returns the
+-- locked consumer, or null if there is none.
 drop function if exists lock_consumer(text, text, boolean);
 
 create or replace function lock_consumer(tenant text, id text) returns consumer

@@ -1,6 +1,6 @@
--- When this log began: when its first migration was applied. There are no events of before, so
--- nothing of before was lost to the retention. An auditor may ask, who may not read the record of
--- migrations, so it runs with the rights of its owner.
+-- When this log began: the time of its first migration. No event is older, so retention has removed
+-- nothing from before it. Auditors may call this but may not read the record of migrations, so it
+-- runs with the rights of its owner.
 create or replace function log_began() returns timestamptz
 language sql stable
 security definer

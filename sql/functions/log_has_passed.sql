@@ -1,5 +1,5 @@
--- Whether the log has passed a position: nothing that is appended from now on can get it, as long
--- as the clock is not set back. (Who must be sure takes the lane: complete_replay.)
+-- Whether the log has passed a position: no later append can get it, unless the clock is set back.
+-- (To be certain, take the lane, as complete_replay does.)
 create or replace function log_has_passed("position" bigint) returns boolean
 language sql volatile as $$
   select "position" < greatest(

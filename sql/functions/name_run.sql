@@ -1,6 +1,6 @@
--- The run of a rejected event that a process of before 0023 keeps, which names none: the one that
--- its consumer was registered with. (0023_replay has its first text: such a process does not wait
--- for the functions.)
+-- Fills in the run of a rejected event from a process older than 0023, which names none: the run
+-- that its consumer was registered with. (0023_replay has the first text of this function, since
+-- such a process does not wait for sql/functions.)
 create or replace function name_run() returns trigger
 language plpgsql as $$
 begin

@@ -1,9 +1,11 @@
--- The newest entry of the config log of each, and the positions of its changes. An entry that keeps
--- the version is a note and changes nothing; an id that was removed and registered anew counts from
--- 1 again. To be read like a view, and so are the functions rebuilt_…, which make of it the tables
--- that are projections of the log: each is a part of the query that calls it, and every window is
--- over (tenant, id), so that to ask for one of them reads the entries of that one alone. What tells
--- the kind is the id: a condition on it reaches the log, one on `kind` does not.
+-- The newest entry of the config log for each (tenant, id), and the positions of its changes. An
+-- entry that keeps the version is a note: it changes nothing. An id that was removed and registered
+-- again counts its versions from 1 again.
+--
+-- Use it like a view, like the functions rebuilt_…, which derive the tables that are projections
+-- of this log. Postgres inlines each into the calling query. Every window is partitioned by
+-- (tenant, id), so a query for one of them reads only its entries. To select a kind, put the
+-- condition on `id`: that one reaches the log, a condition on `kind` does not.
 create or replace function newest_configuration()
 returns table (
   tenant text, id text, kind text, version integer, status text, document jsonb,
@@ -15,7 +17,7 @@ select distinct on (tenant, id)
   tenant, id, kind, version, status, document,
   max(position) filter (where is_change and version = 1) over same as created_position,
   max(position) filter (where is_change) over same as changed_position,
-  -- Sealed anew a consumer is what it was: see reseal_consumer.
+  -- Resealing changes nothing about a consumer but its secrets: see reseal_consumer.
   max(position) filter (where is_change and action <> 'secrets_resealed') over same
     as turned_position,
   max(position) filter (where status = 'stopped' and is_turn) over same as stopped_position

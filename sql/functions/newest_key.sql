@@ -1,6 +1,6 @@
--- Each key as the config log alone has it, by its id in the log ('key:…'), with every column of
--- api_key. What it is for and what it grants is what its first entry says, and it is revoked if any
--- entry says so: where the entries of its tenants disagree, none that came later grants more.
+-- Each key according to the config log alone, by its id there ('key:…'), with every column of
+-- api_key. Its first entry says what the key is for and what it grants. It is revoked if any entry
+-- says so. So if the entries of its tenants disagree, no later entry can grant more.
 create or replace function newest_key() returns table (log_id text, document jsonb)
 language sql stable
 as $$

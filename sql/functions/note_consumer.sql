@@ -1,6 +1,6 @@
--- An entry of the log that changes nothing: what happened to a consumer that people should know.
--- Of one that has ended it stands after its end, as an entry of its last life. Does nothing where
--- there never was such a consumer.
+-- Writes a note into the config log: something happened to a consumer that people should know, and
+-- nothing changed. If the consumer has ended, the note stands after its end and belongs to its last
+-- life. Does nothing if there never was such a consumer.
 drop function if exists note_consumer(text, text, text, text, text);
 
 create or replace function note_consumer(

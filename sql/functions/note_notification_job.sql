@@ -1,4 +1,4 @@
--- An entry of the log that changes nothing: a run that failed.
+-- Writes a note about a job into the config log, such as a failed run. It changes nothing.
 drop function if exists note_notification_job(text, text, text, text);
 
 create or replace function note_notification_job(

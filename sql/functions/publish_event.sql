@@ -1,8 +1,8 @@
--- Publishes one event inside the caller's own transaction: it is in the log when, and only when,
--- that transaction commits. The lane is held until then, so every other publisher waits: keep the
--- transaction short and publish last. Delivery learns of it from the sweep, within seconds. It has
--- no other clock than the database's: one that is ahead is bounded only by the partitions that are
--- made ahead. Errors: MR001 if the key was used with another payload.
+-- Publishes one event inside the caller's own transaction: it is in the log if, and only if, that
+-- transaction commits. The lane stays locked until then and every other publisher waits, so keep
+-- the transaction short and publish last. The sweep finds the event within seconds and starts
+-- delivery. This function has only the database's clock: if that is ahead, only the partitions
+-- created in advance bound it. Errors: MR001 if the key was used with another payload.
 create or replace function publish_event(
   tenant text, name text, entity_id text, idempotency_key text, payload json,
   correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'

@@ -1,7 +1,7 @@
--- Reads at most most_events of a tenant's log on from where the last call stopped, and keeps the
--- names that they have, most_names of the tenant: those published last, so that a name for each
--- event fills nothing. Says whether it has come to the end of the log. Commit order is position
--- order, so no event commits behind what was read.
+-- Reads the next most_events events of a tenant's log and records their names. It keeps the
+-- most_names names published last, so that a publisher with a new name for each event cannot fill
+-- the table. Returns whether it has reached the end of the log. Commit order is position order, so
+-- no event can commit behind the last position read.
 drop function if exists read_event_types(text, integer);
 create or replace function read_event_types(
   tenant text,
@@ -9,8 +9,8 @@ create or replace function read_event_types(
   most_names integer default 10000
 ) returns boolean
 language plpgsql
--- By the key of the log, in its order: of a day that is not analysed yet the planner expects a
--- dozen rows, and would sort all that is left of it for each page.
+-- Read by primary key, in its order. Before a day's partition is analysed, the planner expects a
+-- dozen rows and would sort the whole rest of it for each page.
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -19,7 +19,7 @@ declare
   last_read bigint;
   event_count integer;
 begin
-  -- Without it a call at the end of the log would write a row.
+  -- Without this check, a call at the end of the log would write a row.
   select r.read_position into last_read from event_type_reader r where r.tenant = tenant;
   perform from event e where e.tenant = tenant and e.position > coalesce(last_read, 0) limit 1;
   if not found then
@@ -50,7 +50,7 @@ begin
     insert into event_type as t
     select tenant, l.name, l.last_position
     from latest l
-    -- In one order, whoever else reads.
+    -- In one order, so that concurrent readers cannot deadlock.
     order by l.name collate "C"
     on conflict on constraint event_type_pkey
     do update set last_position = greatest(t.last_position, excluded.last_position)

@@ -1,6 +1,6 @@
--- Puts a key in place as the config log has it. A key that is missing is inserted, and one that the
--- log has revoked is revoked. What else differs, or is in no log, only the owner of the table may
--- put right, for a key is never changed or deleted otherwise. Returns whether it is in place.
+-- Restores a key from the config log: inserts it if it is missing, and revokes it if the log has.
+-- Keys are otherwise never changed or deleted. So only the owner of the table may correct other
+-- differences, or delete a key that no log has. Returns whether the row now agrees with the log.
 drop function if exists rebuild_api_key(text, text, bigint);
 
 create or replace function rebuild_api_key(id text, latest_position bigint) returns boolean
@@ -14,11 +14,11 @@ declare
   );
 begin
   if is_owner then
-    -- To switch off the trigger takes it; not while the lane is held.
+    -- Switching off the trigger needs this lock; take it before the lane.
     lock table api_key in share row exclusive mode;
   end if;
   perform from api_key k where k.id = id for update;
-  -- As in rebuild_consumer. Whoever makes or revokes a key takes the lane before the commit.
+  -- As in rebuild_consumer: creating or revoking a key takes the lane before the commit.
   perform next_position(latest_position);
   select (jsonb_populate_record(null::api_key, r.document)).*
   into rebuilt

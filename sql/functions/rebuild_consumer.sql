@@ -1,11 +1,11 @@
--- Puts a consumer in place as the config log has it, or removes it where the log has none. A cursor
--- that is there stays; one that is missing is made again where it surely had come to: behind what
--- receipts since the registration say is settled, or at the start. Never ahead of what was
--- delivered, so events may be sent again, and none is lost. A worker that has leased it as it was
--- not loses its lease. Returns whether it is in place: not where it was registered meanwhile.
+-- Restores a consumer from the config log, or removes it if the log has none. An existing cursor
+-- stays. A missing one is created at the last position that it certainly had reached: the end of
+-- what receipts of this life settle, or the start. It is never ahead of what was delivered: events
+-- may be sent again, and none is lost. If the consumer changes, a worker that leases it loses the
+-- lease. Returns whether the row now agrees with the log; false if it was registered meanwhile.
 --
--- With the lane held nobody else changes it or registers its id, so what the log says then is true
--- until the commit. No position is used, so none is handed back.
+-- While the lane is locked, nobody else can change the consumer or register its id, so the log
+-- stays true until the commit. No position is used, so none is stored back.
 create or replace function rebuild_consumer(
   tenant text, id text, latest_position bigint
 ) returns boolean
@@ -21,7 +21,7 @@ declare
   own_run integer;
   has_cursor boolean;
 begin
-  -- Before the lane: what it reads is much, where the cursor is missing.
+  -- Before the lane: with a missing cursor this reads much.
   select r.* into rebuilt from rebuilt_consumer() r where r.tenant = tenant and r.id = id;
   own_run := case when rebuilt.document ->> 'integration_type' = 'temporary' then 1 else 0 end;
   has_cursor := exists (
@@ -37,11 +37,11 @@ begin
     select max(r.to_position) into settled_position
     from receipt r
     where r.tenant = tenant and r.consumer = id and r.run = own_run
-      -- Those of steps. The ones without counts are of spans that were settled out of turn, beyond
-      -- events that were not: see keep_window.
+      -- Receipts of steps only. Those without counts cover spans settled out of order, behind which
+      -- there may be unresolved events: see keep_window.
       and r.delivered + r.rejected + r.filtered > 0
-      -- Of this life alone: an earlier one may have sent what was published before the
-      -- registration, and its receipts may stand above that if the clock was set back.
+      -- Of this life only. An earlier life may have sent events from before the registration, and
+      -- its receipts may have higher positions if the clock was set back.
       and r.position > rebuilt.created_position
       and r.from_position >= starts_after
       and (starts_after >= rebuilt.created_position or not exists (
@@ -74,8 +74,9 @@ begin
   if (live.kind, live.version, live.status, live.document)
     is distinct from (rebuilt.kind, rebuilt.version, rebuilt.status, rebuilt.document)
   then
-    -- The version may be the same, so that no step of the worker would tell it. The notification
-    -- is for one that waits for events: it would send the first of them as it has leased.
+    -- The version may be the same, so no step of the worker would notice the change. The
+    -- notification is for a worker that waits for events: it would send the first one under its old
+    -- lease.
     update cursor c
     set epoch = c.epoch + 1, owner = null, lease_until = null
     where c.tenant = tenant and c.consumer = id;

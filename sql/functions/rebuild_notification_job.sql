@@ -1,7 +1,7 @@
--- Puts a job in place as the config log has it, if that is its expected version by now: next_run_at
--- belongs to that one. It goes on behind what its runs have looked at. A job that is there keeps
--- its next run unless its document changes, and then a worker that runs it loses its lease. Returns
--- whether it is in place.
+-- Restores a job from the config log, if the log has expected_version of it: next_run_at belongs to
+-- that version. The job goes on behind the last position that its runs have looked at. An existing
+-- job keeps its next run unless its document changes; then a worker that runs it loses its lease.
+-- Returns whether the row now agrees with the log.
 create or replace function rebuild_notification_job(
   tenant text, id text, expected_version integer, next_run_at timestamptz, latest_position bigint
 ) returns boolean

@@ -1,6 +1,6 @@
--- Puts a tenant's sender in place as the config log has it, or removes it where the log has none. A
--- worker that sends with another one loses the leases of the tenant's jobs. Returns true: it is in
--- place.
+-- Restores a tenant's sender from the config log, or removes it if the log has none. If the sender
+-- changes, workers lose the leases of the tenant's jobs. Always returns true: the row now agrees
+-- with the log.
 create or replace function rebuild_notification_sender(
   tenant text, latest_position bigint
 ) returns boolean
@@ -10,7 +10,7 @@ declare
   live notification_sender;
   rebuilt record;
 begin
-  -- In the order of change_notification_sender; the lane as in rebuild_consumer.
+  -- Locks in the order of change_notification_sender; takes the lane as rebuild_consumer does.
   perform from notification_job j where j.tenant = tenant order by j.id for update;
   perform pg_advisory_xact_lock(hashtextextended('sender:' || tenant, 0));
   select s.* into live from notification_sender s where s.tenant = tenant for update;

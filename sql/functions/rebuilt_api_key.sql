@@ -1,4 +1,4 @@
--- The table `api_key` as the config log alone has it: see newest_key.
+-- The table `api_key` according to the config log alone: see newest_key.
 create or replace function rebuilt_api_key() returns setof api_key
 language sql stable
 as $$

@@ -1,4 +1,4 @@
--- The table `consumer` as the config log alone has it: see newest_configuration.
+-- The table `consumer` according to the config log alone: see newest_configuration.
 create or replace function rebuilt_consumer()
 returns table (
   tenant text, id text, version integer, status text, document jsonb, created_position bigint,

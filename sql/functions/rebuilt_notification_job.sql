@@ -1,7 +1,7 @@
--- The table `notification_job` as the config log alone has it (see newest_configuration), without
--- what its runs keep there. A deleted job is kept. Entries of before have no document of it then:
--- it is the one that was there, deleted. Who asks for one job names its log_id: a condition on `id`
--- reads the whole log.
+-- The table `notification_job` according to the config log alone (see newest_configuration),
+-- without the columns that its runs keep there. A deleted job stays. Older entries of a deletion
+-- have no document; then this gives the previous one, marked as deleted. To select one job, put the
+-- condition on log_id: a condition on `id` reads the whole log.
 drop function if exists rebuilt_notification_job();
 
 create or replace function rebuilt_notification_job()

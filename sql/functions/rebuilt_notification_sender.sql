@@ -1,4 +1,4 @@
--- The table `notification_sender` as the config log alone has it: see newest_configuration.
+-- The table `notification_sender` according to the config log alone: see newest_configuration.
 create or replace function rebuilt_notification_sender()
 returns table (tenant text, version integer, document jsonb, changed_position bigint)
 language sql stable

@@ -1,10 +1,12 @@
--- Writes the creation of a key, at its insert, and its revocation: an entry for each tenant that it
--- names. Nothing that the log has already, as of a key that is rebuilt from it, and of nothing else
--- that is done to the table: what the key is for and what it grants is what its creation says, also
--- in the entry of its revocation. (Unless the log has no creation of it: then the row is told.) The
--- lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
--- transaction, for a trigger has no arguments. (0024_config_log has its first text: no key may be
--- made between that migration and its functions.)
+-- Writes a key's creation (its insert) and its revocation into the config log: an entry for each
+-- tenant that the key names. It writes no entry that the log has already, as for a key rebuilt from
+-- the log, and none for other changes of the row. The entry of a revocation repeats the purpose and
+-- the grants of the creation's entry, not of the row. (Unless the log has no creation of the key:
+-- then it uses the row.)
+--
+-- The lane is taken here, after all rows: see next_position. Its bound comes as a setting of the
+-- transaction, since a trigger has no arguments. (0024_config_log has the first text of this
+-- function: no key may be created between that migration and sql/functions.)
 create or replace function record_key() returns trigger
 language plpgsql
 set timezone = 'UTC'

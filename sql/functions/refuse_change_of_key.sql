@@ -1,4 +1,4 @@
--- The trigger of api_key: a key may be revoked, once, and nothing else.
+-- The trigger of api_key: a key can be revoked, once; every other change is refused.
 create or replace function refuse_change_of_key() returns trigger
 language plpgsql as $$
 begin

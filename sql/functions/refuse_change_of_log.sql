@@ -1,4 +1,4 @@
--- The trigger that makes the log, and what audits rest on, append-only.
+-- The trigger that makes the log, and the other evidence of audits, append-only.
 create or replace function refuse_change_of_log() returns trigger
 language plpgsql as $$
 begin

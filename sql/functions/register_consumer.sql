@@ -1,8 +1,9 @@
--- 'registered', or 'taken' (the id) or 'full' (the tenant has max_count of the kind; of
--- subscriptions only those count that run, and one that is stopped needs no room): then nothing is
--- changed. The consumer receives the events in (starts_after, stop_position]; null: from its own
--- registration on, and for ever. status: 'running' or 'stopped'. A temporary integration is a
--- replay: its cursor is run 1, and so is all that will be recorded of it.
+-- Registers a consumer. Returns 'registered', or 'taken' (the id exists), or 'full' (the tenant has
+-- max_count of the kind); the latter two change nothing. Of subscriptions only running ones count,
+-- and a stopped one needs no room. The consumer receives the events in (starts_after,
+-- stop_position]; null: from its own registration on, and without an end. status: 'running' or
+-- 'stopped'. A temporary integration is a replay: its cursor, and all that is recorded of it, is
+-- run 1.
 drop function if exists register_consumer(
   text, text, text, jsonb, text, text, text, text, bigint, bigint, integer
 );
@@ -17,13 +18,13 @@ language plpgsql as $$
 declare
   change_position bigint;
 begin
-  -- What an earlier consumer of the same name has left behind.
+  -- Rejected events that an earlier consumer of the same id has left behind.
   perform from rejected_event r
   where r.tenant = tenant and r.consumer = id
   order by r.id
   for update;
   change_position := next_position(latest_position);
-  -- With the lane held nobody else registers or removes one, so neither answer can be outrun.
+  -- While the lane is locked, nobody else can register or remove one, so both answers stay true.
   if exists (select from consumer c where c.tenant = tenant and c.id = id) then
     return 'taken';
   end if;
@@ -43,7 +44,7 @@ begin
     tenant, id, kind, 1, status, document, change_position, change_position,
     case when status = 'stopped' then change_position end
   );
-  -- "From now on" is the position of the registration itself, to the event.
+  -- "From now on" means exactly from the position of the registration itself.
   insert into cursor (tenant, consumer, run, read_position, stop_position)
   values (
     tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
@@ -51,7 +52,7 @@ begin
   );
   perform setval('lane_position', change_position);
   perform remove_rejected(
-    tenant, id, 'Its id was used again: what an earlier one of that name had kept is gone.',
+    tenant, id, 'Its id was used again, so the rejected events of the earlier one were removed.',
     latest_position
   );
   return 'registered';

@@ -1,6 +1,6 @@
--- Removes all rejected events of a consumer that nobody asked to delete, with an entry of its log
--- that names them: none goes in silence. Returns how many there were. The caller has locked the
--- rows.
+-- Removes all rejected events of a consumer without a request to delete them. A note in the config
+-- log names them, so none disappears silently. Returns how many there were. The caller has locked
+-- the rows.
 create or replace function remove_rejected(
   tenant text, id text, reason text, latest_position bigint
 ) returns integer

@@ -1,6 +1,6 @@
--- Puts the same secrets, sealed with another key, in place of those of a consumer, if its version
--- is still the expected one; returns whether it was. Nothing else of it changes: it runs on, with
--- its attempts.
+-- Replaces a consumer's secrets by the same ones sealed with another key, if its version is still
+-- expected_version; returns whether it did. Nothing else changes: the consumer runs on, with its
+-- attempts.
 create or replace function reseal_consumer(
   tenant text, id text, expected_version integer, document jsonb, actor text, reason text,
   latest_position bigint

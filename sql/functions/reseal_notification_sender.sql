@@ -1,5 +1,5 @@
--- Puts the same key, sealed with another one, in place of that of a tenant's sender, if its version
--- is still the expected one; returns whether it was.
+-- Replaces the API key of a tenant's sender by the same one sealed with another key, if its version
+-- is still expected_version; returns whether it did.
 create or replace function reseal_notification_sender(
   tenant text, expected_version integer, document jsonb, actor text, reason text,
   latest_position bigint

@@ -1,11 +1,11 @@
--- Detaches a partition whose last day is over for a day at least, and drops it; one that a crash
--- has left behind, detached, is dropped too. The service calls it and may drop no table itself, so
--- it runs with the rights of its owner. The smallest retention there can be is a day: whoever has
--- the rights of the service cannot take more of the log than that.
+-- Detaches and drops a partition whose last day ended at least a day ago. It also drops a detached
+-- one that a crash left behind. The service may not drop tables, so this function runs with the
+-- rights of its owner. The smallest retention is one day, so the service's rights cannot remove
+-- more of the log than that.
 --
--- Not DETACH CONCURRENTLY, which no function can run. A plain one locks out publishers and readers,
--- but for milliseconds: it moves no row. What uses the table at that moment is waited for 100 ms at
--- most, and whoever comes meanwhile waits as long. Then it fails (55P03): call it again.
+-- It cannot use DETACH CONCURRENTLY, which no function can run. A plain DETACH locks out publishers
+-- and readers, but only for milliseconds: it moves no row. It waits at most 100 ms for current
+-- users of the table, and newcomers wait as long. After that it fails (55P03): call it again.
 create or replace function retire_partition(partition regclass) returns void
 language plpgsql
 security definer

@@ -1,4 +1,4 @@
--- Removes the rejected events of a consumer that ended before a position. Returns how many; 0 where
+-- Removes the rejected events of a consumer that ended before a position. Returns how many; 0 if
 -- its id has a newer life.
 create or replace function retire_rejected(
   tenant text, id text, ended_before bigint, latest_position bigint
@@ -13,7 +13,7 @@ begin
   order by r.id
   for update;
   select l.ended into ended from consumer_lives(tenant, id) l order by l.registered desc limit 1;
-  -- With the lane held nobody registers the id.
+  -- While the lane is locked, nobody can register the id.
   perform next_position(latest_position);
   if ended is null or ended >= ended_before
     or exists (select from consumer c where c.tenant = tenant and c.id = id)

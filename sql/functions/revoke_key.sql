@@ -1,11 +1,12 @@
--- Revokes a key and all that were made by it, by those, and so on. Returns all of them, as they are
--- then. One that was revoked already stays as it is; what it made is revoked all the same.
+-- Revokes a key, the keys that it made, those that they made, and so on. Returns all of them, as
+-- they are afterwards. A key that was revoked before stays unchanged; the keys that it made are
+-- revoked all the same.
 --
--- Maker before made: whoever makes a key holds its maker's row (create_key), so once a level is
--- locked nobody adds to the next one. Each level is a statement of its own, whose snapshot sees
--- what was committed while the one before waited for a row. Two revocations meet in the topmost key
--- that they share, so they never wait for each other. All are locked before the first is revoked:
--- the trigger that writes the entries of the config log (record_key) takes the lane.
+-- Makers are locked before the keys that they made. create_key locks its maker's row, so once a
+-- level is locked, nobody can add to the next one. Each level is a separate statement: its snapshot
+-- sees what was committed while the previous one waited. Two revocations meet at the topmost key
+-- that they share, so they cannot deadlock. All keys are locked before the first is revoked,
+-- because the trigger that writes the config log (record_key) takes the lane.
 drop function if exists revoke_key(text, text);
 
 create or replace function revoke_key(

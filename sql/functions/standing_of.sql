@@ -1,4 +1,4 @@
--- How a consumer stands now, or stood at last; no row where there never was one.
+-- The current or last state of a consumer; no row if there never was one.
 create or replace function standing_of(tenant text, consumer text)
 returns table (
   status text, actor text, reason text, turned_position bigint, version integer, names jsonb,

@@ -1,4 +1,4 @@
--- Whether a configuration takes an event of this name.
+-- Whether a configuration takes events of this name.
 create or replace function takes_event(
   takes_all boolean, names jsonb, entities jsonb, classes jsonb, name text
 ) returns boolean

@@ -1,6 +1,6 @@
 -- Question: which integrations are failing or stopped, since when and why?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
+-- tenant=dodici: the retailer (without: all)
 
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
@@ -38,7 +38,7 @@ left join lateral (
   order by position desc
   limit 1
 ) as stop on true
--- What was rejected and is kept does not hold up the stream, however it is sent again by hand.
+-- A kept rejected event does not hold up the stream, however often it is sent again by hand.
 left join lateral (
   select *
   from attempt
@@ -53,7 +53,7 @@ left join lateral (
   order by attempt.position desc
   limit 1
 ) as last_failure on true
--- The attempts in a row count from 1.
+-- Consecutive attempts count from 1.
 left join lateral (
   select attempt.position
   from attempt
@@ -69,8 +69,8 @@ left join lateral (
   order by attempt.position desc
   limit 1
 ) as first_failure on true
--- A subscription may be created inactive: then its last stop is its first version, and neither
--- people nor failures have stopped it.
+-- A subscription may be created inactive. Then its last stop is its first version, and nobody and
+-- no failure has stopped it.
 where (consumer.tenant = :'tenant' or :'tenant' = '')
   and case
     when consumer.status = 'stopped' then stop.version is distinct from 1

@@ -1,12 +1,12 @@
 -- Question: which integrations are behind, and by how many events and seconds?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
+-- tenant=dodici: the retailer (without: all)
 
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- Events count before the filter, since nobody has looked at them yet. `seconds` is the age of the
--- oldest event that is not settled: it grows while a target is down, even if nothing is published.
+-- Events count before the filter, since they are not read yet. `seconds` is the age of the oldest
+-- unsettled event: it grows while a target is down, even if nothing is published.
 select
   cursor.tenant,
   cursor.consumer as integration,

@@ -1,13 +1,13 @@
 -- Question: which worker advances which integration, and until when?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
+-- tenant=dodici: the retailer (without: all)
 
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- A lease that has ended with its owner still named is one whose worker froze: the next worker
--- takes it, and whatever the first one still writes is refused. The lease of a worker that died is
--- free before it ends: an owner that lives has a session 'millrace presence <owner>' in
+-- If a lease has ended and its owner is still named, that worker froze. The next worker takes the
+-- lease, and the fence refuses all later writes of the first one. The lease of a worker that died
+-- is free before it ends: a living owner has a session 'millrace presence <owner>' in
 -- pg_stat_activity.
 select
   tenant,

@@ -1,12 +1,12 @@
 -- Question: which notification jobs run when, and what did their last runs do?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
+-- tenant=dodici: the retailer (without: all)
 
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- `due` counts notices that were found and have not left yet: those of a run that failed stay until
--- the next one sends them.
+-- `due` counts notices that were found but not sent. Those of a failed run stay until the next run
+-- sends them.
 select
   job.tenant,
   job.id as job,

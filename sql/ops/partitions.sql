@@ -3,7 +3,8 @@
 
 set time zone 'UTC';
 
--- Bounds are positions, which are times. Rows are the planner's estimate, none before an analyze.
+-- Bounds are positions, which are times. Row counts are the planner's estimate; null before the
+-- first analyze.
 with partition as (
   select
     parent.relname as parent,

@@ -1,8 +1,8 @@
 -- Question: how many events were published an hour, by tenant and name?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
--- from=yesterday: from this time on (UTC); without it since midnight
--- to=today: and before this one; without it until midnight
+-- tenant=dodici: the retailer (without: all)
+-- from=yesterday: from this time on (UTC; without: since midnight)
+-- to=today: and before this time (without: until midnight)
 
 \if :{?tenant} \else \set tenant '' \endif
 \if :{?from} \else \set from 'today' \endif

@@ -1,9 +1,9 @@
 -- Question: can these days be sent to an integration once more?
 -- Writes a cursor, which the sweep finds within seconds, and a note into the config log.
 -- tenant=dodici: the retailer
--- integration=erp-1: who receives them, under its filter and beside its live events
+-- integration=erp-1: the receiver, under its filter and beside its live events
 -- from=2026-11-20: events published from this time on (UTC)
--- to=2026-11-21: up to this one; an event at exactly this time is in
+-- to=2026-11-21: up to this time, included
 
 set time zone 'UTC';
 
@@ -15,7 +15,7 @@ with wanted as (
       select position from event where tenant = :'tenant' order by position limit 1
     ) as oldest_position
 ),
--- Locked, so that it is not removed in this very moment: its name may be used again.
+-- Locked, so that it cannot be removed, and its id used again, at this moment.
 target as (
   select status from consumer
   where tenant = :'tenant' and id = :'integration'
@@ -32,7 +32,7 @@ judged as (
   from wanted
   left join target on true
 ),
--- A number that no receipt has, so that a finished replay keeps its own.
+-- A number that no receipt or attempt has, so that finished replays keep theirs.
 next_run as (
   select 1 + greatest(
     (
@@ -58,7 +58,7 @@ planned as (
   where refused is null
   returning run
 ),
--- Before the note: that holds up all publishers until this statement ends.
+-- Count before the note, because the note holds up all publishers until this statement ends.
 counted as (
   select count(*) as events
   from event

@@ -1,14 +1,14 @@
 -- Question: where do the replays stand?
 -- Reads only.
--- tenant=dodici: the retailer; without it all of them
+-- tenant=dodici: the retailer (without: all)
 
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- Replays under way are cursors with an end: temporary integrations (run 1), and runs that were
--- added to an integration by date. Those that have arrived, or went with their integration, are
--- known from their receipts, and temporary integrations that have ended from the config log, for as
--- long as receipts are kept.
+-- Current replays are cursors with an end: temporary integrations (run 1), and runs that were added
+-- to an integration by date. Runs that have arrived, or that went with their integration, are known
+-- from their receipts. Temporary integrations that have ended are known from the config log. Both
+-- are shown for as long as receipts are kept.
 with life as (
   select
     *,
@@ -17,7 +17,7 @@ with life as (
       when document ->> 'integration_type' = 'temporary' then
         position_of((document ->> 'starts_at')::timestamptz)
     end as starts_at,
-    -- The first day that is kept: the name of a partition ends with its day.
+    -- The first day that is kept: a partition's name ends with its day.
     (
       select position_of(
         min(to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD')) at time zone 'UTC'
@@ -27,7 +27,7 @@ with life as (
     ) as kept_since
   from consumer_lives(nullif(:'tenant', ''), null)
 ),
--- By date, of those that go on and of those that have ended; without a cursor.
+-- Runs added by date that have no cursor any more, of living and of ended integrations.
 past_run as (
   select distinct
     life.tenant, life.id, life.registered, life.ended, life.ending, receipt.run
@@ -75,7 +75,7 @@ replay as (
   cross join lateral (
     select case
       when ending is null then 'arrived'
-      -- It completes when every other run of it has arrived.
+      -- An integration completes only after all its other runs have arrived.
       when ending = 'integration_completed' then 'arrived'
       when exists (
         select from masked_config_log as entry
@@ -136,7 +136,7 @@ left join lateral (
     and receipt.position >= replay.registered
     and receipt.position <= coalesce(replay.ended, 9223372036854775807)
 ) as done on true
--- Rejected, and taken when they were sent again by hand.
+-- Rejected, then sent again by hand and delivered.
 left join lateral (
   select count(distinct attempt.event_position)
   from attempt
