@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { findServer, hasJit } from '../test/helpers/cluster.ts'
 import { generators } from '../test/helpers/generators.ts'
+import { findServer, hasJit } from './kit/cluster.ts'
 
 /** The whole suite runs on the embedded one, 18. */
 const OTHER_MAJORS = [15, 16, 17]

@@ -3,9 +3,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ok, payloadOf, type Receiver, startReceiver, status } from '../scripts/kit/receiver.ts'
+import { until } from '../scripts/kit/until.ts'
 import { limits } from '../src/config.ts'
 import { useDatabase } from './helpers/database.ts'
-import { ok, payloadOf, type Receiver, startReceiver, status } from './helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -14,7 +15,6 @@ import {
   type Service,
   startService,
 } from './helpers/service.ts'
-import { until } from './helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -1,9 +1,9 @@
 // The ceiling of delivery, in a process of its own: a loop that posts prepared requests, with no
 // database, no order and no signature.
 
+import { serveCalls } from '../kit/remote.ts'
 import { newEvents, positionNow, webhookOf } from './events.ts'
 import { createPost } from './post.ts'
-import { serveCalls } from './remote.ts'
 
 const PREPARED = 5_000
 

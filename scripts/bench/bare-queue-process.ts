@@ -4,8 +4,8 @@
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { messageOf } from '../../src/destination/message.ts'
 import { timeOf } from '../../src/log/position.ts'
+import { serveCalls } from '../kit/remote.ts'
 import { newEvents, positionNow } from './events.ts'
-import { serveCalls } from './remote.ts'
 
 const PREPARED = 5_000
 const REQUEST_MESSAGES = 10

@@ -1,7 +1,7 @@
 // A broker that speaks SQS, in a process of its own: the one of npm, with its queues in memory.
 
 import { startFauxqs } from 'fauxqs'
-import { serveCalls } from './remote.ts'
+import { serveCalls } from '../kit/remote.ts'
 
 type Server = Awaited<ReturnType<typeof startFauxqs>>
 

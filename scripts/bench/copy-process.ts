@@ -4,7 +4,7 @@
 import pg from 'pg'
 import { createS3, type S3Options } from '../../src/destination/s3.ts'
 import { createPartBuffers } from '../../src/destination/s3-parts.ts'
-import { serveCalls } from './remote.ts'
+import { serveCalls } from '../kit/remote.ts'
 
 export type CopyCall = {
   url: string

@@ -2,12 +2,12 @@
 // posts the same bodies to the same receiver, which is the most that this client, receiver and
 // machine can do; and against job queues with one job an event.
 
+import { type Remote, startRemote } from '../kit/remote.ts'
 import { type Backlog, openBacklog, rateOver, type Span } from './backlog.ts'
 import type { BareLoad } from './bare-process.ts'
 import { byTurns } from './measure.ts'
 import { type Receiver, rateOf, startReceiver } from './receiver.ts'
 import { startRedis } from './redis.ts'
-import { type Remote, startRemote } from './remote.ts'
 import { type Rival, startRival } from './rival.ts'
 import { compare, type Line, type Scenario, type Size } from './scenario.ts'
 import type { Stage } from './stage.ts'
@@ -72,7 +72,10 @@ const cells: Cell[] = [
 export const delivery: Scenario = {
   name: 'delivery',
   async run(stage, size) {
-    const [receiver, bare] = await Promise.all([startReceiver(), startRemote('bare-process.ts')])
+    const [receiver, bare] = await Promise.all([
+      startReceiver(),
+      startRemote('bench/bare-process.ts'),
+    ])
     const backlog = await openBacklog(stage, receiver, sizes[size].events)
     try {
       const atRest = await backlog.work.memoryMiB()

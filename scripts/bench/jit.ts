@@ -1,10 +1,10 @@
 // Publishing on a server that compiles expensive statements, as PostgreSQL 15 to 17 do by default:
 // a statement of the append that the planner takes for expensive is compiled for every batch.
 
-import { findServer, hasJit, startInstalled } from '../../test/helpers/cluster.ts'
+import { findServer, hasJit, startInstalled } from '../kit/cluster.ts'
+import { startRemote } from '../kit/remote.ts'
 import { launch } from './process.ts'
 import { contender, inTurn } from './publish.ts'
-import { startRemote } from './remote.ts'
 import { compare, type Scenario } from './scenario.ts'
 import { openStage } from './stage.ts'
 import { expectStored } from './stored.ts'
@@ -20,7 +20,7 @@ export const jit: Scenario = {
       throw new Error(`There is no PostgreSQL ${MAJOR} with a JIT compiler: install Debian's.`)
     }
     const stage = await openStage((directory) => startInstalled(bin, directory))
-    const load = await startRemote('publish-load.ts')
+    const load = await startRemote('bench/publish-load.ts')
     const serve = async (setting: 'on' | 'off') => {
       const database = await stage.database(`jit_${setting}`, { jit: setting })
       const service = await launch('serve', database.url)

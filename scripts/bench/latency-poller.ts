@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
 import { openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
+import { serveCalls } from '../kit/remote.ts'
 import { newEvent, TENANT, webhookOf } from './events.ts'
-import { serveCalls } from './remote.ts'
 
 export type Polling = { databaseUrl: string; targetUrl: string; after: number; everyMs: number }
 

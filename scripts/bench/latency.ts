@@ -2,12 +2,12 @@
 // rival, a poller, follows the same log at the same time: both are asked about the same events.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startRemote } from '../kit/remote.ts'
 import { positionNow, register } from './events.ts'
 import type { Polling } from './latency-poller.ts'
 import { median, quantile } from './measure.ts'
 import { ADMIN_TOKEN, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
-import { startRemote } from './remote.ts'
 import { compare, type Line, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
 
@@ -33,7 +33,7 @@ export const latency: Scenario = {
     const [service, receiver, poller] = await Promise.all([
       launch('start', database.url),
       startReceiver({ keepLatencies: true }),
-      startRemote('latency-poller.ts'),
+      startRemote('bench/latency-poller.ts'),
     ])
     const steady = createSteady(service.url, { entities: ENTITIES })
     try {

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { guardDirectory, guardProcess } from './guard.ts'
+import { guardDirectory, guardProcess } from '../kit/guard.ts'
 
 export const ADMIN_TOKEN = 'an-admin-token-for-the-benchmark'
 const program = path.resolve(import.meta.dirname, '../../src/main.ts')

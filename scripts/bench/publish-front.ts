@@ -14,7 +14,7 @@ import { createApp } from '../../src/http/app.ts'
 import { createRateLimit } from '../../src/http/rate-limit.ts'
 import type { Publisher } from '../../src/log/batch.ts'
 import { createLogger } from '../../src/logger.ts'
-import { serveCalls } from './remote.ts'
+import { serveCalls } from '../kit/remote.ts'
 
 export type Front = { kind: 'ceiling' | 'rival'; databaseUrl: string; adminToken: string }
 

@@ -4,10 +4,10 @@
 // connection busy waits, and its wait counts).
 
 import '../../src/heap.ts'
+import { serveCalls } from '../kit/remote.ts'
 import { newEvent, publishHeaders } from './events.ts'
 import { type Answer, createHttpClient } from './http-client.ts'
 import { quantile } from './measure.ts'
-import { serveCalls } from './remote.ts'
 
 export type Load = {
   url: string

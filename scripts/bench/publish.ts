@@ -1,11 +1,11 @@
 // Publishing, one event a request, through the whole service: against the same app without a
 // database, which nothing can beat, and against what one would write first, an INSERT a request.
 
+import { type Remote, startRemote } from '../kit/remote.ts'
 import { byTurns, median } from './measure.ts'
 import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
 import type { Front } from './publish-front.ts'
 import type { Load, LoadResult } from './publish-load.ts'
-import { type Remote, startRemote } from './remote.ts'
 import { compare, type Line, type Scenario, type Size } from './scenario.ts'
 import type { BenchDatabase, Stage } from './stage.ts'
 import { ask, expectStored } from './stored.ts'
@@ -42,7 +42,7 @@ const PLAIN_TABLE = `
 export const publish: Scenario = {
   name: 'publish',
   async run(stage, size) {
-    const load = await startRemote('publish-load.ts')
+    const load = await startRemote('bench/publish-load.ts')
     try {
       const fast = await atThisDisk(stage, size, load)
       const slow = await atSlowCommits(stage, size, load)
@@ -134,7 +134,7 @@ async function startFront(
   kind: Front['kind'],
   databaseUrl: string,
 ): Promise<[front: Remote, url: string]> {
-  const front = await startRemote('publish-front.ts')
+  const front = await startRemote('bench/publish-front.ts')
   const options: Front = { kind, databaseUrl, adminToken: ADMIN_TOKEN }
   return [front, await front.call<string>('serve', options)]
 }

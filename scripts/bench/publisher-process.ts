@@ -8,8 +8,8 @@ import { createWaker } from '../../src/delivery/wake.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { createPublisher, type Publisher } from '../../src/log/batch.ts'
 import { createLogger } from '../../src/logger.ts'
+import { serveCalls } from '../kit/remote.ts'
 import { newEvent } from './events.ts'
-import { serveCalls } from './remote.ts'
 import { addEach, ENTITIES, PUBLISHER_TENANT, type Publishing } from './rival.ts'
 
 const logger = createLogger('error')

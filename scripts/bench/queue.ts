@@ -3,12 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { startRemote } from '../kit/remote.ts'
 import type { BareQueueLoad } from './bare-queue-process.ts'
 import type { QueueContent } from './broker-process.ts'
 import { fill, TENANT } from './events.ts'
 import { byTurns } from './measure.ts'
 import { ADMIN_TOKEN, launch } from './process.ts'
-import { startRemote } from './remote.ts'
 import { compare, type Scenario } from './scenario.ts'
 
 const QUEUE = 'bench'
@@ -34,8 +34,8 @@ export const queue: Scenario = {
     const [serve, work, broker, bare] = await Promise.all([
       launch('serve', database.url),
       launch('work', database.url),
-      startRemote('broker-process.ts'),
-      startRemote('bare-queue-process.ts'),
+      startRemote('bench/broker-process.ts'),
+      startRemote('bench/bare-queue-process.ts'),
     ])
     try {
       const endpoint = await broker.call<string>('start', [QUEUE])

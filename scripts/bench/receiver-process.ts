@@ -4,9 +4,9 @@
 
 import '../../src/heap.ts'
 import type { AddressInfo } from 'node:net'
+import { serveCalls } from '../kit/remote.ts'
 import { createHttpServer, type Request } from './http-server.ts'
 import type { ReceiverOptions, Report, Sample } from './receiver.ts'
-import { serveCalls } from './remote.ts'
 
 type Stream = Report & {
   /** By entity, the sequence that is to come next. */

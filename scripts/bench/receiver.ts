@@ -2,7 +2,7 @@
 // given latency and checks by itself, for every path apart, that nothing is lost and that each
 // entity's events arrive in order.
 
-import { startRemote } from './remote.ts'
+import { startRemote } from '../kit/remote.ts'
 
 export type ReceiverOptions = {
   latencyMs?: number
@@ -50,7 +50,7 @@ export type Receiver = {
 
 /** Starts a receiver on a free port. */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
-  const remote = await startRemote('receiver-process.ts')
+  const remote = await startRemote('bench/receiver-process.ts')
   const url = await remote.call<string>('start', options)
   return {
     url,

@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Redis } from 'ioredis'
-import { guardProcess } from './guard.ts'
+import { guardProcess } from '../kit/guard.ts'
 import type { Stage } from './stage.ts'
 
 type RedisServer = {

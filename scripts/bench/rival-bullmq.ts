@@ -1,8 +1,8 @@
 // BullMQ with one job an event, on Redis, at its best tuning.
 
 import { Queue, Worker } from 'bullmq'
+import { serveCalls } from '../kit/remote.ts'
 import { createPost, type JobData, sendJob } from './post.ts'
-import { serveCalls } from './remote.ts'
 import { addEach, batchesOf, jobAt, type RivalMethods } from './rival.ts'
 
 const QUEUE = 'send'

@@ -3,8 +3,8 @@
 // page on performance.
 
 import { Logger, makeWorkerUtils, type Runner, run, type WorkerUtils } from 'graphile-worker'
+import { serveCalls } from '../kit/remote.ts'
 import { createPost, type JobData, sendJob } from './post.ts'
-import { serveCalls } from './remote.ts'
 import { addEach, batchesOf, jobAt, type RivalMethods } from './rival.ts'
 
 const CONCURRENCY = 24

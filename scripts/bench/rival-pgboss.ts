@@ -2,8 +2,8 @@
 // one job every two seconds.
 
 import { PgBoss } from 'pg-boss'
+import { serveCalls } from '../kit/remote.ts'
 import { createPost, type JobData, sendJob } from './post.ts'
-import { serveCalls } from './remote.ts'
 import { addEach, batchesOf, jobAt, type RivalMethods } from './rival.ts'
 
 const QUEUE = 'send'

@@ -1,9 +1,9 @@
 // What is common to the rivals, job queues with one job an event: each runs in a process of its
 // own, or in one that publishes and one that works, as Millrace does, and takes the calls below.
 
+import { type Remote, startRemote } from '../kit/remote.ts'
 import { newEvent } from './events.ts'
 import { type JobData, jobOf } from './post.ts'
-import { type Remote, startRemote } from './remote.ts'
 import type { Stage } from './stage.ts'
 
 /** Jobs of events `from` to `from + count - 1`, as fast as the rival takes them. */
@@ -30,9 +30,9 @@ export type Rival = {
 }
 
 const rivalFiles = {
-  graphile: 'rival-graphile.ts',
-  pgboss: 'rival-pgboss.ts',
-  bullmq: 'rival-bullmq.ts',
+  graphile: 'bench/rival-graphile.ts',
+  pgboss: 'bench/rival-pgboss.ts',
+  bullmq: 'bench/rival-bullmq.ts',
 } as const
 
 export const ENTITIES = 4_096

@@ -3,11 +3,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { startRemote } from '../kit/remote.ts'
 import type { CopyCall } from './copy-process.ts'
 import { fill, register, TENANT, unregister } from './events.ts'
 import { byTurns } from './measure.ts'
 import { ADMIN_TOKEN, launch } from './process.ts'
-import { startRemote } from './remote.ts'
 import { compare, type Scenario } from './scenario.ts'
 
 const BUCKET = 'bench'
@@ -35,8 +35,8 @@ export const s3: Scenario = {
     const [serve, work, store, copier] = await Promise.all([
       launch('serve', database.url),
       launch('work', database.url, settings),
-      startRemote('store-process.ts'),
-      startRemote('copy-process.ts'),
+      startRemote('bench/store-process.ts'),
+      startRemote('bench/copy-process.ts'),
     ])
     try {
       const endpoint = await store.call<string>('start', BUCKET)

@@ -11,11 +11,12 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embed
 import { migrate } from '../../src/db/migrate.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
-import { guardDirectory } from './guard.ts'
+import { guardDirectory } from '../kit/guard.ts'
+import { databaseUrl, query } from '../kit/postgres.ts'
 
 const TEMPLATE = 'bench_template'
 
-export type BenchDatabase = { url: string; analyze(): Promise<void>; drop(): Promise<void> }
+export type BenchDatabase = { url: string; analyze(): Promise<unknown>; drop(): Promise<unknown> }
 
 type DatabaseOptions = { commitDelayUs?: number; jit?: 'on' | 'off' }
 
@@ -68,21 +69,5 @@ export async function openStage(
       await server.stop()
       rmSync(directory, { recursive: true, force: true })
     },
-  }
-}
-
-/** The URL of another database on the same server. */
-function databaseUrl(serverUrl: string, name: string): string {
-  return serverUrl.replace(/\/[^/?]*(\?|$)/, `/${name}$1`)
-}
-
-/** One statement on a connection of its own. */
-async function query(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(text)
-  } finally {
-    await client.end()
   }
 }

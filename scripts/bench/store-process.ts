@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { startFauxqs } from 'fauxqs'
-import { serveCalls } from './remote.ts'
+import { serveCalls } from '../kit/remote.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-bench-'))
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }))

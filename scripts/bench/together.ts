@@ -3,6 +3,7 @@
 // and to ten.
 
 import { randomUUID } from 'node:crypto'
+import { startRemote } from '../kit/remote.ts'
 import { register, unregister } from './events.ts'
 import { byTurns } from './measure.ts'
 import { SIGNING_SECRET } from './post.ts'
@@ -10,7 +11,6 @@ import { ADMIN_TOKEN, launch } from './process.ts'
 import type { Load, LoadResult } from './publish-load.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { startRedis } from './redis.ts'
-import { startRemote } from './remote.ts'
 import { PUBLISHER_TENANT, type Publishing, type Rival, startRival } from './rival.ts'
 import { compare, type Line, type Scenario, type Size } from './scenario.ts'
 import type { Stage } from './stage.ts'
@@ -57,7 +57,7 @@ async function besideRivals(
   const { rounds, events, jobs, defaultJobs } = sizes[size]
   const redis = await startRedis(stage)
   const [publisher, graphile, bullmq] = await Promise.all([
-    startRemote('publisher-process.ts'),
+    startRemote('bench/publisher-process.ts'),
     startRival('graphile', { stage }, 2),
     redis && startRival('bullmq', { redisUrl: redis.url }, 2),
   ])
@@ -131,7 +131,7 @@ async function throughTheService(
   { url }: Service,
 ): Promise<Line[]> {
   const { serviceRounds, ms } = sizes[size]
-  const load = await startRemote('publish-load.ts')
+  const load = await startRemote('bench/publish-load.ts')
   // Each integration begins with what is published after it was registered.
   await receiver.set({ startsAnywhere: true })
   let before = 0

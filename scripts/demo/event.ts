@@ -1,7 +1,7 @@
 // An event of the demo's retailer, before it is published: what goes into the path, the headers and
 // the body.
 
-import type { Chance } from './chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export type RetailEvent = {
   name: string

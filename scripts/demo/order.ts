@@ -3,7 +3,7 @@
 // order's total, what is refunded is what the returned items cost with their tax, discounts taken
 // off.
 
-import type { Chance } from './chance.ts'
+import type { Chance } from '../kit/chance.ts'
 import { type Entity, type RetailEvent, retailEvent, timeOfDay } from './event.ts'
 import { CURRENCY, type Customer, LOCATIONS, PRODUCTS, type Product } from './shop.ts'
 

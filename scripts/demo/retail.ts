@@ -2,7 +2,7 @@
 // seed and the date decide everything, so that a test can say what a day is and a demo tells the
 // same day each time.
 
-import { type Chance, createChance } from './chance.ts'
+import { type Chance, createChance } from '../kit/chance.ts'
 import { type RetailEvent, retailEvent, timeOfDay } from './event.ts'
 import { type Fate, liveOrder, type StockMove } from './order.ts'
 import { type Customer, createCustomer, LOCATIONS, PRODUCTS } from './shop.ts'

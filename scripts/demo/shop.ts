@@ -1,7 +1,7 @@
 // The retailer of the demo: what it sells, from where, to whom. Nobody here exists; mail goes to
 // example.com (RFC 2606).
 
-import type { Chance } from './chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export const TENANT = 'dodici'
 export const CURRENCY = 'EUR'

@@ -3,7 +3,7 @@
 
 import type pg from 'pg'
 import { STOP_WAIT_MS } from '../../src/consumer/stop.ts'
-import type { Findings } from '../torture/findings.ts'
+import type { Findings } from '../kit/findings.ts'
 import { describe } from './case.ts'
 import type { Operation } from './document.ts'
 import { HANG_MS, type Judge, othersIn } from './judge.ts'

@@ -1,7 +1,7 @@
 // Bytes that are no HTTP, or two readings of it, or only its beginning: what comes over a raw
 // socket. Each says how many of its requests may be carried out by a server that reads strictly.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export type Broken = {
   what: string

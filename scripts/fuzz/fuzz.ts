@@ -2,7 +2,7 @@
 // printed.
 
 import type pg from 'pg'
-import { createFindings, type Findings } from '../torture/findings.ts'
+import { createFindings, type Findings } from '../kit/findings.ts'
 import { BLOCK, type Run, sendBatch, type Tally } from './batch.ts'
 import { type Document, operationsOf } from './document.ts'
 import { CREDENTIAL, createJudge } from './judge.ts'

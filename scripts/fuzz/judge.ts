@@ -2,7 +2,7 @@
 // anything of another tenant, of a secret, or of the inside of the program.
 
 import http, { METHODS } from 'node:http'
-import { spellingsIn } from '../../test/helpers/spellings.ts'
+import { spellingsIn } from '../kit/spellings.ts'
 import { checkOf, type Document, findPath, JSON_TYPE, type Operation, pathOf } from './document.ts'
 import { PRIVATE } from './mutate.ts'
 import type { Request } from './request.ts'

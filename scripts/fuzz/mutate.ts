@@ -1,6 +1,6 @@
 // One change of a valid value or of its bytes, by chance: what makes a request nearly valid.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 import { LONG_TEXT, NUMBERS, OTHER_TYPES, PRIVATE_HOSTS, raw, TEXTS, TIMES } from './hostile.ts'
 
 /** A value after one change, and what that was in words. */

@@ -1,6 +1,6 @@
 // Makes the tenants of a block with their API keys, and keeps what answers tell of what they have.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 import type { Outcome } from './stored.ts'
 import type { Key, Tenant } from './tenant.ts'
 

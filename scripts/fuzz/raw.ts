@@ -1,7 +1,7 @@
 // Broken HTTP over a socket of its own, and what must come of it: no success beyond what a strict
 // reader would carry out, no 5xx, and an end within seconds.
 
-import type { Findings } from '../torture/findings.ts'
+import type { Findings } from '../kit/findings.ts'
 import { brokenOf, publishOf } from './broken.ts'
 import { describeBroken } from './case.ts'
 import { HANG_MS } from './judge.ts'

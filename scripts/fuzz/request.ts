@@ -1,7 +1,7 @@
 // A request of one operation: valid, or with one thing wrong. A function of the seed, the request's
 // number, and the ids that answers have told so far.
 
-import { type Chance, createChance } from '../demo/chance.ts'
+import { type Chance, createChance } from '../kit/chance.ts'
 import { complete } from './complete.ts'
 import type { Operation } from './document.ts'
 import { AUTHORIZATIONS, CONTENT_TYPES, METHODS, TEXTS } from './hostile.ts'

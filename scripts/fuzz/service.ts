@@ -4,9 +4,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
-import { type NameServer, startNameServer } from '../../test/helpers/name-server.ts'
 import { startService as startProcess } from '../../test/helpers/service.ts'
-import { until } from '../../test/helpers/until.ts'
+import { type NameServer, startNameServer } from '../kit/name-server.ts'
+import { until } from '../kit/until.ts'
 
 export const ADMIN_TOKEN = 'fuzz-admin-token'
 export const JWT_SECRET = 'a-shared-secret-of-the-fuzz-of-32-characters'

@@ -2,7 +2,7 @@
 // after a refusal, and each change is its caller's own.
 
 import type pg from 'pg'
-import type { Findings } from '../torture/findings.ts'
+import type { Findings } from '../kit/findings.ts'
 import { pathOf } from './document.ts'
 import type { Request } from './request.ts'
 import { subjectOf } from './tenant.ts'

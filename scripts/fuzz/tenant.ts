@@ -2,7 +2,7 @@
 // quota of a tenant ends what is tried; their names are markers that no other tenant may see.
 
 import { createHmac } from 'node:crypto'
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export type Key = { id: string; token: string }
 

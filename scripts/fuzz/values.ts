@@ -2,7 +2,7 @@
 // host that is public) is known by the name of the field.
 
 import fc from 'fast-check'
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 import type { Schema } from './document.ts'
 
 /** Stands in every secret that the fuzz makes up; no answer and no log line may hold it. */

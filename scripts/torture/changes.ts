@@ -5,7 +5,7 @@
 import { aSubscription, SUBSCRIPTIONS } from '../../test/helpers/collector.ts'
 import { EVENTSTREAM } from '../../test/helpers/service.ts'
 import { aJob, JOBS } from '../../test/helpers/shop.ts'
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export const TENANTS = ['north', 'south', 'east', 'west'] as const
 /** Registered at the start, and never changed: what it receives tells whether delivery goes on. */

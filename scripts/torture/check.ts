@@ -1,7 +1,7 @@
 // What must hold when harm has ended and everything has drained.
 
+import type { Findings } from '../kit/findings.ts'
 import { keyOf, NAMES, OTHER_TENANT, payloadOf, serialOf, TENANT, tenantOf } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Integration, Replay } from './integrations.ts'
 import type { Journal } from './journal.ts'

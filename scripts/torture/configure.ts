@@ -4,12 +4,12 @@
 
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { readCall, runCall } from '../../src/cli/sql.ts'
-import { type Answer, type Received, startReceiver } from '../../test/helpers/receiver.ts'
 import { call, publish, register, type Service, startService } from '../../test/helpers/service.ts'
-import { until } from '../../test/helpers/until.ts'
-import { createChance } from '../demo/chance.ts'
+import { createChance } from '../kit/chance.ts'
+import { createFindings, type Findings } from '../kit/findings.ts'
+import { type Answer, type Received, startReceiver } from '../kit/receiver.ts'
+import { until } from '../kit/until.ts'
 import { type Key, nextChange, STEADY, TENANTS } from './changes.ts'
-import { createFindings, type Findings } from './findings.ts'
 
 type ConfigureOptions = {
   seed: number

@@ -8,7 +8,7 @@
 // after the crash.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Findings } from './findings.ts'
+import type { Findings } from '../kit/findings.ts'
 import type { Session } from './session.ts'
 
 const SAMPLE_MS = 50

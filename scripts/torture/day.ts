@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
-import { startPair } from '../../test/helpers/pair.ts'
+import { startPair } from '../kit/pair.ts'
 import { shadowClock, shadowPartitions } from './clock.ts'
 import { createSession } from './session.ts'
 

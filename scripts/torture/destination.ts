@@ -2,9 +2,9 @@
 // faulty target, says how an integration is registered to send there, and checks what the ledger
 // cannot.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
+import type { Findings } from '../kit/findings.ts'
 import type { Filter } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'

@@ -1,7 +1,7 @@
 // Carries out the schedule of harm. Nothing here asks whether the service can bear it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Pair, Place } from '../../test/helpers/pair.ts'
+import type { Pair, Place } from '../kit/pair.ts'
 import { cancelStatements } from './cancel.ts'
 import { STEPS_MS, stepClock } from './clock.ts'
 import type { Destination } from './destination.ts'

@@ -3,11 +3,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { limits } from '../../src/config.ts'
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
+import type { Findings } from '../kit/findings.ts'
 import type { Client } from './client.ts'
 import type { Character, Destination, Plan, Target } from './destination.ts'
 import type { Filter } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import { createLedger, type Ledger } from './ledger.ts'

@@ -1,8 +1,8 @@
 // The publishers' journal: which event was begun, and what every answer said of it. It is the truth
 // that the log and the targets are compared with at the end.
 
+import type { Findings } from '../kit/findings.ts'
 import { createColumn } from './column.ts'
-import type { Findings } from './findings.ts'
 import { createSilence, type Silence } from './silence.ts'
 
 /** A position is refused if it is further ahead, within what an answer takes. */

@@ -2,9 +2,9 @@
 // of the log per entity, and only after the target has passed (2xx or 400) the one before; what was
 // passed and comes again is a duplicate, and has a cause or is a finding.
 
+import type { Findings } from '../kit/findings.ts'
 import { createColumn } from './column.ts'
 import { type Filter, laneOf, NAMES, TENANT, takes, tenantOf } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import { createSilence, type Silence } from './silence.ts'

@@ -1,6 +1,6 @@
 // How a faulty target behaves for a while, and then otherwise.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 
 export type Phase<Mood> = {
   mood: Mood

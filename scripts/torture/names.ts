@@ -3,9 +3,9 @@
 
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type NameServer, startNameServer } from '../../test/helpers/name-server.ts'
+import type { Findings } from '../kit/findings.ts'
+import { type NameServer, startNameServer } from '../kit/name-server.ts'
 import type { Client } from './client.ts'
-import type { Findings } from './findings.ts'
 
 /** Resolves to 127.0.0.1. */
 export const ANSWERED_NAME = 'answered.torture.test'

@@ -2,8 +2,8 @@
 // through each, timed. The other publishers go to the next server if one cannot, and would not see.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Findings } from '../kit/findings.ts'
 import type { Client } from './client.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import { requestOf } from './publishers.ts'

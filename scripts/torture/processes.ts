@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Findings } from './findings.ts'
+import type { Findings } from '../kit/findings.ts'
 
 export type Managed = {
   name: string

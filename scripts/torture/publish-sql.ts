@@ -3,7 +3,7 @@
 // not. A commit without an answer is repeated, with the same keys.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
 import { keyOf, NAMES, nameOfRoll, payloadOf, tenantOf } from './event.ts'
 import { type Entities, type Publisher, type PublisherServices, pickEntity } from './publisher.ts'
 

@@ -1,8 +1,8 @@
 // What a publisher is, whether it speaks HTTP or SQL.
 
-import type { Chance } from '../demo/chance.ts'
+import type { Chance } from '../kit/chance.ts'
+import type { Findings } from '../kit/findings.ts'
 import type { Client } from './client.ts'
-import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Session } from './session.ts'
 

@@ -4,7 +4,7 @@
 // once, some are duplicates, some must be refused.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Chance, createChance } from '../demo/chance.ts'
+import { type Chance, createChance } from '../kit/chance.ts'
 import type { Answer } from './client.ts'
 import { keyOf, NAMES, nameOfRoll, payloadOf, tenantOf } from './event.ts'
 import type { Journal } from './journal.ts'

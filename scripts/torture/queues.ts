@@ -4,11 +4,11 @@
 // order of its entity, whatever was killed, frozen, cut or failed on the way.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Remote, startRemote } from '../bench/remote.ts'
+import type { Findings } from '../kit/findings.ts'
+import { type Remote, startRemote } from '../kit/remote.ts'
 import type { Held } from './broker-process.ts'
 import type { Client } from './client.ts'
 import { type Filter, NAMES, TENANT, takes, tenantOf } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Session } from './session.ts'
 
@@ -68,7 +68,7 @@ type Queues = {
 /** Starts the broker and subscribes, before anything is published. */
 export async function startQueues(services: QueueServices, seed: number): Promise<Queues> {
   const { client, findings } = services
-  const broker: Remote = await startRemote('../torture/broker-process.ts')
+  const broker: Remote = await startRemote('torture/broker-process.ts')
   const places = await broker.call<{ steady: string; moody: string }>('start', seed)
   const destinations = new Map<Plan, object>()
   for (const plan of PLANS) {

@@ -1,7 +1,7 @@
 // The one table at the end of a run.
 
+import type { Findings } from '../kit/findings.ts'
 import type { CursorJudge } from './cursors.ts'
-import type { Findings } from './findings.ts'
 import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'

@@ -10,8 +10,8 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import type { Findings } from '../kit/findings.ts'
 import { NAMES, payloadOf, TENANT } from './event.ts'
-import type { Findings } from './findings.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Session } from './session.ts'

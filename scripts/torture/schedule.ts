@@ -1,7 +1,7 @@
 // The schedule of harm: what is done when, as a pure function of the seed. When the system feels it
 // is the machine's business; what was meant to happen can be told again by the seed.
 
-import { type Chance, createChance } from '../demo/chance.ts'
+import { type Chance, createChance } from '../kit/chance.ts'
 
 export type HarmKind = keyof typeof perMinute
 export type Harm = {

@@ -3,10 +3,10 @@
 
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
-import type { NameServer } from '../../test/helpers/name-server.ts'
-import type { Pair } from '../../test/helpers/pair.ts'
+import type { Findings } from '../kit/findings.ts'
+import type { NameServer } from '../kit/name-server.ts'
+import type { Pair } from '../kit/pair.ts'
 import { TOKEN } from './client.ts'
-import type { Findings } from './findings.ts'
 import { environmentOf } from './names.ts'
 import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'

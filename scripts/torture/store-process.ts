@@ -5,8 +5,8 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { startStore, storeKinds } from '../../test/helpers/store.ts'
-import { createChance } from '../demo/chance.ts'
+import { createChance } from '../kit/chance.ts'
+import { startStore, storeKinds } from '../kit/store.ts'
 import { createMoods } from './moods.ts'
 
 /**

@@ -2,10 +2,10 @@
 // stopped, started, replayed and removed while events are published, and that answer by plan. What
 // they really took is noted here: it is the truth that the audits are held to.
 
-import { type Chance, createChance } from '../../scripts/demo/chance.ts'
+import { type Chance, createChance } from '../../scripts/kit/chance.ts'
+import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { type Broker, keys } from '../helpers/broker.ts'
 import { aCollectedEvent, aSubscription, collect, SUBSCRIPTIONS } from '../helpers/collector.ts'
-import type { Receiver } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, publish } from '../helpers/service.ts'
 
 const NAMES = [

@@ -2,9 +2,10 @@
 // of it, or when it goes.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
-import { ok, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -13,7 +14,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()

@@ -2,13 +2,14 @@
 // is found and named without a secret, and put right; nothing is lost with the tables.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { readRebuild } from '../../src/cli/rebuild.ts'
 import { API_KEYS, makeKey } from '../access/callers.ts'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
 import { runProgram } from '../helpers/program.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -18,7 +19,6 @@ import {
   startService,
 } from '../helpers/service.ts'
 import { createJob, JOBS } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 import { empty, rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()

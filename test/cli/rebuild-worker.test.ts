@@ -1,11 +1,11 @@
 // `rebuild config --apply` while a worker goes by a row that was altered: it has no lease any more.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, publish, register, type Service, startService } from '../helpers/service.ts'
 import { createJob } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 import { rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()

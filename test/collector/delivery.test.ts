@@ -1,9 +1,9 @@
 // Subscriptions end to end: what queues and topics get of the log.
 
 import { describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { aSubscription } from '../helpers/collector.ts'
 import { account, useSubscriptions } from '../helpers/subscriptions.ts'
-import { until } from '../helpers/until.ts'
 
 const stage = useSubscriptions()
 const { arrived, ask, bodies, post, send, subscribe } = stage

@@ -2,11 +2,11 @@
 // refused.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ok, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { aCollectedEvent, collector, EVENTS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ok, startReceiver } from '../helpers/receiver.ts'
 import { publish, register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -1,10 +1,10 @@
 // What becomes of a subscription whose target fails: nothing is lost, and its log says why.
 
 import { describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer } from '../../src/consumer/change.ts'
 import { errorOf, keys } from '../helpers/broker.ts'
 import { useSubscriptions } from '../helpers/subscriptions.ts'
-import { until } from '../helpers/until.ts'
 
 const stage = useSubscriptions()
 const { arrived, ask, bodies, inactive, logged, post, send, subscribe } = stage

@@ -2,6 +2,7 @@
 // other did, in whatever order they come. And what is left of it when the retention is over.
 
 import { describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer, startConsumer } from '../../src/consumer/change.ts'
 import { findEnded } from '../../src/consumer/ended.ts'
 import { completeReplay, releaseCursor, takeLease } from '../../src/delivery/cursor.ts'
@@ -13,7 +14,6 @@ import { retireRejected } from '../../src/maintenance/rejected.ts'
 import { completeWaiting } from '../../src/maintenance/waiting.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent, anEvent } from '../helpers/factory.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const who = { actor: 'ada', reason: 'A test.' }

@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as Schema from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ok, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, publish, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 type Operation = {
   operationId: string

@@ -2,12 +2,12 @@
 // tries again if somebody holds a table for longer than it waits.
 
 import { beforeEach, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import type { Logger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
 import { undoEvidence } from '../helpers/undo.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const warnings: string[] = []

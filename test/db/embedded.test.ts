@@ -7,10 +7,10 @@ import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, expect, it } from 'vitest'
+import { query } from '../../scripts/kit/postgres.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { isAlive, readIfThere } from '../../src/db/cluster.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { query } from '../helpers/postgres.ts'
-import { until } from '../helpers/until.ts'
 
 const dataDir = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'x'.repeat(80))
 const pidFile = path.join(dataDir, 'postgres/postmaster.pid')

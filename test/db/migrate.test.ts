@@ -2,11 +2,11 @@
 // there.
 
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { readFunctions } from '../../src/db/functions.ts'
 import { migrate, readMigrations, schemaProblem } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { databaseUrl, query } from '../helpers/postgres.ts'
 
 const database = useDatabase()
 const logger = createLogger('silent')

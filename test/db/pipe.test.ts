@@ -2,12 +2,12 @@
 // connection that breaks under them.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { maySendAgain } from '../../src/db/failure.ts'
 import { createPipe } from '../../src/db/pipe.ts'
 import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let piped: Database

@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { migrate, prepareSchema } from '../../src/db/migrate.ts'
 import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents } from '../../src/log/append.ts'
@@ -12,7 +13,7 @@ import { createLogger } from '../../src/logger.ts'
 import { retirePartitions } from '../../src/maintenance/retention.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
-import { asRole, databaseUrl, makeRoles, query } from '../helpers/postgres.ts'
+import { asRole, makeRoles } from '../helpers/postgres.ts'
 import { startService } from '../helpers/service.ts'
 
 const database = useDatabase()

@@ -1,12 +1,12 @@
 // How far two clocks are apart: measured, and logged when that changes class.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { measureSkew, watchSkew } from '../../src/db/skew.ts'
 import type { Logger } from '../../src/logger.ts'
 import type { Repeated } from '../../src/repeat.ts'
 import { shadowClock } from '../helpers/clock.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const lines: { level: string; skewMs: number }[] = []

@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { query } from '../../scripts/kit/postgres.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { ConnectionError } from '../../src/db/failure.ts'
 import { openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
-import { query } from '../helpers/postgres.ts'
-import { until } from '../helpers/until.ts'
 
 const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
 let server: EmbeddedPostgres

@@ -3,9 +3,10 @@
 // nothing waits for the time that it had shown.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { shadowClock } from '../helpers/clock.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ok, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -14,7 +15,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let setClock: (offset: string) => Promise<void>

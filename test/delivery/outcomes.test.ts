@@ -6,8 +6,15 @@ import { readFileSync } from 'node:fs'
 import https from 'node:https'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  type Answer,
+  ok,
+  type Receiver,
+  startReceiver,
+  status,
+} from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Answer, ok, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -16,7 +23,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import { isGone, keepPresence, nameOf, type Presence, type Session } from '../../src/db/presence.ts'
 import { type Leased, renewLease, takeLease } from '../../src/delivery/cursor.ts'
@@ -12,7 +13,6 @@ import { createLogger } from '../../src/logger.ts'
 import { takeJob } from '../../src/notification/lease.ts'
 import { wakeDueJobs } from '../../src/notification/wake.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { until } from '../helpers/until.ts'
 import { startWire } from '../helpers/wire.ts'
 
 const database = useDatabase()

@@ -1,13 +1,13 @@
 // Reading ahead of the window, alone and with others that read the same page.
 
 import { describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { createReader } from '../../src/delivery/reader.ts'
 import { createSharedRead } from '../../src/delivery/shared-read.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { Page } from '../../src/log/read.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent, anEvent } from '../helpers/factory.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const pageOf = (from: number, count: number, isLast = false): Page => ({

@@ -3,9 +3,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { positionOf } from '../../src/log/position.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -14,7 +15,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 import { rowsOf } from '../sql/rows.ts'
 
 const DAY_US = 86_400_000_000

@@ -4,10 +4,10 @@
 
 import type { Socket } from 'node:net'
 import { afterAll, afterEach, expect, it } from 'vitest'
+import { ok, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { createConnections } from '../../src/destination/connections.ts'
 import type { Answer } from '../../src/destination/post.ts'
-import { ok, type Receiver, startReceiver } from '../helpers/receiver.ts'
-import { until } from '../helpers/until.ts'
 
 const connections = createConnections({ allowPrivateTargets: true })
 const receivers: Receiver[] = []

@@ -2,11 +2,11 @@
 // means, and what is never told or called.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { spellingsIn, unicodeEscaped, wrapped } from '../../scripts/kit/spellings.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { sendOne } from '../../src/destination/destination.ts'
 import { keys } from '../helpers/broker.ts'
-import { spellingsIn, unicodeEscaped, wrapped } from '../helpers/spellings.ts'
 import { faultNames, type Target, targetKinds } from '../helpers/targets.ts'
-import { until } from '../helpers/until.ts'
 
 const secret = keys.secretAccessKey
 

@@ -2,9 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { spellingsIn, unicodeEscaped, wrapped } from '../../scripts/kit/spellings.ts'
 import { createMask } from '../../src/destination/mask.ts'
 import { newSigningSecret, secretBytes } from '../../src/destination/sign.ts'
-import { spellingsIn, unicodeEscaped, wrapped } from '../helpers/spellings.ts'
 
 const odd = 'a/b+c=="d\\e"&<f>\'g h%i'
 const secrets = { plain: 'sk-live-0123456789abcdef', odd, short: 'k3y!' }

@@ -7,9 +7,9 @@ import type { LookupFunction } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type NameServer, startNameServer } from '../../scripts/kit/name-server.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { createResolver } from '../../src/destination/resolve.ts'
-import { type NameServer, startNameServer } from '../helpers/name-server.ts'
-import { until } from '../helpers/until.ts'
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-names-'))
 const hostsFile = path.join(folder, 'hosts')

@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { keys } from '../../scripts/kit/store.ts'
 import type { S3Options } from '../../src/destination/s3.ts'
-import { type Answer, type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 import { chunksOf, content, PART, plain, storeAt } from '../helpers/s3.ts'
-import { keys } from '../helpers/store.ts'
 
 describe('a store that answers', () => {
   let receiver: Receiver

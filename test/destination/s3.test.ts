@@ -4,11 +4,11 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keys, type Store, startStore, storeKinds } from '../../scripts/kit/store.ts'
 import type { FileStore } from '../../src/destination/destination.ts'
 import { tellNotRun } from '../helpers/not-run.ts'
 import { startProxy } from '../helpers/proxy.ts'
 import { BUCKET, chunksOf, content, PART, plain, storeAt } from '../helpers/s3.ts'
-import { keys, type Store, startStore, storeKinds } from '../helpers/store.ts'
 
 if (!storeKinds.includes('radosgw')) {
   tellNotRun('radosgw is not installed: files are written to the store of npm only')

@@ -2,8 +2,8 @@
 
 import net from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { createMailAgent, createSendGrid, type Mail } from '../../src/destination/sendgrid.ts'
-import { startReceiver, status } from '../helpers/receiver.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
 
 const agent = createMailAgent({ allowPrivateTargets: true })

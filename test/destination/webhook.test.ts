@@ -2,11 +2,11 @@
 
 import net from 'node:net'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { createConnections } from '../../src/destination/connections.ts'
 import { sendOne } from '../../src/destination/destination.ts'
 import { parseRetryAfter } from '../../src/destination/retry-after.ts'
 import { createWebhook, type WebhookOptions } from '../../src/destination/webhook.ts'
-import { type Receiver, startReceiver, status } from '../helpers/receiver.ts'
 
 const connections = createConnections({ allowPrivateTargets: true })
 const guarded = createConnections({ allowPrivateTargets: false })

@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
-import { temporary } from '../helpers/cluster.ts'
-import { until } from '../helpers/until.ts'
+import { temporary } from '../../scripts/kit/cluster.ts'
+import { until } from '../../scripts/kit/until.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 

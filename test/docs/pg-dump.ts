@@ -2,9 +2,9 @@
 // newer than itself.
 
 import { rmSync } from 'node:fs'
+import { findInstallation, startInstalled, temporary } from '../../scripts/kit/cluster.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
-import { findInstallation, startInstalled, temporary } from '../helpers/cluster.ts'
 
 /** Where its programs are; undefined where there are none. */
 export const pgDumpAt = findInstallation()

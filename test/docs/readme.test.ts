@@ -1,8 +1,8 @@
 // README.md as a stranger uses it: every block pasted in its order, in a fresh checkout.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { until } from '../helpers/until.ts'
 import { openSession, readPage, type Session } from './session.ts'
 
 const database = useDatabase()

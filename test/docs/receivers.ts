@@ -4,7 +4,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { expect } from 'vitest'
-import { until } from '../helpers/until.ts'
+import { until } from '../../scripts/kit/until.ts'
 import type { Block } from './blocks.ts'
 import type { Session } from './session.ts'
 

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { until } from '../helpers/until.ts'
+import { until } from '../../scripts/kit/until.ts'
 
 export type Shell = {
   /** Runs a block; what it printed. Throws, with that, if a command of it fails. */

@@ -1,7 +1,7 @@
 // Another clock for a database: clock_timestamp() and now() in public stand before the system's in
 // the search path, and read how far they are off from a table.
 
-import { query } from './postgres.ts'
+import { query } from '../../scripts/kit/postgres.ts'
 
 /**
  * Gives the database at `url`, an administrator's, a clock of its own, for connections that are

@@ -3,10 +3,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { type Database, openDatabase } from '../../src/db/pool.ts'
 import { createLogger } from '../../src/logger.ts'
 import { tablesWithSecrets } from './known-secrets.ts'
-import { asRole, databaseUrl, query } from './postgres.ts'
+import { asRole } from './postgres.ts'
 
 /** The service's, and for what a test prepares or looks at beyond that, the administrator's. */
 export type TestDatabase = Database & { url: string; admin: Database; adminUrl: string }

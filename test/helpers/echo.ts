@@ -2,8 +2,8 @@
 // /<status>/<how>/…, in clear or in a code (CODES), in the form of the service that is asked.
 
 import type { ServerResponse } from 'node:http'
-import { type Received, type Receiver, startReceiver } from './receiver.ts'
-import { unicodeEscaped, wrapped } from './spellings.ts'
+import { type Received, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { unicodeEscaped, wrapped } from '../../scripts/kit/spellings.ts'
 
 const CODES = {
   clear: (text: string) => text,

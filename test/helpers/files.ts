@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import type pg from 'pg'
+import type { Store } from '../../scripts/kit/store.ts'
 import { call, EVENTSTREAM } from './service.ts'
-import type { Store } from './store.ts'
 
 type ListedFile = {
   key: string

@@ -2,7 +2,7 @@
 // stand in no database, and in no line that a process has printed.
 
 import type pg from 'pg'
-import { codesOf } from './spellings.ts'
+import { codesOf } from '../../scripts/kit/spellings.ts'
 
 export const ADMIN_TOKEN = 'an-admin-token-for-tests'
 export const AWS_SECRET = 'broker-Secret/0123456789'

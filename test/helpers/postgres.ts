@@ -7,11 +7,12 @@ import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { startInstalled } from '../../scripts/kit/cluster.ts'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
-import { startInstalled } from './cluster.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -72,20 +73,4 @@ const PASSWORD = 'of-the-tests'
 /** The same database for one of the roles of sql/roles.sql. */
 export function asRole(url: string, role: 'owner' | 'service' | 'auditor'): string {
   return url.replace(/\/\/([^@/]*@)?/, `//millrace_${role}:${PASSWORD}@`)
-}
-
-/** The URL of another database on the same server. */
-export function databaseUrl(serverUrl: string, name: string): string {
-  return serverUrl.replace(/\/[^/?]*(\?|$)/, `/${name}$1`)
-}
-
-/** One statement on a connection of its own. */
-export async function query(url: string, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return await client.query(text)
-  } finally {
-    await client.end()
-  }
 }

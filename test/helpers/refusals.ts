@@ -3,10 +3,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from './database.ts'
-import { type Receiver, startReceiver } from './receiver.ts'
 import { call, EVENTSTREAM, publish, register, type Service, startService } from './service.ts'
-import { until } from './until.ts'
 
 /** Starts them for the whole file. */
 export function useRefusals() {

@@ -1,10 +1,10 @@
 // The store of files as its tests make it, and content to write to it.
 
 import { createHash } from 'node:crypto'
+import { keys } from '../../scripts/kit/store.ts'
 import type { FileStore } from '../../src/destination/destination.ts'
 import { createS3, type S3Options } from '../../src/destination/s3.ts'
 import { createPartBuffers } from '../../src/destination/s3-parts.ts'
-import { keys } from './store.ts'
 
 export const BUCKET = 'files'
 export const PART = 5 * 1024 * 1024

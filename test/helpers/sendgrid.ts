@@ -2,8 +2,8 @@
 // errors): it checks the key, the required fields and the limits, and keeps what it accepted.
 
 import type http from 'node:http'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { SENDGRID_KEY } from './known-secrets.ts'
-import { startReceiver } from './receiver.ts'
 
 export { SENDGRID_KEY }
 

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Agent, request } from 'undici'
+import { until } from '../../scripts/kit/until.ts'
 import { expectDocumented } from './documented.ts'
 import { ADMIN_TOKEN, sharedSecretIn } from './known-secrets.ts'
-import { until } from './until.ts'
 
 export { ADMIN_TOKEN }
 

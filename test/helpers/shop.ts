@@ -1,11 +1,11 @@
 // A shop that tells what happens in it as the collector's clients do: collected events in the log.
 
 import { randomUUID } from 'node:crypto'
+import { until } from '../../scripts/kit/until.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { Appended, NewEvent } from '../../src/log/event.ts'
 import type { TestDatabase } from './database.ts'
 import { call, type Reply } from './service.ts'
-import { until } from './until.ts'
 
 export const JOBS = '/api/v1/jobs'
 

@@ -1,11 +1,11 @@
 // A service with a worker beside a broker: what tests of subscriptions share.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { type Broker, keys, startBroker } from './broker.ts'
 import { aCollectedEvent, aSubscription, collect, collector, SUBSCRIPTIONS } from './collector.ts'
 import { type TestDatabase, useDatabase } from './database.ts'
 import { publish, type Service, startService } from './service.ts'
-import { until } from './until.ts'
 
 type Sent = Record<string, unknown>
 

@@ -2,6 +2,7 @@
 // of names: so that one suite can hold them all to the contract of destinations.
 
 import type { ServerResponse } from 'node:http'
+import { ok, payloadOf, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { createConnections } from '../../src/destination/connections.ts'
 import type { Destination } from '../../src/destination/destination.ts'
 import { createQueueConnections } from '../../src/destination/queue.ts'
@@ -9,7 +10,6 @@ import { createSns } from '../../src/destination/sns.ts'
 import { createSqs } from '../../src/destination/sqs.ts'
 import { createWebhook } from '../../src/destination/webhook.ts'
 import { type BrokerMessage, errorOf, keys, startBroker } from './broker.ts'
-import { ok, payloadOf, startReceiver, status } from './receiver.ts'
 
 /** What a target does with a request, other than to take its event. */
 const faults: Record<string, (response: ServerResponse) => void> = {

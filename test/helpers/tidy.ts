@@ -172,7 +172,7 @@ export function leftovers(files: Files): string[] {
       faults.push(`${file} reads the environment`)
     }
     const waits = /\bsleep\(|timers\/promises/.test(text)
-    if (waits && file.startsWith('test/') && file !== 'test/helpers/until.ts') {
+    if (waits && file.startsWith('test/')) {
       faults.push(`${file} waits for a time: wait for a fact`)
     }
   }

@@ -3,8 +3,8 @@
 import type http from 'node:http'
 import net from 'node:net'
 import { afterEach, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { createServer } from '../../src/http/server.ts'
-import { until } from '../helpers/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'
 let server: http.Server

@@ -2,13 +2,13 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { createConnections } from '../../src/destination/connections.ts'
 import { sendOne } from '../../src/destination/destination.ts'
 import { createWebhook } from '../../src/destination/webhook.ts'
 import { compile } from '../../src/http/validate.ts'
 import { faultsOfHeaders } from '../../src/integration/headers.ts'
 import { Delivery } from '../../src/integration/integration.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 
 const connections = createConnections({ allowPrivateTargets: true })
 let receiver: Receiver

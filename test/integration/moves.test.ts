@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -13,7 +14,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as Schema from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, EVENTSTREAM, register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Received, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Received, type Receiver, startReceiver } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -14,7 +15,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

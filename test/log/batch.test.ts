@@ -2,6 +2,7 @@
 // not known.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { limits } from '../../src/config.ts'
 import { createPipe } from '../../src/db/pipe.ts'
 import { type Database, openDatabase } from '../../src/db/pool.ts'
@@ -11,7 +12,6 @@ import type { NewEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let appending: Database

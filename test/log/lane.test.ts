@@ -3,6 +3,7 @@
 
 import type pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import { completeReplay, takeLease } from '../../src/delivery/cursor.ts'
 import { appendEvents } from '../../src/log/append.ts'
@@ -11,7 +12,6 @@ import { documentOf } from '../../src/notification/job.ts'
 import { changeSender } from '../../src/notification/sender/sender.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const who = { actor: 'ada', reason: 'A test.' }

@@ -3,12 +3,12 @@
 
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { typeParsers } from '../../src/db/types.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { readPage } from '../../src/log/read.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const open: pg.Client[] = []

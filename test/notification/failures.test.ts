@@ -2,6 +2,7 @@
 // address, a missed tick, two workers, two jobs for the same thing.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
 import { call, type Service, startService } from '../helpers/service.ts'
@@ -17,7 +18,6 @@ import {
   tell,
   wishlist,
 } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 import { rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()

@@ -2,6 +2,7 @@
 // the same; what cannot be read is told and skipped.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { rebuild } from '../../src/cli/rebuild.ts'
 import { projectEvents } from '../../src/notification/project.ts'
 import { retireNotices } from '../../src/notification/retire.ts'
@@ -16,7 +17,6 @@ import {
   tell,
   wishlist,
 } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 import { opening, turn } from './scenario.ts'
 
 const database = useDatabase()

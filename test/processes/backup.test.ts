@@ -4,21 +4,22 @@
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { migrate } from '../../src/db/migrate.ts'
-import { createLogger } from '../../src/logger.ts'
 import {
   copyCluster,
   findInstallation,
   makeStandby,
   startInstalled,
   temporary,
-} from '../helpers/cluster.ts'
+} from '../../scripts/kit/cluster.ts'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { createLogger } from '../../src/logger.ts'
 import { everythingArrives, type Journal, publishLoad } from '../helpers/load.ts'
-import { asRole, databaseUrl, makeRoles, query } from '../helpers/postgres.ts'
-import { startReceiver } from '../helpers/receiver.ts'
+import { asRole, makeRoles } from '../helpers/postgres.ts'
 import { register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const directories: string[] = []
 const directory = () => {

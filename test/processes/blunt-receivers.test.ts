@@ -2,6 +2,7 @@
 // answer early, send interim answers or speak HTTP/1.0: all come within 3 s, and none twice.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import {
   type BehaviourName,
   type BluntReceiver,
@@ -10,7 +11,6 @@ import {
 } from '../helpers/blunt-receiver.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { publish, register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const EVENTS = 40
 const database = useDatabase()

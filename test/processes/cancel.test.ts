@@ -3,11 +3,11 @@
 
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 /** One every ten milliseconds: some seconds of it. Raise it for a longer run. */
 const HITS = 400

@@ -3,11 +3,13 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Receiver } from '../../scripts/kit/receiver.ts'
+import { spellingsIn } from '../../scripts/kit/spellings.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret, secretBytes } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { dumpOf } from '../helpers/dump.ts'
 import { startEcho, WAYS, type Way } from '../helpers/echo.ts'
-import type { Receiver } from '../helpers/receiver.ts'
 import {
   ADMIN_TOKEN,
   call,
@@ -17,8 +19,6 @@ import {
   startService,
 } from '../helpers/service.ts'
 import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
-import { spellingsIn } from '../helpers/spellings.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`

@@ -3,14 +3,14 @@
 
 import { rmSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
+import { temporary } from '../../scripts/kit/cluster.ts'
+import { type Pair, startPair } from '../../scripts/kit/pair.ts'
+import { query } from '../../scripts/kit/postgres.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { startProxy } from '../../scripts/torture/proxy.ts'
-import { temporary } from '../helpers/cluster.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { type Pair, startPair } from '../helpers/pair.ts'
-import { query } from '../helpers/postgres.ts'
-import { startReceiver } from '../helpers/receiver.ts'
 import { register, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const BACK_MS = 10_000
 const ENTITIES = 50

@@ -4,9 +4,9 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { ADMIN_TOKEN, publish, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const ROUNDS = 3
 const PUBLISHES = 40

@@ -2,9 +2,10 @@
 // that register take nothing from another tenant, neither its registration nor its delivery.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type NameServer, startNameServer } from '../../scripts/kit/name-server.ts'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type NameServer, startNameServer } from '../helpers/name-server.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import {
   call,
   EVENTSTREAM,
@@ -13,7 +14,6 @@ import {
   type Service,
   startService,
 } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const SOON_MS = 2_000
 const database = useDatabase()

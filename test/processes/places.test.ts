@@ -1,10 +1,10 @@
 // More integrations than a worker has places: each gets its turn, also while one has much to send.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, publish, register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 let service: Service

@@ -2,6 +2,7 @@
 // each queue holds exactly what its subscription takes, and FIFO queues each event once, in order.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { appendCollected } from '../../src/collector/collect.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { NewEvent } from '../../src/log/event.ts'
@@ -11,7 +12,6 @@ import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { account } from '../helpers/subscriptions.ts'
-import { until } from '../helpers/until.ts'
 
 const EVENTS = 50_000
 const BATCH = 500

@@ -2,9 +2,9 @@
 // can deliver. Both heal by themselves.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { call, publish, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 import { startWire, type Wire } from '../helpers/wire.ts'
 
 const database = useDatabase()

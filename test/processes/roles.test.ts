@@ -5,12 +5,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { temporary } from '../../scripts/kit/cluster.ts'
+import { query } from '../../scripts/kit/postgres.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { temporary } from '../helpers/cluster.ts'
-import { query } from '../helpers/postgres.ts'
-import { startReceiver } from '../helpers/receiver.ts'
 import { publish, register, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const directory = temporary()
 const secrets = path.join(directory, 'secrets')

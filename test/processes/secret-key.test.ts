@@ -4,15 +4,15 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { runProgram } from '../helpers/program.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, publish, register, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const [first, second, third] = ['1a', '2b', '3c'].map((byte) => byte.repeat(32)) as [

@@ -3,13 +3,13 @@
 
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
+import { startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { dumpOf } from '../helpers/dump.ts'
-import { startReceiver, status } from '../helpers/receiver.ts'
 import { ADMIN_TOKEN, call, EVENTSTREAM, publish, startService } from '../helpers/service.ts'
 import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`

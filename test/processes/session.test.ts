@@ -6,14 +6,14 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { hostileSettings } from '../helpers/hostile.ts'
 import { tellNotRun } from '../helpers/not-run.ts'
-import { databaseUrl, query } from '../helpers/postgres.ts'
-import { startReceiver } from '../helpers/receiver.ts'
 import { call, publish, register, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const role = `hostile_process_${process.pid}`

@@ -1,11 +1,11 @@
 // SIGTERM under load: every request that came in is answered, and no event is delivered twice.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, publishLoad } from '../helpers/load.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { register, type Service, startService } from '../helpers/service.ts'
-import { until } from '../helpers/until.ts'
 
 const database = useDatabase()
 const start = () => startService('start', { DATABASE_URL: database.url })

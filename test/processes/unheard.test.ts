@@ -4,12 +4,12 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Receiver, startReceiver } from '../helpers/receiver.ts'
 import { call, EVENTSTREAM, type Reply, type Service, startService } from '../helpers/service.ts'
 import { aJob, JOBS } from '../helpers/shop.ts'
-import { until } from '../helpers/until.ts'
 import { type Fate, startWire, type Wire } from '../helpers/wire.ts'
 
 const FATES: Fate[] = ['answer lost', 'late', 'last answer']

@@ -2,7 +2,6 @@
 // answer, and its judge finds what is planted.
 
 import { describe, expect, it } from 'vitest'
-import { createChance } from '../../scripts/demo/chance.ts'
 import { type Broken, brokenOf, publishOf } from '../../scripts/fuzz/broken.ts'
 import { type Document, findPath, operationsOf } from '../../scripts/fuzz/document.ts'
 import { createJudge, othersIn } from '../../scripts/fuzz/judge.ts'
@@ -11,6 +10,7 @@ import { type Block, chanceOf, type Request, requestOf } from '../../scripts/fuz
 import type { Tenant } from '../../scripts/fuzz/tenant.ts'
 import { SECRET } from '../../scripts/fuzz/values.ts'
 import { type Answer, readAnswer } from '../../scripts/fuzz/wire.ts'
+import { createChance } from '../../scripts/kit/chance.ts'
 
 const problem = {
   type: 'object',

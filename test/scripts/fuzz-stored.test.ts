@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import type { Request } from '../../scripts/fuzz/request.ts'
 import { watchStored } from '../../scripts/fuzz/stored.ts'
 import type { Answer } from '../../scripts/fuzz/wire.ts'
-import { createFindings } from '../../scripts/torture/findings.ts'
+import { createFindings } from '../../scripts/kit/findings.ts'
 import { useDatabase } from '../helpers/database.ts'
 
 const database = useDatabase()

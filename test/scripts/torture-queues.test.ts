@@ -1,9 +1,9 @@
 // The torture's judgement of queues: it finds what is planted in them, and nothing else.
 
 import { expect, it } from 'vitest'
+import { createFindings } from '../../scripts/kit/findings.ts'
 import type { Held } from '../../scripts/torture/broker-process.ts'
 import { NAMES } from '../../scripts/torture/event.ts'
-import { createFindings } from '../../scripts/torture/findings.ts'
 import { createJournal } from '../../scripts/torture/journal.ts'
 import { checkQueue } from '../../scripts/torture/queues.ts'
 

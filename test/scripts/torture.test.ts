@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createFindings } from '../../scripts/kit/findings.ts'
 import { createCursorJudge, type Sample } from '../../scripts/torture/cursors.ts'
-import { createFindings } from '../../scripts/torture/findings.ts'
 import { plants } from '../../scripts/torture/planted.ts'
 import { type HarmKind, scheduleHarm } from '../../scripts/torture/schedule.ts'
 

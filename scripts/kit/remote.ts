@@ -18,9 +18,9 @@ export type Remote = {
   stop(): Promise<void>
 }
 
-/** Starts a file of this folder as a process and waits until it takes calls. */
+/** Starts a file of `scripts/` as a process and waits until it takes calls. */
 export async function startRemote(file: string): Promise<Remote> {
-  const child = fork(path.join(import.meta.dirname, file), { serialization: 'advanced' })
+  const child = fork(path.join(import.meta.dirname, '..', file), { serialization: 'advanced' })
   guardProcess(child)
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let calls = 0
