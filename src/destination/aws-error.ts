@@ -28,13 +28,13 @@ export function describeError(error: unknown): Described {
   const { name = '', code, message = '', $metadata, $response } = error as AwsError
   const status = $metadata?.httpStatusCode ?? $response?.statusCode
   const retryAfter = $response?.headers?.['retry-after']
-  const told = status === undefined ? '' : statusText(status)
+  const text = status === undefined ? '' : statusText(status)
   return {
     name,
     message,
     ...(status === undefined ? {} : { status }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    reason: [told, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
+    reason: [text, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
   }
 }
 

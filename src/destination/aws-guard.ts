@@ -1,4 +1,4 @@
-// What stands between the SDK and a place that a tenant has chosen: the rules for callback URLs
+// What stands between the SDK and a target that a tenant has chosen: the rules for callback URLs
 // hold for it (address.ts), no request leaves where nothing may leave any more, tries of the SDK's
 // own included, and of an answer no more than a MiB is read, in bounded time.
 
@@ -37,7 +37,7 @@ export function createKeyMask(
   }
 }
 
-/** Connections to places. A name that resolves to a private address is refused when they open. */
+/** Connections to targets. A name that resolves to a private address is refused when they open. */
 export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
 
 export function createAgents(options: { allowPrivateTargets: boolean }): Agents {
@@ -79,7 +79,7 @@ function letRest(agent: http.Agent): void {
 }
 
 /**
- * Why nothing may be sent to a place at all; undefined where it may. `endpoint` is its URL, or
+ * Why nothing may be sent to a target at all; undefined where it may. `endpoint` is its URL, or
  * undefined where AWS has it. A literal address is never looked up, so the agents cannot refuse it.
  */
 export function refusalOf(

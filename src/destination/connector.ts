@@ -1,4 +1,4 @@
-// How undici opens a connection to a place that a tenant has chosen: its name is resolved and its
+// How undici opens a connection to a target that a tenant has chosen: its name is resolved and its
 // addresses are checked by resolve.ts and address.ts, and what it reads is watched (answers.ts).
 
 import { buildConnector } from 'undici'
@@ -17,8 +17,8 @@ export function createConnector(options: { allowPrivateTargets: boolean }): Conn
     allowH2: false,
     lookup: lookupFor(options),
   })
-  return (onOpen) => (target, callback) =>
-    connect(target, (...[error, socket]) => {
+  return (onOpen) => (connection, callback) =>
+    connect(connection, (...[error, socket]) => {
       if (error) return callback(error, null)
       const watch = watchAnswers(socket)
       onOpen?.(watch)

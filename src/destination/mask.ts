@@ -33,7 +33,7 @@ export function createMask(secrets: (string | Buffer | undefined)[], most: numbe
     for (const view of viewsOf(looked)) {
       for (const spelling of spellings) {
         if (!view.text.includes(spelling.slice(0, SHORTEST))) continue
-        for (const { start, end } of placesOf(spelling, view.text)) {
+        for (const { start, end } of rangesOf(spelling, view.text)) {
           ranges.push({
             start: view.starts[start] as number,
             // What the end has cut hides all that is left, half an escape too.
@@ -63,7 +63,7 @@ function without(ranges: Range[], text: string): string {
  * Where a spelling stands, also where it overlaps with itself, in time linear in both (Knuth,
  * Morris, Pratt). The last one has no end if the text ends within it.
  */
-function* placesOf(spelling: string, text: string): Generator<{ start: number; end?: number }> {
+function* rangesOf(spelling: string, text: string): Generator<{ start: number; end?: number }> {
   const borders = bordersOf(spelling)
   let matched = 0
   for (let i = 0; i < text.length; i++) {

@@ -58,8 +58,8 @@ const REJECTING = new Set([
   'MissingParameter',
   'Validation',
 ])
-/** A fault of these parameters is one of the place, and every message's. */
-const PLACE = /\b(TopicArn|QueueUrl)\b/
+/** A fault of these parameters is one of the address, and hits every message. */
+const ADDRESS = /\b(TopicArn|QueueUrl)\b/
 
 /**
  * What an error that answered a whole request means. `rejected`: for one of its messages, if there
@@ -103,7 +103,7 @@ function kindOf({
   if (PASSING.has(error) || SKEWED.test(message)) return 'unavailable'
   if (REFUSING.has(error) || REFUSING_KEYS.test(error)) return 'refused'
   if (status === 413) return 'rejected'
-  if (REJECTING.has(error)) return PLACE.test(message) ? 'refused' : 'rejected'
+  if (REJECTING.has(error)) return ADDRESS.test(message) ? 'refused' : 'rejected'
   return status !== undefined && REFUSING_STATUSES.includes(status) ? 'refused' : 'unavailable'
 }
 

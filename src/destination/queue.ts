@@ -111,7 +111,7 @@ function retryToken(count: number): RetryToken {
 type QueueService = {
   client: SQSClient | SNSClient
   /** "the SQS queue https://…" */
-  place: string
+  address: string
   isFifo: boolean
   /** The URL that requests go to; undefined: where AWS has the service. */
   endpoint: string | undefined
@@ -141,7 +141,7 @@ export function createQueue(
   options: QueueOptions,
 ): Destination {
   const { timeoutMs, credentials } = options
-  const { place, maxBytes, isFifo } = service
+  const { address, maxBytes, isFifo } = service
   const keyMask = createKeyMask(service.client, credentials)
   const refusal = refusalOf(service.endpoint, options)
   boundAnswers(service.client, { mayGo: () => !connections.isClosed, timeoutMs })
@@ -206,7 +206,7 @@ export function createQueue(
     const { reason, response } = failure
     return {
       ...failure,
-      reason: `Message to ${place} failed. Reason: ${mask(reason)}`,
+      reason: `Message to ${address} failed. Reason: ${mask(reason)}`,
       ...(response === undefined ? {} : { response: mask(response) }),
     }
   }

@@ -39,6 +39,6 @@ export function judgeStoreError(error: unknown): Failed {
   }
   const { $response } = error as { $response?: { headers?: Record<string, string> } }
   const region = $response?.headers?.['x-amz-bucket-region']
-  const place = region ? `in ${region}` : status === 301 && 'in another region'
-  return { kind: 'refused', ...known, reason: place ? `${reason}: the bucket is ${place}` : reason }
+  const where = region ? `in ${region}` : status === 301 && 'in another region'
+  return { kind: 'refused', ...known, reason: where ? `${reason}: the bucket is ${where}` : reason }
 }

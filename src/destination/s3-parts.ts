@@ -45,7 +45,7 @@ type PartUpload = {
   abort(): Promise<void>
 }
 
-type ObjectPlace = Pick<PutObjectCommandInput, 'ContentType' | 'ContentEncoding'> & {
+type ObjectHead = Pick<PutObjectCommandInput, 'ContentType' | 'ContentEncoding'> & {
   Bucket: string
   Key: string
 }
@@ -53,11 +53,11 @@ type ObjectPlace = Pick<PutObjectCommandInput, 'ContentType' | 'ContentEncoding'
 /** Begins an upload; the first request leaves with the first full part. */
 export function uploadInParts(
   client: S3Client,
-  place: ObjectPlace,
+  head: ObjectHead,
   buffers: PartBuffers,
   onBegun: (uploadId: string) => Promise<void>,
 ): PartUpload {
-  const { Bucket, Key } = place
+  const { Bucket, Key } = head
   const sent: { PartNumber: number; ETag: string }[] = []
   let [filling, spare] = buffers
   let used = 0
@@ -76,7 +76,7 @@ export function uploadInParts(
     },
     async complete() {
       if (UploadId === undefined) {
-        const whole = { ...place, Body: filling.subarray(0, used) }
+        const whole = { ...head, Body: filling.subarray(0, used) }
         expectTag(await client.send(new PutObjectCommand(whole)))
         return
       }
@@ -97,7 +97,7 @@ export function uploadInParts(
   /** Sends what is filled when the part before has arrived. */
   async function sendPart(): Promise<void> {
     if (UploadId === undefined) {
-      const begun = await client.send(new CreateMultipartUploadCommand(place))
+      const begun = await client.send(new CreateMultipartUploadCommand(head))
       if (!begun.UploadId) throw new Error('the answer names no upload')
       UploadId = begun.UploadId
       isDoubtful = (begun.$metadata.attempts ?? 1) > 1

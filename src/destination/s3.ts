@@ -77,9 +77,9 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
       let bytes = 0
       const ours = createOurs()
       const encoding = compression ? { ContentEncoding: compression } : {}
-      const place = { Bucket, Key, ContentType: 'application/x-ndjson', ...encoding }
+      const head = { Bucket, Key, ContentType: 'application/x-ndjson', ...encoding }
       const buffers = partBuffers.take()
-      const upload = uploadInParts(client, place, buffers, (id) => ours.watch(onBegun(id)))
+      const upload = uploadInParts(client, head, buffers, (id) => ours.watch(onBegun(id)))
       const source = ours.watchAll(chunks)
       try {
         for await (const chunk of compression ? zipped(source) : source) {

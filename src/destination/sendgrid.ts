@@ -68,7 +68,7 @@ export function createSendGrid(
   const base = new URL(sender.url)
   const host = hostOf(base)
   const isForbidden = !options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)
-  const target = { origin: base.origin, path: `${base.pathname.replace(/\/$/, '')}/v3/mail/send` }
+  const to = { origin: base.origin, path: `${base.pathname.replace(/\/$/, '')}/v3/mail/send` }
   const headers = Object.entries({
     authorization: `Bearer ${sender.apiKey}`,
     'content-type': 'application/json',
@@ -84,10 +84,10 @@ export function createSendGrid(
       }
       const body = Buffer.from(JSON.stringify(requestOf(sender, templateId, mails)))
       try {
-        const answer = await post(agent, { ...target, headers, body }, options)
+        const answer = await post(agent, { ...to, headers, body }, options)
         return judge(answer, mails.length, failed)
       } catch (error) {
-        const reason = failed(describe(error as NodeJS.ErrnoException, options.timeoutMs))
+        const reason = failed(describeFailure(error as NodeJS.ErrnoException, options.timeoutMs))
         return { kind: mayHaveLeft(error as Error) ? 'unknown' : 'unavailable', reason }
       }
     },
@@ -109,15 +109,15 @@ type Fault = { field?: unknown; message?: unknown }
 function judge(
   { status, headers, body }: Answer,
   count: number,
-  failed: (told: string) => string,
+  failed: (reason: string) => string,
 ): MailOutcome {
   if (status >= 200 && status < 300) {
     const isUsedUp = headers['x-ratelimit-remaining'] === '0'
     return { kind: 'accepted', ...(isUsedUp ? { pauseMs: untilReset(headers) } : {}) }
   }
   const faults = faultsIn(body)
-  const told = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
-  const start = told.join('; ') || (body?.toString('utf8') ?? '')
+  const lines = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
+  const start = lines.join('; ') || (body?.toString('utf8') ?? '')
   const reason = failed(start ? `${statusText(status)}: ${start}` : statusText(status))
   // Too large: fewer at once may do.
   if (status === 413) return { kind: 'rejected', indexes: [], reason }
@@ -152,7 +152,7 @@ function untilReset(headers: IncomingHttpHeaders): number | undefined {
   return Math.max(0, Number(reset) * SECOND_MS - Date.now())
 }
 
-function describe(error: NodeJS.ErrnoException, timeoutMs: number): string {
+function describeFailure(error: NodeJS.ErrnoException, timeoutMs: number): string {
   if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
   return error.message || error.code || error.name
 }

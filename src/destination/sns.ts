@@ -37,7 +37,7 @@ export function createSns(connections: QueueConnections, options: SnsOptions): D
       client,
       endpoint,
       maxBytes: MAX_BYTES,
-      place: `the SNS topic ${TopicArn}`,
+      address: `the SNS topic ${TopicArn}`,
       isFifo: TopicArn.endsWith('.fifo'),
       send: sendRequest,
     },

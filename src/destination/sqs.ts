@@ -39,7 +39,7 @@ export function createSqs(connections: QueueConnections, options: SqsOptions): D
       client,
       endpoint,
       maxBytes: MAX_BYTES,
-      place: `the SQS queue ${origin}${pathname}`,
+      address: `the SQS queue ${origin}${pathname}`,
       isFifo: pathname.endsWith('.fifo'),
       send: sendRequest,
     },

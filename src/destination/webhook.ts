@@ -45,7 +45,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const keys = signing.map(signingKey)
   // Without its query, which may hold a token.
   const shown = url.origin + url.pathname
-  const target = { origin: url.origin, path: url.pathname + url.search }
+  const to = { origin: url.origin, path: url.pathname + url.search }
   const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...signing]
   const mask = createMask([...secrets, ...signing.map(secretBytes)], options.responseKept)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
@@ -58,11 +58,14 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
       const body = Buffer.from(bodyText(event))
       const headers = [...fixed, ...headersOf(event, body, keys)]
       connections.post(
-        { ...target, headers, body },
+        { ...to, headers, body },
         options,
         (result) => {
           if (!(result instanceof Error)) return settled(judge(result, options, mask, failed))
-          settled({ kind: 'unavailable', reason: failed(describe(result, options.timeoutMs)) })
+          settled({
+            kind: 'unavailable',
+            reason: failed(describeFailure(result, options.timeoutMs)),
+          })
         },
         mayGo,
       )
@@ -126,7 +129,7 @@ export function statusText(status: number): string {
   return words ? `${words.toLowerCase()} (${code})` : code
 }
 
-function describe(error: Error, timeoutMs: number): string {
+function describeFailure(error: Error, timeoutMs: number): string {
   const { name, code, message } = error as NodeJS.ErrnoException
   if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
   return message || code || name
