@@ -131,7 +131,7 @@ async function call(db: Db, put: RawBuilder<unknown>): Promise<boolean> {
  * How a row differs, in words. Values are told of what never holds a secret; of a document, the
  * fields that differ are named.
  */
-export function describe({ live, rebuilt }: Difference): string {
+export function describeDifference({ live, rebuilt }: Difference): string {
   if (!live) return 'missing'
   if (!rebuilt) return 'not in the log'
   const columns = [...new Set([...Object.keys(live), ...Object.keys(rebuilt)])]

@@ -6,10 +6,16 @@ import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import { openDatabase } from '../db/pool.ts'
 import { createLogger } from '../logger.ts'
-import { type Compared, compare, type Difference, describe, projections } from './configuration.ts'
+import {
+  type Compared,
+  compare,
+  type Difference,
+  describeDifference,
+  projections,
+} from './configuration.ts'
 
-/** Rows of a table that are told, and rows that are put in place from one comparison. */
-const MOST_TOLD = 1_000
+/** Rows of a table that are printed, and rows that are put in place from one comparison. */
+const MAX_PRINTED = 1_000
 const PAGE = 1_000
 
 type Print = (line: string) => void
@@ -40,7 +46,7 @@ async function compareAll(db: Db, print: Print): Promise<boolean> {
   return inSnapshot(db, async (trx) => {
     let isSame = true
     for (const projection of projections) {
-      const compared = await compare(trx, projection, { most: MOST_TOLD })
+      const compared = await compare(trx, projection, { most: MAX_PRINTED })
       for (const line of linesOf(projection.table, compared)) print(line)
       isSame &&= compared.differing === 0
     }
@@ -52,33 +58,33 @@ async function compareAll(db: Db, print: Print): Promise<boolean> {
 async function putAll(db: Db, print: Print): Promise<void> {
   for (const projection of projections) {
     const { table, put } = projection
-    let told = 0
+    let printed = 0
     for (let after: string[] | undefined; ; ) {
       const options = { after, most: PAGE }
       const { page } = await inSnapshot(db, (trx) => compare(trx, projection, options))
       for (const difference of page) {
         const isPut = await put(db, difference)
         const outcome = isPut ? 'put in place' : 'not put in place'
-        if (told++ < MOST_TOLD || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
+        if (printed++ < MAX_PRINTED || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
       }
       if (page.length < PAGE) break
       after = page.at(-1)?.key
     }
-    if (told > MOST_TOLD) print(`${table}: ${told} rows in all`)
+    if (printed > MAX_PRINTED) print(`${table}: ${printed} rows in all`)
   }
 }
 
 function linesOf(table: string, { rows, differing, page }: Compared): string[] {
-  const untold = differing - page.length
+  const unprinted = differing - page.length
   return [
     `${table}: ${rows} in the log, ${differing === 0 ? 'the same' : `${differing} differ`}`,
     ...page.map((difference) => `  ${lineOf(table, difference)}`),
-    ...(untold > 0 ? [`  and ${untold} more`] : []),
+    ...(unprinted > 0 ? [`  and ${unprinted} more`] : []),
   ]
 }
 
 function lineOf(table: string, difference: Difference): string {
-  return `${table} ${difference.key.join(' ')}: ${describe(difference)}`
+  return `${table} ${difference.key.join(' ')}: ${describeDifference(difference)}`
 }
 
 function inSnapshot<T>(db: Db, act: (trx: Db) => Promise<T>): Promise<T> {

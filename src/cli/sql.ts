@@ -103,19 +103,19 @@ function explain({ name, question, effect, variables }: Script): string {
 }
 
 function didYouMean(name: string, scripts: Script[]): string {
-  const close = scripts.filter((script) => likeness(name, script.name) > 0.4)
-  const best = close.sort((a, b) => likeness(name, b.name) - likeness(name, a.name)).slice(0, 3)
+  const similar = scripts.filter((script) => likeness(name, script.name) > 0.4)
+  const best = similar.sort((a, b) => likeness(name, b.name) - likeness(name, a.name)).slice(0, 3)
   if (best.length === 0)
     return `There are:\n${scripts.map((script) => `  ${script.name}`).join('\n')}`
   return `Did you mean ${best.map((script) => script.name).join(' or ')}?`
 }
 
 /** The share of letter pairs that two names have in common, their folders aside. */
-function likeness(given: string, known: string): number {
+function likeness(given: string, name: string): number {
   const pairs = (text: string) => {
     const base = text.slice(text.lastIndexOf('/') + 1)
     return new Set(Array.from(base.slice(1), (letter, i) => `${base[i]}${letter}`))
   }
-  const [a, b] = [pairs(given), pairs(known)]
+  const [a, b] = [pairs(given), pairs(name)]
   return (2 * [...a].filter((pair) => b.has(pair)).length) / (a.size + b.size || 1)
 }

@@ -41,8 +41,8 @@ export class Client extends pg.Client {
   override query(config: unknown, values?: unknown, callback?: unknown): never {
     const queue = super.query as (query: unknown, ...rest: unknown[]) => unknown
     if (typeof (config as Partial<Carrier>).submit === 'function') {
-      const told = this.#told((callback ?? values) as Callback)
-      return queue.call(this, config, undefined, told) as never
+      const checked = this.#checked((callback ?? values) as Callback)
+      return queue.call(this, config, undefined, checked) as never
     }
     const query = new pg.Query(config as string, values as unknown[]) as unknown as Carrier
     query.name ??= PREPARED.exec(query.text)?.[1]
@@ -50,7 +50,7 @@ export class Client extends pg.Client {
     query.callback = undefined
     query.query_timeout = (config as Partial<Carrier>).query_timeout
     const [answer, settle] = given ? [undefined, given] : promised()
-    queue.call(this, query, settledBy(query, this.#told(settle)))
+    queue.call(this, query, settledBy(query, this.#checked(settle)))
     return answer as never
   }
 
@@ -62,8 +62,8 @@ export class Client extends pg.Client {
     return (this as unknown as { _txStatus: string | null })._txStatus === 'I'
   }
 
-  /** Tells a failure apart, and ends the connection if it is spoiled: its pool makes another. */
-  #told(settle: Callback): Callback {
+  /** Names a failure, and ends the connection if it is spoiled: its pool makes another. */
+  #checked(settle: Callback): Callback {
     return (error, result) => {
       if (!error && !this.#isUnsure) return settle(null, result)
       const failure = failureOf(error ?? new Error('The commit did not wait for the standby.'))

@@ -33,12 +33,12 @@ export async function measureSkew(pool: pg.Pool): Promise<number> {
  * publishing allows (an error), and when it is small again.
  */
 export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): Repeated {
-  let told: Class = 'together'
+  let logged: Class = 'together'
   const watch = repeat('clock skew', everyMs, logger, async () => {
     const skewMs = await measureSkew(pool)
     const found = classOf(skewMs)
-    if (found !== told) tell(logger, found, Math.round(skewMs))
-    told = found
+    if (found !== logged) logClass(logger, found, Math.round(skewMs))
+    logged = found
   })
   watch.now()
   return watch
@@ -49,7 +49,7 @@ function classOf(skewMs: number): Class {
   return Math.abs(skewMs) > NOTABLE_MS ? 'apart' : 'together'
 }
 
-function tell(logger: Logger, found: Class, skewMs: number): void {
+function logClass(logger: Logger, found: Class, skewMs: number): void {
   const message = `the clocks of the database and of this process are ${found}`
   if (found === 'too far apart') logger.error({ skewMs }, message)
   else if (found === 'apart') logger.warn({ skewMs }, message)
