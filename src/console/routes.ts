@@ -6,8 +6,8 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Type } from 'typebox'
 import { MillraceError } from '../errors.ts'
-import { type Kept, keep, sendKept, unchanged } from '../http/kept.ts'
 import type { Route } from '../http/route.ts'
+import { type StaticBody, sendStatic, staticBody, unchanged } from '../http/static-body.ts'
 import { asyncApiText } from './asyncapi.ts'
 
 const own = path.join(import.meta.dirname, 'public')
@@ -34,8 +34,8 @@ const common = {
 
 /** The routes of what describes the service. */
 export function documentRoutes(): Route[] {
-  const read = keeper()
-  const asyncApi = keep('application/json', asyncApiText())
+  const read = createFileCache()
+  const asyncApi = staticBody('application/json', asyncApiText())
 
   return [
     {
@@ -54,7 +54,7 @@ export function documentRoutes(): Route[] {
           ),
         },
       },
-      handle: (context) => sendKept(context, asyncApi),
+      handle: (context) => sendStatic(context, asyncApi),
     },
     {
       ...common,
@@ -72,7 +72,7 @@ export function documentRoutes(): Route[] {
       },
       handle(context) {
         context.set('content-security-policy', POLICY)
-        return sendKept(context, read(path.join(own, 'docs.html'), 'text/html'))
+        return sendStatic(context, read(path.join(own, 'docs.html'), 'text/html'))
       },
     },
     {
@@ -104,18 +104,18 @@ export function documentRoutes(): Route[] {
         const name = context.params['file'] as string
         const file = Object.hasOwn(files, name) ? files[name] : undefined
         if (!file) throw new MillraceError('not_found', 'There is no such file.')
-        return sendKept(context, read(path.join(file.directory, name), file.type))
+        return sendStatic(context, read(path.join(file.directory, name), file.type))
       },
     },
   ]
 }
 
 /** Reads each file once: anybody may ask for it, and often. */
-function keeper(): (file: string, type: string) => Kept {
-  const kept = new Map<string, Kept>()
+function createFileCache(): (file: string, type: string) => StaticBody {
+  const cache = new Map<string, StaticBody>()
   return (file, type) => {
-    const known = kept.get(file) ?? keep(type, readFileSync(file))
-    kept.set(file, known)
-    return known
+    const body = cache.get(file) ?? staticBody(type, readFileSync(file))
+    cache.set(file, body)
+    return body
   }
 }

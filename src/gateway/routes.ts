@@ -3,7 +3,7 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { fault, MillraceError } from '../errors.ts'
-import { requirePublishing } from '../http/authenticate.ts'
+import { requirePublishing } from '../http/authorize.ts'
 import { readBody } from '../http/body.ts'
 import type { Parameter, Route } from '../http/route.ts'
 import type { Publisher } from '../log/batch.ts'

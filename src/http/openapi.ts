@@ -9,9 +9,9 @@ import { version } from '../version.ts'
 import { headerComponents, headersOf } from './answer-headers.ts'
 import { type Components, createComponents } from './components.ts'
 import { exampleOf } from './example.ts'
-import { type Kept, keep, sendKept, unchanged } from './kept.ts'
 import { ConfigurationProblem, exampleProblem, GatewayProblem } from './problem.ts'
 import type { Answer, Parameter, Route } from './route.ts'
+import { type StaticBody, sendStatic, staticBody, unchanged } from './static-body.ts'
 import { tags } from './tags.ts'
 
 const problems = { gateway: GatewayProblem, configuration: ConfigurationProblem } as const
@@ -28,7 +28,7 @@ type Beyond = {
 
 /** The route that serves the document of `routes`, itself included. */
 export function openApiRoute(routes: Route[], beyond: Beyond): Route {
-  let document: Kept
+  let document: StaticBody
   const route: Route = {
     method: 'get',
     path: '/openapi.json',
@@ -48,11 +48,11 @@ export function openApiRoute(routes: Route[], beyond: Beyond): Route {
         ),
       },
     },
-    handle: (context) => sendKept(context, document),
+    handle: (context) => sendStatic(context, document),
   }
   // Written once: anybody may ask for it, and often.
   const text = JSON.stringify(openApiDocument([...routes, route], beyond))
-  document = keep('application/json', text)
+  document = staticBody('application/json', text)
   return route
 }
 

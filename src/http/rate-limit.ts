@@ -8,7 +8,7 @@ import { isTenant } from '../tenant.ts'
 import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
 import type { RequestContext, Route } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'
-import { type Bucket, createTokenBuckets, type Standing } from './token-bucket.ts'
+import { type Bucket, type BucketState, createTokenBuckets } from './token-bucket.ts'
 
 /**
  * Both throw `rate_limited` or `too_many_changes` for what comes too soon, and say in RateLimit-*
@@ -46,9 +46,9 @@ export function createRateLimit(settings: {
 
   function draw(context: RequestContext, buckets: Bucket[], refusalOf: typeof changesRefusal) {
     if (buckets.length === 0) return
-    const standing = take(buckets)
-    context.set(headersOf(standing))
-    if (!standing.taken) throw refusalOf(standing)
+    const state = take(buckets)
+    context.set(headersOf(state))
+    if (!state.taken) throw refusalOf(state)
   }
 
   function publishing(context: RequestContext): Bucket[] {
@@ -87,7 +87,7 @@ function nameOf(context: RequestContext): string | undefined {
   return onlyTenantOf(context.state.identity)
 }
 
-function headersOf({ bucket, remaining, fullSeconds }: Standing): Record<string, string> {
+function headersOf({ bucket, remaining, fullSeconds }: BucketState): Record<string, string> {
   return {
     'ratelimit-limit': String(bucket.burst),
     'ratelimit-remaining': String(remaining),
@@ -95,13 +95,13 @@ function headersOf({ bucket, remaining, fullSeconds }: Standing): Record<string,
   }
 }
 
-function changesRefusal({ bucket, readySeconds }: Standing): MillraceError {
+function changesRefusal({ bucket, readySeconds }: BucketState): MillraceError {
   const message = `The configuration changes more than ${bucket.burst} times a minute.`
   const options = { retryAfterSeconds: Math.ceil(readySeconds) }
   return new MillraceError('too_many_changes', message, options)
 }
 
-function publishingRefusal({ bucket, readySeconds }: Standing): MillraceError {
+function publishingRefusal({ bucket, readySeconds }: BucketState): MillraceError {
   const [whose] = bucket.name.split(' ')
   const message = `This ${whose} may publish ${bucket.burst} events a second: that is too many.`
   const options = { retryAfterSeconds: Math.ceil(readySeconds) }

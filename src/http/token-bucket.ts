@@ -5,8 +5,8 @@
 /** `perSecond` tokens come in a second, up to `burst` of them, which is 1 or more. */
 export type Bucket = { name: string; perSecond: number; burst: number }
 
-/** How the emptiest of the buckets stands. `readySeconds`: until each has a token again. */
-export type Standing = {
+/** The state of the emptiest bucket. `readySeconds`: until each has a token again. */
+export type BucketState = {
   taken: boolean
   bucket: Bucket
   remaining: number
@@ -24,7 +24,7 @@ const FEW = 1_000
  * is one bucket at least. `now` is a clock in milliseconds that never goes back.
  */
 export function createTokenBuckets(now = () => performance.now()): {
-  take(buckets: Bucket[]): Standing
+  take(buckets: Bucket[]): BucketState
   readonly size: number
 } {
   const levels = new Map<string, Level>()
@@ -42,7 +42,7 @@ export function createTokenBuckets(now = () => performance.now()): {
           levels.set(level.bucket.name, level)
         }
       }
-      return standingOf(found, taken)
+      return stateOf(found, taken)
     },
     get size() {
       return levels.size
@@ -68,7 +68,7 @@ function refilled({ bucket, tokens, at: since }: Level, at: number): number {
   return Math.min(bucket.burst, tokens + ((at - since) / 1_000) * bucket.perSecond)
 }
 
-function standingOf(levels: Level[], taken: boolean): Standing {
+function stateOf(levels: Level[], taken: boolean): BucketState {
   const [emptiest] = levels.toSorted((a, b) => a.tokens - b.tokens) as [Level]
   const { bucket, tokens } = emptiest
   return {

@@ -1,4 +1,4 @@
-// Documents that are the same for all who ask, until the service is another: kept as bytes, and
+// Documents that are the same for all who ask, until the service is another: held as bytes, and
 // compressed once. Who has one asks each time whether it is still that, so that after an upgrade no
 // part of a page is older than the page.
 
@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Answer, RequestContext } from './route.ts'
 
-export type Kept = { type: string; bytes: Buffer; etag: string; gzipped?: Promise<Buffer> }
+export type StaticBody = { type: string; bytes: Buffer; etag: string; gzipped?: Promise<Buffer> }
 
 /** What documents answer besides 200. */
 export const unchanged: Record<304, Answer> = {
@@ -15,7 +15,7 @@ export const unchanged: Record<304, Answer> = {
 }
 
 /** A document of a type. */
-export function keep(type: string, content: string | Buffer): Kept {
+export function staticBody(type: string, content: string | Buffer): StaticBody {
   const bytes = Buffer.from(content)
   const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
   // Weak: it is of the compressed bytes, too.
@@ -23,8 +23,8 @@ export function keep(type: string, content: string | Buffer): Kept {
 }
 
 /** Answers with a document, compressed for those who take that. */
-export async function sendKept(context: RequestContext, kept: Kept): Promise<void> {
-  const { type, bytes, etag } = kept
+export async function sendStatic(context: RequestContext, body: StaticBody): Promise<void> {
+  const { type, bytes, etag } = body
   context.status = 200
   context.set({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
   context.vary('accept-encoding')
@@ -35,8 +35,8 @@ export async function sendKept(context: RequestContext, kept: Kept): Promise<voi
   }
   const isCompressed = !type.startsWith('image/') && context.acceptsEncodings('gzip') === 'gzip'
   if (isCompressed) {
-    kept.gzipped ??= promisify(gzip)(bytes)
+    body.gzipped ??= promisify(gzip)(bytes)
     context.set('content-encoding', 'gzip')
   }
-  context.body = isCompressed ? await kept.gzipped : bytes
+  context.body = isCompressed ? await body.gzipped : bytes
 }
