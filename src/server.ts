@@ -37,6 +37,7 @@ import { senderRoutes } from './notification/sender/routes.ts'
 import { askForJob } from './notification/wake.ts'
 import { repeat } from './repeat.ts'
 import { createSecretBox } from './sealing/secret.ts'
+import { subscriptionRoutes } from './subscription/routes.ts'
 
 const HOUR_MS = 3_600_000
 /**
@@ -113,9 +114,12 @@ export async function startServer(
       },
     }),
     ...collectorRoutes({
-      ...configuring,
+      db: durable.kysely,
       publisher: publisherThrough(appendCollected),
       maxEventBytes: config.MILLRACE_MAX_EVENT_BYTES,
+    }),
+    ...subscriptionRoutes({
+      ...configuring,
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
       onHalted: waker.halt,
     }),

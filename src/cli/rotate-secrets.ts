@@ -5,8 +5,6 @@
 // value of the start (sealing/key-check.ts) comes last.
 
 import { sql } from 'kysely'
-import { mapKeys } from '../collector/seal.ts'
-import type { SubscriptionDocument } from '../collector/subscription.ts'
 import { type Db, openDatabase } from '../db/pool.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { mapSecrets } from '../integration/secrets.ts'
@@ -15,6 +13,8 @@ import { createLogger } from '../logger.ts'
 import type { SenderDocument } from '../notification/sender/sender.ts'
 import { refuseWrongKey, resealKeyCheck } from '../sealing/key-check.ts'
 import { createSecretBox, NotOpened, type SecretBox } from '../sealing/secret.ts'
+import { mapKeys } from '../subscription/seal.ts'
+import type { SubscriptionDocument } from '../subscription/subscription.ts'
 
 /** Documents that are read at once. */
 const PAGE = 100

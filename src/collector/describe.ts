@@ -1,11 +1,9 @@
-// What the OpenAPI document says of the collector's operations.
+// What the OpenAPI document says of the operations on collected events, and the answers that those
+// on subscriptions have too.
 
-import { Type } from 'typebox'
 import { EventId } from './event.ts'
-import { Subscription, SubscriptionId } from './subscription.ts'
 
 export const EVENTS = '/api/v1/events'
-export const SUBSCRIPTIONS = '/api/v1/event-subscription'
 
 export const eventIdParameter = {
   in: 'path',
@@ -16,15 +14,6 @@ export const eventIdParameter = {
   example: 'customer-42-1',
 } as const
 
-export const idParameter = {
-  in: 'path',
-  name: 'Id',
-  description: 'The id of the subscription.',
-  required: true,
-  schema: SubscriptionId,
-  example: 'crm',
-} as const
-
 export const errors = {
   400: { description: 'The request is at fault; the message names the field.' },
   401: { description: 'No token, or an unknown one.' },
@@ -33,15 +22,3 @@ export const errors = {
 }
 
 export const notFound = { 404: { description: 'There is none with this id.' } }
-
-export const SubscriptionList = Type.Array(Subscription, { title: 'SubscriptionList' })
-
-export const Deactivated = Type.Object(
-  {
-    body: Type.Object({}, { additionalProperties: true }),
-    statusCode: Type.Literal('ACCEPTED'),
-    // No literal: a Java generator makes of a number that is one what does not compile.
-    statusCodeValue: Type.Integer({ minimum: 202, maximum: 202 }),
-  },
-  { title: 'Deactivated' },
-)

@@ -1,8 +1,6 @@
 // From a consumer's document to the destination that its events are sent to. The clients of AWS are
 // loaded when the first subscription needs one: who has webhooks only does without them.
 
-import { openDestination } from '../collector/seal.ts'
-import { placeOf, type SubscriptionDocument } from '../collector/subscription.ts'
 import { type Config, limits } from '../config.ts'
 import { createConnections } from '../destination/connections.ts'
 import { type Destination, unavailableDestination } from '../destination/destination.ts'
@@ -11,6 +9,8 @@ import { createWebhook } from '../destination/webhook.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../sealing/secret.ts'
+import { openDestination } from '../subscription/seal.ts'
+import { placeOf, type SubscriptionDocument } from '../subscription/subscription.ts'
 import type { SendingTarget } from './target.ts'
 
 export type Destinations = {

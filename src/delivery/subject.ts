@@ -1,14 +1,14 @@
 // Whose deliveries are asked for: the kinds of consumers that the API knows, and how one is found,
 // for a while after its end too.
 
-import * as subscriptions from '../collector/describe.ts'
-import { findSubscription } from '../collector/find.ts'
 import { consumerIdOf, type Kind } from '../consumer/consumer.ts'
 import { findEnded } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
 import { MillraceError } from '../errors.ts'
 import { EVENTSTREAM, idParameter } from '../integration/describe.ts'
 import { findIntegration } from '../integration/find.ts'
+import * as subscriptions from '../subscription/describe.ts'
+import { findSubscription } from '../subscription/find.ts'
 import type { FoundConsumer } from './statistics.ts'
 import type { SendingTarget } from './target.ts'
 

@@ -2,11 +2,11 @@
 // takes, and how many of them may be under way at once. Here a kind becomes an answer; the rest of
 // delivery treats all consumers alike.
 
-import { filterOfSubscription, type SubscriptionDocument } from '../collector/subscription.ts'
 import { limits } from '../config.ts'
 import { QUEUE_IN_FLIGHT } from '../destination/queue.ts'
 import { filterOf, type IntegrationDocument } from '../integration/integration.ts'
 import type { EventFilter } from '../log/event.ts'
+import { filterOfSubscription, type SubscriptionDocument } from '../subscription/subscription.ts'
 
 export type IntegrationTarget = { kind: 'integration'; document: IntegrationDocument }
 type SubscriptionTarget = { kind: 'subscription'; document: SubscriptionDocument }

@@ -31,6 +31,7 @@ const RANKS = [
   ['log'],
   ['consumer'],
   ['gateway', 'integration', 'collector'],
+  ['subscription'],
   ['delivery'],
   ['notification', 'maintenance'],
   ['console'],

@@ -1,8 +1,8 @@
 // An entity type of which nobody has published anything: it is taken, and may be misspelt.
 
+import { entityOfType } from '../collector/event.ts'
 import type { Db } from '../db/pool.ts'
 import { type Warning, warningsOf } from '../log/event-type.ts'
-import { entityOfType } from './event.ts'
 import { ENTITY_TYPES, type NewSubscription } from './subscription.ts'
 
 /** Warnings of a subscription; `{}` if there are none. */

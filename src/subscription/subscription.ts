@@ -3,13 +3,13 @@
 // consumer's name and status), with its keys sealed (seal.ts).
 
 import { type Static, Type } from 'typebox'
+import { entityOfType } from '../collector/event.ts'
+import { OpenEnum } from '../collector/open-enum.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
 import { Warnings, WarningsSentBack } from '../log/warning.ts'
 import { faultOfUrl } from '../url.ts'
-import { entityOfType } from './event.ts'
-import { OpenEnum } from './open-enum.ts'
 
 const closed = { additionalProperties: false }
 

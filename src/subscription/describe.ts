@@ -1,0 +1,27 @@
+// What the OpenAPI document says of the operations on subscriptions.
+
+import { Type } from 'typebox'
+import { Subscription, SubscriptionId } from './subscription.ts'
+
+export const SUBSCRIPTIONS = '/api/v1/event-subscription'
+
+export const idParameter = {
+  in: 'path',
+  name: 'Id',
+  description: 'The id of the subscription.',
+  required: true,
+  schema: SubscriptionId,
+  example: 'crm',
+} as const
+
+export const SubscriptionList = Type.Array(Subscription, { title: 'SubscriptionList' })
+
+export const Deactivated = Type.Object(
+  {
+    body: Type.Object({}, { additionalProperties: true }),
+    statusCode: Type.Literal('ACCEPTED'),
+    // No literal: a Java generator makes of a number that is one what does not compile.
+    statusCodeValue: Type.Integer({ minimum: 202, maximum: 202 }),
+  },
+  { title: 'Deactivated' },
+)

@@ -1,0 +1,180 @@
+// Subscriptions (docs/collect.md) bring events of the log to queues and topics. What a subscription
+// has delivered and what failed is in delivery/routes.ts.
+
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { errors, notFound } from '../collector/describe.ts'
+import { limits } from '../config.ts'
+import { readJson } from '../http/body.ts'
+import type { RequestContext, Route } from '../http/route.ts'
+import { tenantHeader, tenantOf } from '../http/tenant.ts'
+import { compile } from '../http/validate.ts'
+import { Deactivated, idParameter, SUBSCRIPTIONS, SubscriptionList } from './describe.ts'
+import { listSubscriptions } from './find.ts'
+import { present } from './seal.ts'
+import {
+  deactivate,
+  mustFind,
+  removeSubscription,
+  type SubscribeServices,
+  subscribe,
+  updateSubscription,
+} from './subscribe.ts'
+import { NewSubscription, Subscription, SubscriptionUpdate } from './subscription.ts'
+import { warningsOfType } from './warn.ts'
+
+const DAY_MS = 86_400_000
+
+type SubscriptionServices = SubscribeServices & {
+  clock: Clock
+  retentionDays: number
+  /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
+  onStarted(tenant: string): void
+  onHalted(tenant: string, consumer: string): void
+}
+
+/** The routes of subscriptions. */
+export function subscriptionRoutes(services: SubscriptionServices): Route[] {
+  const { db, onStarted, onHalted } = services
+  const checkNew = compile(NewSubscription)
+  const checkUpdate = compile(SubscriptionUpdate)
+  const family = 'configuration' as const
+  const all = { family, tag: 'Subscriptions' as const, parameters: [tenantHeader] }
+  const one = { ...all, parameters: [tenantHeader, idParameter] }
+  const written = { 201: { description: 'As it is now.', schema: Subscription } }
+
+  return [
+    {
+      ...all,
+      method: 'post',
+      path: SUBSCRIPTIONS,
+      scope: 'configure',
+      limited: 'changes',
+      operationId: 'createEventSubscription',
+      summary: 'Create an event subscription.',
+      description:
+        `It receives what is published from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
+        `${limits.subscriptionsKept} in all. Without an id one is made.`,
+      body: NewSubscription,
+      responses: { ...written, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const given = checkNew(await readJson(context, limits.configurationBytes))
+        const subscription = { ...given, id: given.id ?? randomUUID() }
+        const change = changeBy(context, 'Created via API.')
+        const subscribed = await subscribe(services, tenant, subscription, change)
+        onStarted(tenant)
+        context.status = 201
+        const warnings = await warningsOfType(db, tenant, subscription)
+        context.body = { ...present(subscribed), ...warnings }
+      },
+    },
+    {
+      ...all,
+      method: 'put',
+      path: SUBSCRIPTIONS,
+      scope: 'configure',
+      limited: 'changes',
+      operationId: 'updateEventSubscription',
+      summary: 'Update the event subscription of the same id.',
+      description:
+        'The representation takes the place of the one before, and events that were not sent yet go where it says. ' +
+        'Activated again it goes on where it stopped, or from now where that is more than ' +
+        `${services.retentionDays} days ago; where ${limits.subscriptionsPerTenant} are active already, it is refused and ` +
+        'stays as it was. Without `active` that stays as it is.',
+      body: SubscriptionUpdate,
+      responses: { ...written, ...notFound, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const update = checkUpdate(await readJson(context, limits.configurationBytes))
+        const { consumer } = await mustFind(db, tenant, update.id)
+        const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
+        const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
+        const updated = await updateSubscription(services, tenant, update, change)
+        // A run that is under way lets go, and the next one goes by the new representation.
+        onHalted(tenant, consumer)
+        onStarted(tenant)
+        context.status = 201
+        const warnings = await warningsOfType(db, tenant, update)
+        context.body = { ...present(updated), ...warnings }
+      },
+    },
+    {
+      ...all,
+      method: 'get',
+      path: SUBSCRIPTIONS,
+      scope: 'read',
+      operationId: 'listEventSubscriptions',
+      summary: 'Get all event subscriptions; `active` tells which of them receive events.',
+      responses: { 200: { description: 'All of them.', schema: SubscriptionList }, ...errors },
+      async handle(context) {
+        const found = await listSubscriptions(db, tenantOf(context, 'read'))
+        context.body = found.map(present)
+      },
+    },
+    {
+      ...one,
+      method: 'get',
+      path: `${SUBSCRIPTIONS}/:Id`,
+      scope: 'read',
+      operationId: 'getEventSubscription',
+      summary: 'Get an event subscription.',
+      responses: {
+        200: { description: 'The subscription.', schema: Subscription },
+        ...notFound,
+        ...errors,
+      },
+      async handle(context) {
+        context.body = present(await mustFind(db, tenantOf(context, 'read'), idOf(context)))
+      },
+    },
+    {
+      ...one,
+      method: 'delete',
+      path: `${SUBSCRIPTIONS}/:Id`,
+      scope: 'configure',
+      operationId: 'deleteEventSubscription',
+      summary: 'Delete an event subscription. Its history stays in the config log.',
+      description:
+        'No message leaves after the answer, but where a request is under way for longer than five ' +
+        'seconds. Its log, statistics and rejected events answer for another ' +
+        `${services.retentionDays} days.`,
+      responses: { 204: { description: 'It is deleted.' }, ...notFound, ...errors },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const { actor } = context.state.identity
+        await removeSubscription(db, tenant, idOf(context), { actor, onHalted })
+        context.status = 204
+      },
+    },
+    {
+      ...one,
+      method: 'put',
+      path: `${SUBSCRIPTIONS}/:Id/deactivate`,
+      scope: 'configure',
+      operationId: 'deactivateEventSubscription',
+      summary: 'Deactivate an event subscription.',
+      description: 'Messages that are on their way arrive; no other leaves, within a second.',
+      responses: {
+        200: { description: 'Accepted.', schema: Deactivated },
+        ...notFound,
+        ...errors,
+      },
+      async handle(context) {
+        const tenant = tenantOf(context, 'configure')
+        const change = changeBy(context, 'Deactivated via API.')
+        const { consumer } = await deactivate(db, tenant, idOf(context), change)
+        onHalted(tenant, consumer)
+        context.body = { body: {}, statusCode: 'ACCEPTED', statusCodeValue: 202 }
+      },
+    },
+  ]
+}
+
+function changeBy(context: RequestContext, reason: string) {
+  return { actor: context.state.identity.actor, reason }
+}
+
+function idOf(context: RequestContext): string {
+  return context.params['Id'] as string
+}
