@@ -237,7 +237,7 @@ const ownPlants: Plant[] = [
     harm: 'What was uploaded before the crash stands in the bucket a second time.',
     changes: [
       {
-        file: 'src/delivery/manifest.ts',
+        file: 'src/delivery/files/manifest.ts',
         find: `    select \${columns}
     from export_file
     where tenant = \${lease.tenant} and consumer = \${lease.consumer} and run = \${lease.run}

@@ -1,6 +1,6 @@
 // Advancing one consumer: the heart of delivery. A run takes the lease of a cursor, reads pages of
 // the log into a window, sends what the window offers, and writes progress every 250 ms or 200
-// events (one that gets files: export.ts; tables of ours: project.ts). Why nothing is lost, by
+// events (one that gets files: files/; tables of ours: project.ts). Why nothing is lost, by
 // crash point:
 //   before the send: the event is above read_position or in `unresolved`; the next run sends it.
 //   after the send, before the step: the same; the target sees it twice (at least once).
@@ -20,7 +20,7 @@ import { recordAttempt } from './attempt.ts'
 import { createBell } from './bell.ts'
 import { keepWindow, type Leased, moveCursor, type Step, takeLease } from './cursor.ts'
 import { createDeadline, type Deadline, now } from './deadline.ts'
-import { exportFiles } from './export.ts'
+import { exportFiles } from './files/export.ts'
 import { SAFE_PART } from './hold.ts'
 import { brokenOff, type Closing, isAway, letGo, type RunResult, rankOf } from './let-go.ts'
 import { paced } from './pace.ts'

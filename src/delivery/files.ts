@@ -5,7 +5,7 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid } from '../errors.ts'
 import { PositionValue, positionOf, timeOf } from '../log/position.ts'
-import { listFiles } from './manifest.ts'
+import { listFiles } from './files/manifest.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 

@@ -4,7 +4,7 @@
 import { expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { createDestinations } from '../../src/delivery/destinations.ts'
-import { createStores } from '../../src/delivery/stores.ts'
+import { createStores } from '../../src/delivery/files/stores.ts'
 import { sendOne } from '../../src/destination/destination.ts'
 import { createMailAgent } from '../../src/destination/sendgrid.ts'
 import { changeSender, createMailers, sealSender } from '../../src/notification/sender/sender.ts'

@@ -9,14 +9,17 @@
 // A frozen process sends nothing past its deadline; should a request of it be under way just then,
 // it can only write the very same file.
 
-import type { FileFailure, FileStore } from '../destination/destination.ts'
-import { filterOf } from '../integration/integration.ts'
-import { logHasPassed, readLogEnd } from '../log/read.ts'
-import { recordAttempt } from './attempt.ts'
-import type { Leased, Step, StepOutcome } from './cursor.ts'
-import type { Deadline } from './deadline.ts'
-import { holdLease } from './hold.ts'
-import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import type { FileFailure, FileStore } from '../../destination/destination.ts'
+import { filterOf } from '../../integration/integration.ts'
+import { logHasPassed, readLogEnd } from '../../log/read.ts'
+import { recordAttempt } from '../attempt.ts'
+import type { Leased, Step, StepOutcome } from '../cursor.ts'
+import type { Deadline } from '../deadline.ts'
+import { holdLease } from '../hold.ts'
+import { brokenOff, type Closing, letGo, type RunResult, rankOf } from '../let-go.ts'
+import { createProgress } from '../progress.ts'
+import { type RunPlace, type RunServices, SLICE_MS } from '../run.ts'
+import type { IntegrationTarget } from '../target.ts'
 import { type Content, unlessEmpty } from './lines.ts'
 import {
   beginFile,
@@ -29,9 +32,6 @@ import {
   type OpenFile,
 } from './manifest.ts'
 import type { Plan } from './plan.ts'
-import { createProgress } from './progress.ts'
-import { type RunPlace, type RunServices, SLICE_MS } from './run.ts'
-import type { IntegrationTarget } from './target.ts'
 
 /**
  * While a file is not due, the log is looked at for its size: this often in a window, within these

@@ -3,10 +3,10 @@
 // nothing to lose.
 
 import type pg from 'pg'
-import { limits } from '../config.ts'
-import { bodyText } from '../destination/body.ts'
-import { timeOf } from '../log/position.ts'
-import { type RawRange, type RawSize, readSizes } from '../log/raw.ts'
+import { limits } from '../../config.ts'
+import { bodyText } from '../../destination/body.ts'
+import { timeOf } from '../../log/position.ts'
+import { type RawRange, type RawSize, readSizes } from '../../log/raw.ts'
 
 /** Events that one statement looks at. */
 const LOOK_EVENTS = 10_000

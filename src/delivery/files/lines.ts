@@ -3,10 +3,10 @@
 // only, and each of them becomes a space.
 
 import type pg from 'pg'
-import { limits } from '../config.ts'
-import { bodyText } from '../destination/body.ts'
-import { timeOf } from '../log/position.ts'
-import { type RawRow, readRaw } from '../log/raw.ts'
+import { limits } from '../../config.ts'
+import { bodyText } from '../../destination/body.ts'
+import { timeOf } from '../../log/position.ts'
+import { type RawRow, readRaw } from '../../log/raw.ts'
 import type { OpenFile } from './manifest.ts'
 import { planFile } from './plan.ts'
 

@@ -4,9 +4,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
-import type { EventFilter } from '../log/event.ts'
-import { type Lease, moveCursor, type Step, type StepOutcome } from './cursor.ts'
+import type { Db } from '../../db/pool.ts'
+import type { EventFilter } from '../../log/event.ts'
+import { type Lease, moveCursor, type Step, type StepOutcome } from '../cursor.ts'
 
 /** A file that is begun and not finished: what the filter takes of (fromPosition, toPosition]. */
 export type OpenFile = {

@@ -1,12 +1,12 @@
 // From an integration's document to the store that its files are written to. The S3 client is
 // loaded with the first file: it takes 37 MiB, and 0.1 s of a start.
 
-import type { Config } from '../config.ts'
-import { type FileStore, unavailableStore } from '../destination/destination.ts'
-import type { PartBufferPool } from '../destination/s3-parts.ts'
-import type { IntegrationDocument } from '../integration/integration.ts'
-import { openDocument } from '../integration/secrets.ts'
-import { NotOpened, type SecretBox } from '../sealing/secret.ts'
+import type { Config } from '../../config.ts'
+import { type FileStore, unavailableStore } from '../../destination/destination.ts'
+import type { PartBufferPool } from '../../destination/s3-parts.ts'
+import type { IntegrationDocument } from '../../integration/integration.ts'
+import { openDocument } from '../../integration/secrets.ts'
+import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
 
 /** A function that makes stores, each with connections of its own. */
 export function createStores(
@@ -26,8 +26,8 @@ export function createStores(
 
   async function storeOf({ s3_parameters }: IntegrationDocument): Promise<FileStore> {
     if (!s3_parameters) throw new Error('This integration gets single events, not files.')
-    const { createS3 } = await import('../destination/s3.ts')
-    const { createPartBuffers } = await import('../destination/s3-parts.ts')
+    const { createS3 } = await import('../../destination/s3.ts')
+    const { createPartBuffers } = await import('../../destination/s3-parts.ts')
     partBuffers ??= createPartBuffers()
     const { aws_access_key_id, aws_secret_access_key } = s3_parameters
     const hasKeys = aws_access_key_id !== undefined && aws_secret_access_key !== undefined
