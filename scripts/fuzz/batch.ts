@@ -138,9 +138,15 @@ async function rejectSome({ pool }: Run, { tenants }: Block): Promise<void> {
        from consumer
        where tenant = $1 and id = any($2)
          and (document ? 'callback_parameters' or kind = 'subscription')
-       returning id`,
+       returning id, consumer`,
       [tenant.name, [...integrations, ...subscriptions], JSON.stringify({ id: tenant.name })],
     )
-    for (const { id } of rows) addId(tenant, 'event_id', id)
+    for (const { id, consumer } of rows) {
+      addId(tenant, 'event_id', id)
+      const [owner, isSubscription] = consumer.split(':').toReversed()
+      const parameter = isSubscription ? 'Id' : 'integration_id'
+      tenant.rejected.push({ parameter, owner, event: id })
+    }
+    tenant.rejected = tenant.rejected.slice(-10)
   }
 }

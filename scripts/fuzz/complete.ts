@@ -21,9 +21,10 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
     const ends_at = new Date(now + chance.whole(1, 1_000_000)).toISOString()
     return { ...rest, starts_at, ends_at }
   },
-  updateIntegration: (body) => {
+  updateIntegration(body, { chance }) {
     const { s3_parameters: _, ...rest } = body
-    return rest
+    // Fields that are only shown are refused unless they are as they are shown.
+    return chance.happens(0.9) ? withoutShown(rest) : rest
   },
   createEventSubscription: (body) => ({ ...body, destination: oneDestination(body) }),
   updateEventSubscription(body, { chance, ids }) {
@@ -44,6 +45,14 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
     const { id: _, ...rest } = body
     return rest
   },
+}
+
+const SHOWN = new Set(['id', 'integration_type', 'starts_at', 'ends_at', 'is_signed'])
+
+function withoutShown(body: Body): Body {
+  const taken = (of: Body) => Object.entries(of).filter(([field]) => !SHOWN.has(field))
+  const { delivery, ...rest } = Object.fromEntries(taken(body))
+  return delivery ? { ...rest, delivery: Object.fromEntries(taken(delivery as Body)) } : rest
 }
 
 function oneTarget(body: Body, isS3: boolean): Body {

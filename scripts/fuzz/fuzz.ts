@@ -22,6 +22,14 @@ const WARM_UP = 0.3
 const HEAP_PER_REQUEST = 300
 const HEAP_BYTES = 4 * 1024 * 1024
 
+/** These succeed only if a target takes an event, and there is none. */
+export const NEVER_TAKEN = [
+  ...['retryRejectedEvent', 'retryRejectedEvents'],
+  ...['retrySubscriptionRejectedEvent', 'retrySubscriptionRejectedEvents'],
+]
+/** Successes of an operation from which on it gets its share of the requests, and no more. */
+const ENOUGH = 6
+
 export type Report = {
   seed: number
   count: number
@@ -90,7 +98,7 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
     if (from * 2 >= count) service.rebind()
     const operate = operateOn(run.wires[0] as Wire)
     const tenants = await makeTenants(TENANTS, chanceOf(seed, -1 - from), operate)
-    const block = { tenants, secret: JWT_SECRET, listenerPort, seed }
+    const block = { tenants, secret: JWT_SECRET, listenerPort, seed, rare: rareOf(run) }
     const end = Math.min(from + BLOCK, count)
     for (let at = from; at < end; at += BATCH) {
       if (isOver()) throw new Error('Ended by a signal.')
@@ -103,6 +111,12 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
   judgeGrowth(growth, count - warm, { findings: run.findings, residentBytes })
   return growth
 }
+
+/** Operations that need more requests until one is taken: a few successes are enough. */
+const rareOf = ({ operations, tallies }: Run) =>
+  operations.filter(
+    ({ id }) => !NEVER_TAKEN.includes(id) && (tallies.get(id)?.successes ?? 0) < ENOUGH,
+  )
 
 /** A call with the admin token that must be a success; its body. */
 const operateOn =

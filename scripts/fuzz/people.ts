@@ -34,7 +34,8 @@ export async function makeTenants(
       revoked: await makeKey(['admin']),
     }
     await operate('DELETE', `${KEYS}/${keys.revoked.id}`)
-    tenants.push({ name, ids: new Map(), keys, stopped: await makeStopped(name, operate) })
+    const stopped = await makeStopped(name, operate)
+    tenants.push({ name, ids: new Map(), keys, stopped, rejected: [] })
   }
   return tenants
 }

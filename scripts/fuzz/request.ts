@@ -28,7 +28,17 @@ export type Request = {
 /** What there is of requests with a body, beyond their share of the operations. */
 const WITH_BODY = 0.35
 
-export type Block = { tenants: Tenant[]; secret: string; listenerPort: number; seed: number }
+export type Block = {
+  tenants: Tenant[]
+  secret: string
+  listenerPort: number
+  seed: number
+  /** Operations that have hardly ever succeeded so far. */
+  rare: Operation[]
+}
+
+/** What there is of requests for the rare operations, beyond their share. */
+const RARE = 0.15
 
 /** The chance of one request: it draws what it draws, whatever the others drew. */
 export const chanceOf = (seed: number, serial: number): Chance =>
@@ -39,7 +49,9 @@ export function requestOf(operations: Operation[], serial: number, block: Block)
   const chance = chanceOf(block.seed, serial)
   // In a body there is more to be wrong than elsewhere.
   const withBody = operations.filter(({ body }) => body)
-  const operation = chance.pick(chance.happens(WITH_BODY) ? withBody : operations)
+  const { rare } = block
+  const some = chance.happens(WITH_BODY) ? withBody : operations
+  const operation = chance.pick(rare.length > 0 && chance.happens(RARE) ? rare : some)
   const tenant = chance.pick(block.tenants)
   const others = block.tenants.filter((one) => one !== tenant)
   const { scope } = operation
@@ -86,10 +98,19 @@ export function toBytes({ method, target, headers, body }: Request): Buffer {
 /** UTF-8 as the characters of a header. */
 const inHeader = (text: string) => Buffer.from(text).toString('latin1')
 
-/** Only what is stopped and permanent can be updated. */
-function idsFor({ id }: Operation, { ids, stopped }: Tenant, chance: Chance): Tenant['ids'] {
-  const isMeant = id === 'updateIntegration' && chance.happens(0.7)
-  return isMeant ? new Map([['integration_id', [stopped]]]) : ids
+/** Ids that fit together: of an integration that can be updated, of a rejected event's owner. */
+function idsFor({ id, path }: Operation, tenant: Tenant, chance: Chance): Tenant['ids'] {
+  const { ids, stopped } = tenant
+  if (chance.happens(0.3)) return ids
+  if (id === 'updateIntegration') return new Map([['integration_id', [stopped]]])
+  const isOwned = ({ parameter }: { parameter: string }) => path.includes(`{${parameter}}`)
+  const pairs = path.includes('{event_id}') ? tenant.rejected.filter(isOwned) : []
+  if (pairs.length === 0) return ids
+  const { parameter, owner, event } = chance.pick(pairs)
+  return new Map([
+    [parameter, [owner]],
+    ['event_id', [event]],
+  ])
 }
 
 function fillPath({ path, parameters }: Operation, ids: Tenant['ids'], world: World) {

@@ -15,6 +15,8 @@ export type Tenant = {
   keys: { whole: Key; narrow: Key; revoked: Key }
   /** A permanent integration that is stopped, unless a request has started or deleted it. */
   stopped: string
+  /** The newest rejected events: each with the path parameter and the id of its owner. */
+  rejected: { parameter: string; owner: string; event: string }[]
 }
 
 export type Caller = {

@@ -49,12 +49,14 @@ const tenantOf = (name: string): Tenant => ({
   ids: new Map([['thing_id', [`${name}-1`]]]),
   keys: { whole: key, narrow: key, revoked: key },
   stopped: `${name}-stopped`,
+  rejected: [],
 })
 const block: Block = {
   tenants: [tenantOf('fza'), tenantOf('fzb')],
   secret: 'x'.repeat(32),
   listenerPort: 9,
   seed: 7,
+  rare: [],
 }
 const shown = ({ method, target, what, body }: Request) => [method, target, what, String(body)]
 

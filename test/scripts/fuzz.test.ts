@@ -1,7 +1,7 @@
 // The fuzz of all operations with a fresh seed. What it rests on: fuzz-parts.test.ts.
 
 import { expect, it } from 'vitest'
-import { fuzz } from '../../scripts/fuzz/fuzz.ts'
+import { fuzz, NEVER_TAKEN } from '../../scripts/fuzz/fuzz.ts'
 import { tell } from '../../scripts/fuzz/report.ts'
 import { useDatabase } from '../helpers/database.ts'
 
@@ -9,12 +9,6 @@ const database = useDatabase()
 const COUNT = 10_000
 /** On two cores that have much else to do. */
 const TIMEOUT_MS = 900_000
-
-/** These succeed only if a target takes an event, and there is none. */
-const NEVER_TAKEN = [
-  ...['retryRejectedEvent', 'retryRejectedEvents'],
-  ...['retrySubscriptionRejectedEvent', 'retrySubscriptionRejectedEvents'],
-]
 
 it(
   'finds nothing, and has tried every operation in vain and with success',
