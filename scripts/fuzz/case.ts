@@ -1,7 +1,7 @@
 // A case in words, small enough to be pasted.
 
 import type { Broken } from './broken.ts'
-import type { Request } from './request.ts'
+import type { Request } from './message.ts'
 import type { Answer } from './wire.ts'
 
 /** Of a text that a case shows. */

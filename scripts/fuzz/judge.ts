@@ -4,8 +4,8 @@
 import http, { METHODS } from 'node:http'
 import { spellingsIn } from '../kit/spellings.ts'
 import { checkOf, type Document, findPath, JSON_TYPE, type Operation, pathOf } from './document.ts'
+import type { Request } from './message.ts'
 import { PRIVATE } from './mutate.ts'
-import type { Request } from './request.ts'
 import { SECRET } from './values.ts'
 import type { Answer } from './wire.ts'
 

@@ -4,7 +4,7 @@
 import type pg from 'pg'
 import type { Findings } from '../kit/findings.ts'
 import { pathOf } from './document.ts'
-import type { Request } from './request.ts'
+import type { Request } from './message.ts'
 import { subjectOf } from './tenant.ts'
 import type { Answer } from './wire.ts'
 

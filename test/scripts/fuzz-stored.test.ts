@@ -2,7 +2,7 @@
 // by a JWT or by an API key.
 
 import { expect, it } from 'vitest'
-import type { Request } from '../../scripts/fuzz/request.ts'
+import type { Request } from '../../scripts/fuzz/message.ts'
 import { watchStored } from '../../scripts/fuzz/stored.ts'
 import type { Answer } from '../../scripts/fuzz/wire.ts'
 import { createFindings } from '../../scripts/kit/findings.ts'
