@@ -12,7 +12,7 @@ import { findServer, hasJit } from './kit/cluster.ts'
 /** The whole suite runs on the embedded one, 18. */
 const OTHER_MAJORS = [15, 16, 17]
 /** What the planner, the catalogue and the session of a server can change. */
-const SERVER_TESTS = ['db', 'log', 'delivery', 'consumer'].map((name) => `test/${name}/`)
+const SERVER_TESTS = ['db', 'log', 'delivery', 'history', 'consumer'].map((name) => `test/${name}/`)
 
 type Count = { passed: number; failed: number }
 /** What is read of vitest's JSON report. */

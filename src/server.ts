@@ -15,9 +15,9 @@ import { createPipe } from './db/pipe.ts'
 import { openDatabase } from './db/pool.ts'
 import { watchSkew } from './db/skew.ts'
 import { createDestinations } from './delivery/destinations.ts'
-import { deliveryRoutes } from './delivery/routes.ts'
 import { createWaker } from './delivery/wake.ts'
 import { gatewayRoutes } from './gateway/routes.ts'
+import { historyRoutes } from './history/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
 import { openApiRoute } from './http/openapi.ts'
@@ -123,7 +123,7 @@ export async function startServer(
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
       onHalted: waker.halt,
     }),
-    ...deliveryRoutes({
+    ...historyRoutes({
       db: durable.kysely,
       clock: systemClock,
       retentionDays: config.MILLRACE_RETENTION_DAYS,

@@ -2,7 +2,7 @@
 // message for each known event type. What the service takes is in the OpenAPI document.
 
 import { CollectedEvent, QueuedEvent } from '../collector/event.ts'
-import { DeliveredEvent } from '../delivery/describe.ts'
+import { DeliveredEvent } from '../history/describe.ts'
 import { createComponents } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'

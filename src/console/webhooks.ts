@@ -2,7 +2,7 @@
 // event type. They differ in the name of the event alone.
 
 import { limits } from '../config.ts'
-import { DeliveredEvent } from '../delivery/describe.ts'
+import { DeliveredEvent } from '../history/describe.ts'
 import type { Components } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'

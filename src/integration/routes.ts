@@ -1,5 +1,5 @@
 // /api/v1/org/integrations/eventstream: register, list, get, update, delete, start and stop
-// integrations (docs/integrate.md). What they delivered and what failed is in delivery/routes.ts.
+// integrations (docs/integrate.md). What they delivered and what failed is in history/routes.ts.
 
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'

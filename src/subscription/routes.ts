@@ -1,5 +1,5 @@
 // Subscriptions (docs/collect.md) bring events of the log to queues and topics. What a subscription
-// has delivered and what failed is in delivery/routes.ts.
+// has delivered and what failed is in history/routes.ts.
 
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'

@@ -33,7 +33,7 @@ const RANKS = [
   ['gateway', 'integration', 'collector'],
   ['subscription'],
   ['delivery'],
-  ['notification', 'maintenance'],
+  ['history', 'notification', 'maintenance'],
   ['console'],
   ['server', 'worker', 'monitor'],
   ['cli'],

@@ -3,9 +3,9 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
+import { listFiles } from '../delivery/files/manifest.ts'
 import { fault, invalid } from '../errors.ts'
 import { PositionValue, positionOf, timeOf } from '../log/position.ts'
-import { listFiles } from './files/manifest.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 

@@ -4,9 +4,9 @@ import { sql } from 'kysely'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
+import { stamp } from '../delivery/stamp.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
-import { stamp } from './stamp.ts'
 
 export type RejectedEvent = {
   id: string

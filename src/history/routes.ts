@@ -5,6 +5,7 @@
 import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
 import type { Db } from '../db/pool.ts'
+import type { SendingTarget } from '../delivery/target.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
@@ -28,7 +29,7 @@ import {
   listRejected,
   type RejectedEvent,
   retryRejected,
-} from './rejected-store.ts'
+} from './rejected.ts'
 import { type FoundConsumer, readStatistics } from './statistics.ts'
 import {
   findSubject,
@@ -38,11 +39,10 @@ import {
   type Subject,
   subscriptionSubject,
 } from './subject.ts'
-import type { SendingTarget } from './target.ts'
 
 const DAY_MS = 86_400_000
 
-type DeliveryServices = {
+type HistoryServices = {
   db: Db
   clock: Clock
   /** For as long what ended can still be asked about. */
@@ -51,7 +51,7 @@ type DeliveryServices = {
 }
 
 /** The routes of what was delivered. */
-export function deliveryRoutes(services: DeliveryServices): Route[] {
+export function historyRoutes(services: HistoryServices): Route[] {
   return [
     ...routesOf(integrationSubject, services),
     filesRoute(integrationSubject, services),
@@ -59,7 +59,7 @@ export function deliveryRoutes(services: DeliveryServices): Route[] {
   ]
 }
 
-function routesOf(subject: Subject, services: DeliveryServices): Route[] {
+function routesOf(subject: Subject, services: HistoryServices): Route[] {
   const { db, clock, destinationOf } = services
   const { path, noun } = subject
   const kept = keptFor(services)
@@ -229,12 +229,12 @@ function noSuchEvent(id: string): MillraceError {
   return new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
 }
 
-function keptFor({ retentionDays }: DeliveryServices): string {
+function keptFor({ retentionDays }: HistoryServices): string {
   const after = `One that completed or was deleted is known for ${retentionDays} days after its end`
   return `${after}; an id that was used again means the newest one.`
 }
 
-function filesRoute(subject: Subject, services: DeliveryServices): Route {
+function filesRoute(subject: Subject, services: HistoryServices): Route {
   return {
     family: 'configuration',
     description: keptFor(services),
@@ -258,7 +258,7 @@ function filesRoute(subject: Subject, services: DeliveryServices): Route {
 }
 
 async function find(
-  { db, clock, retentionDays }: DeliveryServices,
+  { db, clock, retentionDays }: HistoryServices,
   subject: Subject,
   context: RequestContext,
   scope: 'read' | 'configure',

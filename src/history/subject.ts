@@ -4,13 +4,13 @@
 import { consumerIdOf, type Kind } from '../consumer/consumer.ts'
 import { findEnded } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
+import type { SendingTarget } from '../delivery/target.ts'
 import { MillraceError } from '../errors.ts'
 import { EVENTSTREAM, idParameter } from '../integration/describe.ts'
 import { findIntegration } from '../integration/find.ts'
 import * as subscriptions from '../subscription/describe.ts'
 import { findSubscription } from '../subscription/find.ts'
 import type { FoundConsumer } from './statistics.ts'
-import type { SendingTarget } from './target.ts'
 
 /** A kind of consumer as the API knows it. */
 export type Subject = {

@@ -4,10 +4,10 @@
 import { sql } from 'kysely'
 import type { Ended } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
+import { bucketLimitMs } from '../delivery/progress.ts'
+import { filterOfTarget, ownRunOf, type SendingTarget } from '../delivery/target.ts'
 import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
-import { bucketLimitMs } from './progress.ts'
-import { filterOfTarget, ownRunOf, type SendingTarget } from './target.ts'
 
 /** Events that are counted at the most: beyond that the numbers are a lower bound. */
 const COUNTED_EVENTS = 1_000_000

@@ -1,7 +1,7 @@
 // Statistics of a consumer that is deleted between the look-up of it and of its cursor.
 
 import { expect, it } from 'vitest'
-import { readStatistics } from '../../src/delivery/statistics.ts'
+import { readStatistics } from '../../src/history/statistics.ts'
 import { useDatabase } from '../helpers/database.ts'
 
 const database = useDatabase()
