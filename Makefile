@@ -5,50 +5,50 @@ WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz schema format
 
-help: ## This list
+help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install: ## What package-lock.json names, and the pinned Node
+install: ## Install the packages of package-lock.json, and the pinned Node
 	@node scripts/ensure.mjs
 
-run: install ## The service on http://127.0.0.1:8080 with an embedded Postgres; Ctrl-C to end
+run: install ## Run the service on http://127.0.0.1:8080 with an embedded Postgres; Ctrl-C ends it
 	@export $(WITH) MILLRACE_ALLOW_PRIVATE_TARGETS=$${MILLRACE_ALLOW_PRIVATE_TARGETS:-true}; exec node src/main.ts start
 
-demo: install ## A tour on believable retail data; ends by itself
+demo: install ## Show a tour of believable retail data; ends by itself
 	@export $(WITH); exec node scripts/demo/run.ts
 
-test: install ## Everything, on a real Postgres; ends with "N passed, N failed"
+test: install ## Run every test, on a real Postgres; ends with "N passed, N failed"
 	@export $(WITH); exec node scripts/test.ts
 
-ci: install ## Two minutes of torture, then `make test`; ends with "N passed, N failed"
+ci: install ## Run two minutes of torture, then `make test`; ends with "N passed, N failed"
 	@export $(WITH); exec node scripts/ci.ts
 
-torture: install ## Kills, freezes and crashes under load, then counts; SECONDS=60 SEED=1
+torture: install ## Kill, freeze and crash under load, then count; SECONDS=60 SEED=1
 	@export $(WITH); exec env SECONDS='$(or $(SECONDS),60)' SEED='$(or $(SEED),1)' node scripts/torture/run.ts
 
-torture-plants: install ## Does the torture catch bugs that are planted? A table, in a quarter of an hour
+torture-plants: install ## Check that the torture catches planted bugs; prints a table in 15 minutes
 	@export $(WITH); exec node scripts/torture/plants.ts
 
-torture-day: install ## Two million events, a midnight every eight seconds: what must stay flat, stays flat
+torture-day: install ## Publish two million events with a midnight every 8 s; memory and tables must stay flat
 	@export $(WITH); exec node scripts/torture/day.ts
 
-torture-config: install ## Random changes of the configuration with kills, rebuilt from its log; CHANGES=10000 SEED=1
+torture-config: install ## Change the configuration at random with kills, and rebuild it from its log; CHANGES=10000 SEED=1
 	@export $(WITH); exec env CHANGES='$(or $(CHANGES),10000)' SEED='$(or $(SEED),1)' node scripts/torture/configure-run.ts
 
-fuzz: install ## Requests that nobody should send, and raw sockets, from a fresh seed; COUNT=10000 SEED=1
+fuzz: install ## Send malformed requests and raw bytes, from a fresh seed; COUNT=10000 SEED=1
 	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts
 
-check: install ## Types, lint, the rules of the house and of the API documents, in seconds
+check: install ## Check types, lint, the rules of the house and the API documents, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
 
-bench: install ## What it can do, beside ceilings and rivals of the same run; six to twelve minutes; ONLY=publish
+bench: install ## Measure beside ceilings and rivals, in six to twelve minutes; ONLY=publish
 	@export $(WITH); exec node scripts/bench/run.ts $(ONLY)
 
-bench-smoke: install ## The same in seconds, to see that it still works; the figures mean nothing
+bench-smoke: install ## Run the benchmark in seconds, to see that it works; its figures mean nothing
 	@export $(WITH); exec node scripts/bench/run.ts --smoke
 
-schema: install ## Writes sql/schema.sql from the migrations and functions
+schema: install ## Write sql/schema.sql from the migrations and functions
 	@export $(WITH); exec node scripts/schema/run.ts
 
-format: install ## Formats the code
+format: install ## Format the code
 	@node_modules/.bin/biome check --write
