@@ -1,18 +1,17 @@
-// A client of node-postgres that every query of ours passes. It tells failures apart (failure.ts)
+// The client of node-postgres through which all our queries go. It classifies failures (failure.ts)
 // and ends a connection that must not be used again.
 //
-// It also lets go of a query when it has its answer. V8 allocates a function that is assigned to a
-// property as it is written down (`query.callback = () => …`) in the old space, for it takes it for
-// a method; node-postgres does so with every query, and the function's scope has the query. So the
-// values and the rows of every query outlived all cheap collections: at 4,900 events/s a publisher
-// ran a full one of 30 ms every 0.4 s, and its p99 was made of them.
+// It also releases a query once it has its answer. node-postgres assigns a function literal to a
+// property of each query (`query.callback = () => …`). V8 takes such a function for a method and
+// allocates it in the old space, and the function's scope holds the query. So the values and rows
+// of every query outlived all cheap collections, and full collections of 30 ms dominated p99.
 
 import pg from 'pg'
 import { failureOf, spoilsConnection } from './failure.ts'
 
 type Callback = (error: Error | null, result?: pg.QueryResult) => void
 
-/** What a query of node-postgres carries. */
+/** The parts of node-postgres's query that are used here. */
 type Carrier = pg.Submittable & {
   callback?: Callback | undefined
   query_timeout?: number | undefined
@@ -23,16 +22,16 @@ type Carrier = pg.Submittable & {
   _results: unknown
 }
 
-/** A statement that begins with the comment `prepared: <name>` is prepared under that name. */
+/** If a statement begins with the comment `prepared: <name>`, it is prepared under that name. */
 const PREPARED = /^\s*\/\* prepared: (\w+) \*\//
 
 export class Client extends pg.Client {
-  /** A commit did not wait for the standby that it should wait for: somebody cancelled the wait. */
+  /** Whether a commit was reported although its wait for the standby was cancelled. */
   #isUnsure = false
 
   constructor(config?: string | pg.ClientConfig) {
     super(config)
-    // Postgres warns of it and then says "done": a failover could lose what was acknowledged so.
+    // Postgres only warns, and then reports success: a failover could lose an acknowledged commit.
     this.on('notice', ({ routine }) => {
       if (routine === 'SyncRepWaitForLSN') this.#isUnsure = true
     })
@@ -55,14 +54,14 @@ export class Client extends pg.Client {
   }
 
   /**
-   * Whether no transaction is open. In one that was left open the next user of the connection would
-   * write, and nobody would commit.
+   * Whether no transaction is open. In a transaction left open, the next user's writes would never
+   * be committed.
    */
   get isIdle(): boolean {
     return (this as unknown as { _txStatus: string | null })._txStatus === 'I'
   }
 
-  /** Names a failure, and ends the connection if it is spoiled: its pool makes another. */
+  /** Classifies a failure, and ends the connection if it is spoiled: its pool opens another. */
   #checked(settle: Callback): Callback {
     return (error, result) => {
       if (!error && !this.#isUnsure) return settle(null, result)
@@ -82,9 +81,7 @@ function promised(): [Promise<pg.QueryResult>, Callback] {
   return [promise, settle]
 }
 
-/**
- * A callback that leaves nothing behind. Of a query that failed the server may still send rows.
- */
+/** A callback that releases the query. After a failure the server may still send rows of it. */
 function settledBy(query: Carrier, callback: Callback): Callback {
   let settle: Callback | undefined = callback
   return (error, result) => {

@@ -1,6 +1,6 @@
-// A cluster of the embedded PostgreSQL 18: its files in MILLRACE_DATA_DIR, its server, its socket,
-// which only this user can open. The binaries come with npm. Who uses it, and who starts it again:
-// embedded.ts.
+// A cluster of the embedded PostgreSQL 18: its files in MILLRACE_DATA_DIR, its server, and its
+// socket, which only this user can open. The binaries come with npm. embedded.ts shares it between
+// processes and restarts it.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,10 +14,10 @@ const LOG_LINES = 6
 
 export type Cluster = { files: string; sockets: string; log: string; url: string }
 
-/** Where the cluster of a data directory is; nothing is made yet. */
+/** The paths of a data directory's cluster; creates nothing. */
 export function clusterOf(dataDir: string): Cluster {
   let sockets = path.join(dataDir, 'run')
-  // A socket's path is limited to 107 bytes (unix(7)), its name takes 15 of them.
+  // A socket's path has at most 107 bytes (unix(7)); its name takes 15 of them.
   if (Buffer.byteLength(sockets) > 88) {
     const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
     sockets = path.join(os.tmpdir(), `millrace-${process.getuid?.() ?? 0}-${hash}`)
@@ -30,16 +30,16 @@ export function clusterOf(dataDir: string): Cluster {
   }
 }
 
-/** The pid of the server that runs on this cluster, if one does. */
+/** The pid of the server of this cluster, if it runs. */
 export function runningPid({ files }: Cluster): number | undefined {
   const pid = Number.parseInt(readIfThere(pidFileOf(files)), 10)
-  // Ours: that is how a start disowned it (disownPid).
+  // This process's own pid: a start writes it to disown the file (disownPid).
   if (Number.isNaN(pid) || pid === process.pid || !isAlive(pid)) return undefined
   const command = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).stdout
   return command === null || command.includes(files) ? pid : undefined
 }
 
-/** Stops the server in order: it ends the sessions and writes a checkpoint. */
+/** Stops the server cleanly: it ends the sessions and writes a checkpoint. */
 export async function stopServer(pid: number): Promise<void> {
   process.kill(pid, 'SIGINT')
   while (isAlive(pid)) await sleep(10)
@@ -51,8 +51,8 @@ export function logTail({ log }: Cluster): string {
 }
 
 /**
- * Starts the server, on a new cluster if there is none. What it returns tells whether the server
- * has not ended again.
+ * Starts the server, on a new cluster if there is none. Returns a function that says whether the
+ * server still runs.
  */
 export function startServer(cluster: Cluster): () => boolean {
   const { files, sockets, log } = cluster
@@ -70,8 +70,8 @@ export function startServer(cluster: Cluster): () => boolean {
     `unix_socket_directories=${sockets}`,
     'unix_socket_permissions=0700',
     'max_connections=200',
-    // Commits would wait while a new file of the WAL is filled with zeros: p99 of publishing at
-    // half load was 12 ms, and is 5 without (ext4, a new cluster).
+    // Otherwise commits wait while Postgres fills a new WAL file with zeros: p99 of publishing at
+    // half load was 12 ms with it and 5 ms without (ext4, a new cluster).
     'wal_init_zero=off',
   ]
   const [command, ...args] = [
@@ -82,8 +82,8 @@ export function startServer(cluster: Cluster): () => boolean {
     ...settings.flatMap((setting) => ['-c', setting]),
   ] as [string, ...string[]]
   const logFile = fs.openSync(log, 'a', 0o600)
-  // Detached: a Ctrl-C in the terminal must reach the service first, which stops the server when it
-  // has drained.
+  // Detached: a Ctrl-C in the terminal must reach the service first. The service drains, then stops
+  // the server.
   const server = spawn(command, args, { detached: true, stdio: ['ignore', logFile, logFile] })
   let hasEnded = false
   server.once('error', () => {
@@ -98,10 +98,9 @@ export function startServer(cluster: Cluster): () => boolean {
 }
 
 /**
- * A pid file that was left behind may name a process of another kind by now: the server would not
- * start. It starts if the file names its parent, which is this process. The file itself stays: it
- * also names the shared memory, and while a backend of the last server still uses that, the next
- * one must not start.
+ * After a crash the pid file may name some other process, and then the server would not start. It
+ * does start if the file names its parent, which is this process. The file must stay: it also names
+ * the shared memory, and while an old backend uses that, no new server may start.
  */
 function disownPid(files: string): void {
   const pidFile = pidFileOf(files)
@@ -109,10 +108,7 @@ function disownPid(files: string): void {
   if (left) fs.writeFileSync(pidFile, left.replace(/^\d+/, String(process.pid)))
 }
 
-/**
- * Made beside its final place and renamed, so that a crash in the middle leaves no half cluster
- * behind.
- */
+/** Initialises under another name and renames, so that a crash leaves no half-made cluster. */
 function initialise(files: string, drop: DropRoot): void {
   const draft = `${files}.new`
   fs.rmSync(draft, { recursive: true, force: true })
@@ -131,9 +127,9 @@ function initialise(files: string, drop: DropRoot): void {
 type DropRoot = { prefix: string[]; owner: boolean }
 
 /**
- * Postgres refuses to run as root. In a user namespace of its own it is not root and the files stay
- * root's; where the kernel forbids those (docker's default), it runs as nobody and the cluster is
- * nobody's.
+ * Postgres refuses to run as root. In its own user namespace it is not root, and the files stay
+ * root's. If the kernel forbids namespaces (docker's default), it runs as nobody, who then owns the
+ * cluster.
  */
 function dropRoot(): DropRoot {
   if (process.getuid?.() !== 0) return { prefix: [], owner: false }
@@ -157,7 +153,7 @@ function pidFileOf(files: string): string {
   return path.join(files, 'postmaster.pid')
 }
 
-/** The text of a file, empty if it is not there. */
+/** The text of a file; empty if it does not exist. */
 export function readIfThere(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8')
@@ -167,7 +163,7 @@ export function readIfThere(file: string): string {
   }
 }
 
-/** Whether a process of this pid is there, whoever's it is. */
+/** Whether a process with this pid exists, of any user. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

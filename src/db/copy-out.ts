@@ -1,18 +1,19 @@
-// COPY … TO STDOUT in binary form: rows as bytes, where node-postgres makes a string of every
-// field. For what is passed on as it is, that is half the cost of reading it, and its garbage made
-// a process 200 MiB larger (measured on files of 50 MiB). Layout: COPY in PostgreSQL's manual.
+// COPY … TO STDOUT in binary form: rows as bytes. node-postgres would make a string of every field,
+// at twice the cost, and its garbage made a process 200 MiB larger (files of 50 MiB). Layout: COPY
+// in PostgreSQL's manual.
 
 import pg from 'pg'
 
-/** The signature, the flags, and the length of an extension that no server has. */
+/** The signature, the flags, and the length of the header extension, which no server uses. */
 const HEADER_BYTES = 19
 
 type Callback = (error: Error | null) => void
 type CopyData = { chunk: Buffer }
 
 /**
- * Runs `copy (query) to stdout` and gives the fields of each row, a view of memory that is used
- * again: what is to be kept must be copied before `onRow` returns. `query` must hold its values.
+ * Runs `copy (query) to stdout` and passes the fields of each row to `onRow`. They are views of a
+ * buffer that is reused: copy what you need before `onRow` returns. `query` must contain its
+ * values.
  */
 export function copyOut(
   pool: pg.Pool,
@@ -26,14 +27,14 @@ export function copyOut(
   })
 }
 
-/** A value in the text of a statement. */
+/** A value as an SQL literal. */
 export function literal(value: string | number | string[]): string {
   if (typeof value === 'number') return String(value)
   if (typeof value === 'string') return pg.escapeLiteral(value)
   return `array[${value.map((item) => pg.escapeLiteral(item)).join()}]::text[]`
 }
 
-/** What a client of node-postgres calls while the statement runs. */
+/** The query object that a client of node-postgres drives. */
 class CopyOut {
   readonly #text: string
   readonly #onRow: (fields: (Buffer | null)[]) => void
@@ -51,7 +52,7 @@ class CopyOut {
     connection.query(this.#text)
   }
 
-  /** A row each, says the protocol; the first one has the header before it. */
+  /** By the protocol each message is one row; the first one begins with the header. */
   handleCopyData({ chunk }: CopyData): void {
     if (this.#error) return
     let offset = this.#isFirst ? HEADER_BYTES : 0

@@ -1,6 +1,6 @@
-// The embedded PostgreSQL, shared and watched. It outlives a kill -9 of the service, on purpose:
-// the next start takes it over, and other processes of the same data directory go on. The last one
-// that ends cleanly stops it. If it dies, whoever notices first starts it again.
+// The embedded PostgreSQL, shared and watched. It survives a kill -9 of the service: the next start
+// takes it over, and other processes of the same data directory go on. The last process that ends
+// cleanly stops it. If it dies, the first process to notice restarts it.
 
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
@@ -18,38 +18,38 @@ import {
   stopServer,
 } from './cluster.ts'
 
-/** Names the connections that say who uses the cluster. */
+/** The application name of the connections that mark the cluster as used. */
 const USER = 'millrace embedded'
 const LOCK_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 5_000
 const POLL_MS = 20
 const RETRY_MS = 250
-/** How long a start is waited for at once, with the lock held. */
+/** How long one start may take while the lock is held. */
 const START_MS = 10_000
 const PROCESS_TOKEN = randomUUID()
 
 /**
- * How long a server is tried that ends whenever it is started, and one that runs and does not
- * answer: it recovers, or has no connection left.
+ * How long to retry a server that ends after each start (`endsMs`), and one that runs but does not
+ * answer (`silentMs`): it is recovering, or has no connection left.
  */
 type Patience = { endsMs: number; silentMs: number }
 
 const AT_START: Patience = { endsMs: 5_000, silentMs: 60_000 }
 /**
- * After a kill -9 the server does not start before the last backend of its predecessor has ended.
- * One that computes ends with its statement, after 30 s at the latest.
+ * After a kill -9 the server cannot start before the last old backend has ended. A computing
+ * backend ends with its statement, within 30 s.
  */
 const WATCHED: Patience = { endsMs: 40_000, silentMs: Number.POSITIVE_INFINITY }
 
 export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 
-/** `onDead`: the server has died, and could not be started again for `endsMs`. */
+/** `onDead`: the server has died, and could not be restarted for `endsMs`. */
 type Watch = { onDead: (error: Error) => void; endsMs?: number }
 
 /**
- * Starts the cluster in `dataDir` (made if it is missing) or takes over the one that runs there
- * already. Throws an Error with the last lines of the server's log if it does not come up. With
- * `watch` a server that dies is started again.
+ * Starts the cluster in `dataDir` (created if missing), or takes over a running one. Throws an
+ * Error with the last lines of the server's log if it does not come up. With `watch` a dead server
+ * is restarted.
  */
 export async function startEmbeddedPostgres(
   dataDir: string,
@@ -67,7 +67,7 @@ export async function startEmbeddedPostgres(
   }
 }
 
-/** A connection to the server, which is started if it does not run. */
+/** Connects to the server; starts it if it does not run. */
 async function attach(
   dataDir: string,
   cluster: Cluster,
@@ -123,21 +123,21 @@ async function reconnect(cluster: Cluster, mayGoOn: () => boolean): Promise<pg.C
   return undefined
 }
 
-/** Undefined if the server does not answer, or takes nobody. */
+/** Undefined if the server does not answer, or refuses the connection. */
 async function connect({ url }: Cluster): Promise<pg.Client | undefined> {
   const client = new pg.Client({
     connectionString: url,
     application_name: USER,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   })
-  client.on('error', () => {}) // its end follows, and is what counts
+  client.on('error', () => {}) // the `end` event follows, and is handled
   try {
     await client.connect()
-    // A setting of the role must not end it while it is idle, which it always is.
+    // The connection is always idle, so no setting of the role may end it for that.
     await client.query('set idle_session_timeout = 0')
     return client
   } catch {
-    client.end().catch(() => {}) // it never stood
+    client.end().catch(() => {}) // it never connected
     return undefined
   }
 }
@@ -145,8 +145,8 @@ async function connect({ url }: Cluster): Promise<pg.Client | undefined> {
 type Use = { pid(): number | undefined; end(): void }
 
 /**
- * A connection that stays open as long as this process uses the cluster: it keeps the others from
- * stopping the server. Its end is how the death of the server shows; `renew` makes it anew.
+ * Holds a connection open as long as this process uses the cluster: it keeps others from stopping
+ * the server. If it ends, the server has died; `renew` opens another.
  */
 function keepUse(
   first: pg.Client | undefined,
@@ -181,7 +181,7 @@ async function leave(cluster: Cluster, use: Use): Promise<void> {
 }
 
 /**
- * Asked on a connection of its own: ours may have been lost. No answer: better to leave it running.
+ * Asks on a separate connection, because ours may be lost. Without an answer the server stays up.
  */
 async function othersUse(cluster: Cluster, ownPid: number | undefined): Promise<boolean> {
   const client = new pg.Client({ connectionString: cluster.url, query_timeout: 2_000 })
@@ -203,8 +203,8 @@ async function othersUse(cluster: Cluster, ownPid: number | undefined): Promise<
 
 /**
  * Runs `work` while no other process of this data directory starts or stops the server. The lock is
- * a file that appears whole, by a link, and names its holder: pid and a token of the process, since
- * a container gives the same pid again. Throws if it is not free within a minute.
+ * a file, created whole by a link. It names its holder by pid and a token of the process, since a
+ * container reuses pids. Throws if the lock is not free within a minute.
  */
 async function withLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   const file = path.join(dataDir, 'postgres.lock')

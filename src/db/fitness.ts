@@ -1,5 +1,5 @@
-// What a database must be to be worked with, asked once at the start: each thing that cannot work
-// is one sentence for an operator, before anything is changed.
+// What the service requires of a database, checked once at the start, before it changes anything.
+// Each fault is one sentence for an operator.
 
 import type pg from 'pg'
 import { openClient } from './session.ts'
@@ -7,9 +7,9 @@ import { openClient } from './session.ts'
 const OLDEST_POSTGRES = 150_000
 
 /**
- * Throws an Error with one sentence if the database at `url`, to which `client` is connected,
- * cannot be used: older than 15, not in UTF-8, behind a pooler that gives each transaction another
- * session, with the tables of an installation in another schema.
+ * Throws an Error with one sentence if the database at `url`, connected by `client`, cannot be
+ * used. Reasons: older than 15; not UTF-8; a pooler that gives each transaction another session;
+ * tables of an installation in another schema.
  */
 export async function refuseUnfitDatabase(url: string, client: pg.Client): Promise<void> {
   const { rows } = await client.query(question, [optionsOf(url)])
@@ -36,8 +36,8 @@ export async function refuseUnfitDatabase(url: string, client: pg.Client): Promi
   }
 }
 
-// reset_val is what the start-up options of the URL asked for; a role or a database that says
-// otherwise is overruled (session.ts).
+// reset_val is the value from the URL's start-up options. session.ts overrides what a role or a
+// database sets.
 const question = `
   select
     current_setting('server_version_num')::integer as number,
@@ -57,14 +57,14 @@ const question = `
         and reset_val !~ '^("\\$user", *)?public(,|$)'
     ) as asked_path`
 
-/** What DATABASE_URL asks of a session. */
+/** The session options in DATABASE_URL. */
 function optionsOf(url: string): string {
   return new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('options') ?? ''
 }
 
 /**
- * Whether two connections share a session of the server, or one does not keep its own, while both
- * have a transaction: each alone would seem to have one.
+ * Whether two connections share a session of the server, or one changes its session. Both keep a
+ * transaction open meanwhile: otherwise a pooler could hide the sharing.
  */
 async function isPooledByTransaction(url: string, client: pg.Client): Promise<boolean> {
   const pidOf = async (asking: pg.Client) =>

@@ -1,8 +1,8 @@
-// Living SQL: sql/functions has one function a file, applied after the migrations if the database
-// never had that text. The checksums of all texts that were ever applied are kept, so an older
-// program finds its own among them: it stays ready while a newer one has replaced its functions,
-// and does not put them back. A text that was once replaced is therefore never applied again: a
-// function that goes back to it must differ, if only by a comment.
+// Living SQL: each file of sql/functions holds one function. After the migrations it is applied if
+// the database never had its text. The checksums of all texts ever applied are kept. So an older
+// program finds its own texts among them: it stays ready, and does not undo a newer program's
+// functions. A replaced text is therefore never applied again: to go back to it, change at least a
+// comment.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ type FunctionFile = { name: string; text: string; checksum: string }
 /** The files do not change while the process lives. */
 let known: FunctionFile[] | undefined
 
-/** The functions on disk, by name. A file is named like its function. */
+/** The functions on disk, by name. Each file has the name of its function. */
 export function readFunctions(): FunctionFile[] {
   const names = readdirSync(directory).filter((name) => name.endsWith('.sql'))
   return names.sort().map((name) => {
@@ -28,9 +28,9 @@ export function readFunctions(): FunctionFile[] {
 }
 
 /**
- * Applies the functions that this database never had, and grants the roles of sql/roles.sql what
- * they need, all in one transaction. The tables are up to date, and the caller holds the lock of
- * the migrations. Rejects with an Error that names the function that failed.
+ * Applies the functions that this database never had, and grants the roles of sql/roles.sql their
+ * rights, in one transaction. The tables must be up to date, and the caller must hold the lock of
+ * the migrations. Rejects with an Error that names the failed function.
  */
 export async function applyFunctions(client: pg.Client, logger: Logger): Promise<void> {
   const missing = await missingFunctions(client, readFunctions())
@@ -47,7 +47,7 @@ export async function applyFunctions(client: pg.Client, logger: Logger): Promise
   logger.info({ functions: missing.map(({ name }) => name) }, 'functions replaced')
 }
 
-/** Which function this program needs and the database never had, in words; undefined if none. */
+/** Names a function of this program that the database never had, as a sentence; else undefined. */
 export async function functionProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= readFunctions()
   const [missing] = await missingFunctions(client, known)
@@ -57,8 +57,8 @@ export async function functionProblem(client: pg.Pool | pg.Client): Promise<stri
 }
 
 /**
- * Which table the service's role has no rights on, in words; undefined if there is none, or no such
- * role. A process that was killed between a migration and the grants leaves one.
+ * Names a table on which the service's role has no rights, as a sentence; undefined if there is
+ * none, or no such role. A process killed between a migration and the grants leaves one.
  */
 export async function privilegeProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   const { rows } = await client.query(`
@@ -68,7 +68,7 @@ export async function privilegeProblem(client: pg.Pool | pg.Client): Promise<str
     where pg_class.relowner = ours.relowner
       and pg_class.relnamespace in (ours.relnamespace, to_regnamespace('graphile_worker'))
       and pg_class.relkind in ('r', 'p') and not pg_class.relispartition
-      -- A partition that was detached is nobody's to read.
+      -- Nobody may read a detached partition.
       and not is_partition_name(pg_class.relname)
       and not has_table_privilege(to_regrole('millrace_service')::oid, pg_class.oid, 'select')
     limit 1`)

@@ -1,11 +1,11 @@
-// graphile-worker's own tables, in its own schema. Its runner migrates them too when it starts, and
-// cannot if its role is not their owner: so they are migrated with ours, and looked at with ours.
+// graphile-worker's own tables, in its own schema. Its runner also migrates them at its start,
+// which fails unless its role owns them. So our migrations and checks include them.
 
 import { readdirSync } from 'node:fs'
 import { Logger, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
 
-/** graphile-worker logs each of its migrations at length; ours say enough. */
+/** graphile-worker logs each of its migrations at length; our own lines suffice. */
 const quietLogger = new Logger(() => () => {})
 
 /** The number of its newest migration. The package does not change while the process lives. */
@@ -16,7 +16,7 @@ export async function migrateJobs(pool: pg.Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: quietLogger })
 }
 
-/** What the job runner lacks in this database, in words; undefined if nothing. */
+/** What the job runner lacks in this database, as a sentence; undefined if nothing. */
 export async function jobsProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= newestMigration()
   const exists = await client.query(`select to_regclass('graphile_worker.migrations') as name`)

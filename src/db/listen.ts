@@ -1,14 +1,14 @@
-// LISTEN that never gives up, on a connection of its own. A notification is only speed: whoever
-// listens must also be right without it, so every reconnect tells its listeners that something may
-// have been missed. A connection counts when it listens on every channel: one that only answers (a
-// LISTEN was cancelled, the server is a standby) would be deaf for good.
+// LISTEN that never gives up, on its own connection. Notifications only save time, and may get
+// lost: after every reconnect the listeners learn that they may have missed some. A connection must
+// listen on every channel. A connection that merely answers would stay deaf: its LISTEN was
+// cancelled, or the server is a standby.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { openClient } from './session.ts'
 
-/** The channels of NOTIFY, and what each payload is. */
+/** The channels of NOTIFY, each with its payload. */
 export const channels = {
   /** A tenant has new events. Payload: the tenant. */
   wake: 'millrace_wake',
@@ -25,10 +25,7 @@ type Listener = {
   close(): Promise<void>
 }
 
-/**
- * Listens on every channel; resolves when the first connection stands, rejects if it cannot be
- * made.
- */
+/** Listens on every channel; resolves with the first connection, rejects if there is none. */
 export async function listen(url: string, logger: Logger): Promise<Listener> {
   const handlers = new Map<string, (payload: string) => void>()
   let onReconnect = () => {}
@@ -46,7 +43,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
     },
   }
 
-  /** Watches a connection that listens until it ends, and then makes another one. */
+  /** Watches a listening connection until it ends, and then opens another. */
   function keep(connected: pg.Client): pg.Client {
     let isOver = false
     const over = () => {
@@ -56,7 +53,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
       void connected.end()
       if (!isClosed) void reconnect()
     }
-    // A silent network says nothing of its end: the time limit of this statement does.
+    // A dead network reports nothing; the time limit of this statement detects it.
     const check = setInterval(() => connected.query('select 1').catch(over), CHECK_MS)
     connected.on('notification', ({ channel, payload = '' }) => handlers.get(channel)?.(payload))
     connected.once('end', over)

@@ -1,7 +1,7 @@
-// Brings the schema up to date: sql/migrations in the order of their numbers, graphile-worker's
-// own, then sql/functions and the rights of the roles. Forward only; each file's checksum is kept,
-// so that an edited migration is noticed. One advisory lock around it all: two processes may start
-// at once. Who may not migrate (sql/roles.sql: the service) runs no DDL, and is told who may.
+// Brings the schema up to date: sql/migrations in order, graphile-worker's own, then sql/functions
+// and the rights of the roles. Forward only; checksums reveal an edited migration. An advisory lock
+// covers all of it, so two processes may start at once. A role that may not migrate (the service of
+// sql/roles.sql) runs no DDL, and its error names the role that may.
 
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { connectionOptions, openClient, setUpSession } from './session.ts'
 const directory = path.join(import.meta.dirname, '../../sql/migrations')
 const MIGRATION_LOCK = 1296651859
 const LOCK_RETRY_MS = 200
-/** Each waits for 2 s, and publishers with it; they go on in the pauses. */
+/** Each try waits 2 s, and publishers wait with it; they go on in the pauses. */
 const BUSY_TRIES = 10
 const BUSY_PAUSE_MS = 1_000
 /** Every ten seconds. */
@@ -43,9 +43,9 @@ export function readMigrations(): MigrationFile[] {
 }
 
 /**
- * Migrates the database at `url`, and grants the roles of sql/roles.sql what they need. Throws an
- * Error with one sentence for an operator if the server cannot be reached, cannot be worked with
- * (fitness.ts), has a schema that is newer than this program, or lets another role migrate.
+ * Migrates the database at `url`, and grants the roles of sql/roles.sql their rights. Throws an
+ * Error with one sentence for an operator if the server is unreachable or unfit (fitness.ts), if
+ * the schema is newer than this program, or if another role must migrate.
  */
 export async function migrate(url: string, logger: Logger): Promise<void> {
   await onClient(url, async (client) => {
@@ -60,8 +60,8 @@ export async function migrate(url: string, logger: Logger): Promise<void> {
 }
 
 /**
- * The same for a process that starts: it looks first, and if nothing is missing, it runs no DDL and
- * needs no right to.
+ * The same for a starting process: it checks first. If nothing is missing, it runs no DDL and needs
+ * no right to.
  */
 export async function prepareSchema(url: string, logger: Logger): Promise<void> {
   const problem = await onClient(url, schemaProblem)
@@ -80,7 +80,9 @@ async function onClient<T>(url: string, act: (client: pg.Client) => Promise<T>):
   }
 }
 
-/** Throws if the tables are another role's, or if there are none and this role may make none. */
+/**
+ * Throws if another role owns the tables, or if there are none and this role cannot create them.
+ */
 async function refuseStranger(client: pg.Client): Promise<void> {
   const { rows } = await client.query(`
     select
@@ -97,7 +99,7 @@ async function refuseStranger(client: pg.Client): Promise<void> {
   )
 }
 
-/** Waits for other processes that migrate, and says for whom. */
+/** Waits for other migrating processes, and logs which ones. */
 async function lock(client: pg.Client, logger: Logger): Promise<void> {
   for (let tries = 0; ; tries++) {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [MIGRATION_LOCK])
@@ -139,7 +141,7 @@ function poolOf(url: string): pg.Pool {
   return pool
 }
 
-/** What stands between this database and this program, in words; undefined where nothing does. */
+/** Why this program cannot work with this database, as a sentence; undefined if it can. */
 export async function schemaProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= readMigrations()
   const problem = compare(known, await appliedMigrations(client), { complete: true })
@@ -177,15 +179,15 @@ async function applyMigrations(url: string, logger: Logger): Promise<void> {
         Object.fromEntries(files.map((file) => [file.name, asMigration(file)])),
     }
     const migrator = new Migrator({ db, provider })
-    // Each in a transaction of its own: what is dropped in one may be in use by calls that began
-    // before the one that replaced it.
+    // Each migration has its own transaction. Calls that began before a replacement may still use
+    // what a later migration drops.
     while (await migrateUp(migrator, logger));
   } finally {
     await db.destroy()
   }
 }
 
-/** Applies the next migration, and says whether there was one. */
+/** Applies the next migration, and returns whether there was one. */
 async function migrateUp(migrator: Migrator, logger: Logger): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     const { error, results = [] } = await migrator.migrateUp()

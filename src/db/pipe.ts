@@ -1,19 +1,19 @@
-// Statements that follow each other on one connection without waiting for answers: the server finds
-// the next one when it is done with the last, and carries them out in their order. (Pipelining:
-// PostgreSQL manual, "Message Flow"; each statement is a transaction, and fails alone.)
+// Pipelining: statements follow each other on one connection without waiting for answers, and the
+// server executes them in order. Each statement is its own transaction, and fails alone.
+// (PostgreSQL manual, "Message Flow".)
 
 import type pg from 'pg'
 import { spoilsConnection } from './failure.ts'
 
-/** What a statement can be sent through: a pool, or a pipe. */
+/** A way to send statements: a pool, or a pipe. */
 export type Queryable = {
   query<Row extends pg.QueryResultRow>(config: pg.QueryConfig): Promise<pg.QueryResult<Row>>
 }
 
 /**
- * A pipe over one connection of a pool that is opened with `pipeline`. Where the connection breaks,
- * all that is under way on it rejects, and the next statement gets another one. So it is if the
- * server has become a standby: under steady load a connection would never be given back.
+ * A pipe over one connection of a pool opened with `pipeline`. If the connection breaks, all
+ * statements under way reject, and the next one gets a new connection. The same happens if the
+ * server has become a standby: under steady load the pipe would never give the connection back.
  */
 export function createPipe(pool: pg.Pool): Queryable {
   let current: { client: Promise<pg.PoolClient>; underWay: number; isBroken: boolean } | undefined
@@ -37,5 +37,5 @@ export function createPipe(pool: pg.Pool): Queryable {
   }
 }
 
-/** Whoever asked for a connection that could not be made has been told. */
+/** Callers of a connection that could not be opened already have the error. */
 const ignore = () => {}

@@ -1,5 +1,5 @@
-// Pools of connections: durable ones, for everything a client was promised, and relaxed ones for
-// delivery (session.ts says what that is).
+// Pools of connections: durable ones for promises to clients, relaxed ones for delivery (session.ts
+// explains both).
 
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
@@ -14,9 +14,9 @@ export type Db = Kysely<Tables>
 export type Database = { pool: pg.Pool; kysely: Db; close(): Promise<void> }
 
 /**
- * Opens a pool on `url`, at most `max` connections. Statements end after 30 s and waits for locks
- * after 5 s, so that nothing hangs for ever. Nothing is connected before the first query.
- * `pipeline`: for db/pipe.
+ * Opens a pool on `url` of at most `max` connections. Statements end after 30 s and waits for locks
+ * after 5 s, so that nothing hangs for ever. It connects at the first query. `pipeline`: for
+ * db/pipe.
  */
 export function openDatabase(
   url: string,
@@ -29,11 +29,11 @@ export function openDatabase(
     max: options.max,
     pipeline: options.pipeline ?? false,
     types: typeParsers,
-    // It waits for the promise, whatever its type says.
+    // The pool awaits the promise, although its type says void.
     onConnect: setUp as (client: pg.ClientBase) => void,
   })
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end
-  // the process.
+  // The pool replaces a connection that breaks while idle; without a listener it would end the
+  // process.
   const onError = (error: Error) =>
     options.logger.warn({ reason: error.message }, 'connection lost')
   pool.on('error', onError)
@@ -50,7 +50,7 @@ export function openDatabase(
 
 type Connected = Parameters<pg.Pool['connect']>[0]
 
-/** A pool whose connections fail with a ConnectionError, whatever the reason is. */
+/** A pool whose connection failures are all ConnectionErrors, whatever the reason. */
 class Pool extends pg.Pool {
   override connect(callback?: Connected): never {
     const answer = callback

@@ -1,6 +1,6 @@
 // The presence of a worker: a session of Postgres that lives as long as the worker's process, and
 // holds an advisory lock on the worker's id. A killed process loses its connections at once, so its
-// leases need not be waited for; a frozen process keeps them, so its leases must be.
+// leases are free at once. A frozen process keeps them, so its leases last.
 
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
@@ -11,21 +11,21 @@ const LOCK_SEED = 1_296_651_862
 const RETRY_MS = 250
 const TIMEOUT_MS = 10_000
 
-/** One connection of a presence. A lease that was taken under it may be used while it stands. */
+/** One connection of a presence. A lease taken under it is valid while the connection stands. */
 export type Session = { owner: string; isPresent(): boolean }
 
 export type Presence = {
-  /** Undefined while the connection is lost: then no lease is taken. */
+  /** Undefined while the connection is lost: then the worker takes no lease. */
   session(): Session | undefined
-  /** `handler` is called after each loss, and again when the presence is regained. */
+  /** `handler` is called after each loss, and again when the presence is back. */
   onChange(handler: () => void): void
   close(): Promise<void>
 }
 
 /**
- * SQL: whether the worker that a uuid column or parameter names is gone. A lookup of one lock, not
- * a scan of pg_locks. The shared lock that proves it ends with the transaction. An id of version 4
- * belongs to a program that holds no presence, and is never taken for gone.
+ * SQL: whether the worker named by a uuid column or parameter is gone. It looks up one lock, and
+ * does not scan pg_locks. The shared lock that proves it ends with the transaction. An id of
+ * version 4 belongs to a program without a presence, and never counts as gone.
  */
 export function isGone(owner: string): string {
   return `case
@@ -36,9 +36,9 @@ export function isGone(owner: string): string {
 }
 
 /**
- * Opens the presence of this worker, under an id of its own, and opens it anew under the same id
- * whenever it is lost: leases that nobody has taken meanwhile are still this worker's to give back.
- * Rejects if the first connection cannot be made.
+ * Opens the presence of this worker under a new id, and reopens it under the same id whenever it is
+ * lost: leases that nobody has taken meanwhile are still this worker's to release. Rejects if the
+ * first connection fails.
  */
 export async function keepPresence(url: string, logger: Logger): Promise<Presence> {
   const owner = newOwner()
@@ -66,7 +66,7 @@ export async function keepPresence(url: string, logger: Logger): Promise<Presenc
     try {
       await announce(client, owner)
     } catch (error) {
-      client.end().catch(() => {}) // it never stood
+      client.end().catch(() => {}) // it never connected
       throw error
     }
     if (isClosed) return void client.end().catch(() => {}) // closed while it was being opened
@@ -96,9 +96,9 @@ export async function keepPresence(url: string, logger: Logger): Promise<Presenc
 }
 
 /**
- * Takes the lock. Nothing may end the session while the worker lives, but a dead peer: the server
- * notices that after 30 s of silence, later than the worker, which by then has stopped sending. A
- * session of the same worker that the server believes to be alive would keep the lock until then.
+ * Takes the lock. Only a dead peer may end the session while the worker lives. The server notices a
+ * dead peer after 30 s of silence; the worker stops sending earlier. Until then an old session of
+ * the same worker keeps the lock.
  */
 async function announce(client: pg.Client, owner: string): Promise<void> {
   await client.query(`
@@ -116,11 +116,11 @@ async function announce(client: pg.Client, owner: string): Promise<void> {
     `select pg_advisory_lock(hashtextextended($1, ${LOCK_SEED})) where not pg_is_in_recovery()`,
     [owner],
   )
-  // Others look for the lock where leases are: on the primary.
+  // Others look for the lock on the primary, where leases are.
   if (rowCount === 0) throw new Error('The database is a standby.')
 }
 
-/** What its session is called in pg_stat_activity. */
+/** The session's name in pg_stat_activity. */
 export function nameOf(owner: string): string {
   return `millrace presence ${owner}`
 }

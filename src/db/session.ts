@@ -1,18 +1,20 @@
-// The one place that opens connections, and what correctness rests on is set on each of them: how
-// times are written, isolation, durability, time-outs, where tables are found. A role, a database,
-// the URL or a pooler may say otherwise, so each setting is made by a statement (a pooler refuses
-// or forgets start-up options) and its answer is checked. Other options of DATABASE_URL hold.
+// The only code that opens connections. It sets on each one every setting that correctness depends
+// on: date style, isolation, durability, time-outs, search path. A role, a database, the URL or a
+// pooler may set something else, and a pooler refuses or forgets start-up options. So a statement
+// sets each one, and its answer is checked. Other options of DATABASE_URL hold.
 
 import type pg from 'pg'
 import { Client } from './client.ts'
 import { ConnectionError } from './failure.ts'
 
 /**
- * `durable`: for what a client was promised. `relaxed`: for progress, of which a crash of the
- * database may take back the last 200 ms. It also reads the log in the order of its key, whatever
- * the planner thinks: of a day that is not analysed yet it expects a dozen rows, and would sort all
- * that is left of a range for each page (100 ms and more, for 4). `patient`: durable, for
- * migrations, which may take their time. `script`: the same, on a standby too.
+ * * `durable`: for promises to clients.
+ * * `relaxed`: for progress; a crash of the database may undo the last 200 ms. It also reads the
+ *   log in the order of its key, whatever the planner estimates. For a day that is not analysed
+ *   yet, the planner expects a dozen rows, and would sort the rest of a range for each page (100 ms
+ *   and more, instead of 4).
+ * * `patient`: durable, without time limits, for migrations.
+ * * `script`: the same, on a standby too.
  */
 type SessionKind = 'durable' | 'relaxed' | 'patient' | 'script'
 
@@ -34,7 +36,7 @@ const COMMON = {
   default_transaction_deferrable: 'off',
   // Statements are short, and compiling one takes longer than running it.
   jit: 'off',
-  // pg_catalog last: a function of ours that is called like a system's is the one that is meant.
+  // pg_catalog last: our function wins over a system function of the same name.
   search_path: 'public, pg_catalog',
 }
 const LIMITED = {
@@ -54,7 +56,7 @@ const SETTINGS: Record<SessionKind, Record<string, string>> = {
   script: { ...COMMON, ...UNLIMITED },
 }
 
-/** How a client of `url` connects. `name` is what pg_stat_activity shows. */
+/** Connection options for `url`. `name` appears in pg_stat_activity. */
 export function connectionOptions(url: string, name: string): pg.PoolConfig {
   return {
     connectionString: url,
@@ -65,14 +67,16 @@ export function connectionOptions(url: string, name: string): pg.PoolConfig {
   }
 }
 
-/** The same with a limit for each answer, for whoever does not wait longer than the server's. */
+/**
+ * The same with a time limit for each answer, for callers that wait no longer than the server's.
+ */
 export function limitedOptions(url: string, name: string): pg.PoolConfig {
   return { ...connectionOptions(url, name), query_timeout: QUERY_TIMEOUT_MS }
 }
 
 /**
- * Opens a connection that is no pool's, and sets it up. Rejects with a ConnectionError. Its errors
- * are those of its statements; who waits without one listens to `end`.
+ * Opens a connection outside any pool, and sets it up. Rejects with a ConnectionError. Each
+ * statement reports its own errors; to learn of a loss without a statement, listen to `end`.
  */
 export async function openClient(
   url: string,
@@ -93,8 +97,8 @@ export async function openClient(
 }
 
 /**
- * Makes a new connection what its kind needs. Throws a ConnectionError if that cannot be had, or if
- * the server is a standby, of which nothing here may be read: it may be behind.
+ * Gives a new connection the settings of its kind. Throws a ConnectionError if that fails, or if
+ * the server is a standby: a standby may be behind, so nothing may be read from it here.
  */
 export async function setUpSession(client: pg.ClientBase, kind: SessionKind): Promise<void> {
   const settings = Object.entries(SETTINGS[kind])
@@ -113,12 +117,12 @@ export async function setUpSession(client: pg.ClientBase, kind: SessionKind): Pr
   }
 }
 
-/** One round trip for all of it. What of it only newer servers have is left alone on others. */
+/** One round trip for all settings. Older servers skip those that they do not know. */
 function statementOf(settings: [string, string][], kind: SessionKind): string {
   const set = settings.map(
     ([name, value]) => `set_config('${name}', '${value}', false) as ${name.toLowerCase()}`,
   )
-  // Who asks for more than "on" gets it: a standby that has applied the commit.
+  // A stricter setting than "on" stays: waiting until a standby has applied the commit.
   const durability = `set_config('synchronous_commit',
     case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end,
     false)`

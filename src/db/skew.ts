@@ -1,6 +1,6 @@
-// Two clocks: the database's hands out positions and dates leases and retries, the process's bounds
-// the first (next_position) and decides what the API calls the future. How far they are apart is
-// measured now and then and logged, and a refusal for it is put into words here.
+// Two clocks. The database's hands out positions, and dates leases and retries. The process's
+// bounds positions (next_position), and decides which API dates lie in the future. This file
+// measures and logs their difference, and words the refusal if it is too large.
 
 import type pg from 'pg'
 import { limits } from '../config.ts'
@@ -14,7 +14,7 @@ const RETRY_AFTER_SECONDS = 10
 
 type Class = 'together' | 'apart' | 'too far apart'
 
-/** How far the database's clock is ahead of this process's, in ms; to half a round trip. */
+/** How far the database's clock is ahead of this process's, in ms; exact to half a round trip. */
 export async function measureSkew(pool: pg.Pool): Promise<number> {
   const client = await pool.connect()
   try {
@@ -29,8 +29,8 @@ export async function measureSkew(pool: pg.Pool): Promise<number> {
 }
 
 /**
- * Measures the skew every 10 s, or every `everyMs`, and logs when it passes 1 s (a warning) or what
- * publishing allows (an error), and when it is small again.
+ * Measures the skew every 10 s, or every `everyMs`. Logs when it exceeds 1 s (a warning) or the
+ * limit of publishing (an error), and when it is small again.
  */
 export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): Repeated {
   let logged: Class = 'together'
@@ -61,7 +61,7 @@ export function latestPosition(): number {
   return (Date.now() + limits.clockAheadMs) * 1000
 }
 
-/** What a client is told if next_position refused the database's clock; undefined otherwise. */
+/** The error for a client if next_position refused the database's clock; otherwise undefined. */
 export function clockProblem(error: unknown): MillraceError | undefined {
   const { code, detail } = error as { code?: string; detail?: string }
   if (code !== 'MR004') return undefined

@@ -1,9 +1,9 @@
-// Row types of the tables, as kysely sees them. Positions are JavaScript numbers: microseconds stay
-// exact until 2255.
+// Row types of the tables, for kysely. Positions are JavaScript numbers: microseconds stay exact
+// until 2255.
 
 import type { ColumnType, Generated } from 'kysely'
 
-/** jsonb that is written as text. */
+/** jsonb, written as text. */
 type Document = ColumnType<Record<string, unknown>, string, string>
 
 export type Tables = {
@@ -51,7 +51,7 @@ export type Tables = {
     document: Document
     created_position: number
     changed_position: number
-    /** When it was stopped; null while it runs. */
+    /** The position of its stop; null while it runs. */
     stopped_position: number | null
   }
   /** A view: the consumers that are integrations. */
@@ -149,7 +149,7 @@ export type Tables = {
     teams: string[] | null
     services: string[] | null
     event_names: string[] | null
-    /** Events a second, on each process; null: any. */
+    /** Events a second, on each process; null: no limit. */
     rate: number | null
     created_at: Generated<Date>
     created_by: string

@@ -1,5 +1,5 @@
-// How values of Postgres become values of JavaScript. One that cannot be read throws: node-postgres
-// makes null of a timestamp that it does not understand, and null means "not revoked, never ends".
+// Conversion of Postgres values to JavaScript. An unreadable value throws: node-postgres would turn
+// an unknown timestamp into null, and null means "not revoked, never ends".
 
 import pg from 'pg'
 import { UnreadableValue } from './failure.ts'
@@ -11,11 +11,11 @@ const parsers = new Map<number, (text: string) => unknown>([
   [builtins.INT8, readNumber],
   [1016, (text) => text.slice(1, -1).split(',').filter(Boolean).map(readNumber)], // bigint[]
   [builtins.TIMESTAMPTZ, readTime],
-  // A payload is passed on byte for byte: nothing may parse it on the way out.
+  // Payloads pass byte for byte, so nothing may parse them on the way out.
   [builtins.JSON, (text) => text],
 ])
 
-/** Parses int8 and int8[] to numbers, timestamptz to dates, and leaves json as the text it is. */
+/** Parses int8 and int8[] to numbers and timestamptz to dates; leaves json as text. */
 export const typeParsers = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     (format !== 'binary' && parsers.get(oid)) || types.getTypeParser(oid, format as 'text'),

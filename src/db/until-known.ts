@@ -1,7 +1,7 @@
-// Changes that are answered for. A connection that breaks after a statement has left does not tell
-// whether it was committed, so the statement is sent again until the database says so. The attempt
-// has an id by which its second sending changes nothing (the SQL function
-// change_of_attempt, or the id of the row that it makes).
+// Changes with a known outcome. If a connection breaks after a statement has left, nobody knows
+// whether it was committed. So the statement is sent again until the database answers. The attempt
+// has an id, which makes a second sending harmless: through the SQL function change_of_attempt, or
+// as the id of the created row.
 
 import { randomUUID } from 'node:crypto'
 import { MillraceError } from '../errors.ts'
@@ -14,8 +14,8 @@ const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 200
 
 /**
- * Resolves with what `write` says of the change, which is made once however often it is sent.
- * Throws `unavailable` if the database stays away for five seconds: then nobody knows.
+ * Resolves with the result of `write`; the change happens once, however often it is sent. Throws
+ * `unavailable` if the database stays unreachable for five seconds: then the outcome is unknown.
  */
 export async function untilKnown<T>(write: (attempt: string) => Promise<T>): Promise<T> {
   const attempt = randomUUID()

@@ -1,11 +1,11 @@
-// Writing to a database that may be away for a while: restarting, failing over, not to be reached.
+// Writes to a database that may be unreachable for a while: restarting, failing over, cut off.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { maySendAgain } from './failure.ts'
 
 /**
- * Carries out `write`, an idempotent one, again and again while the database is away, as long as
- * `mayWait`, after a pause that `pauseMs` gives for each try, from 0. Rejects with the last error.
+ * Repeats `write`, which must be idempotent, while the database is unreachable and `mayWait` allows
+ * it. `pauseMs` gives the pause before each retry, from try 0. Rejects with the last error.
  */
 export async function whileAway<T>(
   write: () => Promise<T>,
