@@ -1,13 +1,13 @@
-// Which addresses a callback URL may lead to. A tenant chooses the URL, so without this rule the
-// service could be made to call the metadata service of its cloud or a database beside it. Checked
-// at registration, and again at connect time, when the name is resolved for the connection itself:
-// a name may resolve to something else by then.
+// The addresses that a callback URL may lead to. A tenant chooses the URL. Without this rule the
+// service could be made to call its cloud's metadata service, or a database beside it. The check
+// runs at registration, and again for each connection, since the name may resolve to something else
+// by then.
 
 import type { LookupAddress } from 'node:dns'
 import net from 'node:net'
 import { lookup, resolve } from './resolve.ts'
 
-/** All that IPv4 has for special purposes (IANA's registry), and multicast. */
+/** All special-purpose blocks of IPv4 (IANA's registry), and multicast. */
 const SPECIAL_V4 = blockList('ipv4', [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],
   ...['172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24'],
@@ -15,16 +15,16 @@ const SPECIAL_V4 = blockList('ipv4', [
   ...['203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
   '168.63.129.16/32', // the metadata service of Azure, among public addresses
 ])
-/** What is routed at all of IPv6. Outside of it is what stands for IPv4 (::/96, 64:ff9b::/96). */
+/** All routed IPv6. The blocks that embed IPv4 (::/96, 64:ff9b::/96) are outside of it. */
 const GLOBAL_V6 = blockList('ipv6', ['2000::/3'])
-/** The special part of that: Teredo and others, documentation, 6to4, AS112. */
+/** The special-purpose blocks within: Teredo and others, documentation, 6to4, AS112. */
 const SPECIAL_V6 = blockList('ipv6', [
   ...['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20'],
 ])
 
 /**
- * Whether an address is on the public internet: not loopback, private, link-local, multicast,
- * reserved, or a tunnel to any of these.
+ * Whether an address is on the public internet: not loopback, private, link-local, multicast or
+ * reserved, nor a tunnel to one of these.
  */
 export function isPublicAddress(address: string): boolean {
   const family = net.isIP(address)
@@ -48,8 +48,8 @@ export function hostOf(url: URL): string {
 }
 
 /**
- * Why a URL's host may not be called, in words; undefined if it may, or if its name does not
- * resolve yet, which takes 2.5 s at most. `tenant` is who asks: its look-ups under way are counted.
+ * Why a URL's host may not be called, as a sentence. Undefined if it may, or if its name does not
+ * resolve within 2.5 s. `tenant` is the caller, whose running look-ups are counted.
  */
 export async function refusalOfHost(url: URL, tenant: string): Promise<string | undefined> {
   const host = hostOf(url)
@@ -58,7 +58,7 @@ export async function refusalOfHost(url: URL, tenant: string): Promise<string | 
   return bad && refusal(host)
 }
 
-/** The first of some URLs, by their fields, that may not be called. They resolve side by side. */
+/** The first of some URLs, by their fields, that may not be called. They resolve in parallel. */
 export async function refusalAmong(
   urls: [field: string, url: string][],
   tenant: string,
@@ -72,12 +72,12 @@ export async function refusalAmong(
   }
 }
 
-/** Never with the address: a name of ours would tell the caller where we have what. */
+/** Never names the address: an internal name would reveal where our hosts are. */
 function refusal(host: string): string {
   return `${host} is not a public address`
 }
 
-/** A lookup for net.connect; without private targets one that fails for what is not public. */
+/** A lookup for net.connect; without private targets it fails for addresses that are not public. */
 export function lookupFor(options: { allowPrivateTargets: boolean }): net.LookupFunction {
   return options.allowPrivateTargets ? lookup : publicLookup
 }

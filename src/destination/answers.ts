@@ -1,6 +1,6 @@
-// What a connection has read of the answer under way. undici takes a `100 Continue` that nobody
-// asked for as an error, though RFC 9110 15.2 has every client skip it; 102 and 103 it skips. So
-// the last digit of such a status is changed to a 2 before undici's parser reads it.
+// Tracks how much of an answer a connection has read. RFC 9110 15.2 has clients skip an unrequested
+// `100 Continue`, but undici takes it for an error; 102 and 103 it skips. So this changes the last
+// digit of such a status to a 2 before undici's parser reads it.
 
 import type { Socket } from 'node:net'
 
@@ -9,24 +9,24 @@ const CR = 13
 const ZERO = 48
 const ONE = 49
 const TWO = 50
-/** Where the status stands in "HTTP/1.1 100 Continue". */
+/** The offset of the status in "HTTP/1.1 100 Continue". */
 const STATUS_AT = 9
 
 export type AnswerWatch = {
-  /** Whether a byte of the answer under way was read. */
+  /** Whether a byte of the current answer was read. */
   readonly hasBegun: boolean
-  /** The answer is over: the next byte is of the next one. */
+  /** Ends the answer: the next byte belongs to the next one. */
   next(): void
 }
 
-/** Watches what is read of a socket from now on; its first byte is the first of an answer. */
+/** Watches what is read from a socket from now on; the first byte begins an answer. */
 export function watchAnswers(socket: Socket): AnswerWatch {
   const read = socket.read.bind(socket)
   let hasBegun = false
   let part: 'status line' | 'interim head' | 'rest' = 'status line'
-  /** Bytes of the status line that were read. */
+  /** How many bytes of the status line were read. */
   let at = 0
-  /** Whether the status is 1 or 10 so far, and then something else. */
+  /** Whether the status so far is a beginning of 100. */
   let isContinue = false
   let isLineEmpty = false
 
@@ -54,7 +54,7 @@ export function watchAnswers(socket: Socket): AnswerWatch {
 
   function readStatus(chunk: Buffer, i: number): void {
     const byte = chunk[i]
-    // An empty line before a status line is skipped by the parser, too.
+    // The parser, too, skips an empty line before a status line.
     if (at === 0 && (byte === CR || byte === LF)) return
     const digit = at++ - STATUS_AT
     if (digit === 0) {
@@ -69,7 +69,7 @@ export function watchAnswers(socket: Socket): AnswerWatch {
     }
   }
 
-  /** The head ends at an empty line; then comes the next status line. */
+  /** The head ends at an empty line; then the next status line follows. */
   function readInterim(byte: number | undefined): void {
     if (byte === LF && isLineEmpty) {
       part = 'status line'

@@ -1,8 +1,8 @@
-// An error of an AWS client in words and figures: what is known of it, whatever the service.
+// Describes an error of an AWS client, for every service.
 
 import { STATUS_CODES } from 'node:http'
 
-/** Names that tell nobody anything. */
+/** Names without information. */
 const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'Unknown', 'UnknownError']
 
 type AwsError = {
@@ -14,13 +14,16 @@ type AwsError = {
 }
 
 export type Described = {
-  /** As the service calls it; empty where it says nothing. */
+  /** In the service's spelling; empty if it has none. */
   name: string
   message: string
   status?: number
-  /** The header Retry-After, as it is. */
+  /** The header Retry-After, unchanged. */
   retryAfter?: string
-  /** For people, and not masked yet: "not found (HTTP status code 404): NoSuchBucket, The bucket does not exist." */
+  /**
+   * For people, and not masked yet: "not found (HTTP status code 404): NoSuchBucket, The bucket
+   * does not exist."
+   */
   reason: string
 }
 

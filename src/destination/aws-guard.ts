@@ -1,6 +1,6 @@
-// What stands between the SDK and a target that a tenant has chosen: the rules for callback URLs
-// hold for it (address.ts), no request leaves where nothing may leave any more, tries of the SDK's
-// own included, and of an answer no more than a MiB is read, in bounded time.
+// A guard between the AWS SDK and a target that a tenant has chosen. The rules for callback URLs
+// apply (address.ts). No request leaves after a halt, including the SDK's own retries. At most a
+// MiB of an answer is read, in bounded time.
 
 import http from 'node:http'
 import https from 'node:https'
@@ -20,8 +20,8 @@ const ANSWER_BYTES = 1024 * 1024
 export type Credentials = { accessKeyId: string; secretAccessKey: string }
 
 /**
- * Gives the mask of what a client signs its requests with: keys of a tenant's, or, where
- * `credentials` are undefined, what the operator lends at the time.
+ * Returns a function that gives the mask of a client's credentials: the tenant's keys, or, if
+ * `credentials` are undefined, those that the operator currently provides.
  */
 export function createKeyMask(
   client: S3Client | SQSClient | SNSClient,
@@ -32,12 +32,12 @@ export function createKeyMask(
   const own = credentials && maskOf(credentials)
   return async () => {
     if (own) return own
-    // The SDK keeps them. Without any nothing has left, and nothing is to be hidden.
+    // The SDK caches them. Without credentials no request has left, so nothing needs to be hidden.
     return maskOf(await client.config.credentials().catch(() => undefined))
   }
 }
 
-/** Connections to targets. A name that resolves to a private address is refused when they open. */
+/** Connections to targets. They refuse a name that resolves to a private address. */
 export type Agents = { httpAgent: http.Agent; httpsAgent: https.Agent }
 
 export function createAgents(options: { allowPrivateTargets: boolean }): Agents {
@@ -49,14 +49,14 @@ export function createAgents(options: { allowPrivateTargets: boolean }): Agents 
 }
 
 /**
- * Lets each connection rest after an answer, as connections.ts does: what closes it without a word
- * is seen before the next request is written. It stays the agent's in all else: Node destroys it
- * on whatever it reads.
+ * Lets each connection rest after an answer, as connections.ts does. If the other side closes it
+ * silently, that shows before the next request is written. The agent still owns the connection:
+ * Node destroys it on any unexpected data.
  */
 function letRest(agent: http.Agent): void {
   const idle = agent.freeSockets as Record<string, net.Socket[]>
   const resting = new Set<net.Socket>()
-  // Node's own listener has put it among the idle ones, or destroyed it.
+  // Node's own listener has already put it among the idle ones, or destroyed it.
   agent.on('free', (socket: net.Socket, options: Parameters<http.Agent['getName']>[0]) => {
     const name = agent.getName(options)
     const at = idle[name]?.indexOf(socket) ?? -1
@@ -79,8 +79,8 @@ function letRest(agent: http.Agent): void {
 }
 
 /**
- * Why nothing may be sent to a target at all; undefined where it may. `endpoint` is its URL, or
- * undefined where AWS has it. A literal address is never looked up, so the agents cannot refuse it.
+ * Why nothing may be sent to a target; undefined if it may. `endpoint` is its URL, or undefined for
+ * AWS's own. A literal address is never looked up, so the agents cannot refuse it.
  */
 export function refusalOf(
   endpoint: string | undefined,
@@ -99,20 +99,20 @@ export function refusalOf(
   return Object.assign(new Error(message), { name: 'AccessDenied' })
 }
 
-/** Nothing may leave any more. */
+/** The caller has lost its right to send. */
 export class Halted extends Error {}
 
 /**
- * Bounds what a client sends and reads. `mayGo` is asked before each request, but for the one that
- * cleans up.
+ * Bounds what a client sends and reads. `mayGo` is asked before each request, except for those that
+ * clean up.
  */
 export function boundAnswers(
   client: S3Client | SQSClient | SNSClient,
   { mayGo, timeoutMs }: { mayGo: () => boolean; timeoutMs: number },
 ): void {
-  // The clients differ in types alone.
+  // The clients differ only in their types.
   const { middlewareStack } = client as S3Client
-  // The last one before the request leaves, so that it sees every try.
+  // The last middleware before the request leaves, so that it sees every retry.
   middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {

@@ -1,16 +1,16 @@
-// Single items that leave in batches, without a timer: what is added in one turn of the event loop
-// leaves at its end, and while so many batches are in flight that no more may be, what is added
-// meanwhile is the next ones. An answer to a batch makes its callers add again, so one full batch
-// is followed by another. What waits is bounded by the callers: each of them waits for its result.
+// Batches single items without a timer. All items added in one turn of the event loop leave at its
+// end. While the maximum of batches is in flight, new items wait for the next one. An answer makes
+// callers add again, so full batches follow full ones. Callers bound the queue: each waits for its
+// result.
 
 type Batching<Item, Result> = {
-  /** What a batch may hold; a larger item goes alone. */
+  /** The limits of a batch; a larger item goes alone. */
   maxItems: number
   maxBytes: number
-  /** Batches at once. */
+  /** Batches in flight at once. */
   maxInFlight: number
   bytesOf(item: Item): number
-  /** A result for each item, in their order. */
+  /** Resolves with a result for each item, in order. */
   send(items: Item[]): Promise<Result[]>
 }
 
@@ -22,7 +22,7 @@ type Waiting<Item, Result> = {
 
 /**
  * A function that adds an item and resolves with its result. Items leave in the order in which they
- * were added; batches that are in flight at once may arrive in any.
+ * were added; batches in flight may arrive in any order.
  */
 export function createBatches<Item, Result>(
   batching: Batching<Item, Result>,
@@ -48,7 +48,7 @@ export function createBatches<Item, Result>(
     })
   }
 
-  /** The oldest ones, as far as they fit. */
+  /** The oldest items that fit. */
   function take(): Waiting<Item, Result>[] {
     let count = 0
     let bytes = 0

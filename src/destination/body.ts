@@ -1,8 +1,8 @@
-// An event as receivers get it: the body of a webhook, and a line of a file.
+// The JSON of an event for receivers: the body of a webhook, and a line of a file.
 
 import type { OutgoingEvent } from './destination.ts'
 
-/** One JSON object; the payload stands in it byte for byte as it was published. */
+/** One JSON object; it contains the payload byte for byte as it was published. */
 export function bodyText(
   event: Pick<OutgoingEvent, 'tenant' | 'name' | 'publishedAt' | 'payload'>,
 ): string {

@@ -1,29 +1,29 @@
-// The connections of a process to webhooks, by origin (origin.ts). Whoever is told of an answer can
-// post again at once, on the same connection. A request that met a connection which the other side
-// had closed leaves again, once, on a new one, and nobody is told of the first.
+// The connections of a process to webhooks, by origin (origin.ts). The callback for an answer can
+// post again at once, on the same connection. If a request meets a connection that the other side
+// has closed, it leaves once more on a new one, and the caller does not notice.
 
 import { createConnector } from './connector.ts'
 import { type Connection, createOrigin, type Origin } from './origin.ts'
 import { type Answer, exchange, type PostLimits, type PostRequest } from './post.ts'
 
-/** Errors of a request whose connection was closed; the first one is undici's. */
+/** Errors of a request on a closed connection; the first one is undici's. */
 const CLOSED = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']
 
 type Done = (result: Answer | Error) => void
 
 export type Connections = {
   /**
-   * One POST; what came of it is told once, as exchange() does. `mayGo` is asked before it leaves a
-   * second time.
+   * Sends one POST, and reports its result once, as exchange() does. `mayGo` is asked before a
+   * resend.
    */
   post(request: PostRequest, limits: PostLimits, done: Done, mayGo?: () => boolean): void
-  /** Cuts off what is under way; nothing leaves any more. */
+  /** Cuts off requests in flight and refuses new ones. */
   close(): Promise<void>
 }
 
 /**
- * Not bounded here: each integration's in-flight limit bounds its own, so that a slow target takes
- * nothing from another one of the same host.
+ * No limit here: each integration has its own in-flight limit, so a slow target takes nothing from
+ * another one on the same host.
  */
 export function createConnections(options: { allowPrivateTargets: boolean }): Connections {
   const connector = createConnector(options)
@@ -71,13 +71,13 @@ function send(
 ): void {
   exchange(connection.client, request, limits, (result) => {
     if (result instanceof Error || result.body === undefined) origin.drop(connection)
-    // Before it is told: who is told may post again at once, and then to this one.
+    // Before the callback, which may post again at once, on this connection.
     else origin.giveBack(connection)
     done(result)
   })
 }
 
-/** Whether a request met a connection that had served before and was closed: no byte came back. */
+/** Whether a request met a used connection that was closed meanwhile: no byte came back. */
 function metClosed({ answers, watch }: Connection, result: Answer | Error): boolean {
   if (!(result instanceof Error) || answers === 0 || watch?.hasBegun) return false
   return CLOSED.includes((result as NodeJS.ErrnoException).code ?? '')

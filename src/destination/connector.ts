@@ -1,5 +1,5 @@
-// How undici opens a connection to a target that a tenant has chosen: its name is resolved and its
-// addresses are checked by resolve.ts and address.ts, and what it reads is watched (answers.ts).
+// Opens connections of undici to targets that tenants have chosen. resolve.ts and address.ts
+// resolve and check the name; answers.ts watches what is read.
 
 import { buildConnector } from 'undici'
 import { lookupFor } from './address.ts'
@@ -7,7 +7,9 @@ import { type AnswerWatch, watchAnswers } from './answers.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** A connector for each client; all of them share TLS sessions. `onOpen` is told of each socket. */
+/**
+ * Makes a connector for a client; all of them share TLS sessions. `onOpen` gets each new socket.
+ */
 export type Connector = (onOpen?: (watch: AnswerWatch) => void) => buildConnector.connector
 
 /** Refuses names that resolve to an address that is not public, unless private ones are allowed. */

@@ -1,10 +1,9 @@
-// The contracts of destinations: send() one event, or write() a file of many, and say what came of
-// it. An answer of the target is a value, never an exception; a destination sees no database and
-// knows nothing of retries.
+// The contracts of destinations: send() one event, or write() a file of many, and report the
+// outcome. An answer of the target is a value, never an exception. A destination sees no database,
+// and knows nothing of retries.
 
 /**
- * An event on its way out. `publishedAt` is RFC 3339, `payload` the JSON text exactly as it was
- * published.
+ * An event to be sent. `publishedAt` is RFC 3339; `payload` is the JSON text exactly as published.
  */
 export type OutgoingEvent = {
   tenant: string
@@ -17,9 +16,11 @@ export type OutgoingEvent = {
 }
 
 /**
- * delivered: acknowledged. rejected: the target will never take this event (400; 413 where it is
- * too large to be sent). refused: the target will take nothing more (403, 410). unavailable: try
- * again later. `reason` is for people; `response` is the start of the answer's body.
+ * * delivered: the target has acknowledged it.
+ * * rejected: the target will never accept this event (400; 413 if it is too large).
+ * * refused: the target accepts nothing more (403, 410).
+ * * unavailable: try again later.
+ * `reason` is for people; `response` is the start of the answer's body.
  */
 export type Outcome =
   | { kind: 'delivered'; status: number }
@@ -30,50 +31,50 @@ export type Outcome =
       reason: string
       status?: number
       response?: string
-      /** It gets too many: fewer at once, please. */
+      /** The target is overloaded: send fewer at once. */
       isThrottled?: boolean
-      /** What the target asked for (Retry-After), in milliseconds from now. */
+      /** The pause that the target asks for (Retry-After), in milliseconds from now. */
       retryAfterMs?: number
     }
 
-/** What is not delivered. */
+/** Every outcome but delivered. */
 export type Failure = Exclude<Outcome, { kind: 'delivered' }>
 
 export type Destination = {
   /**
-   * Sends one event. Never throws. `settled` is called once, and not by way of a promise, so that
-   * what is sent from there can leave on the connection that the answer came on. `mayGo` is asked
-   * before the same request leaves once more: the sender may have lost its lease meanwhile.
+   * Sends one event. Never throws. Calls `settled` once, and not through a promise: so an event
+   * sent from there can use the connection of this answer. `mayGo` is asked before the same request
+   * leaves again: the sender may have lost its lease meanwhile.
    */
   send(event: OutgoingEvent, settled: (outcome: Outcome) => void, mayGo?: () => boolean): void
 }
 
-/** Sends one event, for who sends no next one. Never rejects. */
+/** Sends one event, for callers that do not send the next one from the callback. Never rejects. */
 export function sendOne(destination: Destination, event: OutgoingEvent): Promise<Outcome> {
   return new Promise((resolve) => destination.send(event, resolve, () => true))
 }
 
-/** A destination that nothing can be sent to, for a reason of ours. */
+/** A destination that can send nothing, for a reason on our side. */
 export function unavailableDestination(reason: string): Destination {
   return { send: (_, settled) => settled({ kind: 'unavailable', reason }) }
 }
 
-/** A store that nothing can be written to, for a reason of ours. */
+/** A store that can write nothing, for a reason on our side. */
 export function unavailableStore(reason: string): FileStore {
   const failure = { kind: 'unavailable', reason } as const
   return { write: async () => failure, discard: async () => failure, halt() {}, close() {} }
 }
 
-/** What became of a file that was not written. halted: nothing was to leave any more. */
+/** The outcome of a file that was not written. halted: the caller has lost its right to send. */
 export type FileFailure = Exclude<Failure, { kind: 'rejected' }> | { kind: 'halted' }
 
 type FileOutcome = { kind: 'delivered'; bytes: number; sha256: Buffer } | FileFailure
 
 export type FileStore = {
   /**
-   * Writes a file under a key, whole or not at all; one that stands there is replaced. Each of the
-   * chunks is done with when the next one is asked for. `mayGo` is asked before each request.
-   * Rejects only with an error of `chunks` or `onBegun`.
+   * Writes a file under a key, whole or not at all; it replaces an existing one. A chunk may be
+   * reused once the next one is requested. `mayGo` is asked before each request. Rejects only with
+   * an error of `chunks` or `onBegun`.
    */
   write(
     key: string,
@@ -81,16 +82,19 @@ export type FileStore = {
     options: {
       compression: 'gzip' | null
       mayGo: () => boolean
-      /** What discard() needs to clear this write; awaited before there is much to be cleared. */
+      /**
+       * Gets the name that discard() needs to clear this write; awaited before there is much to
+       * clear.
+       */
       onBegun: (uploadId: string) => Promise<void>
     },
   ): Promise<FileOutcome>
-  /** Removes what unfinished writes of a key have left behind; `uploadId` is of the last one. */
+  /** Removes what unfinished writes of a key have left behind; `uploadId` is the last one's. */
   discard(
     key: string,
     options: { uploadId: string | null; mayGo: () => boolean },
   ): Promise<FileFailure | undefined>
-  /** Cuts off what is under way. */
+  /** Cuts off requests in flight. */
   halt(): void
   close(): void
 }

@@ -1,28 +1,28 @@
-// What a target says may hold what it was sent: receivers echo requests, stores quote keys. A mask
-// takes the secrets out before anything is cut, kept or logged, in whichever of the usual spellings
-// they stand (views.ts undoes escapes). Not seen: a secret that the target itself has broken into
-// pieces, but by blanks and line breaks, and one of fewer than four characters, which cannot be
-// told from ordinary text.
+// A target's answer may contain secrets: receivers echo requests, stores quote keys. A mask removes
+// them before anything is cut, stored or logged, in all usual spellings (views.ts undoes escapes).
+// It misses a secret that the target itself has split, except by blanks and line breaks. It also
+// misses secrets of fewer than four characters, which look like ordinary text.
 
 import { asKept } from '../text.ts'
 import { viewsOf } from './views.ts'
 
-/** What is shown in place of a secret. */
+/** Replaces a secret. */
 export const MASK = '***'
 const SHORTEST = 4
 /**
- * What is looked at, in lengths of what is kept: a mask is short, so that what is kept may come
- * from further on. Not all of it: secrets and answers are a tenant's choice, and others wait.
+ * How much of a text to search, as a multiple of the length to keep: masks are short, so some text
+ * from further on may be kept. There must be a bound: tenants choose secrets and answers, and
+ * others wait.
  */
 const LOOKED_AT = 8
 
-/** Text of a target, or of an error that may quote a request, as it may be kept. */
+/** Makes the text of a target, or of an error that may quote a request, safe to store. */
 export type Mask = (text: string) => string
 
 /**
- * A mask for what was sent with `secrets`: texts, and bytes that signatures are made with. It keeps
- * at most `most` characters, cut after masking, so that no part of a secret is left at the end, and
- * in characters that Postgres keeps. The work is done with the first text.
+ * A mask for `secrets`: texts, and bytes that signatures are made with. It keeps at most `most`
+ * characters, cut after masking, so that no part of a secret stays at the end. It removes
+ * characters that Postgres refuses. The secrets are prepared at the first text.
  */
 export function createMask(secrets: (string | Buffer | undefined)[], most: number): Mask {
   let spellings: Set<string> | undefined
@@ -36,7 +36,7 @@ export function createMask(secrets: (string | Buffer | undefined)[], most: numbe
         for (const { start, end } of rangesOf(spelling, view.text)) {
           ranges.push({
             start: view.starts[start] as number,
-            // What the end has cut hides all that is left, half an escape too.
+            // At the end of the text even half an escape is hidden.
             end: end === undefined ? looked.length : (view.ends[end - 1] as number),
           })
         }
@@ -48,7 +48,7 @@ export function createMask(secrets: (string | Buffer | undefined)[], most: numbe
 
 type Range = { start: number; end: number }
 
-/** The text with one mask in place of ranges that overlap. */
+/** The text with one mask in place of overlapping ranges. */
 function without(ranges: Range[], text: string): string {
   let masked = ''
   let read = 0
@@ -60,8 +60,8 @@ function without(ranges: Range[], text: string): string {
 }
 
 /**
- * Where a spelling stands, also where it overlaps with itself, in time linear in both (Knuth,
- * Morris, Pratt). The last one has no end if the text ends within it.
+ * Finds a spelling in a text, overlaps included, in linear time (Knuth, Morris, Pratt). The last
+ * match has no end if the text ends within it.
  */
 function* rangesOf(spelling: string, text: string): Generator<{ start: number; end?: number }> {
   const borders = bordersOf(spelling)
@@ -76,7 +76,7 @@ function* rangesOf(spelling: string, text: string): Generator<{ start: number; e
   if (matched >= SHORTEST) yield { start: text.length - matched }
 }
 
-/** By length of what has matched: the length of the longest shorter match that it ends with. */
+/** By length of a match: the length of the longest shorter match that it ends with. */
 function bordersOf(spelling: string): number[] {
   const borders = [0, 0]
   let border = 0
@@ -88,7 +88,7 @@ function bordersOf(spelling: string): number[] {
   return borders
 }
 
-/** What is looked for in each view: a secret, as forms write its blanks, and in hex and base64. */
+/** The spellings to search in each view: a secret, its form-encoded blanks, hex and base64. */
 function spellingsOf(secrets: (string | Buffer | undefined)[]): Set<string> {
   const all = new Set<string>()
   const add = (spelling: string) => spelling.length >= SHORTEST && all.add(spelling)
@@ -109,7 +109,10 @@ function spellingsOf(secrets: (string | Buffer | undefined)[]): Set<string> {
   return all
 }
 
-/** A value as it arrives, of a scheme with credentials ("Token abc") these, of pairs the values. */
+/**
+ * The value in the form in which it arrives: the credentials of a scheme ("Token abc"), the values
+ * of pairs.
+ */
 function partsOf(secret: string): string[] {
   const text = secret.trim()
   const credentials = /^[A-Za-z][A-Za-z0-9-]* +(\S+)$/.exec(text)?.slice(1) ?? []
@@ -126,8 +129,8 @@ function codesOf(bytes: Buffer): string[] {
 }
 
 /**
- * The characters of a base64 text that `bytes` alone decide, if 3n + `before` bytes stand before
- * them: the first and the last one may be shared with their neighbours.
+ * The characters of a base64 text that `bytes` alone decide, after 3n + `before` other bytes. The
+ * first and the last character may depend on neighbouring bytes.
  */
 function innerBase64(bytes: Buffer, before: number): string {
   const code = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')

@@ -1,7 +1,7 @@
-// An event as a message of a queue or a topic. Its body is the collector's representation of an
-// event: of a collected event what was posted, byte for byte; of an event of the gateway one that
-// is made for it, with the payload in base64 where collected events have theirs, so that who reads
-// the one can read the other. What a filter or a router asks for stands in attributes.
+// An event as a message of a queue or topic. The body is the collector's representation of an
+// event. A collected event is sent as it was posted, byte for byte. For an event of the gateway the
+// representation is made here, with the payload in base64, as collected events have it. So readers
+// of one kind can read the other. Attributes carry what filters and routers need.
 
 import { hash } from 'node:crypto'
 import { isObject } from '../json.ts'
@@ -10,20 +10,22 @@ import type { OutgoingEvent } from './destination.ts'
 export type Message = {
   body: string
   attributes: Record<string, { DataType: 'String' | 'Number'; StringValue: string }>
-  /** Messages of one group arrive in order, on FIFO queues and topics. */
+  /** On FIFO queues and topics, messages of one group arrive in order. */
   groupId: string
   /**
-   * The same for an event in every retry and replay; the id that webhooks get. Not made of the
-   * idempotency key, which two events of different names may share: a queue would drop one.
+   * The same in every retry and replay; webhooks get this id, too. It does not use the idempotency
+   * key, which two events of different names may share: a queue would drop one of them.
    */
   deduplicationId: string
-  /** As the services count them: the body, and the attributes' names, types and values. */
+  /** The size as the services count it: the body, and the names, types and values of attributes. */
   bytes: number
 }
 
-/** What AWS takes for the id of a group. */
+/** AWS's rule for group ids. */
 const GROUP_ID = /^[\x21-\x7e]{1,128}$/
-/** What no message may contain; JSON text has them in strings only, where they can be escaped. */
+/**
+ * Characters that no message may contain. JSON has them only in strings, where they can be escaped.
+ */
 const FORBIDDEN_IN_BODY = /[\ufffe\uffff]/g
 const FORBIDDEN = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
 
@@ -49,8 +51,8 @@ export function messageOf(event: OutgoingEvent): Message {
 }
 
 /**
- * The group of an entity: its id, or, where a group cannot have such a name (a space, a character
- * beyond ASCII, more than 128 of them), `sha256:` and the hash of the id in hex.
+ * The group of an entity: its id. If AWS does not allow that as a group (a space, a character
+ * beyond ASCII, more than 128 characters), it is `sha256:` and the hash of the id in hex.
  */
 export function groupOf(entityId: string): string {
   if (GROUP_ID.test(entityId)) return entityId
@@ -58,18 +60,18 @@ export function groupOf(entityId: string): string {
 }
 
 /**
- * Whether a payload is the collector's representation of this very event. Whoever has posted it: it
- * needs no other one.
+ * Whether a payload is already the collector's representation of this very event, whichever API
+ * published it.
  */
 function isRepresentation({ payload, idempotencyKey }: OutgoingEvent): boolean {
-  // Parsing costs more than looking for a word; a key may be spelled with escapes.
+  // Searching for a word is cheaper than parsing; escapes may hide the word.
   if (!payload.includes('event_payload') && !payload.includes('\\u')) return false
   const { id, entity_name, event_payload } = JSON.parse(payload)
   const isNamed = typeof entity_name === 'string'
   return id === idempotencyKey && isNamed && isObject(event_payload)
 }
 
-/** `order.items_cancelled` is the entity ORDER and the operation ITEMS_CANCELLED. */
+/** `order.items_cancelled` becomes the entity ORDER and the operation ITEMS_CANCELLED. */
 function representationOf(event: OutgoingEvent): string {
   const [entity = '', ...action] = event.name.split('.')
   return JSON.stringify({
@@ -91,7 +93,7 @@ function inCapitals(word: string): string {
   return word.toUpperCase().replaceAll('-', '_')
 }
 
-/** The exact value is in the body, where nothing is forbidden. */
+/** The exact value is also in the body, where every character is allowed. */
 function attribute<Type extends 'String' | 'Number'>(DataType: Type, value: string) {
   return { DataType, StringValue: value.replace(FORBIDDEN, '\ufffd') }
 }

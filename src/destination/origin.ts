@@ -1,12 +1,11 @@
-// The connections to one origin: one for each request that is under way, kept alive, the one that
-// was used last first. Each is a client of undici's.
+// The connections to one origin: one per request in flight, kept alive, most recently used first.
+// Each is a client of undici.
 //
-// Many receivers close a connection after an answer and do not say so. A request that is written
-// to it before the close arrives is lost, or worse, read and never answered. So a connection rests
-// after an answer until one of its origin has stood open after two; from then on it is used again
-// at once. undici's Agent has each one wait for two turns of the event loop. (A backlog to a
-// receiver that answers at once, 64 in flight, by turns: 34,100 events/s over an Agent, 37,400 over
-// these.)
+// Many receivers silently close a connection after an answer. A request written before the close
+// arrives is lost, or read and never answered. So a connection rests after an answer, until one of
+// its origin has stayed open after two answers; from then on connections are reused at once.
+// undici's Agent instead delays each request by two turns of the event loop: it sent a backlog to a
+// fast receiver with 64 in flight at 34,100 events/s, these connections at 37,400.
 
 import { Client } from 'undici'
 import type { AnswerWatch } from './answers.ts'
@@ -15,37 +14,37 @@ import { afterRest } from './rest.ts'
 
 const KEEP_ALIVE_MS = 10_000
 const HEADER_BYTES = 16_384
-/** Every connection rests that long after one was closed without a word. */
+/** How long every connection rests after a silent close. */
 const DISTRUST_MS = 60_000
-/** Beyond those a connection is closed after its answer: some receivers hold a process for each. */
+/** Further connections are closed after their answer: some receivers hold a process for each. */
 const MOST_RESTING = 64
 
 export type Connection = {
   client: Client
   /** Undefined before it is open. */
   watch: AnswerWatch | undefined
-  /** How many answers came over the socket that stands. */
+  /** How many answers came over the current socket. */
   answers: number
   isResting: boolean
 }
 
 export type Origin = {
-  /** A connection that is idle, or a new one. */
+  /** An idle connection, or a new one. */
   take(): Connection
   open(): Connection
-  /** Its request was answered. */
+  /** Gives a connection back after an answer. */
   giveBack(connection: Connection): void
   /** Ends a connection. */
   drop(connection: Connection): void
-  /** One was closed without a word: all rest for a while. */
+  /** Notes a silent close: all connections rest for a while. */
   distrust(): void
   close(): Promise<void>
 }
 
-/** Connections to "https://shop.example". `onEmpty` is called when there is nothing to remember. */
+/** Connections to "https://shop.example". `onEmpty` is called when nothing is left to remember. */
 export function createOrigin(url: string, connector: Connector, onEmpty: () => void): Origin {
   const all = new Set<Connection>()
-  /** The one that was used last at the end. */
+  /** The most recently used one is last. */
   const idle: Connection[] = []
   let resting = 0
   let keepsThem: boolean | 'unknown' = 'unknown'
@@ -94,7 +93,7 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
     const connection: Connection = { client, watch: undefined, answers: 0, isResting: false }
     all.add(connection)
     if (isClosed) drop(connection)
-    // It was idle for too long, or the other side has hung up; one that is in use connects again.
+    // It was idle for too long, or the other side has hung up; in use, it connects again.
     client.on('disconnect', () => {
       const at = idle.indexOf(connection)
       if (at !== -1) idle.splice(at, 1)

@@ -1,6 +1,6 @@
-// One POST over kept-alive connections, with one deadline for the whole of it. By dispatch(), with
-// a handler of our own: request() makes a stream and an abort signal for each answer, a third of
-// the cost of sending (measured), and all that is wanted here is a status and a few bytes.
+// One POST over a kept-alive connection, with one deadline for all of it. It uses undici's
+// dispatch() with its own handler, since only a status and a few bytes are wanted: request() makes
+// a stream and an abort signal for each answer, which was a third of the cost of sending.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
@@ -15,7 +15,7 @@ export type PostRequest = {
   body: Buffer
 }
 
-/** `body` is undefined where it is longer than the limit; then it was not read to its end. */
+/** `body` is undefined if it exceeds the limit; then the rest was not read. */
 export type Answer = { status: number; headers: IncomingHttpHeaders; body: Buffer | undefined }
 
 /** No complete answer in time. */
@@ -23,21 +23,21 @@ export class TimeOut extends Error {}
 
 const unsent = new WeakSet<Error>()
 
-/** Whether the request of an error that post() rejected with may have reached its target. */
+/** Whether the request may have reached its target, by an error of post(). */
 export function mayHaveLeft(error: Error): boolean {
   return !unsent.has(error)
 }
 
 const NOTHING = Buffer.alloc(0)
-/** Answers before the answer, 100 Continue and the like. */
+/** The most interim answers (100 Continue and the like) before the final one. */
 const MOST_INTERIM = 100
 
-/** Time from now to the last byte of the answer, and the most that is read of it. */
+/** The time from now to the last byte of the answer, and the most bytes to read of it. */
 export type PostLimits = { timeoutMs: number; responseBytes: number }
 
 /**
  * Sends the request and reads the answer. Rejects with TimeOut, or with the error of the
- * connection; then it is not known whether the target has taken the request.
+ * connection; then the target may or may not have the request.
  */
 export function post(
   dispatcher: Dispatcher,
@@ -52,14 +52,14 @@ export function post(
   })
 }
 
-/** The same for who must know at once: `done` is called while the last byte is being read. */
+/** The same with a callback: `done` is called while the last byte is being read. */
 export function exchange(
   dispatcher: Dispatcher,
   request: PostRequest,
   limits: PostLimits,
   done: (result: Answer | Error) => void,
 ): void {
-  // Its own limits start anew with every byte; the one here is for all of it.
+  // undici's own time-outs restart with every byte; ours covers the whole request.
   const options = { ...request, method: 'POST', headersTimeout: 0, bodyTimeout: 0 } as const
   dispatcher.dispatch(options, new Exchange(limits, done))
 }
@@ -85,7 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    // Its time ended while it waited for a connection: nothing must leave any more.
+    // Its time ended while it waited for a connection: it must not leave any more.
     if (this.#isOver) controller.abort(new TimeOut())
   }
 
@@ -119,13 +119,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     if (!this.#end()) return
-    // It is given a controller when it is written to a connection that stands.
+    // It gets a controller when it is written to an open connection.
     if (!this.#controller) unsent.add(error)
     this.#done(error)
     this.#controller?.abort(error)
   }
 
-  /** Whether it was not over before. */
+  /** Returns false if it was over already. */
   #end(): boolean {
     if (this.#isOver) return false
     this.#isOver = true

@@ -1,15 +1,15 @@
-// What an error of SQS or SNS means for a stream of events: of a whole request, or of one of its
-// messages. By the names that the services document, in the spellings of both; by the status or by
-// whose fault it is where a compatible service has names of its own.
+// The meaning of an error of SQS or SNS for a stream of events: of a whole request, or of one
+// message. It is judged by the documented names, in the spellings of both services. For the own
+// names of compatible services it is judged by the status, or by the side that is at fault.
 
 import { type Described, describeError, detailOf } from './aws-error.ts'
 import type { Failure } from './destination.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
-/** One message of a request that was not taken. */
+/** A message of a request that was not accepted. */
 export type EntryError = { code: string; message: string; isSenderFault: boolean }
 
-/** Nobody who sends there with these keys will be served, whatever the message. */
+/** Errors of every request with these keys or this address. */
 const REFUSING = new Set([
   'AccessDenied',
   'AuthorizationError',
@@ -34,7 +34,7 @@ const REFUSING = new Set([
 const REFUSING_KEYS = /^kms\.?(AccessDenied|Disabled|Invalid\w+|NotFound|OptInRequired)$/i
 const REFUSING_STATUSES = [401, 403, 404]
 
-/** Ours to put right, or gone by itself: tried again, whatever the status says. */
+/** Errors that the operator can fix, or that pass: retried, whatever the status. */
 const PASSING = new Set([
   'ExpiredToken',
   'InternalError',
@@ -47,7 +47,7 @@ const PASSING = new Set([
 const SKEWED = /signature (expired|not yet current)/i
 const THROTTLING = /Thrott|TooManyRequests|Re(quest|ad)LimitExceeded|BandwidthLimit|SlowDown/i
 
-/** The contents of a message, or of one among those of a request. */
+/** Errors of a message's contents, or of one message in a request. */
 const REJECTING = new Set([
   'BatchRequestTooLong',
   'InvalidAttributeValue',
@@ -58,12 +58,12 @@ const REJECTING = new Set([
   'MissingParameter',
   'Validation',
 ])
-/** A fault of these parameters is one of the address, and hits every message. */
+/** A fault of these parameters concerns the address, so it hits every message. */
 const ADDRESS = /\b(TopicArn|QueueUrl)\b/
 
 /**
- * What an error that answered a whole request means. `rejected`: for one of its messages, if there
- * are several.
+ * The meaning of an error that answered a whole request. `rejected` refers to one of its messages,
+ * if there are several.
  */
 export function judgeRequestError(error: unknown): Failure {
   const described = describeError(error)
@@ -81,7 +81,7 @@ export function judgeRequestError(error: unknown): Failure {
   }
 }
 
-/** What an error of one message means; the request itself was served. */
+/** The meaning of an error of one message; the request itself was served. */
 export function judgeEntryError({ code, message, isSenderFault }: EntryError): Failure {
   const reason = detailOf(code, message) || 'no reason was given'
   const kind = kindOf({ name: code, message })
@@ -107,7 +107,7 @@ function kindOf({
   return status !== undefined && REFUSING_STATUSES.includes(status) ? 'refused' : 'unavailable'
 }
 
-/** The protocols of the services spell the same error in several ways. */
+/** The services' protocols spell the same error in several ways. */
 function plain(name: string): string {
   return name.replace(/^AWS\.SimpleQueueService\./, '').replace(/Exception$/, '')
 }

@@ -1,8 +1,8 @@
-// What SQS and SNS have in common: single events that leave in requests of up to ten, each with a
-// result of its own. Several requests are in flight at once, so the order of one entity is kept by
-// whoever sends one event of it at a time, as delivery does. Queues and topics whose name ends in
-// `.fifo` get a group, the entity, and a deduplication id, which is the same each time an event is
-// sent: within five minutes a repeat, after a crash too, makes no second message.
+// The common part of SQS and SNS: single events leave in requests of up to ten, each with its own
+// result. Several requests are in flight at once. So callers keep an entity's order: they send one
+// event of it at a time. Queues and topics with names in `.fifo` get a group (the entity) and a
+// deduplication id, which is the same at each send. So a resend within five minutes makes no second
+// message.
 
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs'
@@ -23,8 +23,8 @@ import { type Message, messageOf } from './message.ts'
 import { type EntryError, judgeEntryError, judgeRequestError } from './queue-error.ts'
 
 /**
- * Events of one consumer that are best in flight at once: all requests are full then, and the next
- * ones wait, so that they are full too. With fewer, requests go half empty.
+ * The best number of events of one consumer in flight: all requests are full, and enough events
+ * wait to fill the next ones. With fewer, requests leave half empty.
  */
 export const QUEUE_IN_FLIGHT = 200
 
@@ -35,7 +35,7 @@ const PAUSE_MS = 50
 /** The connections of a process to queues and topics, shared by its destinations. */
 export type QueueConnections = Agents & {
   readonly isClosed: boolean
-  /** Cuts off what is under way; nothing leaves any more. */
+  /** Cuts off requests in flight and refuses new ones. */
   close(): void
 }
 
@@ -59,7 +59,7 @@ export function createQueueConnections(options: {
 
 export type QueueOptions = {
   region: string
-  /** Undefined: whatever the machine's surroundings give. */
+  /** Undefined: the credentials of the machine's environment. */
   credentials: Credentials | undefined
   endpoint?: string | undefined
   /** For one request, its second try included. */
@@ -68,7 +68,7 @@ export type QueueOptions = {
   allowDefaultCredentials: boolean
 }
 
-/** The part of a client's configuration that both services have. */
+/** The part of a client's configuration that both services share. */
 export function clientConfig(connections: QueueConnections, options: QueueOptions) {
   const { region, credentials, timeoutMs } = options
   const { httpAgent, httpsAgent } = connections
@@ -91,8 +91,8 @@ type RetryStrategy = Exclude<NonNullable<SQSClientConfig['retryStrategy']>, { re
 type RetryToken = Awaited<ReturnType<RetryStrategy['acquireInitialRetryToken']>>
 
 /**
- * What a connection that was closed just now, or a clock that is wrong, costs: one more try, soon.
- * A target that throttles is not asked again at once, and not from here.
+ * One more try, soon, for a connection that was closed just now, or a wrong clock. A throttling
+ * target is not retried here.
  */
 const retryOnce: RetryStrategy = {
   acquireInitialRetryToken: async () => retryToken(0),
@@ -113,11 +113,11 @@ type QueueService = {
   /** "the SQS queue https://…" */
   address: string
   isFifo: boolean
-  /** The URL that requests go to; undefined: where AWS has the service. */
+  /** The URL for requests; undefined for AWS's own. */
   endpoint: string | undefined
-  /** The most that a message may be, and all those of a request together. */
+  /** The limit of a message, and of all messages of a request together. */
   maxBytes: number
-  /** One request; the errors of those messages that were not taken, by their index. */
+  /** Sends one request; returns the errors of refused messages, by their index. */
   send: SendRequest
 }
 
@@ -126,12 +126,12 @@ export type SendRequest = (
   abortSignal: AbortSignal,
 ) => Promise<Map<number, EntryError>>
 
-/** A message with the ids that only FIFO queues and topics take. */
+/** A message with the ids that only FIFO queues and topics accept. */
 type QueuedMessage = Pick<Message, 'body' | 'attributes'> & {
   ids: { MessageGroupId?: string; MessageDeduplicationId?: string }
 }
 
-/** For words of our own. */
+/** For our own words, which hold no secret. */
 const asItIs: Mask = (text) => text
 
 /** A destination that sends to a queue or a topic, over `connections`. */
@@ -166,7 +166,7 @@ export function createQueue(
   async function sendMessages(messages: Message[]): Promise<Outcome[]> {
     const outcome = await request(messages)
     if (Array.isArray(outcome)) return outcome
-    // One of them is at fault, and the others are not to suffer for it.
+    // One message is at fault; send each alone, so that the others do not suffer for it.
     if (outcome.kind === 'rejected' && messages.length > 1) {
       return (await Promise.all(messages.map((message) => sendMessages([message])))).flat()
     }
@@ -201,7 +201,7 @@ export function createQueue(
     return failed({ kind: 'unavailable', reason }, asItIs)
   }
 
-  /** Tells where it failed, and no secret. */
+  /** Adds the address to the reason, and masks secrets. */
   function failed<Failed extends Failure>(failure: Failed, mask: Mask): Failed {
     const { reason, response } = failure
     return {
@@ -212,7 +212,7 @@ export function createQueue(
   }
 }
 
-/** What an answer to a batch says of messages whose ids are their indexes. */
+/** The errors in an answer to a batch; the ids of its messages are their indexes. */
 export function entryErrors(
   count: number,
   answer: {

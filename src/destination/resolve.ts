@@ -1,8 +1,8 @@
-// Names to addresses. Not dns.lookup: it holds one of Node's four threads until the name server
-// answers, and getaddrinfo gets half of them, so that four names of one tenant that nobody answers
-// for would stop every other look-up, the database's among them. c-ares has no threads. Each
-// look-up has a channel of its own, which reads /etc/resolv.conf anew and is gone after its
-// deadline: a silent name costs one socket until then, and nothing that others wait for.
+// Resolves names to addresses. Not with dns.lookup: it holds one of Node's four threads until the
+// name server answers, and getaddrinfo gets half of them. So four silent names of one tenant would
+// stop every other look-up, the database's included. c-ares uses no threads. Each look-up has its
+// own channel, which reads /etc/resolv.conf again and ends at its deadline. So a silent name costs
+// one socket until then, and blocks nobody.
 
 import dns from 'node:dns'
 import net from 'node:net'
@@ -10,31 +10,34 @@ import { type Address, readSystemNames } from './system-names.ts'
 
 /** For one name, the domains of the search list included. */
 const DEADLINE_MS = 2_500
-/** For the first try with a name server. c-ares doubles it, roughly: three outlast the deadline. */
+/**
+ * For the first try with a name server. c-ares roughly doubles it: three tries outlast the
+ * deadline.
+ */
 const TRY_MS = 700
 const TRIES = 3
-/** How long an answer is kept, and a failure. */
+/** How long an answer is cached, and a failure. */
 const KEPT_MS = 5_000
 const FAILURE_KEPT_MS = 1_000
 const MOST_KEPT = 1_000
-/** Look-ups of one owner under way. */
+/** The most look-ups of one owner at once. */
 const MOST_OF_OWNER = 16
-/** What name servers say of a name that has no address. */
+/** Codes of name servers for a name without an address. */
 const NO_ADDRESS = ['ENOTFOUND', 'ENODATA']
 
 type Resolver = {
   /**
-   * The addresses of a name or a literal address, IPv4 first, within 2.5 s. `owner` is whose
-   * look-ups are counted: the tenant of a request. Those of deliveries are bounded already, by the
-   * consumers that a tenant may have. Rejects with the code ENOTFOUND if it has none, EAI_AGAIN if
-   * no name server said so in time, EBUSY if its owner has too many look-ups under way.
+   * The addresses of a name or a literal address, IPv4 first, within 2.5 s. `owner` is the tenant
+   * of a request: it bounds the look-ups under way. Deliveries have none: the tenant's number of
+   * consumers bounds them already. Rejects with ENOTFOUND if there is no address, EAI_AGAIN if no
+   * name server said so in time, EBUSY if the owner has too many look-ups under way.
    */
   resolve(name: string, owner?: string): Promise<Address[]>
   /** The same for net.connect. */
   lookup: net.LookupFunction
 }
 
-/** A resolver that keeps answers for seconds and shares a look-up among all who wait for it. */
+/** A resolver that caches answers for seconds, and shares a look-up among all who wait for it. */
 export function createResolver(files: { hostsFile?: string; resolvFile?: string } = {}): Resolver {
   const names = readSystemNames(files)
   const kept = new Map<string, { answer: Promise<Address[]>; until: number }>()
@@ -70,7 +73,7 @@ export function createResolver(files: { hostsFile?: string; resolvFile?: string 
   return resolver
 
   function keep(name: string, answer: Promise<Address[]>): Promise<Address[]> {
-    // Until it is over it is shared; after that its time begins.
+    // Shared until it is over; then its time in the cache begins.
     const entry = { answer, until: Number.POSITIVE_INFINITY }
     kept.delete(name)
     kept.set(name, entry)
@@ -97,10 +100,10 @@ export function createResolver(files: { hostsFile?: string; resolvFile?: string 
 
 const serversAtStart = new dns.Resolver().getServers().join()
 
-/** Asks for one candidate after the other until one has an address. */
+/** Tries one candidate after the other until one has an address. */
 async function askFor(name: string, candidates: string[]): Promise<Address[]> {
   const channel = new dns.promises.Resolver({ timeout: TRY_MS, tries: TRIES })
-  // Whoever calls dns.setServers means this resolver, too.
+  // dns.setServers applies to this resolver, too.
   const servers = dns.getServers()
   if (servers.join() !== serversAtStart) channel.setServers(servers)
   let isLate = false
@@ -124,7 +127,7 @@ async function askFor(name: string, candidates: string[]): Promise<Address[]> {
   throw failure('ENOTFOUND', `${name} does not resolve (ENOTFOUND)`)
 }
 
-/** The addresses of both families; those of one if the other does not come. */
+/** The addresses of both families; of one family if the other does not answer. */
 async function askBoth(
   channel: dns.promises.Resolver,
   name: string,

@@ -1,12 +1,12 @@
 // How long a kept-alive connection rests after an answer before it is used again. A receiver that
-// closes it without saying so does it right after the answer; a request that is written before
-// that is known is lost, or read and never answered.
+// closes it silently does so right after the answer. A request written before the close is known is
+// lost, or read and never answered.
 
-/** A close that belongs to an answer comes sooner than this after it. */
+/** A silent close arrives sooner than this after the answer. */
 const REST_MS = 25
 
-/** Calls `work` when the rest is over and what came meanwhile was read. */
+/** Calls `work` when the rest is over, and everything that came meanwhile was read. */
 export function afterRest(work: () => void): void {
-  // The timer may be late: the event loop reads before it comes to the immediate.
+  // The timer may be late: the event loop reads sockets before it runs the immediate.
   setTimeout(() => setImmediate(work), REST_MS).unref()
 }

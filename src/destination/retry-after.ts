@@ -1,8 +1,8 @@
 // How long a target asks to be left alone (RFC 9110, 10.2.3).
 
 /**
- * Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined
- * where it is neither.
+ * Retry-After in milliseconds from `now`: seconds or an HTTP date (RFC 9110, 10.2.3). Undefined if
+ * it is neither.
  */
 export function parseRetryAfter(
   header: string | string[] | undefined,

@@ -1,6 +1,6 @@
-// What an error of the S3 client means for a stream of files: a target that will take nothing more
-// (denied, no such bucket, another region, keys that are wrong), or one to try again later. By the
-// names that S3 documents, and by the status where a store has names of its own.
+// The meaning of an error of the S3 client for a stream of files. Either the target accepts nothing
+// more (access denied, no such bucket, another region, wrong keys), or the file is retried later.
+// It is judged by the names that S3 documents; for other names, by the status.
 
 import { describeError } from './aws-error.ts'
 import type { FileFailure } from './destination.ts'
@@ -21,11 +21,11 @@ const REFUSING = new Set([
   'PermanentRedirect', // the bucket is in another region
   'SignatureDoesNotMatch',
 ])
-/** Ours to put right, or gone by itself: tried again, whatever the status says. */
+/** Errors that the operator can fix, or that pass: retried, whatever the status. */
 const PASSING = new Set(['NoSuchUpload', 'RequestTimeTooSkewed', 'RequestTimeout', 'SlowDown'])
 const REFUSING_STATUSES = [301, 401, 403, 404]
 
-/** The outcome that an error stands for, with a reason for people. */
+/** The outcome of an error, with a reason for people. */
 export function judgeStoreError(error: unknown): Failed {
   const { name, status, reason, retryAfter } = describeError(error)
   const isRefused =

@@ -1,7 +1,7 @@
-// The upload of one object in parts: two buffers of a part each, one being filled while the other
-// is on its way, and both used again, so that an upload makes no garbage however long it is. (With
-// Upload of @aws-sdk/lib-storage, which makes a buffer for each part, a file of 50 MiB took a
-// process 95 MiB; this way it takes 45, measured.) An object that fits a part is a single PUT.
+// Uploads one object in parts. Of two buffers of a part each, one is filled while the other is
+// sent. Both are reused, so an upload makes no garbage however long it is. Upload of
+// @aws-sdk/lib-storage makes a buffer for each part: with it a file of 50 MiB took a process 95
+// MiB, this way 45. An object that fits into a part is a single PUT.
 
 import {
   CompleteMultipartUploadCommand,
@@ -13,15 +13,17 @@ import {
 } from '@aws-sdk/client-s3'
 import { abortUpload } from './s3-uploads.ts'
 
-/** The least that S3 takes, the last part aside. It takes 10,000 of them: 50 GiB. */
+/** S3's minimum, except for the last part. 10,000 parts are allowed: 50 GiB. */
 const PART_BYTES = 5 * 1024 * 1024
 
-/** Where parts are made, of one upload at a time. */
+/** The buffers of one upload at a time. */
 type PartBuffers = [Buffer, Buffer]
 
 export type PartBufferPool = { take(): PartBuffers; giveBack(buffers: PartBuffers): void }
 
-/** Buffers that uploads share, one after the other. As many are kept as were in use at once. */
+/**
+ * Buffers that uploads share, one after the other. The pool keeps as many as were in use at once.
+ */
 export function createPartBuffers(): PartBufferPool {
   const free: PartBuffers[] = []
   const make = (): PartBuffers => [
@@ -35,13 +37,16 @@ export function createPartBuffers(): PartBufferPool {
 }
 
 type PartUpload = {
-  /** Takes the bytes; they may change when it resolves. Rejects where an earlier part failed. */
+  /**
+   * Takes the bytes; the caller may reuse the chunk when it resolves. Rejects if an earlier part
+   * failed.
+   */
   add(chunk: Buffer): Promise<void>
-  /** The object is there when it resolves. */
+  /** Completes the upload; the object exists when it resolves. */
   complete(): Promise<void>
-  /** Whether it may have begun another one, whose name was lost with an answer. */
+  /** Whether an upload may exist whose name was lost with an answer. */
   isDoubtful(): boolean
-  /** Gives up: the store keeps nothing of it. Nothing is on its way any more when it settles. */
+  /** Aborts: the store keeps nothing of it. No request is in flight when it settles. */
   abort(): Promise<void>
 }
 
@@ -85,7 +90,7 @@ export function uploadInParts(
       const MultipartUpload = { Parts: sent }
       const whole = { Bucket, Key, UploadId, MultipartUpload }
       const { ETag, Key: key } = await client.send(new CompleteMultipartUploadCommand(whole))
-      expectTag({ ETag: ETag || key }) // Ceph names the object only
+      expectTag({ ETag: ETag || key }) // Ceph names only the object
     },
     isDoubtful: () => isDoubtful,
     async abort() {
@@ -94,7 +99,7 @@ export function uploadInParts(
     },
   }
 
-  /** Sends what is filled when the part before has arrived. */
+  /** Sends the full buffer once the previous part has arrived. */
   async function sendPart(): Promise<void> {
     if (UploadId === undefined) {
       const begun = await client.send(new CreateMultipartUploadCommand(head))
@@ -106,7 +111,7 @@ export function uploadInParts(
     await sending
     const part = filling.subarray(0, used)
     sending = send(part, sent.length + 1)
-    sending.catch(() => {}) // whoever awaits it has it too
+    sending.catch(() => {}) // the caller that awaits it gets the error, too
     const free = spare
     spare = filling
     filling = free
@@ -119,7 +124,10 @@ export function uploadInParts(
   }
 }
 
-/** A store that has written something names it; anything else on the way may answer with 200. */
+/**
+ * A store that has written something returns a tag; another server in between may answer 200
+ * without one.
+ */
 function expectTag({ ETag }: { ETag?: string | undefined }): string {
   if (!ETag) throw new Error('the answer has no ETag: it is none of a store')
   return ETag

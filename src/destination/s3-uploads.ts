@@ -1,5 +1,5 @@
-// Clearing what an upload in parts leaves at a store where nobody ends it: by its name, and by the
-// key, since a name can be lost with an answer.
+// Removes unfinished multipart uploads from a store: by name, and by key, since a name can be lost
+// with an answer.
 
 import {
   AbortMultipartUploadCommand,
@@ -9,7 +9,7 @@ import {
 
 const LISTED_UPLOADS = 100
 
-/** Aborts an upload; one that is not there any more is aborted. */
+/** Aborts an upload; one that does not exist counts as aborted. */
 export async function abortUpload(
   client: S3Client,
   upload: { Bucket: string; Key: string; UploadId: string },
@@ -19,7 +19,7 @@ export async function abortUpload(
   })
 }
 
-/** Aborts what is begun of an object and not completed. */
+/** Aborts all unfinished uploads of an object. */
 export async function abortUploads(
   client: S3Client,
   { Bucket, Key }: { Bucket: string; Key: string },

@@ -1,6 +1,6 @@
-// Files in an S3 bucket. A file is streamed, so that memory does not grow with it (s3-parts.ts).
-// What fails is aborted at the store; what a kill leaves there, discard() finds by the key. The
-// endpoint is a tenant's choice, and guarded as such (aws-guard.ts).
+// Files in an S3 bucket. A file is streamed, so that memory does not grow with it (s3-parts.ts). A
+// failed upload is aborted at the store; after a kill, discard() finds it by the key. A tenant
+// chooses the endpoint, so aws-guard.ts guards it.
 
 import { createHash } from 'node:crypto'
 import { createGzip, type Gzip } from 'node:zlib'
@@ -19,17 +19,17 @@ import { judgeStoreError } from './s3-error.ts'
 import { type PartBufferPool, uploadInParts } from './s3-parts.ts'
 import { abortUpload, abortUploads } from './s3-uploads.ts'
 
-/** A part, however slowly it goes. */
+/** For one part, however slow. */
 const REQUEST_TIMEOUT_MS = 300_000
-/** Tries of one request, within seconds; the others are the caller's. */
+/** Tries of one request, within seconds; the caller does later retries. */
 const TRIES = 3
-/** What a store answers that has no list of uploads. */
+/** Statuses of a store without a list of uploads. */
 const UNLISTED = [405, 501]
 
 export type S3Options = {
   region: string
   bucket: string
-  /** Undefined: whatever the machine's surroundings give. */
+  /** Undefined: the credentials of the machine's environment. */
   credentials: Credentials | undefined
   endpoint?: string | undefined
   forcePathStyle?: boolean | undefined
@@ -40,8 +40,8 @@ export type S3Options = {
 }
 
 /**
- * A store that writes to a bucket, over connections of its own: close it. It shares `partBuffers`
- * with others.
+ * A store that writes to a bucket, over its own connections: close it. It shares `partBuffers` with
+ * others.
  */
 export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
   const { bucket: Bucket, credentials } = options
@@ -54,7 +54,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     ...(options.endpoint ? { endpoint: options.endpoint } : {}),
     forcePathStyle: options.forcePathStyle ?? false,
     maxAttempts: TRIES,
-    // Checksums beyond the signature's are not known to every store that speaks S3.
+    // Not every S3-compatible store knows checksums beyond the signature's.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -105,7 +105,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
       const failed = failureOf('Clearing unfinished uploads of', Key)
       if (refusal) return failed(refusal)
       try {
-        // By its name first: not every store lists them, and not everybody may have it do so.
+        // First by its name: not every store lists uploads, and not every key may list them.
         if (uploadId) await abortUpload(client, { Bucket, Key, UploadId: uploadId })
       } catch (error) {
         return failed(error)
@@ -124,7 +124,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     },
   }
 
-  /** Aborts what is begun of a key; refused where the store does not tell what that is. */
+  /** Aborts all uploads of a key; refused if the store cannot list them. */
   async function clear(
     Key: string,
     failed: (error: unknown) => Promise<FileFailure>,
@@ -149,7 +149,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
   }
 }
 
-/** Tells the errors of the caller's from those of the store. */
+/** Separates the caller's errors from the store's. */
 function createOurs() {
   const ours = {
     error: undefined as unknown,
@@ -181,7 +181,7 @@ async function* zipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-/** One chunk after the other; each may be changed when the next one is asked for. */
+/** Feeds one chunk after the other; each may be reused once the next one is requested. */
 async function feed(gzip: Gzip, chunks: AsyncIterable<Buffer>): Promise<void> {
   try {
     for await (const chunk of chunks) {

@@ -1,8 +1,8 @@
-// Mails by SendGrid's v3 API: one POST /v3/mail/send for up to a thousand customers, each with the
-// data of its own for a dynamic template. The API knows no idempotency key, so what came of a
-// request is told apart with care: `unavailable` was surely not taken, `unknown` may have been.
-// Each request has a connection of its own: on one that is kept alive the other side may hang up
-// just then, and nobody would know whether the request was taken.
+// Mails by SendGrid's v3 API: one POST /v3/mail/send for up to a thousand customers, each with its
+// own data for a dynamic template. The API has no idempotency key, so outcomes are separated with
+// care: `unavailable` was certainly not accepted, `unknown` may have been. Each request has its own
+// connection. On a kept-alive one the other side may hang up just then, and the outcome would be
+// unknown.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
@@ -20,7 +20,7 @@ const SECOND_MS = 1_000
 export type Mail = {
   email: string
   name?: string | undefined
-  /** What the template is filled with: dynamic_template_data. */
+  /** The data for the template: dynamic_template_data. */
   data: Record<string, unknown>
 }
 
@@ -32,10 +32,11 @@ type Sender = {
 }
 
 /**
- * accepted: queued by SendGrid; `pauseMs`: the rate limit is used up for so long. rejected: some of
- * the mails are at fault (400), those of `indexes`, or nobody knows which where that is empty.
- * refused: no mail would be taken (a wrong key, sender or template). unavailable: not taken, try
- * again later. unknown: it may have been taken.
+ * * accepted: queued by SendGrid; `pauseMs`: how long the rate limit is used up.
+ * * rejected: mails are at fault (400), those of `indexes`; unknown which if that is empty.
+ * * refused: no mail would be accepted (a wrong key, sender or template).
+ * * unavailable: not accepted, try again later.
+ * * unknown: it may have been accepted.
  */
 export type MailOutcome =
   | { kind: 'accepted'; pauseMs?: number | undefined }
@@ -49,12 +50,12 @@ export type Mailer = {
   send(templateId: string, mails: Mail[]): Promise<MailOutcome>
 }
 
-/** Connections that are used once. */
+/** Connections for a single request each. */
 export function createMailAgent(options: { allowPrivateTargets: boolean }): Agent {
   return new Agent({ connect: createConnector(options)(), pipelining: 0 })
 }
 
-/** A mailer for one sender. `agent` is shared, and closed by its owner. */
+/** A mailer for one sender. Its owner shares and closes `agent`. */
 export function createSendGrid(
   agent: Agent,
   sender: Sender,
@@ -105,7 +106,7 @@ function requestOf({ from }: Sender, template_id: string, mails: Mail[]): object
 
 type Fault = { field?: unknown; message?: unknown }
 
-/** What an answer means. `failed` makes a reason of what it says. */
+/** The meaning of an answer. `failed` makes a reason of it. */
 function judge(
   { status, headers, body }: Answer,
   count: number,
@@ -119,7 +120,7 @@ function judge(
   const lines = faults.map(({ field, message }) => [field, message].filter(Boolean).join(': '))
   const start = lines.join('; ') || (body?.toString('utf8') ?? '')
   const reason = failed(start ? `${statusText(status)}: ${start}` : statusText(status))
-  // Too large: fewer at once may do.
+  // Too large: fewer mails at once may fit.
   if (status === 413) return { kind: 'rejected', indexes: [], reason }
   if (status === 400 && faults.every(isOfMails)) {
     const named = faults.map(({ field }) => indexIn(field)).filter((index) => index < count)
@@ -137,7 +138,7 @@ function faultsIn(body: Buffer | undefined): Fault[] {
   return Array.isArray(errors) ? errors.filter((one) => typeof one === 'object' && one) : []
 }
 
-/** A fault that names no field may be one mail's, too. */
+/** A fault that names no field may also be one mail's. */
 const isOfMails = ({ field }: Fault) =>
   typeof field !== 'string' || field === '' || field.startsWith('personalizations')
 
@@ -145,7 +146,7 @@ function indexIn(field: unknown): number {
   return Number(/^personalizations[.[](\d+)/.exec(String(field))?.[1] ?? Number.NaN)
 }
 
-/** X-RateLimit-Reset: seconds since 1970 at which the limit begins anew. */
+/** X-RateLimit-Reset: seconds since 1970 at which the limit resets. */
 function untilReset(headers: IncomingHttpHeaders): number | undefined {
   const reset = headers['x-ratelimit-reset']
   if (typeof reset !== 'string' || !/^\d+$/.test(reset)) return undefined

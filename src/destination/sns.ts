@@ -11,12 +11,12 @@ import {
   type SendRequest,
 } from './queue.ts'
 
-/** Of a message, and of all messages of a request together. */
+/** For a message, and for all messages of a request together. */
 const MAX_BYTES = 262_144
 
 type SnsOptions = QueueOptions & { topicArn: string }
 
-/** A destination that publishes to a topic. `connections` are shared, and closed by their owner. */
+/** A destination that publishes to a topic. Its owner shares and closes `connections`. */
 export function createSns(connections: QueueConnections, options: SnsOptions): Destination {
   const { topicArn: TopicArn, endpoint } = options
   const at = endpoint === undefined ? {} : { endpoint }

@@ -1,5 +1,5 @@
-// Messages in an SQS queue, ten in a request. Without an endpoint the queue's URL says where it is:
-// a tenant's choice too, and guarded as such (aws-guard.ts).
+// Messages in an SQS queue, ten in a request. Without an endpoint, requests go to the host of the
+// queue's URL. A tenant chooses that, so aws-guard.ts guards it.
 
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { Destination } from './destination.ts'
@@ -12,12 +12,12 @@ import {
   type SendRequest,
 } from './queue.ts'
 
-/** Of a message, and of all messages of a request together. */
+/** For a message, and for all messages of a request together. */
 const MAX_BYTES = 1_048_576
 
 type SqsOptions = QueueOptions & { queueUrl: string }
 
-/** A destination that sends to a queue. `connections` are shared, and closed by their owner. */
+/** A destination that sends to a queue. Its owner shares and closes `connections`. */
 export function createSqs(connections: QueueConnections, options: SqsOptions): Destination {
   const { queueUrl: QueueUrl } = options
   const { origin, pathname } = new URL(QueueUrl)

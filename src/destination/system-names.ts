@@ -1,25 +1,25 @@
-// What the machine's files say of names, read again when they change: /etc/hosts, and the search
-// list of /etc/resolv.conf, by which Kubernetes and docker-compose find `receiver` or
-// `receiver.shop`. Read synchronously: it takes microseconds, and no thread that may be held.
+// Names from the machine's files, read again when they change: /etc/hosts, and the search list of
+// /etc/resolv.conf. Kubernetes and docker-compose use it to find `receiver` or `receiver.shop`. The
+// files are read synchronously: that takes microseconds, and no thread that may be blocked.
 
 import fs from 'node:fs'
 import net from 'node:net'
 
-/** glibc takes no more either. */
+/** glibc's own limit. */
 const MOST_DOTS = 15
-/** A list of more domains would not be gone through within the deadline of a look-up. */
+/** A longer list would not fit the deadline of a look-up. */
 const MOST_DOMAINS = 6
 
 export type Address = { address: string; family: 4 | 6 }
 
 type SystemNames = {
-  /** The addresses of a name in the hosts file; those of `localhost` without it. */
+  /** The addresses of a name in the hosts file; `localhost` has some even without the file. */
   ownAddresses(name: string): Address[]
   /** The full names to ask a name server for, in this order. */
   candidates(name: string): string[]
 }
 
-/** The names of this machine; the paths are those of glibc unless a test says otherwise. */
+/** Reads the names of this machine; the default paths are those of glibc. */
 export function readSystemNames({
   hostsFile = '/etc/hosts',
   resolvFile = '/etc/resolv.conf',
@@ -43,7 +43,7 @@ export function readSystemNames({
   }
 }
 
-/** What `parse` makes of a file as it is now; of an empty text if it cannot be read. */
+/** Returns what `parse` makes of the file's current text; of an empty text if it cannot be read. */
 function followFile<T>(path: string, parse: (text: string) => T): () => T {
   let parsed = parse('')
   let version = ''
@@ -66,7 +66,7 @@ function readText(path: string): string {
   }
 }
 
-/** hosts(5): an address, then its names; a name may stand in several lines. */
+/** hosts(5): an address, then its names; a name may be on several lines. */
 function parseHosts(text: string): Map<string, Address[]> {
   const found = new Map<string, Address[]>()
   for (const line of text.split('\n')) {

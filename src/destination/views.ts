@@ -1,15 +1,15 @@
-// A text as others may have meant it: with its escapes of JSON, HTML and URLs undone, one within
-// another too, and without its line breaks and blanks. Each character of such a view knows where in
-// the text it comes from, so that what is found in a view can be taken out of the text.
+// Views of a text with its escapes undone, for a search: those of JSON, HTML and URLs, nested ones
+// too, and line breaks and blanks. Each character of a view knows its origin in the text, so that a
+// match in a view can be removed from the text.
 
 type View = {
   text: string
-  /** Of each character: where in the original what it comes from begins, and where that ends. */
+  /** For each character: where its origin begins and ends in the original. */
   starts: number[]
   ends: number[]
 }
 
-/** How escapes look, also those that the end of the text has cut, and what they stand for. */
+/** The form of escapes, also of those cut by the end of the text, and their decoding. */
 type Decoder = { pattern: RegExp; decode(escaped: string): string }
 
 /** JSON within JSON, JSON within XML, HTML within JSON. */

@@ -1,7 +1,6 @@
-// Webhooks: one POST an event over kept-alive connections, with the headers of Standard Webhooks.
-// The payload's text goes into the body untouched. What a status means: any 2xx
-// acknowledges, 400 rejects, 403 and 410 refuse, anything else (redirects included, which are not
-// followed) is tried again.
+// Webhooks: one POST per event over kept-alive connections, with the headers of Standard Webhooks.
+// The payload's text goes into the body untouched. Any 2xx acknowledges, 400 rejects, 403 and 410
+// refuse. Anything else is retried, redirects included, which are not followed.
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
@@ -20,20 +19,22 @@ const BEYOND_ASCII = /[\u0080-\uffff]/
 export type WebhookOptions = {
   url: string
   apiKey?: string | undefined
-  /** Sent along with every request. */
+  /** Sent with every request. */
   headers?: Record<string, string> | undefined
-  /** Secrets to sign with: the current one, and the one before while receivers may still use it. */
+  /**
+   * Secrets to sign with: the current one, and the previous one while receivers may still use it.
+   */
   signingSecrets?: string[]
   /** From the first byte sent to the last byte read. */
   timeoutMs: number
   allowPrivateTargets: boolean
-  /** Read at most this much of an answer; a longer one is a failure. */
+  /** The most bytes to read of an answer; a longer one is a failure. */
   responseBytes: number
-  /** Keep this much of it, in characters. */
+  /** The most characters to keep of it. */
   responseKept: number
 }
 
-/** A destination that POSTs to a URL. `connections` are shared, and closed by their owner. */
+/** A destination that POSTs to a URL. Its owner shares and closes `connections`. */
 export function createWebhook(connections: Connections, options: WebhookOptions): Destination {
   const url = new URL(options.url)
   const host = hostOf(url)
