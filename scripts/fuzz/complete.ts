@@ -67,8 +67,8 @@ function oneTarget(body: Body, isS3: boolean): Body {
   }
   const keys = { aws_access_key_id: 'key', aws_secret_access_key: 'secret' }
   const s3 = (s3_parameters ?? { aws_region: 'eu-central-1', bucket: 'files' }) as Body
-  const { key_prefix: _, ...place } = s3
-  return { ...rest, s3_parameters: { ...keys, ...place, endpoint: url } }
+  const { key_prefix: _, ...bucket } = s3
+  return { ...rest, s3_parameters: { ...keys, ...bucket, endpoint: url } }
 }
 
 function oneDestination({ destination }: Body): Body {

@@ -97,9 +97,7 @@ function fillPath({ path, parameters }: Operation, ids: Tenant['ids'], world: Wo
 
 function queryOf({ parameters }: Operation, world: World): string {
   const query = parameters
-    .filter(
-      ({ in: place, required }) => place === 'query' && (required || world.chance.happens(0.5)),
-    )
+    .filter(({ in: part, required }) => part === 'query' && (required || world.chance.happens(0.5)))
     .map(({ name, schema }) => `${name}=${encodeURIComponent(String(draw(schema, name, world)))}`)
   return query.length > 0 ? `?${query.join('&')}` : ''
 }
@@ -108,8 +106,8 @@ function headersOf(operation: Operation, caller: Caller, world: World): Request[
   const { chance, marker } = world
   const headers: Request['headers'] = [['host', 'fuzz.test']]
   if (caller.authorization !== undefined) headers.push(['authorization', caller.authorization])
-  for (const { in: place, name, required, schema } of operation.parameters) {
-    if (place !== 'header') continue
+  for (const { in: part, name, required, schema } of operation.parameters) {
+    if (part !== 'header') continue
     // A token of several tenants, or another's, says nothing of the one that is meant.
     const isOptional = !required && (name !== 'tenant' || caller.tenants.join() === marker)
     if (isOptional && chance.happens(name === 'tenant' ? 0.2 : 0.8)) continue

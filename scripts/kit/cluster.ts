@@ -46,9 +46,9 @@ async function copyTree(
   const entries = fs.readdirSync(from, { withFileTypes: true })
   const copies = entries.map(async (entry) => {
     if (!isWanted(entry.name)) return
-    const [source, place] = [path.join(from, entry.name), path.join(to, entry.name)]
-    if (entry.isDirectory()) return copyTree(source, place, () => true)
-    await fs.promises.copyFile(source, place).catch((error) => {
+    const [source, copied] = [path.join(from, entry.name), path.join(to, entry.name)]
+    if (entry.isDirectory()) return copyTree(source, copied, () => true)
+    await fs.promises.copyFile(source, copied).catch((error) => {
       if (error.code !== 'ENOENT') throw error
     })
   })

@@ -8,21 +8,21 @@ import { copyCluster, makeStandby } from './cluster.ts'
 import { query } from './postgres.ts'
 import { until } from './until.ts'
 
-export type Place = {
+export type ServerAccess = {
   /** Through the unix socket. */
   url: string
   socket: string
 }
 
 export type Pair = {
-  readonly primary: Place
-  readonly standby: Place | undefined
+  readonly primary: ServerAccess
+  readonly standby: ServerAccess | undefined
   /** Ends the primary as `pg_ctl stop -m immediate` does; resolves when it is gone. */
   crash(): Promise<void>
   /** Starts the primary again after a crash; resolves when it answers. */
   restart(): Promise<void>
   /** Copies the primary while it runs, and resolves when the copy follows it as a standby. */
-  addStandby(): Promise<Place>
+  addStandby(): Promise<ServerAccess>
   /** Whether a commit waits until the standby has it. Without a standby it would wait for ever. */
   setSynchronous(isOn: boolean): Promise<void>
   /** The standby takes the place of the primary, which must have crashed. */
@@ -33,7 +33,7 @@ export type Pair = {
   stop(): Promise<void>
 }
 
-type Server = Place & { directory: string; running: EmbeddedPostgres }
+type Server = ServerAccess & { directory: string; running: EmbeddedPostgres }
 
 /** The WAL that a standby may still need while it is made. */
 const WAL_KEPT = '1GB'
@@ -42,8 +42,8 @@ const FOLLOW_MS = 60_000
 /** Starts the primary in a directory of its own below `directory`. */
 export async function startPair(directory: string): Promise<Pair> {
   let count = 0
-  const placeNext = () => path.join(directory, `server-${++count}`)
-  let primary = await startServer(placeNext())
+  const nextDirectory = () => path.join(directory, `server-${++count}`)
+  let primary = await startServer(nextDirectory())
   let standby: Server | undefined
   const setPrimary = async (setting: string, value: string) => {
     await query(primary.url, `alter system set ${setting} = '${value}'`)
@@ -63,10 +63,10 @@ export async function startPair(directory: string): Promise<Pair> {
       primary = await startServer(primary.directory)
     },
     async addStandby() {
-      const place = placeNext()
-      await copyCluster(primary.url, primary.directory, place)
-      makeStandby(place, primary.url)
-      standby = await startServer(place)
+      const next = nextDirectory()
+      await copyCluster(primary.url, primary.directory, next)
+      makeStandby(next, primary.url)
+      standby = await startServer(next)
       await until('the standby follows', () => isFollowed(primary.url), FOLLOW_MS)
       return standby
     },

@@ -17,9 +17,9 @@ export const keys = { accessKeyId: 'AKIAMILLRACE', secretAccessKey: 'secretsecre
 
 /** Whether it can be started here. */
 export function hasRadosgw(): boolean {
-  const places = (process.env['PATH'] ?? '').split(':').concat('/usr/sbin', '/usr/bin')
+  const folders = (process.env['PATH'] ?? '').split(':').concat('/usr/sbin', '/usr/bin')
   const programs = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'setpriv']
-  return programs.every((name) => places.some((place) => existsSync(path.join(place, name))))
+  return programs.every((name) => folders.some((folder) => existsSync(path.join(folder, name))))
 }
 
 type Radosgw = {
@@ -112,13 +112,13 @@ async function end(child: ChildProcess): Promise<void> {
   await ended
 }
 
-function configuration(place: {
+function configuration(options: {
   directory: string
   cluster: string
   port: number
   monitorPort: number
 }): string {
-  const { directory, cluster, port, monitorPort } = place
+  const { directory, cluster, port, monitorPort } = options
   return `[global]
 fsid = ${cluster}
 mon_host = [v2:127.0.0.1:${monitorPort}/0]

@@ -1,7 +1,7 @@
 // Carries out the schedule of harm. Nothing here asks whether the service can bear it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Pair, Place } from '../kit/pair.ts'
+import type { Pair, ServerAccess } from '../kit/pair.ts'
 import { cancelStatements } from './cancel.ts'
 import { STEPS_MS, stepClock } from './clock.ts'
 import type { Destination } from './destination.ts'
@@ -222,7 +222,7 @@ export function createHarmer(victims: Victims): Harmer {
    * stay open when it is over: who keeps one is read-only for as long as the standby lives.
    */
   async function spendReadOnly(lastsMs: number): Promise<void> {
-    const { socket } = database.standby as Place
+    const { socket } = database.standby as ServerAccess
     for (const proxy of proxies) {
       proxy.turnTo(socket)
       proxy.cut()
@@ -233,7 +233,7 @@ export function createHarmer(victims: Victims): Harmer {
 
   /** The primary crashes, the name moves to a standby that is one still, and it is promoted. */
   async function failOver(lastsMs: number): Promise<void> {
-    const { socket, url } = database.standby as Place
+    const { socket, url } = database.standby as ServerAccess
     // It receives nothing any more: what is acknowledged without waiting for it is lost.
     const standby = createSession(() => url)
     await standby.ask(`alter system set primary_conninfo = ''`)

@@ -65,11 +65,11 @@ function plantIn({ name, changes }: Plant): string {
   }
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
   for (const { file, find, put } of changes) {
-    const place = path.join(copy, file)
-    const text = readFileSync(place, 'utf8')
+    const copied = path.join(copy, file)
+    const text = readFileSync(copied, 'utf8')
     if (text.split(find).length !== 2) throw new Error(`"${name}" does not fit ${file} any more.`)
     writeFileSync(
-      place,
+      copied,
       text.replace(find, () => put),
     )
   }

@@ -69,7 +69,7 @@ type Queues = {
 export async function startQueues(services: QueueServices, seed: number): Promise<Queues> {
   const { client, findings } = services
   const broker: Remote = await startRemote('torture/broker-process.ts')
-  const places = await broker.call<{ steady: string; moody: string }>('start', seed)
+  const endpoints = await broker.call<{ steady: string; moody: string }>('start', seed)
   const destinations = new Map<Plan, object>()
   for (const plan of PLANS) {
     destinations.set(plan, await createDestination(plan))
@@ -120,9 +120,9 @@ export async function startQueues(services: QueueServices, seed: number): Promis
   async function createDestination({ queue, isTopic, isMoody }: Plan): Promise<object> {
     await broker.call('createQueue', queue)
     const keys = { accessKey: 'torture', accessSecret: 'torture', region: 'us-east-1' }
-    const account = { ...keys, endpoint: isMoody ? places.moody : places.steady }
+    const account = { ...keys, endpoint: isMoody ? endpoints.moody : endpoints.steady }
     if (!isTopic) {
-      const queueUrl = `${places.steady}/000000000000/${queue}`
+      const queueUrl = `${endpoints.steady}/000000000000/${queue}`
       return { type: 'SQS', sqs: { ...account, queueUrl } }
     }
     return { type: 'SNS', sns: { ...account, topicArn: await broker.call('createTopic', queue) } }

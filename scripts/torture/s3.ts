@@ -73,6 +73,6 @@ async function startStore(seed: number): Promise<Store> {
   ended.catch(() => {}) // in the end it may
   const [{ port }] = await Promise.race([once(child, 'message'), ended])
   const endpoint = `http://127.0.0.1:${port}`
-  const place = { endpoint, forcePathStyle: true, region: REGION }
-  return { endpoint, process: child, client: new S3Client({ ...place, credentials: KEYS }) }
+  const settings = { endpoint, forcePathStyle: true, region: REGION }
+  return { endpoint, process: child, client: new S3Client({ ...settings, credentials: KEYS }) }
 }

@@ -57,8 +57,8 @@ const front = http.createServer({ keepAliveTimeout: 65_000 }, (request, response
     if (isList && kind === 'fauxqs') return void list(answered)
     const { method, headers, url: path } = request
     const target = new URL(store.endpoint)
-    const place = { host: target.hostname, port: target.port, agent: upstream }
-    const passed = http.request({ ...place, method, path, headers }, (answer) => {
+    const options = { host: target.hostname, port: target.port, agent: upstream }
+    const passed = http.request({ ...options, method, path, headers }, (answer) => {
       if (answered) return void answer.resume().on('end', answered)
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(response)

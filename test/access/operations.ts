@@ -90,9 +90,9 @@ export async function ask(
   const query = new URLSearchParams()
   const known: Record<string, string> = { event_name: 'order.created', ...target }
   const fill = (name: string, example?: string) => known[name] ?? example ?? randomUUID()
-  for (const { in: place, name, required, example } of parameters) {
-    if (place === 'header' && required) headers[name] = example ?? 'x'
-    if (place === 'query' && required) query.set(name, fill(name, example))
+  for (const { in: part, name, required, example } of parameters) {
+    if (part === 'header' && required) headers[name] = example ?? 'x'
+    if (part === 'query' && required) query.set(name, fill(name, example))
   }
   delete headers['tenant']
   if (headers['idempotency-key']) headers['idempotency-key'] = randomUUID()

@@ -38,8 +38,8 @@ beforeAll(async () => {
 })
 afterAll(() => service.stop())
 
-const ask = async (place: string, headers: Record<string, string> = {}) => {
-  const answer = await request(service.url + place, { headers })
+const ask = async (resource: string, headers: Record<string, string> = {}) => {
+  const answer = await request(service.url + resource, { headers })
   return { ...answer, text: await answer.body.text() }
 }
 
@@ -113,25 +113,27 @@ describe('the page', () => {
 
   it('refers to nothing that is not served, each with its type', async () => {
     const { text } = await ask('/docs')
-    const places = [...text.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, place]) => `/${place}`)
-    expect(places).toHaveLength(7)
+    const paths = [...text.matchAll(/(?:href|src)="([^"#]+)"/g)].map(
+      ([, resource]) => `/${resource}`,
+    )
+    expect(paths).toHaveLength(7)
     const types: Record<string, string> = {
       css: 'text/css; charset=utf-8',
       js: 'text/javascript; charset=utf-8',
       json: 'application/json; charset=utf-8',
       png: 'image/png',
     }
-    for (const place of places) {
-      const { statusCode, headers } = await ask(place)
-      const type = types[path.extname(place).slice(1)]
-      expect([place, statusCode, headers['content-type']]).toEqual([place, 200, type])
+    for (const resource of paths) {
+      const { statusCode, headers } = await ask(resource)
+      const type = types[path.extname(resource).slice(1)]
+      expect([resource, statusCode, headers['content-type']]).toEqual([resource, 200, type])
     }
   })
 
   it.each(['/docs', '/docs/docs.js', '/docs/swagger-ui.css', '/openapi.json', '/asyncapi.json'])(
     'has %s kept by who asks, who asks again whether it is still that',
-    async (place) => {
-      const { headers, text } = await ask(place)
+    async (resource) => {
+      const { headers, text } = await ask(resource)
       expect(headers).toMatchObject({
         'cache-control': 'no-cache',
         vary: 'accept-encoding',
@@ -139,17 +141,17 @@ describe('the page', () => {
       })
       expect(headers['content-encoding']).toBeUndefined()
       const known = { 'if-none-match': String(headers['etag']), 'accept-encoding': 'gzip' }
-      const again = await ask(place, known)
+      const again = await ask(resource, known)
       expect([again.statusCode, again.text]).toEqual([304, ''])
-      const other = await ask(place, { 'if-none-match': '"another"' })
+      const other = await ask(resource, { 'if-none-match': '"another"' })
       expect([other.statusCode, other.text]).toEqual([200, text])
     },
   )
 
   it('has its files compressed for who takes that', async () => {
-    const place = `${service.url}/docs/swagger-ui-bundle.js`
-    const whole = await request(place)
-    const less = await request(place, { headers: { 'accept-encoding': 'br, gzip' } })
+    const resource = `${service.url}/docs/swagger-ui-bundle.js`
+    const whole = await request(resource)
+    const less = await request(resource, { headers: { 'accept-encoding': 'br, gzip' } })
     expect(less.headers['content-encoding']).toBe('gzip')
     const bytes = Buffer.from(await less.body.arrayBuffer())
     expect(gunzipSync(bytes).equals(Buffer.from(await whole.body.arrayBuffer()))).toBe(true)
@@ -159,8 +161,8 @@ describe('the page', () => {
   })
 
   it('has no other files', async () => {
-    for (const place of ['docs.html', 'constructor', '..%2froutes.ts', 'package.json', '']) {
-      expect((await ask(`/docs/${place}`)).statusCode, place).toBeGreaterThanOrEqual(400)
+    for (const resource of ['docs.html', 'constructor', '..%2froutes.ts', 'package.json', '']) {
+      expect((await ask(`/docs/${resource}`)).statusCode, resource).toBeGreaterThanOrEqual(400)
     }
   })
 
@@ -179,8 +181,8 @@ describe('the page', () => {
   it('shows all of both documents in a browser, which has nothing to complain about', async () => {
     const { html, complaints } = await render(`${service.url}/docs`)
     expect(complaints).toEqual([])
-    const places = service.routes.map((route) => route.path.replace(/:(\w+)/g, '{$1}'))
-    for (const place of places) expect(html).toContain(`data-path="${place}"`)
+    const paths = service.routes.map((route) => route.path.replace(/:(\w+)/g, '{$1}'))
+    for (const resource of paths) expect(html).toContain(`data-path="${resource}"`)
     for (const { name, description } of knownEventTypes) {
       expect(html).toContain(`data-path="${name}"`)
       expect(html).toContain(`>${name}: ${description}`)

@@ -57,12 +57,12 @@ async function expectDone(name: string, { position, status, ids, refusal }: Told
 it.each(generators.filter(({ isThere }) => isThere()))(
   'a client in $language compiles, publishes, registers and lists',
   async ({ language, make }) => {
-    const place = mkdtempSync(path.join(directory, `${language}-`))
-    const file = path.join(place, 'openapi.json')
+    const folder = mkdtempSync(path.join(directory, `${language}-`))
+    const file = path.join(folder, 'openapi.json')
     writeFileSync(file, JSON.stringify(document))
-    const [command, ...args] = make(file, place)
+    const [command, ...args] = make(file, folder)
     const { stdout } = await promisify(execFile)(command, args, {
-      cwd: place,
+      cwd: folder,
       env: { ...process.env, MILLRACE_URL: service.url, MILLRACE_TOKEN: ADMIN_TOKEN, RECEIVER },
     })
     await expectDone(language, JSON.parse(stdout))

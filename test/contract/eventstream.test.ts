@@ -47,8 +47,8 @@ async function drive(
     ReturnType<typeof operations.get>
   >
   const { id = 'erp-1', event = randomUUID(), body } = options
-  const place = path.replace('{integration_id}', id).replace('{event_id}', event)
-  const reply = await call(service.url + EVENTSTREAM + place.replace('/eventstream', ''), {
+  const filled = path.replace('{integration_id}', id).replace('{event_id}', event)
+  const reply = await call(service.url + EVENTSTREAM + filled.replace('/eventstream', ''), {
     method: method.toUpperCase(),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })

@@ -44,8 +44,8 @@ function bodies(): [name: string, content: Content][] {
 it('has no finding of the recommended rules', async () => {
   const config = await createConfig({ extends: ['recommended'] })
   const problems = await lintFromString({ source: JSON.stringify(document), config })
-  const told = problems.map(({ ruleId, message, location: [place] }) => [
-    ...[ruleId, message, place?.pointer],
+  const told = problems.map(({ ruleId, message, location: [where] }) => [
+    ...[ruleId, message, where?.pointer],
   ])
   expect(told).toEqual([])
   expect(operations().length).toBeGreaterThan(80)

@@ -36,7 +36,7 @@ const eventOf = (payload = '{}', entityId = `order-${position}`) => ({
   position: position++,
   idempotencyKey: `key-${position}`,
 })
-type Place = { name: string; destination: Destination }
+type Opened = { name: string; destination: Destination }
 const services = {
   sqs: { maxBytes: 1_048_576, open: openQueue },
   sns: { maxBytes: 262_144, open: openTopic },
@@ -47,12 +47,12 @@ const anywhere = { region: 'us-east-1', timeoutMs: 5_000, ...allowed }
 function optionsWith(more: Partial<QueueOptions>): QueueOptions {
   return { ...anywhere, credentials: keys, endpoint: broker.url, ...more }
 }
-function openQueue(ending = '', more: Partial<QueueOptions> = {}): Place {
+function openQueue(ending = '', more: Partial<QueueOptions> = {}): Opened {
   const name = `queue-${names++}${ending}`
   const queueUrl = broker.createQueue(name)
   return { name, destination: createSqs(connections, { ...optionsWith(more), queueUrl }) }
 }
-function openTopic(ending = '', more: Partial<QueueOptions> = {}): Place {
+function openTopic(ending = '', more: Partial<QueueOptions> = {}): Opened {
   const name = `topic-${names++}${ending}`
   const topicArn = broker.createTopic(name)
   return { name, destination: createSns(connections, { ...optionsWith(more), topicArn }) }

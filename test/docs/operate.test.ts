@@ -84,8 +84,8 @@ describe('the manifests for Kubernetes', () => {
       for (const { env, volumeMounts } of pod.containers) {
         expect(volumeMounts.map(({ name }) => name)).toEqual(volumes)
         const files = env.filter(({ name }) => name.endsWith('_FILE'))
-        const places = volumeMounts.map(({ mountPath }) => mountPath)
-        expect(files.every(({ value }) => places.includes(path.posix.dirname(value)))).toBe(true)
+        const folders = volumeMounts.map(({ mountPath }) => mountPath)
+        expect(files.every(({ value }) => folders.includes(path.posix.dirname(value)))).toBe(true)
       }
     }
   })

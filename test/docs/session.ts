@@ -111,7 +111,7 @@ export async function openSession(
   function localized(text: string): string {
     const queue = 'https://sqs.eu-west-1.amazonaws.com/123456789012/customers'
     if (text.includes(queue)) queueUrl ??= broker.createQueue('customers')
-    const places = [
+    const replacements = [
       ['http://127.0.0.1:8080', running?.url ?? 'no service'],
       ...[...ports].map(([port, here]) => [String(port), String(here)]),
       ['postgres://user:password@host/database', databaseUrl()],
@@ -120,7 +120,7 @@ export async function openSession(
       ['wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', keys.secretAccessKey],
       ['SG.a-key-of-sendgrid', sendgrid.key],
     ] as [string, string][]
-    return places.reduce((local, [place, here]) => local.replaceAll(place, here), text)
+    return replacements.reduce((local, [shown, here]) => local.replaceAll(shown, here), text)
   }
 
   async function paste(block: Block): Promise<void> {

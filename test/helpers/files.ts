@@ -57,10 +57,10 @@ const lines = `
  */
 export async function checkFiles(
   files: ListedFile[],
-  place: { store: Store; bucket: string; pool: pg.Pool },
+  source: { store: Store; bucket: string; pool: pg.Pool },
   expected: { tenant?: string; since?: number; names?: string[]; maxBytes?: number } = {},
 ): Promise<number> {
-  const { store, bucket, pool } = place
+  const { store, bucket, pool } = source
   const { tenant = 'dodici', since = 0, names = null, maxBytes = 52_428_800 } = expected
   const known = new Set(files.map(({ key }) => key))
   const stored = await store.keys(bucket)
@@ -73,7 +73,7 @@ export async function checkFiles(
   let events = 0
   for (const file of [...files].sort((a, b) => a.first_position - b.first_position)) {
     if (file.first_position <= after) throw new Error(`${file.key} begins before another one ends`)
-    const content = await contentOf(file, place)
+    const content = await contentOf(file, source)
     if (content.length > maxBytes) throw new Error(`${file.key} has ${content.length} bytes`)
     const { rows } = await pool.query(lines, [tenant, after + 1, file.last_position, names])
     const wanted = Buffer.from(rows.map(({ line }) => `${line}\n`).join(''))

@@ -47,8 +47,8 @@ const python: Generator = {
   isThere: () => existsSync(path.join(compilers.python, 'openapi-python-client')),
   make(document, directory) {
     const generator = path.join(compilers.python, 'openapi-python-client')
-    const place = ['--output-path', 'millrace_client', '--meta', 'none']
-    run(directory, generator, 'generate', '--path', document, ...place)
+    const output = ['--output-path', 'millrace_client', '--meta', 'none']
+    run(directory, generator, 'generate', '--path', document, ...output)
     cpSync(path.join(root, 'python/main.py'), path.join(directory, 'main.py'))
     return [path.join(compilers.python, 'python'), 'main.py']
   },

@@ -96,13 +96,13 @@ function faultsOf(body: Body, bad: SendGrid['bad']): Fault[] {
   const addresses = new Set<string>()
   personalizations.forEach(({ to = [], dynamic_template_data: data }, index) => {
     const email = String(to[0]?.email)
-    const place = bad.isNamed ? `personalizations.${index}.to.0.email` : 'personalizations'
+    const field = bad.isNamed ? `personalizations.${index}.to.0.email` : 'personalizations'
     if (to.length !== 1) fault(`personalizations.${index}.to`, 'The to parameter is required.')
     if (!ADDRESS.test(email) || bad.emails.has(email)) {
-      fault(place, 'Does not contain a valid address.')
+      fault(field, 'Does not contain a valid address.')
     }
     if (/[;,]/.test(String(to[0]?.name))) fault(`personalizations.${index}.to.0.name`, '; or ,')
-    if (addresses.has(email.toLowerCase())) fault(place, 'An address may be there only once.')
+    if (addresses.has(email.toLowerCase())) fault(field, 'An address may be there only once.')
     addresses.add(email.toLowerCase())
     if (typeof data !== 'object')
       fault(`personalizations.${index}.dynamic_template_data`, 'Object.')

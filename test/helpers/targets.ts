@@ -108,7 +108,7 @@ async function startWebhookTarget(): Promise<Target> {
 
 async function startQueueTarget(name: string, kind?: 'topic'): Promise<Target> {
   const broker = await startBroker()
-  const place = kind ? broker.createTopic(name) : broker.createQueue(name)
+  const address = kind ? broker.createTopic(name) : broker.createQueue(name)
   const connections = createQueueConnections({ allowPrivateTargets: true })
   const guarded = createQueueConnections({ allowPrivateTargets: false })
   return {
@@ -124,8 +124,8 @@ async function startQueueTarget(name: string, kind?: 'topic'): Promise<Target> {
       }
       const over = allowPrivateTargets ? connections : guarded
       return kind
-        ? createSns(over, { ...options, topicArn: place })
-        : createSqs(over, { ...options, queueUrl: place })
+        ? createSns(over, { ...options, topicArn: address })
+        : createSqs(over, { ...options, queueUrl: address })
     },
     received: () => broker.messages(name).map(payloadOfMessage),
     requests: () => broker.requests.length,

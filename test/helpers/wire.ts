@@ -31,7 +31,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
   const target = new URL(databaseUrl.replace('@/', '@localhost/'))
   const directory = target.searchParams.get('host')
   const port = Number(target.searchParams.get('port') ?? (target.port || 5432))
-  const place = directory ? { path: `${directory}/.s.PGSQL.${port}` } : { host: target.hostname }
+  const address = directory ? { path: `${directory}/.s.PGSQL.${port}` } : { host: target.hostname }
   const sockets = new Set<net.Socket>()
   const cuts = new Set<() => void>()
   let awaited: { marker: string; fate: Fate } | undefined
@@ -42,7 +42,7 @@ export async function startWire(databaseUrl: string): Promise<Wire> {
 
   const server = net.createServer({ noDelay: true }, (client) => {
     if (isDown) return client.resetAndDestroy()
-    const upstream = net.connect({ port, ...place })
+    const upstream = net.connect({ port, ...address })
     let isCaught = false
     let isLast = false
     cuts.add(() => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.stop())
 
-/** The path of a route, its parameters as they are; `others` in place of an example. */
+/** The path of a route, its parameters as they are; `others` instead of an example. */
 function pathOf(route: Route, others: Record<string, string> = {}): string {
   const known: Record<string, string> = { event_name: 'order.created', ...target, ...others }
   return route.path.replace(/:(\w+)/g, (_, name) => known[name] as string)
@@ -33,16 +33,16 @@ function pathOf(route: Route, others: Record<string, string> = {}): string {
 
 /** Good headers of a route, but for one. */
 function headersOf({ parameters = [] }: Route, except = ''): string[] {
-  const headers = parameters.filter(({ in: place }) => place === 'header')
+  const headers = parameters.filter(({ in: part }) => part === 'header')
   return headers
     .filter(({ name, required }) => name !== except && (required || name === 'tenant'))
     .flatMap(({ name, example }) => [name, example ?? 'x'])
 }
 
-function parametersOf(place: Parameter['in']): [Route, Parameter][] {
+function parametersOf(part: Parameter['in']): [Route, Parameter][] {
   return service.routes.flatMap((route) =>
     (route.parameters ?? [])
-      .filter((parameter) => parameter.in === place)
+      .filter((parameter) => parameter.in === part)
       .map((parameter): [Route, Parameter] => [route, parameter]),
   )
 }

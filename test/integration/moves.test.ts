@@ -79,11 +79,11 @@ describe('an update that moves the target to another origin', () => {
 
   it('names the keys of a store anew, its endpoint coming, going or changing', async () => {
     const keys = { aws_access_key_id: 'AKIASTAYS', aws_secret_access_key: secret }
-    const place = { aws_region: 'eu-west-1', bucket: 'files' }
+    const parameters = { aws_region: 'eu-west-1', bucket: 'files' }
     const names = Object.keys(keys).map((name) => `s3_parameters.${name}`)
-    const body = { callback_parameters: undefined, s3_parameters: { ...keys, ...place } }
+    const body = { callback_parameters: undefined, s3_parameters: { ...keys, ...parameters } }
     await stopped('files', body)
-    const update = (changes: object) => ({ s3_parameters: { ...place, ...changes } })
+    const update = (changes: object) => ({ s3_parameters: { ...parameters, ...changes } })
     await refused('files', update({ endpoint: receiver.url }), names)
     await refused('files', update({ aws_region: 'eu-west-2' }), names)
     expect(await patch('files', update({ bucket: 'others' }))).toMatchObject({ status: 200 })
@@ -97,17 +97,17 @@ describe('an update that moves the target to another origin', () => {
   it('names the keys of a store anew if its bucket is part of the host and changes', async () => {
     const keys = { aws_access_key_id: 'AKIASTAYS', aws_secret_access_key: secret }
     const names = Object.keys(keys).map((name) => `s3_parameters.${name}`)
-    const place = { aws_region: 'eu-west-1', bucket: 'mine', endpoint: 'http://localhost:9/' }
-    const body = { callback_parameters: undefined, s3_parameters: { ...keys, ...place } }
+    const parameters = { aws_region: 'eu-west-1', bucket: 'mine', endpoint: 'http://localhost:9/' }
+    const body = { callback_parameters: undefined, s3_parameters: { ...keys, ...parameters } }
     await stopped('hosted', body)
-    const update = (changes: object) => ({ s3_parameters: { ...place, ...changes } })
+    const update = (changes: object) => ({ s3_parameters: { ...parameters, ...changes } })
     await refused('hosted', update({ bucket: 'attacker' }), names)
     await refused('hosted', update({ force_path_style: true }), names)
     expect(await patch('hosted', update({ key_prefix: 'p' }))).toMatchObject({ status: 200 })
     const inPath = update({ force_path_style: true })
     const anew = { s3_parameters: { ...inPath.s3_parameters, ...keys } }
     expect(await patch('hosted', anew)).toMatchObject({ status: 200 })
-    const other = { s3_parameters: { ...place, bucket: 'other' } }
+    const other = { s3_parameters: { ...parameters, bucket: 'other' } }
     expect(await patch('hosted', other)).toMatchObject({ status: 200 })
     await refused('hosted', update({ force_path_style: false }), names)
   })

@@ -118,7 +118,7 @@ describe('a restock', () => {
   it('is what a recount over all locations says, for any levels', () => {
     const one = fc.record({
       item: fc.constantFrom('v-1', 'v-2'),
-      place: fc.constantFrom('a', 'b'),
+      location: fc.constantFrom('a', 'b'),
       available: fc.integer({ min: -2, max: 2 }),
     })
     fc.assert(
@@ -129,9 +129,9 @@ describe('a restock', () => {
               'inventory_level',
               'bulk_update',
               'x',
-              levels.map(({ item, place, available }) => {
-                const id = `${item}-${place}`
-                return { id, variant_id: item, location_id: place, available }
+              levels.map(({ item, location, available }) => {
+                const id = `${item}-${location}`
+                return { id, variant_id: item, location_id: location, available }
               }),
             ),
           ),
@@ -147,7 +147,7 @@ describe('a restock', () => {
           const empty = items.filter(
             (item) => [...known.keys()].some((key) => key.startsWith(item)) && sum(item) === 0,
           )
-          for (const { item, place, available } of levels) known.set(item + place, available)
+          for (const { item, location, available } of levels) known.set(item + location, available)
           for (const item_id of empty) {
             if (sum(item_id) > 0) expected.push({ position: index + 1, item_id })
           }

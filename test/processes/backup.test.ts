@@ -90,8 +90,8 @@ const crash = async (dataDir: string, database: EmbeddedPostgres) => {
 const installation = findInstallation()
 for (const bin of installation ? [installation] : []) {
   it('pg_dump under load, restored: nothing is lost up to the dump', async () => {
-    const place = directory()
-    const server = await startInstalled(bin, place)
+    const folder = directory()
+    const server = await startInstalled(bin, folder)
     const receiver = await startReceiver()
     await makeRoles(server.url)
     await migrate(asRole(server.url, 'owner'), createLogger('silent'))
@@ -99,12 +99,12 @@ for (const bin of installation ? [installation] : []) {
     await register(service.url, 'erp', receiver.url)
     const before = await publishLoad(() => service.url, load('before'))
     const during = publishLoad(() => service.url, load('during'))
-    const dump = ['-Fc', '--role=millrace_owner', '-f', path.join(place, 'dump'), 'postgres']
+    const dump = ['-Fc', '--role=millrace_owner', '-f', path.join(folder, 'dump'), 'postgres']
     await server.run('pg_dump', dump)
     await during
     await service.kill('SIGTERM')
     await query(server.url, 'create database restored')
-    await server.run('pg_restore', ['-d', 'restored', path.join(place, 'dump')])
+    await server.run('pg_restore', ['-d', 'restored', path.join(folder, 'dump')])
     const restored = databaseUrl(server.url, 'restored')
     const log = await readLog(restored)
     expectWithin(log, before)

@@ -98,18 +98,18 @@ const cases: [number, Way][] = [
 ]
 
 async function startWebhooks(): Promise<string[]> {
-  const places = [...cases.map((one) => one.join('/')), 'slow/clear']
+  const paths = [...cases.map((one) => one.join('/')), 'slow/clear']
   return Promise.all(
-    places.map(async (place, n) => {
+    paths.map(async (path, n) => {
       const id = `hook-${n}`
       const made = await ask(EVENTSTREAM, 'webhooks', 'POST', {
         id,
         integration_type: 'permanent',
-        callback_parameters: { callback_url: echo.url + place, api_key: secrets['apiKey'] },
+        callback_parameters: { callback_url: echo.url + path, api_key: secrets['apiKey'] },
         delivery: {
           headers: { 'x-key': secrets['header'], 'x-token': secrets['token'] },
           signing_secret: secrets['signing'],
-          ...(place.startsWith('slow') ? { timeout_ms: 200 } : {}),
+          ...(path.startsWith('slow') ? { timeout_ms: 200 } : {}),
         },
       })
       expect(made.status).toBe(200)
@@ -124,11 +124,11 @@ async function startStores(tenant: string, keys: object): Promise<string[]> {
   return Promise.all(
     cases.map(async ([status, way], n) => {
       const id = `files-${n}`
-      const place = { endpoint: `${echo.url}${status}/${way}`, force_path_style: true }
+      const parameters = { endpoint: `${echo.url}${status}/${way}`, force_path_style: true }
       const made = await ask(EVENTSTREAM, tenant, 'POST', {
         id,
         integration_type: 'permanent',
-        s3_parameters: { ...keys, ...place, aws_region: 'eu-west-1', bucket: 'bucket' },
+        s3_parameters: { ...keys, ...parameters, aws_region: 'eu-west-1', bucket: 'bucket' },
       })
       expect(made.status).toBe(200)
       return `${EVENTSTREAM}/${id}`
@@ -259,17 +259,17 @@ it('no secret is left anywhere, in clear or in a code', async () => {
   const signing = String(rotated.body['signing_secret'])
   const all = { ...secrets, ...tokens, rotated: signing, scheme: secrets['token']?.slice(6) ?? '' }
   const bytes = [secrets['signing'] as string, signing].map((text) => secretBytes(text))
-  const places = {
+  const outputs = {
     database: await dumpOf(database.admin.pool),
     output: service.output(),
     answers: answers.join('\n'),
   }
-  expect(places.database).toContain('sealed:1:')
-  expect(places.output).toContain('attempt failed')
-  for (const [place, text] of Object.entries(places)) {
-    expect(text.split('***').length, place).toBeGreaterThan(10)
+  expect(outputs.database).toContain('sealed:1:')
+  expect(outputs.output).toContain('attempt failed')
+  for (const [output, text] of Object.entries(outputs)) {
+    expect(text.split('***').length, output).toBeGreaterThan(10)
     for (const [name, value] of Object.entries(all)) {
-      expect(spellingsIn(text, value), `${name} in the ${place}`).toEqual([])
+      expect(spellingsIn(text, value), `${name} in the ${output}`).toEqual([])
     }
     for (const value of bytes) expect(spellingsIn(text, value)).toEqual([])
   }

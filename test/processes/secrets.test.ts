@@ -147,16 +147,16 @@ it('no secret is in clear in the database or in any output', async () => {
   await receiver.close()
 
   const all = { ...secrets, key, jwt, ownJwt, rotated: String(rotated.body['signing_secret']) }
-  const places = {
+  const outputs = {
     database: await dumpOf(database.admin.pool),
     output: service.output(),
     answers: answers.join('\n'),
   }
-  expect(places.database).toContain('sealed:1:')
-  expect(places.output).toContain('attempt failed')
-  for (const [place, text] of Object.entries(places)) {
+  expect(outputs.database).toContain('sealed:1:')
+  expect(outputs.output).toContain('attempt failed')
+  for (const [output, text] of Object.entries(outputs)) {
     for (const [name, value] of Object.entries(all)) {
-      expect(text.includes(value), `${name} in the ${place}`).toBe(false)
+      expect(text.includes(value), `${name} in the ${output}`).toBe(false)
     }
   }
 })

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
 
-it('keeps its place while events come', async () => {
+it('keeps its slot while events come', async () => {
   await register(service.url, 'erp', receiver.url)
   const runs = new Set<string>()
   // Longer than a run goes on that has nothing to do.

@@ -77,10 +77,10 @@ describe('the judge of cursors', () => {
 })
 
 describe('a plant', () => {
-  const places = plants.flatMap(({ name, changes }) =>
+  const changed = plants.flatMap(({ name, changes }) =>
     changes.map((change) => ({ name, ...change })),
   )
-  it.each(places)('fits: $name, in $file', ({ file, find }) => {
+  it.each(changed)('fits: $name, in $file', ({ file, find }) => {
     expect(readFileSync(path.join(root, file), 'utf8').split(find)).toHaveLength(2)
   })
 })

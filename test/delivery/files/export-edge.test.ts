@@ -53,8 +53,8 @@ async function start(tenant: string, parameters = {}) {
       return files.reduce((sum, { count }) => sum + count, 0) >= events && files
     })
   const check = async (events: number) => {
-    const place = { store, bucket: tenant, pool: database.pool }
-    expect(await checkFiles(await filesOf(events), place, { tenant })).toBe(events)
+    const source = { store, bucket: tenant, pool: database.pool }
+    expect(await checkFiles(await filesOf(events), source, { tenant })).toBe(events)
   }
   return { on, register, put, filesOf, check }
 }

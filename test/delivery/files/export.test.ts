@@ -57,7 +57,7 @@ describe.each(storeKinds)('%s', (kind) => {
       })
       expect(reply, JSON.stringify(reply.body)).toMatchObject({ status: 200 })
     }
-    const place = { store, bucket, pool: database.pool }
+    const source = { store, bucket, pool: database.pool }
     const files = () => listFiles(service.url, 'files', { tenant, limit: 2 })
     const put = (payload = '{}', name = 'order.created') =>
       publish(service.url, { tenant, name, key: randomUUID(), payload })
@@ -67,12 +67,12 @@ describe.each(storeKinds)('%s', (kind) => {
         const count = list.reduce((sum, file) => sum + file.count, 0)
         return count >= events && list
       })
-    return { tenant, bucket, on, register, place, files, put, filesOf }
+    return { tenant, bucket, on, register, source, files, put, filesOf }
   }
   const past = () => new Date(Date.now() - 3_600_000).toISOString()
 
   it('end before they are too large, and hold each event once, to the byte', async () => {
-    const { tenant, register, place, filesOf, on } = await start(
+    const { tenant, register, source, filesOf, on } = await start(
       { key_prefix: 'company/stream' },
       { starts_at: past() },
     )
@@ -80,7 +80,7 @@ describe.each(storeKinds)('%s', (kind) => {
     await register()
     const files = await filesOf(20_000)
     expect(files.length).toBe(3)
-    expect(await checkFiles(files, place, { tenant, maxBytes: MAX_BYTES })).toBe(20_000)
+    expect(await checkFiles(files, source, { tenant, maxBytes: MAX_BYTES })).toBe(20_000)
     for (const { key, bytes } of files.slice(1)) {
       expect(key).toMatch(new RegExp(`^company/stream/${tenant}/\\d{13}-data-\\w{16}\\.export$`))
       expect(bytes).toBeGreaterThan(MAX_BYTES - 2_000)
@@ -89,7 +89,7 @@ describe.each(storeKinds)('%s', (kind) => {
   })
 
   it('end after a while, and there is none where nothing came', async () => {
-    const { tenant, register, place, put, files, filesOf } = await start()
+    const { tenant, register, source, put, files, filesOf } = await start()
     await register()
     const first = await put('{"a":\n "b\\n",\r\n\t"c": 25.080 }')
     await put()
@@ -98,7 +98,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(file?.first_published_at).toBe(first.body.published_at)
     const age = Date.parse(String(file?.created_at)) - first.body.position / 1000
     expect(age).toBeGreaterThanOrEqual(WINDOW_MS)
-    const { body } = await store.read(place.bucket, String(file?.key))
+    const { body } = await store.read(source.bucket, String(file?.key))
     // One line each: a line break of a payload stands between tokens, and is a space.
     expect(body.toString().split('\n')[0]).toBe(
       `{"tenant":"${tenant}","name":"order.created","published_at":"${first.body.published_at}",` +
@@ -106,13 +106,13 @@ describe.each(storeKinds)('%s', (kind) => {
     )
     await put()
     expect((await filesOf(3)).length).toBe(2)
-    expect((await store.keys(place.bucket)).length).toBe(2)
+    expect((await store.keys(source.bucket)).length).toBe(2)
     expect((await files()).length).toBe(2)
   })
 
   it('take what the filter takes', async () => {
     const filter_conditions = { event_filter: ['order.opened'], entity_filter: ['return'] }
-    const { tenant, register, place, filesOf, put, on } = await start(
+    const { tenant, register, source, filesOf, put, on } = await start(
       {},
       { filter_conditions, starts_at: past() },
     )
@@ -121,7 +121,7 @@ describe.each(storeKinds)('%s', (kind) => {
     await register()
     const files = await filesOf(301)
     const names = ['order.opened', 'return.processed']
-    expect(await checkFiles(files, place, { tenant, names })).toBe(301)
+    expect(await checkFiles(files, source, { tenant, names })).toBe(301)
     await put('{}', 'order.completed')
     await until('nothing is behind', async () => {
       const { rows } = await database.pool.query(
@@ -141,36 +141,36 @@ describe.each(storeKinds)('%s', (kind) => {
   })
 
   it('are compressed on demand', async () => {
-    const { tenant, register, place, filesOf } = await start(
+    const { tenant, register, source, filesOf } = await start(
       { compression: 'gzip' },
       { starts_at: past() },
     )
     await layEvents(database.pool, { count: 1_000, tenant })
     await register()
     const files = await filesOf(1_000)
-    expect(await checkFiles(files, place, { tenant })).toBe(1_000)
-    const { body, encoding } = await store.read(place.bucket, String(files[0]?.key))
+    expect(await checkFiles(files, source, { tenant })).toBe(1_000)
+    const { body, encoding } = await store.read(source.bucket, String(files[0]?.key))
     expect(encoding).toBe('gzip')
     expect(gunzipSync(body).length).toBeGreaterThan(body.length * 2)
   })
 
   it('are closed by a stop, and a start goes on', async () => {
-    const { tenant, register, place, put, files, on } = await start()
+    const { tenant, register, source, put, files, on } = await start()
     await register()
     await put()
     await put()
     expect(await on('/_stop', 'POST')).toMatchObject({ body: { status: 'stopped' } })
-    expect(await checkFiles(await files(), place, { tenant })).toBe(2)
+    expect(await checkFiles(await files(), source, { tenant })).toBe(2)
     const later = await put()
     expect((await files()).length).toBe(1)
     await on('/_start', 'POST')
     expect(await on('/_stop', 'POST')).toMatchObject({ body: { status: 'stopped' } })
     expect((await files())[0]).toMatchObject({ count: 1, first_position: later.body.position })
-    expect(await checkFiles(await files(), place, { tenant })).toBe(3)
+    expect(await checkFiles(await files(), source, { tenant })).toBe(3)
     // With nothing to close a stop closes nothing.
     await on('/_start', 'POST')
     expect(await on('/_stop', 'POST')).toMatchObject({ body: { status: 'stopped' } })
-    expect((await store.keys(place.bucket)).length).toBe(2)
+    expect((await store.keys(source.bucket)).length).toBe(2)
     expect((await on('/logs')).body).toMatchObject({
       entries: [
         { action: 'integration_stopped' },
@@ -185,7 +185,7 @@ describe.each(storeKinds)('%s', (kind) => {
 
   it('are closed by the end of a replay, which completes', async () => {
     const range = { starts_at: past(), ends_at: new Date(Date.now() + 2_000).toISOString() }
-    const { tenant, register, place, on, put } = await start(
+    const { tenant, register, source, on, put } = await start(
       {},
       { integration_type: 'temporary', ...range },
     )
@@ -202,7 +202,7 @@ describe.each(storeKinds)('%s', (kind) => {
     expect(rows).toMatchObject([
       { reason: expect.stringContaining('501 delivered, 0 rejected'), events: 501 },
     ])
-    expect((await store.keys(place.bucket)).length).toBeLessThanOrEqual(3)
+    expect((await store.keys(source.bucket)).length).toBeLessThanOrEqual(3)
   })
 
   it('go to another bucket after an update', async () => {
@@ -226,7 +226,9 @@ describe.each(storeKinds)('%s', (kind) => {
   })
 
   it('stop with the reason where the bucket is missing, and go on with the same file', async () => {
-    const { tenant, bucket, register, put, on, place, filesOf } = await start({ bucket: 'no-such' })
+    const { tenant, bucket, register, put, on, source, filesOf } = await start({
+      bucket: 'no-such',
+    })
     await register()
     await put()
     await until('it is stopped', async () => (await on()).body['status'] === 'stopped')
@@ -246,7 +248,7 @@ describe.each(storeKinds)('%s', (kind) => {
     await on('/_start', 'POST')
     await put()
     await filesOf(2)
-    expect(await checkFiles(await filesOf(2), place, { tenant })).toBe(2)
+    expect(await checkFiles(await filesOf(2), source, { tenant })).toBe(2)
     const { key } = (await filesOf(2)).at(-1) as { key: string }
     expect(JSON.stringify(body)).toContain(key)
   })

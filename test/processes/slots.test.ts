@@ -1,4 +1,4 @@
-// More integrations than a worker has places: each gets its turn, also while one has much to send.
+// More integrations than a worker has slots: each gets its turn, also while one has much to send.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
@@ -27,7 +27,7 @@ it('gives way with events in flight, and goes on later', async () => {
   const starts_at = new Date(Date.now() - 60_000).toISOString()
   const delivery = { max_in_flight: 1 }
   await register(service.url, 'erp', slow.url, { starts_at, delivery }, 'slow')
-  await until('the only place is taken', () => slow.received.length > 0)
+  await until('the only slot is taken', () => slow.received.length > 0)
   await register(service.url, 'erp', quick.url, {}, 'quick')
   await publish(service.url, { key: 'k', payload: '{}', tenant: 'quick' })
   await until('the other one had its turn', () => quick.received.length === 1)
