@@ -89,7 +89,7 @@ export async function startWorker(
   const skew = watchSkew(durable.pool, logger)
   const chores = startChores(config, durable, logger)
 
-  // Replays have places of their own: however many there are, live events do not wait for one.
+  // Replays have slots of their own: however many there are, live events do not wait for one.
   const runners = [
     startRunner(tasks.advance, config.MILLRACE_WORKER_CONCURRENCY),
     startRunner(tasks.replay, limits.replaysPerWorker),
@@ -135,18 +135,18 @@ export async function startWorker(
     },
   }
 
-  function startRunner(task: keyof typeof running, places: number) {
-    // Where all places are taken others may wait for one. Of those that have nothing to do a few go
+  function startRunner(task: keyof typeof running, slots: number) {
+    // Where all slots are taken others may wait for one. Of those that have nothing to do a few go
     // at a time: if all went at once, they would all come back at once.
-    const mostLeaving = Math.ceil(places / 64)
+    const mostLeaving = Math.ceil(slots / 64)
     let leaving = 0
     return runJobs(relaxed.pool, task, {
-      places,
+      slots,
       logger,
       async handle(job) {
         let isLeaving = false
         const givesWay = (isIdle: boolean) => {
-          const isFull = running[task].size >= places
+          const isFull = running[task].size >= slots
           if (!isIdle) return isFull
           if (!isLeaving && isFull && leaving < mostLeaving) {
             isLeaving = true

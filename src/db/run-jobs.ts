@@ -25,11 +25,11 @@ type JobRunner = {
   stop(): Promise<void>
 }
 
-/** Runs the jobs of one task, `places` at once. `handle` must not reject. */
+/** Runs the jobs of one task, `slots` at once. `handle` must not reject. */
 export function runJobs<Task extends keyof Payloads>(
   pool: pg.Pool,
   task: Task,
-  options: { places: number; handle: (job: Payloads[Task]) => Promise<void>; logger: Logger },
+  options: { slots: number; handle: (job: Payloads[Task]) => Promise<void>; logger: Logger },
 ): JobRunner {
   const { logger } = options
   let runner: Promise<Runner> | undefined
@@ -41,12 +41,12 @@ export function runJobs<Task extends keyof Payloads>(
       pgPool: patient(pool, () => !isStopped),
       preset: {
         worker: {
-          concurrentJobs: options.places,
+          concurrentJobs: options.slots,
           pollInterval: POLL_MS,
           // Without a local queue every slot polls for itself: an idle worker with 500 slots sends
           // a thousand statements a second, and a busy one sends one statement a job. Completed
           // jobs are reported one by one: a statement for many deadlocks with add_jobs.
-          localQueue: { size: options.places },
+          localQueue: { size: options.slots },
         },
       },
       noHandleSignals: true,

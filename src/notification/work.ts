@@ -51,7 +51,7 @@ export function startNotifying(
   })
   retire.now()
   const runner = runJobs(pool, tasks.notify, {
-    places: limits.notificationsPerWorker,
+    slots: limits.notificationsPerWorker,
     logger,
     async handle(job) {
       if (isDraining) return
