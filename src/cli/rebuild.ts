@@ -4,7 +4,7 @@
 
 import { openDatabase } from '../db/pool.ts'
 import { createLogger } from '../logger.ts'
-import { type Compared, rebuildShop } from '../notification/rebuild.ts'
+import { type Compared, rebuildShop } from '../notification/shop/rebuild.ts'
 import { isTenant } from '../tenant.ts'
 import { UsageError } from './client.ts'
 

@@ -21,7 +21,7 @@ export const EventId = Id(
 const Base64 = Type.Optional(
   Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
 )
-/** What notifications read of it: notification/entity.ts. */
+/** What notifications read of it: notification/shop/entity.ts. */
 const shopEntities = [
   'Customer',
   'Wishlist',

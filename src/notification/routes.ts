@@ -26,7 +26,7 @@ import {
   NewJob,
   updateJob,
 } from './job.ts'
-import { listRuns, Run, RunList, requestRun } from './runs.ts'
+import { listRuns, Run, RunList, requestRun } from './run/runs.ts'
 
 const JOBS = '/api/v1/jobs'
 

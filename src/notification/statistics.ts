@@ -5,7 +5,7 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
-import { SHOP } from './project.ts'
+import { SHOP } from './shop/project.ts'
 
 export const ShopStatistics = Type.Object(
   {

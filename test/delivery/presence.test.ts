@@ -10,8 +10,8 @@ import { isGone, keepPresence, nameOf, type Presence, type Session } from '../..
 import { type Leased, renewLease, takeLease } from '../../src/delivery/cursor.ts'
 import { wakeIfBehind } from '../../src/delivery/wake.ts'
 import { createLogger } from '../../src/logger.ts'
-import { takeJob } from '../../src/notification/lease.ts'
-import { wakeDueJobs } from '../../src/notification/wake.ts'
+import { takeJob } from '../../src/notification/run/lease.ts'
+import { wakeDueJobs } from '../../src/notification/run/wake.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { startWire } from '../helpers/wire.ts'
 

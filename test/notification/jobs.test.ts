@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../../scripts/kit/until.ts'
-import { entities } from '../../src/notification/entity.ts'
+import { entities } from '../../src/notification/shop/entity.ts'
 import type { Server } from '../../src/server.ts'
 import { makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'

@@ -2,12 +2,12 @@
 // the same; what cannot be read is told and skipped.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { until } from '../../scripts/kit/until.ts'
-import { rebuild } from '../../src/cli/rebuild.ts'
-import { projectEvents } from '../../src/notification/project.ts'
-import { retireNotices } from '../../src/notification/retire.ts'
-import { useDatabase } from '../helpers/database.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
+import { until } from '../../../scripts/kit/until.ts'
+import { rebuild } from '../../../src/cli/rebuild.ts'
+import { retireNotices } from '../../../src/notification/run/retire.ts'
+import { projectEvents } from '../../../src/notification/shop/project.ts'
+import { useDatabase } from '../../helpers/database.ts'
+import { call, type Service, startService } from '../../helpers/service.ts'
 import {
   collected,
   createJob,
@@ -16,8 +16,8 @@ import {
   projected,
   tell,
   wishlist,
-} from '../helpers/shop.ts'
-import { opening, turn } from './scenario.ts'
+} from '../../helpers/shop.ts'
+import { opening, turn } from '../scenario.ts'
 
 const database = useDatabase()
 let serving: Service

@@ -4,10 +4,10 @@
 // where that is asked for. All of it sees one moment; nothing waits for it but an `apply`.
 
 import { sql } from 'kysely'
-import { limits } from '../config.ts'
-import type { Db } from '../db/pool.ts'
-import type { EventFilter, LoggedEvent } from '../log/event.ts'
-import { readPage } from '../log/read.ts'
+import { limits } from '../../config.ts'
+import type { Db } from '../../db/pool.ts'
+import type { EventFilter, LoggedEvent } from '../../log/event.ts'
+import { readPage } from '../../log/read.ts'
 import { entities } from './entity.ts'
 import { projectEvents, SHOP } from './project.ts'
 import { shapes } from './store.ts'

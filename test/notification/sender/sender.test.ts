@@ -1,8 +1,8 @@
 // A tenant's sender as it is shown.
 
 import { expect, it } from 'vitest'
-import { useDatabase } from '../helpers/database.ts'
-import { call, startService } from '../helpers/service.ts'
+import { useDatabase } from '../../helpers/database.ts'
+import { call, startService } from '../../helpers/service.ts'
 
 const database = useDatabase()
 

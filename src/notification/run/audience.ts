@@ -4,8 +4,8 @@
 // gone again is not told. Items beyond number_of_items_in_email count as told: the mail says how
 // many there are.
 
-import type { Mail } from '../destination/sendgrid.ts'
-import type { JobDocument } from './job.ts'
+import type { Mail } from '../../destination/sendgrid.ts'
+import type { JobDocument } from '../job.ts'
 
 /** A line of the ledger that is due. `item_id` is '' where it is about the whole wishlist. */
 export type Due = {

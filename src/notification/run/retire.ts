@@ -3,7 +3,7 @@
 // is still due stays, however old.
 
 import { sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
+import type { Db } from '../../db/pool.ts'
 
 /** Rows that one statement removes; it is repeated while there are more. */
 const ROWS = 10_000

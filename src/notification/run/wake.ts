@@ -2,8 +2,8 @@
 // rows, and the sweep here finds it, whatever got lost.
 
 import { sql } from 'kysely'
-import { type NotifyJob, notifyKey, tasks } from '../db/jobs.ts'
-import type { Db } from '../db/pool.ts'
+import { type NotifyJob, notifyKey, tasks } from '../../db/jobs.ts'
+import type { Db } from '../../db/pool.ts'
 import { IS_DUE, IS_FREE } from './lease.ts'
 
 /** Jobs that one sweep gives to the runner; the next one gives more. */

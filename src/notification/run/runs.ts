@@ -2,10 +2,10 @@
 
 import { type RawBuilder, sql } from 'kysely'
 import { type Static, Type } from 'typebox'
-import { limits } from '../config.ts'
-import type { Db } from '../db/pool.ts'
-import { untilKnown } from '../db/until-known.ts'
-import { timeOf } from '../log/position.ts'
+import { limits } from '../../config.ts'
+import type { Db } from '../../db/pool.ts'
+import { untilKnown } from '../../db/until-known.ts'
+import { timeOf } from '../../log/position.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const DateTime = Type.String({ format: 'date-time' })

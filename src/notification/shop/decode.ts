@@ -2,8 +2,8 @@
 // reason: it is skipped, and the stream goes on.
 
 import { Compile } from 'typebox/compile'
-import { isObject, parseJson } from '../json.ts'
-import { entityOf, type LoggedEvent } from '../log/event.ts'
+import { isObject, parseJson } from '../../json.ts'
+import { entityOf, type LoggedEvent } from '../../log/event.ts'
 import { type Entity, type EntityValue, entities } from './entity.ts'
 
 /** One entity, as one event changed it. `entry`: its place in a bulk operation. */

@@ -9,9 +9,9 @@
 //   settled:  what SendGrid answered. 429 and 5xx are answers: it was not taken, and is due again.
 
 import { type RawBuilder, sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
+import type { Db } from '../../db/pool.ts'
+import type { Notification } from '../job.ts'
 import type { Due } from './audience.ts'
-import type { Notification } from './job.ts'
 import { isHeld, type JobLease } from './lease.ts'
 
 type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed'

@@ -1,10 +1,10 @@
 // The projection of a shop as delivery advances it: a page of events becomes changes, what they
 // touch is loaded, changed in memory and saved, in the transaction that moves the cursor.
 
-import type { Db } from '../db/pool.ts'
-import type { Projection } from '../delivery/run.ts'
-import type { LoggedEvent } from '../log/event.ts'
-import type { Logger } from '../logger.ts'
+import type { Db } from '../../db/pool.ts'
+import type { Projection } from '../../delivery/run.ts'
+import type { LoggedEvent } from '../../log/event.ts'
+import type { Logger } from '../../logger.ts'
 import { applyEvent } from './apply.ts'
 import { decodeEvent } from './decode.ts'
 import { emptyShop } from './shop.ts'

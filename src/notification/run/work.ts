@@ -1,20 +1,20 @@
 // What a worker does for notification jobs: it looks for those whose time has come, and runs them,
 // a few at once. Nothing is decided here.
 
-import { systemClock } from '../clock.ts'
-import { type Config, limits } from '../config.ts'
-import { type NotifyJob, tasks } from '../db/jobs.ts'
-import type { Database } from '../db/pool.ts'
-import type { Presence } from '../db/presence.ts'
-import { runJobs } from '../db/run-jobs.ts'
-import { measureSkew } from '../db/skew.ts'
-import { createMailAgent } from '../destination/sendgrid.ts'
-import type { Logger } from '../logger.ts'
-import { repeat } from '../repeat.ts'
-import type { SecretBox } from '../sealing/secret.ts'
+import { systemClock } from '../../clock.ts'
+import { type Config, limits } from '../../config.ts'
+import { type NotifyJob, tasks } from '../../db/jobs.ts'
+import type { Database } from '../../db/pool.ts'
+import type { Presence } from '../../db/presence.ts'
+import { runJobs } from '../../db/run-jobs.ts'
+import { measureSkew } from '../../db/skew.ts'
+import { createMailAgent } from '../../destination/sendgrid.ts'
+import type { Logger } from '../../logger.ts'
+import { repeat } from '../../repeat.ts'
+import type { SecretBox } from '../../sealing/secret.ts'
+import { createMailers } from '../sender/sender.ts'
 import { retireNotices } from './retire.ts'
 import { notify } from './run.ts'
-import { createMailers } from './sender/sender.ts'
 import { wakeDueJobs } from './wake.ts'
 
 const HOUR_MS = 3_600_000

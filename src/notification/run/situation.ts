@@ -2,9 +2,9 @@
 // as the shop stands now.
 
 import { sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
+import type { Db } from '../../db/pool.ts'
+import type { JobDocument } from '../job.ts'
 import { type Customer, type Due, type Item, restListed, type Situation } from './audience.ts'
-import type { JobDocument } from './job.ts'
 
 /** The situation of what is due. */
 export async function readSituation(

@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, it } from 'vitest'
-import { createJob } from '../../src/notification/change.ts'
-import { documentOf } from '../../src/notification/job.ts'
-import { takeJob } from '../../src/notification/lease.ts'
-import { useDatabase } from '../helpers/database.ts'
+import { createJob } from '../../../src/notification/change.ts'
+import { documentOf } from '../../../src/notification/job.ts'
+import { takeJob } from '../../../src/notification/run/lease.ts'
+import { useDatabase } from '../../helpers/database.ts'
 
 const database = useDatabase()
 const key = { tenant: 'dodici', jobId: 'drops' }

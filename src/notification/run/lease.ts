@@ -3,10 +3,10 @@
 // epoch.
 
 import { sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
-import { isGone } from '../db/presence.ts'
-import { type Deadline, now } from '../delivery/deadline.ts'
-import type { JobDocument } from './job.ts'
+import type { Db } from '../../db/pool.ts'
+import { isGone } from '../../db/presence.ts'
+import { type Deadline, now } from '../../delivery/deadline.ts'
+import type { JobDocument } from '../job.ts'
 
 export type JobLease = { tenant: string; jobId: string; owner: string; epoch: number }
 

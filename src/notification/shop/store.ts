@@ -3,7 +3,7 @@
 // rebuild puts temporary ones of the same names in their place.
 
 import { sql } from 'kysely'
-import type { Db } from '../db/pool.ts'
+import type { Db } from '../../db/pool.ts'
 import type { Change } from './decode.ts'
 import { emptyShop, itemOf, putLevel, type Rows, type Shop } from './shop.ts'
 

@@ -4,9 +4,9 @@
 // missed: the window is from its last run to now, and the next tick is after now.
 
 import { sql } from 'kysely'
-import type { Clock } from '../clock.ts'
-import type { Db } from '../db/pool.ts'
-import { nextRunOf } from './job.ts'
+import type { Clock } from '../../clock.ts'
+import type { Db } from '../../db/pool.ts'
+import { nextRunOf } from '../job.ts'
 import { isHeld, type LeasedJob } from './lease.ts'
 import { dueQuery } from './occasions.ts'
 

@@ -3,7 +3,7 @@
 // what the shop has. An item counts for a customer who had it on a wishlist when it happened.
 
 import { type RawBuilder, sql } from 'kysely'
-import type { Notification } from './job.ts'
+import type { Notification } from '../job.ts'
 
 type Window = {
   tenant: string

@@ -2,10 +2,10 @@
 // address, a missed tick, two workers, two jobs for the same thing.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { until } from '../../scripts/kit/until.ts'
-import { useDatabase } from '../helpers/database.ts'
-import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
+import { until } from '../../../scripts/kit/until.ts'
+import { useDatabase } from '../../helpers/database.ts'
+import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../../helpers/sendgrid.ts'
+import { call, type Service, startService } from '../../helpers/service.ts'
 import {
   createJob,
   customer,
@@ -17,8 +17,8 @@ import {
   runsOf,
   tell,
   wishlist,
-} from '../helpers/shop.ts'
-import { rowsOf } from '../sql/rows.ts'
+} from '../../helpers/shop.ts'
+import { rowsOf } from '../../sql/rows.ts'
 
 const database = useDatabase()
 const CUSTOMERS = 8
