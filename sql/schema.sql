@@ -730,6 +730,73 @@ begin
 end
 $$;
 
+-- Appends one event, with the outcomes of append_events. A batch of one pays for what only several
+-- events need: sorting, windows and arrays. Here a new event costs two statements. If its key may
+-- be known, append_events decides: it compares the key itself and the payload.
+--
+-- As there, the lane is taken in a statement before the one that looks for the key and writes it:
+-- a single statement would look with the snapshot that it took before it waited for the lane.
+create or replace function append_event(
+  tenant text, name text, entity_id text, idempotency_key text, team text, service text,
+  correlation_ids text, payload text, latest_position bigint default null
+) returns table (outcome text, "position" bigint)
+language plpgsql
+-- As in append_events: keys are probed by index for ever.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  first_free bigint;
+  new_hash bytea := event_key_hash(append_event.name, append_event.idempotency_key);
+  -- Once, and not once for each partition that is probed.
+  new_fingerprint bigint := event_key_fingerprint(append_event.tenant, new_hash);
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'Events are appended in read committed transactions only, not in %.',
+      current_setting('transaction_isolation')
+      using errcode = 'MR002';
+  end if;
+
+  first_free := next_position(append_event.latest_position);
+
+  insert into event_key (tenant, key_hash, position)
+  select append_event.tenant, new_hash, first_free
+  where not exists (
+    select
+    from event_key
+    where event_key_fingerprint(event_key.tenant, event_key.key_hash) = new_fingerprint
+  );
+
+  if not found then
+    return query
+    select appended.outcome, appended.position
+    from append_events(
+      array[append_event.tenant], array[append_event.name], array[append_event.entity_id],
+      array[append_event.idempotency_key], array[append_event.team], array[append_event.service],
+      array[append_event.correlation_ids], array[append_event.payload],
+      append_event.latest_position
+    ) as appended;
+    return;
+  end if;
+
+  insert into event (
+    tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+    payload_bytes, payload
+  ) values (
+    append_event.tenant, first_free, append_event.name, append_event.entity_id,
+    append_event.idempotency_key, append_event.team, append_event.service,
+    append_event.correlation_ids::jsonb, octet_length(append_event.payload),
+    append_event.payload::json
+  );
+
+  outcome := 'appended';
+  position := setval('lane_position', first_free);
+  return next;
+end
+$$;
+
 -- Appends events in the order of the arrays, all of the same length, and answers one row for each,
 -- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
 -- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
@@ -2007,10 +2074,10 @@ declare
   appended record;
 begin
   select * into appended
-  from append_events(
-    array[publish_event.tenant], array[publish_event.name], array[publish_event.entity_id],
-    array[publish_event.idempotency_key], array[publish_event.team], array[publish_event.service],
-    array[publish_event.correlation_ids::text], array[publish_event.payload::text]
+  from append_event(
+    publish_event.tenant, publish_event.name, publish_event.entity_id,
+    publish_event.idempotency_key, publish_event.team, publish_event.service,
+    publish_event.correlation_ids::text, publish_event.payload::text
   );
   if appended.outcome = 'key_reused' then
     raise exception 'The idempotency key "%" of % was used with another payload (position %).',

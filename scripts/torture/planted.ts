@@ -7,6 +7,7 @@ import { plantsAround } from './planted-around.ts'
 const ADVANCE = 'src/delivery/advance.ts'
 const CURSOR = 'src/delivery/cursor.ts'
 const APPEND_SQL = 'sql/functions/append_events.sql'
+const APPEND_ONE_SQL = 'sql/functions/append_event.sql'
 const POSITION_SQL = 'sql/functions/next_position.sql'
 
 const ownPlants: Plant[] = [
@@ -115,6 +116,21 @@ const ownPlants: Plant[] = [
         file: APPEND_SQL,
         find: '  insert into event (',
         put: '  first_free := next_position(latest_position);\n\n  insert into event (',
+      },
+      {
+        file: APPEND_ONE_SQL,
+        find: '  first_free := next_position(append_event.latest_position);\n',
+        put: '',
+      },
+      {
+        file: APPEND_ONE_SQL,
+        find: 'select append_event.tenant, new_hash, first_free\n',
+        put: 'select append_event.tenant, new_hash, next_position(append_event.latest_position)\n',
+      },
+      {
+        file: APPEND_ONE_SQL,
+        find: '= new_fingerprint\n  );\n',
+        put: '= new_fingerprint\n  )\n  returning position into first_free;\n',
       },
     ],
   },

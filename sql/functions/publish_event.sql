@@ -12,10 +12,10 @@ declare
   appended record;
 begin
   select * into appended
-  from append_events(
-    array[publish_event.tenant], array[publish_event.name], array[publish_event.entity_id],
-    array[publish_event.idempotency_key], array[publish_event.team], array[publish_event.service],
-    array[publish_event.correlation_ids::text], array[publish_event.payload::text]
+  from append_event(
+    publish_event.tenant, publish_event.name, publish_event.entity_id,
+    publish_event.idempotency_key, publish_event.team, publish_event.service,
+    publish_event.correlation_ids::text, publish_event.payload::text
   );
   if appended.outcome = 'key_reused' then
     raise exception 'The idempotency key "%" of % was used with another payload (position %).',

@@ -39,7 +39,11 @@ const appendCall = (append: string, keys: string[], payload: string) => `
     ${texts(...keys)},
     ${['team', 'shop', '{}', payload].map((word) => texts(...keys.map(() => word))).join(', ')}
   )`
+const appendOne = (key: string) => `
+  select * from append_event('dodici', 'order.created', 'order-1', '${key}', 't', 's', '{}', '{}')`
 const calls = [
+  ['a new event', appendOne('h')],
+  ['a known event', appendOne('h')],
   ['new events', appendCall('append_events', ['a', 'b'], '{}')],
   ['known events', appendCall('append_events', ['a', 'b'], '{}')],
   ['reused keys', appendCall('append_events', ['a', 'c'], '{"other":1}')],

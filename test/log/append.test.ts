@@ -89,6 +89,14 @@ describe('append', () => {
     expect(rows - before.events).toBe(20)
     expect(keys - before.keys).toBe(20)
     expect(passed).toBe(before.passed)
+
+    // Alone, its fingerprint is found first, and then the key.
+    const [alone] = await appendEvents(pool, known.slice(0, 1))
+    expect(alone?.outcome).toBe('duplicate')
+    const [fresh] = await appendEvents(pool, [anEvent({ name: 'probe.alone' })])
+    expect(fresh?.outcome).toBe('appended')
+    const after = await fetched()
+    expect(after).toEqual({ events: rows + 1, keys: keys + 2, passed })
     await pool.end()
   })
 
@@ -99,6 +107,23 @@ describe('append', () => {
       appended?.position,
     ])
     expect(rows[0].payload).toBe(payload.toString())
+  })
+
+  it('takes a key again whose event is gone', async () => {
+    const event = anEvent()
+    const { rows } = await database.pool.query(
+      `insert into event_key (tenant, key_hash, position)
+       values ($1, event_key_hash($2, $3), position_of(now()))
+       returning position`,
+      [event.tenant, event.name, event.idempotencyKey],
+    )
+    const [alone] = await append(event)
+    expect(alone?.outcome).toBe('appended')
+    expect(alone?.position).toBeGreaterThan(rows[0].position)
+    expect(await append(event, anEvent())).toMatchObject([
+      { outcome: 'duplicate', position: alone?.position },
+      { outcome: 'appended' },
+    ])
   })
 
   it.each([
@@ -115,8 +140,11 @@ describe('append', () => {
     [{ service: '' }, 'service_is_short_text'],
     [{ correlationIds: '[]' }, 'correlation_ids_is_object'],
     [{ payload: Buffer.from('[]') }, 'payload_is_object'],
-  ])('refuses %j by the rule %s', async (changes, constraint) => {
+  ])('refuses %j by the rule %s, alone and in a batch', async (changes, constraint) => {
+    const before = await count()
     await expect(append(anEvent(changes))).rejects.toMatchObject({ constraint })
+    await expect(append(anEvent(), anEvent(changes))).rejects.toMatchObject({ constraint })
+    expect(await count()).toBe(before)
   })
 
   it('refuses to change what is there', async () => {

@@ -68,6 +68,26 @@ it('makes the second writer wait for the first, whoever commits first', async ()
   expect(reader.seen).toEqual(['a', 'b'])
 })
 
+it.each([
+  ['an event', 1],
+  ['a batch', 2],
+])('appends %s once, though two tries of it wait for the lane', async (_, size) => {
+  const [first, second, third] = [await connect(), await connect(), await connect()]
+  const events = Array.from({ length: size }, () => anEvent())
+  await first.query('begin')
+  await publish(first, `before ${size}`)
+  const tries = [second, third].map((client) => appendEvents(client, events))
+  await until('one try waits', () => isWaiting(second))
+  await until('the other try waits', () => isWaiting(third))
+  await first.query('commit')
+  const [one, other] = await Promise.all(tries)
+  const outcomes = [one, other].map((appended) => appended?.map(({ outcome }) => outcome).join())
+  expect(outcomes.sort()).toEqual(
+    ['appended', 'duplicate'].map((outcome) => Array(size).fill(outcome).join()),
+  )
+  expect(one?.map(({ position }) => position)).toEqual(other?.map(({ position }) => position))
+})
+
 it('loses nothing to a rollback or a crash of the writer before', async () => {
   const [first, second, third] = [await connect(), await connect(), await connect()]
   const reader = createReader('race')
