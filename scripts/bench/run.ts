@@ -4,6 +4,7 @@
 
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { append } from './append.ts'
 import { bulk } from './bulk.ts'
 import { delivery } from './delivery.ts'
 import { fairness } from './fairness.ts'
@@ -20,7 +21,19 @@ import { openStage, type Stage } from './stage.ts'
 import { type Measured, renderTable } from './table.ts'
 import { together } from './together.ts'
 
-const scenarios = [publish, bulk, delivery, together, latency, fairness, replay, s3, queue, growth]
+const scenarios = [
+  publish,
+  append,
+  bulk,
+  delivery,
+  together,
+  latency,
+  fairness,
+  replay,
+  s3,
+  queue,
+  growth,
+]
 /** They need what npm does not install, and run by name only. */
 const onRequest = [jit]
 const OUTPUT = 'bench.json'
