@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { faultOfUrl } from './url.ts'
+import { faultOfUrl } from './input/url.ts'
 
 const flag = (value: boolean) => Type.Boolean({ default: value })
 const whole = (value: number, minimum: number, maximum: number) =>

@@ -2,7 +2,7 @@
 // must be. Nothing here knows the service: a route that is added is fuzzed without a line here.
 
 import { Compile } from 'typebox/schema'
-import { isObject } from '../../src/json.ts'
+import { isObject } from '../../src/input/json.ts'
 
 export const JSON_TYPE = 'application/json'
 

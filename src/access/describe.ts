@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { SCOPES } from '../http/identity.ts'
 import type { Parameter } from '../http/route.ts'
-import { ONE_LINE } from '../text.ts'
+import { ONE_LINE } from '../input/text.ts'
 
 const LIST_LENGTH = 100
 const ACTOR_LENGTH = 1_024

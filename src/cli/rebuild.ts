@@ -3,9 +3,9 @@
 // tenant, from its events.
 
 import { openDatabase } from '../db/pool.ts'
+import { isTenant } from '../input/tenant.ts'
 import { createLogger } from '../logger.ts'
 import { type Compared, rebuildShop } from '../notification/shop/rebuild.ts'
-import { isTenant } from '../tenant.ts'
 import { UsageError } from './client.ts'
 
 type ShopCall = { tenant: string; apply: boolean }

@@ -4,8 +4,8 @@
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
+import { ONE_LINE } from '../input/text.ts'
 import type { NewEvent } from '../log/event.ts'
-import { ONE_LINE } from '../text.ts'
 import { OpenEnum } from './open-enum.ts'
 
 const Id = (description: string) =>

@@ -4,7 +4,7 @@
 // of one kind can read the other. Attributes carry what filters and routers need.
 
 import { hash } from 'node:crypto'
-import { isObject } from '../json.ts'
+import { isObject } from '../input/json.ts'
 import type { OutgoingEvent } from './destination.ts'
 
 export type Message = {

@@ -7,7 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
 import { Agent } from 'undici'
-import { parseJson } from '../json.ts'
+import { parseJson } from '../input/json.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { createConnector } from './connector.ts'
 import { createMask } from './mask.ts'

@@ -4,11 +4,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { limits } from '../config.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
-import { isObject, parseJson } from '../json.ts'
-import { isJsonObject } from '../json-object.ts'
+import { isObject, parseJson } from '../input/json.ts'
+import { isJsonObject } from '../input/json-object.ts'
+import { isTenant } from '../input/tenant.ts'
+import { faultOfText, hasControlCharacter, isLongerThan, textOfHeader } from '../input/text.ts'
 import { isEventName, type NewEvent } from '../log/event.ts'
-import { isTenant } from '../tenant.ts'
-import { faultOfText, hasControlCharacter, isLongerThan, textOfHeader } from '../text.ts'
 
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 

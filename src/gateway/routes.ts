@@ -6,11 +6,11 @@ import { fault, MillraceError } from '../errors.ts'
 import { requirePublishing } from '../http/authorize.ts'
 import { readBody } from '../http/body.ts'
 import type { Parameter, Route } from '../http/route.ts'
+import { TENANT_PATTERN } from '../input/tenant.ts'
+import { ONE_LINE } from '../input/text.ts'
 import type { Publisher } from '../log/batch.ts'
 import { NAME_PATTERN, Payload } from '../log/event.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
-import { TENANT_PATTERN } from '../tenant.ts'
-import { ONE_LINE } from '../text.ts'
 import { eventOf } from './publish.ts'
 
 const Published = Type.Object(

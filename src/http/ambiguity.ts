@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { type Fault, fault, invalid, type MillraceError } from '../errors.ts'
-import { hasControlCharacter } from '../text.ts'
+import { hasControlCharacter } from '../input/text.ts'
 
 /** Headers that a request has once. The others that are read may be lists, as If-Match. */
 export const SINGLE_HEADERS = new Set([

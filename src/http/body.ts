@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { parseJson } from '../json.ts'
+import { parseJson } from '../input/json.ts'
 import { createBudget, type Release } from './budget.ts'
 import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
 import type { RequestContext } from './route.ts'

@@ -2,7 +2,7 @@
 // wherever it is used as a reference to it. Generators make one model of it.
 
 import { isDeepStrictEqual } from 'node:util'
-import { isObject } from '../json.ts'
+import { isObject } from '../input/json.ts'
 
 /** What these hold is a value, and no schema. */
 const VALUES = ['const', 'default', 'enum', 'example', 'examples', 'required']

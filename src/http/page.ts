@@ -3,7 +3,7 @@
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
-import { faultOfText } from '../text.ts'
+import { faultOfText } from '../input/text.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
 /** What is asked for; `after`: what the page before has given as the next one. */

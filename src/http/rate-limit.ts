@@ -4,7 +4,7 @@
 // tenant takes none of its tokens.
 
 import { MillraceError } from '../errors.ts'
-import { isTenant } from '../tenant.ts'
+import { isTenant } from '../input/tenant.ts'
 import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
 import type { RequestContext, Route } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
-import { isTenant, TENANT_PATTERN } from '../tenant.ts'
+import { isTenant, TENANT_PATTERN } from '../input/tenant.ts'
 import { requireScope } from './authorize.ts'
 import { onlyTenantOf, type Scope } from './identity.ts'
 import type { Parameter, RequestContext } from './route.ts'

@@ -6,9 +6,9 @@ import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Format } from 'typebox/format'
 import { type Fault, fault, invalid } from '../errors.ts'
-import { isObject } from '../json.ts'
-import { faultOfText } from '../text.ts'
-import { microsecondsOf } from '../time.ts'
+import { isObject } from '../input/json.ts'
+import { faultOfText } from '../input/text.ts'
+import { microsecondsOf } from '../input/time.ts'
 
 /** Entries of one list or object up to which faults are named: twice what any list may have. */
 const MOST_ENTRIES = 2_000

@@ -5,9 +5,9 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { faultOfUrl } from '../input/url.ts'
 import { type EventFilter, NAME_PATTERN } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
-import { faultOfUrl } from '../url.ts'
 import { DeliveryHeaders, faultsOfHeaders, HEADER_VALUE } from './headers.ts'
 import { faultsOfS3, S3Parameters } from './s3.ts'
 

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
-import { hasControlCharacter } from '../text.ts'
+import { hasControlCharacter } from '../input/text.ts'
 
 const closed = { additionalProperties: false }
 

@@ -3,7 +3,7 @@
 // `published_at` is the position read as a time.
 
 import { Type } from 'typebox'
-import { microsecondsOf } from '../time.ts'
+import { microsecondsOf } from '../input/time.ts'
 
 export { latestPosition } from '../db/skew.ts'
 

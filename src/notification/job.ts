@@ -4,7 +4,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
-import { ONE_LINE } from '../text.ts'
+import { ONE_LINE } from '../input/text.ts'
 import { faultOfSchedule, nextRun } from './schedule.ts'
 
 const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const

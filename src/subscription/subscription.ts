@@ -7,9 +7,9 @@ import { entityOfType } from '../collector/event.ts'
 import { OpenEnum } from '../collector/open-enum.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
+import { faultOfUrl } from '../input/url.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
 import { Warnings, WarningsSentBack } from '../log/warning.ts'
-import { faultOfUrl } from '../url.ts'
 
 const closed = { additionalProperties: false }
 

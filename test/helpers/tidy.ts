@@ -8,23 +8,7 @@ import path from 'node:path'
  * one step never meet.
  */
 const RANKS = [
-  [
-    'compile-cache',
-    'heap',
-    'config',
-    'errors',
-    'json',
-    'json-object',
-    'clock',
-    'logger',
-    'metrics',
-    'repeat',
-    'tenant',
-    'text',
-    'time',
-    'url',
-    'version',
-  ],
+  ['compile-cache', 'heap', 'config', 'errors', 'input', 'clock', 'logger', 'repeat', 'version'],
   ['db', 'destination'],
   ['http', 'sealing'],
   ['access'],

@@ -11,9 +11,9 @@ import { MASK } from '../../destination/mask.ts'
 import { faultOfKept, isSameOrigin } from '../../destination/same-origin.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { fault, invalid } from '../../errors.ts'
+import { ONE_LINE } from '../../input/text.ts'
 import { latestPosition } from '../../log/position.ts'
 import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
-import { ONE_LINE } from '../../text.ts'
 
 const Name = Type.String({ maxLength: 255, pattern: ONE_LINE, examples: ['Dodici'] })
 const shown = {

@@ -2,7 +2,7 @@
 // reason: it is skipped, and the stream goes on.
 
 import { Compile } from 'typebox/compile'
-import { isObject, parseJson } from '../../json.ts'
+import { isObject, parseJson } from '../../input/json.ts'
 import { entityOf, type LoggedEvent } from '../../log/event.ts'
 import { type Entity, type EntityValue, entities } from './entity.ts'
 

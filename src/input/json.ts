@@ -2,8 +2,8 @@
 // once, for all that is taken: Postgres refuses what is too deep for its stack, and with it the
 // whole batch.
 
-import { limits } from './config.ts'
-import { type Fault, fault } from './errors.ts'
+import { limits } from '../config.ts'
+import { type Fault, fault } from '../errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

@@ -1,7 +1,7 @@
 // URLs that the service is told to call.
 
 import { expect, it } from 'vitest'
-import { faultOfUrl } from '../src/url.ts'
+import { faultOfUrl } from '../../src/input/url.ts'
 
 it.each([
   'http://a.example',

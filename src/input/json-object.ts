@@ -4,7 +4,7 @@
 // and 48 so.)
 
 import { isUtf8 } from 'node:buffer'
-import { limits } from './config.ts'
+import { limits } from '../config.ts'
 
 /** An end that is none: behind the end of all bytes, so nothing that is looked for stands there. */
 const NONE = 2 ** 30

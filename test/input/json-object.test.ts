@@ -3,9 +3,9 @@
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { limits } from '../src/config.ts'
-import { isObject, parseJson } from '../src/json.ts'
-import { isJsonObject } from '../src/json-object.ts'
+import { limits } from '../../src/config.ts'
+import { isObject, parseJson } from '../../src/input/json.ts'
+import { isJsonObject } from '../../src/input/json-object.ts'
 
 const DEPTH = limits.jsonDepth
 

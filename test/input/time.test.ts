@@ -1,7 +1,7 @@
 // Times from outside.
 
 import { expect, it } from 'vitest'
-import { microsecondsOf } from '../src/time.ts'
+import { microsecondsOf } from '../../src/input/time.ts'
 
 it.each([
   ['1970-01-01T00:00:00Z', 0],
