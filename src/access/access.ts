@@ -1,5 +1,5 @@
-// Access as one part: how a token is recognised, and the routes of keys and tokens. One cache of
-// keys stands behind them all, so that a key that is revoked here is refused here at once.
+// The parts of access together: the recognition of tokens, and the routes of keys and tokens. All
+// share one cache of keys, so that this process refuses a key as soon as it has revoked it.
 
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
@@ -26,9 +26,7 @@ type Settings = Pick<
   | 'MILLRACE_JWT_AUDIENCE'
 >
 
-/**
- * Without a shared secret, tokens of /oauth2/token are signed with a key that the secret key gives.
- */
+/** Without a shared secret, a key derived from the secret key signs tokens of /oauth2/token. */
 export function createAccess(
   settings: Settings,
   services: {

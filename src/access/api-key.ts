@@ -1,6 +1,6 @@
-// API keys: `mr_<id>_<secret>`. The id is public and finds the row; of the secret the table holds
-// the sha-256 only. 32 random bytes cannot be guessed, so a fast hash is enough: slow ones are for
-// passwords.
+// API keys: `mr_<id>_<secret>`. The id is public and finds the row. The table holds only the
+// SHA-256 of the secret. A fast hash is enough, since nobody can guess 32 random bytes: slow hashes
+// are for passwords.
 
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
@@ -17,14 +17,14 @@ const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
 
 export type ApiKey = Selectable<Tables['api_key']>
 
-/** A key that may act, with its lineage: itself, its maker, that one's, and so on. */
+/** An active key with its lineage: itself, its maker, the maker's maker, and so on. */
 export type FoundKey = ApiKey & { lineage: { id: string; rate: number | null }[] }
 type KeyStatus = 'active' | 'expired' | 'revoked'
 
-/** What a caller holds: the key's id and its secret. */
+/** The two parts of a caller's key: its id and its secret. */
 export type KeyToken = { id: string; secret: string }
 
-/** The parts of a token; undefined where it is no API key's. */
+/** The parts of a token; undefined if it is not an API key's. */
 export function parseToken(token: string): KeyToken | undefined {
   const [, id, secret] = TOKEN.exec(token) ?? []
   return id && secret ? { id, secret } : undefined
@@ -35,15 +35,15 @@ export function isSecretOf(key: ApiKey, secret: string): boolean {
   return timingSafeEqual(key.secret_sha256, sha256(secret))
 }
 
-/** What a key is at the time `now` (ms). */
+/** The status of a key at the time `now` (ms). */
 export function statusOf(key: ApiKey, now: number): KeyStatus {
   if (key.revoked_at) return 'revoked'
   return key.expires_at && key.expires_at.getTime() <= now ? 'expired' : 'active'
 }
 
 /**
- * Who calls with a key, or with a token that was given for it, allows less and ends no later than
- * both. A key that it makes is found by this name of its maker (create_key, revoke_key).
+ * The identity of a caller with a key. A token given for the key may restrict the grant and the end
+ * further. create_key and revoke_key find the keys that it makes by this actor name.
  */
 export function identityOfKey(key: FoundKey, token?: { grant: Grant; expiresAt: Date }): Identity {
   const { id, name, expires_at } = key
@@ -51,14 +51,14 @@ export function identityOfKey(key: FoundKey, token?: { grant: Grant; expiresAt: 
   return identityOf(`API key ${id} (${name})`, token?.grant ?? grantOf(key), end, key)
 }
 
-/** What a key allows. */
+/** The grant of a key. */
 export function grantOf({ tenants, scopes, teams, services, event_names }: ApiKey): Grant {
   return { tenants, scopes, teams, services, eventNames: event_names }
 }
 
 /**
- * Stores a new key. The token is in this answer and nowhere else. Throws a MillraceError if the key
- * that makes it has ended meanwhile, if it would end in the past, or if a tenant has its most.
+ * Stores a new key. Only this answer has the token. Throws a MillraceError if the maker's key has
+ * ended meanwhile, if the new key would end in the past, or if a tenant has its maximum of keys.
  */
 export async function createKey(
   db: Db,
@@ -84,7 +84,7 @@ export async function createKey(
   return { key, token: `mr_${id}_${secret}` }
 }
 
-/** What keeps a key from being made, by the name that create_key has for it. */
+/** The refusals, by the names that create_key gives them. */
 const refusals = {
   maker_ended: () => new MillraceError('unauthorized', 'The key behind the token has ended.'),
   past: () => invalid([fault('expires_at', 'in_the_past', 'must be in the future')]),
@@ -114,13 +114,13 @@ export async function findKey(db: Db, id: string): Promise<FoundKey | undefined>
     from api_key
     where api_key.id = ${id}`.execute(db)
   const [key] = rows
-  // In memory of its own: the cache keeps it, and a part of Node's slab would keep all 64 KiB.
+  // A copy: the cache holds the buffer, and a slice would keep a 64 KiB slab of Node alive.
   return key && { ...key, secret_sha256: Buffer.alloc(32, key.secret_sha256) }
 }
 
 /**
- * At most `most` keys that are for none but these tenants, revoked ones too, the newest first, or
- * those older than `after`.
+ * At most `most` keys for only these tenants, revoked ones included, newest first; with `after`,
+ * only older ones.
  */
 export async function listKeys(
   db: Db,
@@ -131,11 +131,11 @@ export async function listKeys(
     .selectFrom('api_key')
     .selectAll()
     .$if(!tenants.includes(EVERY_TENANT), (query) =>
-      // By `&&`, too: it finds them in the index.
+      // The condition with `&&` is redundant, but it can use the index.
       query.where(sql<boolean>`tenants && ${tenants}::text[] and tenants <@ ${tenants}::text[]`),
     )
     .$if(after !== undefined, (query) =>
-      // Asked for again: a Date has no microseconds.
+      // The database compares: a Date has no microseconds.
       query.where(
         sql<boolean>`(created_at, id) < (select created_at, id from api_key where id = ${after?.id})`,
       ),
@@ -146,7 +146,10 @@ export async function listKeys(
     .execute()
 }
 
-/** Ends a key and all that it made, and those made. Returns all of them, as they are then. */
+/**
+ * Revokes a key, the keys that it made, those that they made, and so on. Returns all of them, as
+ * they are afterwards.
+ */
 export async function revokeKey(db: Db, id: string, actor: string): Promise<ApiKey[]> {
   return untilKnown(async () => {
     const { rows } = await sql<ApiKey>`

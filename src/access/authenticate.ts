@@ -1,5 +1,5 @@
-// A bearer token becomes an identity: the operator's token, an API key, or a JWT, in this order. A
-// key that was asked for in the last seconds is answered at once, without a promise.
+// Turns a bearer token into an identity: the operator's token, an API key, or a JWT, in this order.
+// A cached key is answered at once, without a promise.
 
 import type { Clock } from '../clock.ts'
 import { type Authenticate, type Identity, identityOf } from '../http/identity.ts'
@@ -21,7 +21,7 @@ type Services = {
   clock: Clock
 }
 
-/** Puts the three kinds of token behind one question. */
+/** Combines the three kinds of token in one function. */
 export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): Authenticate {
   return (token) => {
     const administrator = adminToken(token)
@@ -41,14 +41,14 @@ export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): 
     if (!claims) return undefined
     const { subject, grant, keyId, expiresAt } = claims
     if (keyId === undefined) return identityOf(`JWT ${subject}`, grant, expiresAt)
-    // A token that was given for a key ends with the key.
+    // A token given for a key ends with the key.
     const key = await keys.find(keyId)
     if (!key || statusOf(key, clock()) !== 'active') return undefined
     return identityOfKey(key, { grant, expiresAt })
   }
 }
 
-/** The key of a token: known, neither expired nor revoked, and its secret right. */
+/** The key of a token, if it is known and active, and its secret is right. */
 export function findActiveKey(
   keys: KeyCache,
   { id, secret }: KeyToken,

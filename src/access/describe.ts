@@ -1,4 +1,4 @@
-// What the OpenAPI document says of API keys, and what a key must be.
+// The OpenAPI schemas of API keys, and the rules for a key.
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -32,9 +32,11 @@ const keyFields = {
   expires_at: Type.Optional(Type.String({ format: 'date-time' })),
 }
 const Time = Type.String({ format: 'date-time', readOnly: true })
-/** Who did something: a key with its name, the subject of a JWT, the admin token. */
+/** An actor: a key with its name, the subject of a JWT, or the admin token. */
 const Actor = Type.String({ readOnly: true, maxLength: ACTOR_LENGTH, pattern: ONE_LINE })
-/** What only answers have. A key may be made of what a GET has shown of another one. */
+/**
+ * The fields that only answers have. A client may create a key from the answer about another one.
+ */
 const given = {
   id: Type.String({
     readOnly: true,

@@ -1,4 +1,4 @@
-// What one caller may hand on to another: what it has itself, and never more.
+// What a caller may grant to another: its own rights, and never more.
 
 import { type Fault, fault } from '../errors.ts'
 import {
@@ -10,15 +10,15 @@ import {
   SCOPES,
 } from '../http/identity.ts'
 
-/** What a key allows, how fast (events a second; null: any) and how long (null: for ever). */
+/** The rights of a key, its rate (events a second; null: no limit) and its end (null: none). */
 export type Tenure = Grant & { rate: number | null; expiresAt: Date | null }
 
-/** Whether a key for these tenants is one that the holder of `own` may see and revoke. */
+/** Whether a holder of `own` may see and revoke a key for these tenants. */
 export function manages(own: string[], tenants: string[]): boolean {
   return own.includes(EVERY_TENANT) || tenants.every((tenant) => own.includes(tenant))
 }
 
-/** Where a grant goes beyond its maker's, a fault for each field. */
+/** A fault for each field in which a grant exceeds its maker's. */
 export function excessOf(maker: Identity, wanted: Tenure): Fault[] {
   const has = (own: string[] | null, list: string[] | null, takes = isSame) =>
     !own || list?.every((item) => own.some((mine) => takes(mine, item))) === true

@@ -1,6 +1,6 @@
-// JWTs (RFC 7519). Two kinds of key, never mixed: HS256 is verified with the shared secret alone,
-// RS256, ES256 and EdDSA with the keys of a JWKS URL alone; no other algorithm is taken. So a
-// public key is never used as a secret, and `none` is nothing.
+// JWTs (RFC 7519). Two kinds of key, never mixed: only the shared secret verifies HS256, and only
+// the keys of a JWKS URL verify RS256, ES256 and EdDSA. No other algorithm is accepted. So a public
+// key never serves as a secret, and `none` is refused.
 
 import {
   createRemoteJWKSet,
@@ -21,23 +21,23 @@ import type { Grant } from '../http/identity.ts'
 import type { Logger } from '../logger.ts'
 
 const OWN_ISSUER = 'millrace'
-/** The claim of tokens from /oauth2/token: the API key that asked for it. */
+/** The claim that names the API key of a token from /oauth2/token. */
 const KEY_CLAIM = 'millrace_key'
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
 const SUBJECT_LENGTH = 100
-/** What clocks may differ by, in seconds. */
+/** The tolerated difference of clocks, in seconds. */
 const CLOCK_TOLERANCE = 5
-/** A key that was withdrawn from the JWKS is still taken that long. */
+/** How long a key withdrawn from the JWKS is still accepted. */
 const KEY_SET_AGE_MS = 300_000
-/** A kid that is not known asks the JWKS again, but not more often than this. */
+/** An unknown kid fetches the JWKS again, but not more often than this. */
 const KEY_SET_PAUSE_MS = 5_000
-/** The last second that a date of RFC 3339 can name. */
+/** The last second that RFC 3339 can name. */
 const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000
-/** Codes of jose that speak of the JWKS itself, not of the token. */
+/** Codes of jose for faults of the JWKS itself, not of the token. */
 const OUTAGES = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
 type JwtSettings = {
-  /** Each verifies HS256; the first one signs what /oauth2/token gives. */
+  /** Each verifies HS256; the first one signs tokens of /oauth2/token. */
   secrets: Uint8Array[]
   jwksUrl?: string | undefined
   issuer?: string | undefined
@@ -46,17 +46,19 @@ type JwtSettings = {
   logger: Logger
 }
 
-/** What a valid token says. `keyId` is there if it was given for an API key. */
+/** The content of a valid token. `keyId` is set if it was given for an API key. */
 type Claims = { subject: string; grant: Grant; expiresAt: Date; keyId?: string }
 
 export type Jwt = {
-  /** The claims; undefined where the token is not valid. Throws `unavailable` without a JWKS. */
+  /**
+   * The claims; undefined if the token is invalid. Throws `unavailable` if the JWKS is unreachable.
+   */
   verify(token: string): Promise<Claims | undefined>
   /** A token for an API key. */
   sign(keyId: string, grant: Grant, seconds: number): Promise<string>
 }
 
-/** Verifies and signs tokens. The JWKS is fetched when the first token needs it. */
+/** Verifies and signs tokens. The first token that needs the JWKS fetches it. */
 export function createJwt(settings: JwtSettings): Jwt {
   const { secrets, issuer, audience, clock, logger } = settings
   const keySet =
@@ -115,7 +117,7 @@ export function createJwt(settings: JwtSettings): Jwt {
   }
 }
 
-/** The claims of a token that one of the secrets has signed. Throws the error of the last one. */
+/** The claims of a token signed with one of the secrets. Throws the error of the last secret. */
 async function verifyShared(
   token: string,
   [secret, ...others]: Uint8Array[],
@@ -131,17 +133,17 @@ async function verifyShared(
   }
 }
 
-/** A fetch whose name is resolved on no thread, so that a silent name server holds none of ours. */
+/** A fetch that resolves names without threads, so that a silent name server cannot block them. */
 function fetchKeySet(): FetchImplementation {
   const dispatcher = new Agent({ connect: createConnector({ allowPrivateTargets: true })() })
   return async (url, options) => {
     const headers = [...options.headers]
-    // undici's types are not those of Node's own copy of it.
+    // undici's types differ from those of Node's own copy of it.
     return (await fetch(url, { ...options, headers, dispatcher })) as unknown as Response
   }
 }
 
-/** What the token says it is signed with; '' where it is no JWT. */
+/** The algorithm that a token names; '' if it is not a JWT. */
 function algorithmOf(token: string): string {
   try {
     return decodeProtectedHeader(token).alg ?? ''
@@ -151,8 +153,8 @@ function algorithmOf(token: string): string {
 }
 
 /**
- * Nothing is allowed by leaving out `tenant` or `scope`; without `team`, `service` or `event_names`
- * any is. Undefined where a claim is there and is not of its type.
+ * Without `tenant` or `scope` a token allows nothing; without `team`, `service` or `event_names` it
+ * allows all of them. Undefined if a claim has the wrong type.
  */
 function claimsOf(payload: JWTPayload): Claims | undefined {
   const { sub = '', scope = '', exp = 0, [KEY_CLAIM]: keyId } = payload
@@ -177,14 +179,17 @@ function claimsOf(payload: JWTPayload): Claims | undefined {
   }
 }
 
-/** A text or several as a list, null where there is none, undefined where it is something else. */
+/**
+ * A claim of one text or several as a list; null if it is missing, undefined if it has another
+ * type.
+ */
 function listOf(claim: unknown): string[] | null | undefined {
   if (claim === undefined) return null
   const list = Array.isArray(claim) ? claim : [claim]
   return list.every((item) => typeof item === 'string') ? list : undefined
 }
 
-/** The subject stands in the config log as the actor. */
+/** The subject appears in the config log as the actor. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '').slice(0, SUBJECT_LENGTH) || 'without a subject'
 }

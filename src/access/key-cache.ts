@@ -1,30 +1,29 @@
-// API keys that were looked up in the last seconds, so that publishing does not ask the database
-// for each request. A key that is revoked is refused at once by the process that revoked it, and
-// within KEY_CACHE_MS by every other.
+// A cache of API keys for some seconds, so that publishing does not query the database for each
+// request. The process that revokes a key refuses it at once, every other one within KEY_CACHE_MS.
 
 import { MillraceError } from '../errors.ts'
 import type { FoundKey } from './api-key.ts'
 
-/** How long a key that was found is taken for what it was. */
+/** How long a cached key is valid. */
 export const KEY_CACHE_MS = 3_000
 const LARGEST = 5_000
 
 type Entry = { key: FoundKey; until: number }
 
 export type KeyCache = {
-  /** The key, at once where it is fresh; undefined: there is none. */
+  /** The key, at once if it is cached; undefined if there is none. */
   find(id: string): FoundKey | Promise<FoundKey | undefined>
   forget(id: string): void
 }
 
 /**
- * A cache in front of `load`. Unknown ids are not kept: a new key works at once on every process,
- * and guesses cannot push keys out.
+ * A cache in front of `load`. It does not keep unknown ids: so a new key works at once on every
+ * process, and guesses cannot evict keys.
  */
 export function createKeyCache(load: (id: string) => Promise<FoundKey | undefined>): KeyCache {
-  /** In the order of use, the oldest first. */
+  /** In order of use, least recent first. */
   const entries = new Map<string, Entry>()
-  /** One question at a time for a key, however many requests wait for it. */
+  /** One query at a time for a key, however many requests wait for it. */
   const loading = new Map<string, Promise<FoundKey | undefined>>()
 
   return {
@@ -44,7 +43,7 @@ export function createKeyCache(load: (id: string) => Promise<FoundKey | undefine
   }
 
   function ask(id: string): Promise<FoundKey | undefined> {
-    // Counted from the question, not from the answer: what it says may be that old.
+    // Counted from the query, not from its answer, which may be as old.
     const until = performance.now() + KEY_CACHE_MS
     const asked = load(id)
       .catch((cause) => {

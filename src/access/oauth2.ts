@@ -1,5 +1,5 @@
-// POST /oauth2/token: client credentials (RFC 6749, section 4.4). The client is an API key; the
-// answer is a JWT that allows what the key does, or less, for a quarter of an hour at most.
+// POST /oauth2/token: client credentials (RFC 6749, section 4.4). The client is an API key. The
+// answer is a JWT with the key's grant or less, for at most 15 minutes.
 
 import { Type } from 'typebox'
 import type { Clock } from '../clock.ts'
@@ -118,7 +118,7 @@ export function tokenRoute({
     if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
     const body = await readBody(context, limits.tokenRequestBytes)
     const form = new URLSearchParams(body.toString('utf8'))
-    // One pass: whoever asks here has no token yet, and getAll for each name is quadratic.
+    // One pass: callers have no token yet, and getAll for each name is quadratic.
     if (new Set(form.keys()).size !== form.size) {
       return new Refusal('invalid_request', 'A parameter is given more than once.')
     }
@@ -147,7 +147,7 @@ export function tokenRoute({
   }
 }
 
-/** The id and secret of the client, by Basic or by the form, not by both. */
+/** The id and secret of the client, from Basic or from the form, not from both. */
 function clientOf(authorization: string, form: URLSearchParams): KeyToken | Refusal {
   const basic = /^Basic +(\S+) *$/i.exec(authorization)?.[1]
   let id = form.get('client_id') ?? ''
@@ -175,7 +175,9 @@ function decode(text: string): string {
   return new URLSearchParams(`text=${text}`).get('text') ?? ''
 }
 
-/** The scopes that are asked for, all of which the key must have; all of its own where none is. */
+/**
+ * The requested scopes, all of which the key must have; without a request, all scopes of the key.
+ */
 function scopesOf(key: FoundKey, asked: string | null): string[] | Refusal {
   const wanted = new Set((asked ?? '').split(' ').filter(Boolean))
   if (wanted.size === 0) return key.scopes
@@ -185,7 +187,7 @@ function scopesOf(key: FoundKey, asked: string | null): string[] | Refusal {
   return new Refusal('invalid_scope', `The key may have: ${SCOPES.filter(may).join(' ')}.`)
 }
 
-/** What a body that cannot be read comes to; everything else is no refusal. */
+/** The refusal for an unreadable body; other errors are no refusals. */
 function refusalOf(error: unknown): Refusal {
   if (error instanceof MillraceError && error.status < 500) {
     return new Refusal('invalid_request', error.message)

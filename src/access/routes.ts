@@ -1,5 +1,5 @@
-// /api/v1/api-keys: create, list, get and revoke API keys. A caller sees and makes keys within its
-// own tenants, or within the one that the tenant header names.
+// /api/v1/api-keys: create, list, get and revoke API keys. A caller sees and creates keys of its
+// own tenants, or of the one in the tenant header.
 
 import type { Static } from 'typebox'
 import type { Clock } from '../clock.ts'
@@ -135,7 +135,7 @@ export function keyRoutes(services: {
   }
 }
 
-/** The tenants whose keys the caller manages here: its own, or the one that the header names. */
+/** The tenants whose keys the caller manages here: its own, or the one in the header. */
 function tenantsOf(context: RequestContext): string[] {
   const { identity } = context.state
   const named = namedTenant(context)
@@ -144,7 +144,7 @@ function tenantsOf(context: RequestContext): string[] {
   return [named]
 }
 
-/** What a key has that its maker said nothing of: the maker's own. */
+/** The defaults of a new key: the values of its maker. */
 function ownOf({ teams, services, eventNames, key, expiresAt }: Identity, tenants: string[]) {
   return {
     tenants,
@@ -168,7 +168,7 @@ function tenureOf(body: NewKey): Tenure {
   }
 }
 
-/** What the schema cannot say. */
+/** The rules that the schema cannot express. */
 function faultsOf(body: NewKey, tenants: string[], now: number): Fault[] {
   const faults: Fault[] = []
   if (!body.tenants && tenants.includes(EVERY_TENANT)) {
@@ -194,7 +194,7 @@ function lastGeneration(): MillraceError {
   return new MillraceError('forbidden', message)
 }
 
-/** What a client sees of a key: neither the secret nor its hash. */
+/** A key in answers: without its secret, and without the hash. */
 function present(key: ApiKey, now: number): Static<typeof Key> {
   const { id, name, tenants, scopes, teams, services, event_names, rate } = key
   return {

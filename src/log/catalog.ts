@@ -1,11 +1,11 @@
-// The event types that are known beforehand, as receivers of retail events are used to them.
-// Publishers may use any other name.
+// The well-known event types, in the names that receivers of retail events expect. Publishers may
+// use any other name.
 
 import { entityOf } from './event.ts'
 
 export type EventType = {
   name: string
-  /** What stands before the first dot of the name. */
+  /** The part of the name before the first dot. */
   entity: string
   description: string
   deprecated: boolean

@@ -1,5 +1,5 @@
-// The event types of a tenant: the known ones, and what it has published. Their names are read off
-// the log when somebody asks, and each hour, not while it is written.
+// The event types of a tenant: the known ones, and the names that it has published. Names are read
+// from the log at a request, and each hour, never while events are written.
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -19,8 +19,8 @@ const known = new Map(knownEventTypes.map((type) => [type.name, type]))
 const knownEntities = new Set(knownEventTypes.map(({ entity }) => entity))
 
 /**
- * Reads on in the tenant's log, `steps` times at the most. Whether it has come to the end. Each
- * step is kept, so the next call goes on.
+ * Reads on in the tenant's log, in at most `steps` steps. Returns whether it has reached the end.
+ * Each step is stored, so the next call goes on from there.
  */
 export async function readEventTypes(db: Db, tenant: string, steps: number): Promise<boolean> {
   for (let step = 0; step < steps; step++) {
@@ -34,8 +34,8 @@ export async function readEventTypes(db: Db, tenant: string, steps: number): Pro
 }
 
 /**
- * At most `most` event types in the order of their names, from the one after `after`. Throws
- * `unavailable` if more of the log is unread than one request may read.
+ * At most `most` event types by name, from the one after `after`. Throws `unavailable` if more of
+ * the log is unread than one request may read.
  */
 export async function listEventTypes(
   db: Db,
@@ -53,7 +53,7 @@ export async function listEventTypes(
   const { rows } = await sql<{ name: string; last: number | null }>`
     select name, max(last_position) as last
     from (
-      -- A page of each, so that only a page is read of either.
+      -- A page of each kind, so that neither is read completely.
       (
         select name, last_position from event_type
         where tenant = ${tenant} and name > ${after}
@@ -81,20 +81,20 @@ export async function listEventTypes(
   }))
 }
 
-/** What a filter names: an event by its name, or all of an entity. */
+/** What a filter names: an event by its name, or all events of an entity. */
 export type Named = { field: string; value: string; kind: 'name' | 'entity' }
 export type Warning = { field: string; code: string; message: string; nearest: string[] }
 
 /**
- * A warning for each name that nobody has published and that is not known, `mostWarnings` of them
- * at the most; the first few name what is near. For after the change that they warn of: where they
- * cannot be had there are none, or where the log has more that is unread than is worth waiting for.
+ * At most `mostWarnings` warnings, one for each unknown name that nobody has published; the first
+ * few suggest similar names. Call it after the change. It returns none if they cannot be
+ * determined, or if too much of the log is unread.
  */
 export async function warningsOf(db: Db, tenant: string, named: Named[]): Promise<Warning[]> {
   try {
     return await findWarnings(db, tenant, named)
   } catch {
-    // The change stands, and its answer must say so.
+    // The change is committed, and its answer must say so.
     return []
   }
 }
@@ -125,7 +125,7 @@ async function findWarnings(db: Db, tenant: string, named: Named[]): Promise<War
   })
 }
 
-/** Names and entities that were published, of those that are asked for. */
+/** The given names and entities that were published. */
 async function namesAmong(db: Db, tenant: string, asked: Named[]): Promise<Set<string>> {
   const values = (kind: Named['kind']) =>
     asked.filter((one) => one.kind === kind).map(({ value }) => value)
@@ -145,8 +145,8 @@ async function namesAmong(db: Db, tenant: string, asked: Named[]): Promise<Set<s
 }
 
 /**
- * For each of some values what may have been meant: what is known, and the names of the tenant that
- * stand before and after it in the order of names, so that those that begin alike come first.
+ * Candidates for what each value may have meant: the known names, and the tenant's names next to it
+ * in alphabetical order, so that names with the same beginning come first.
  */
 export async function candidatesOf(db: Db, tenant: string, values: string[]): Promise<string[][]> {
   const { rows } = await sql<{ names: string[] }>`

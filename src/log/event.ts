@@ -1,8 +1,8 @@
-// What an event is: as a publisher hands it over, and as the log gives it back.
+// The types of an event: from a publisher, and from the log.
 
 import { Type } from 'typebox'
 
-/** An event to append. Texts are checked by whoever makes one; the table checks them again. */
+/** An event to append. Its maker checks the texts; the table checks them again. */
 export type NewEvent = {
   tenant: string
   name: string
@@ -17,12 +17,12 @@ export type NewEvent = {
 }
 
 /**
- * What came of an append: appended, a duplicate (same key, same payload: the first one's position),
- * or refused since the key was used with another payload.
+ * The outcome of an append: appended; a duplicate (same key and payload, with the first one's
+ * position); or refused, since the key was used with another payload.
  */
 export type Appended = { outcome: 'appended' | 'duplicate' | 'key_reused'; position: number }
 
-/** An event as the log gives it to a consumer. */
+/** An event from the log, for a consumer. */
 export type LoggedEvent = {
   position: number
   name: string
@@ -31,16 +31,16 @@ export type LoggedEvent = {
   payload: string
 }
 
-/** What an action does to its entity, by how it ends: event_class in 0011_collector.sql. */
+/** The class of an action, by its ending: see sql/functions/event_class.sql. */
 export type EventClass = 'create' | 'change' | 'delete'
 
 /**
- * Which events a consumer takes: those that either list names, of these classes where they are
- * given.
+ * The events that a consumer takes: those named in either list, and, if classes are given, of these
+ * classes.
  */
 export type EventFilter = { names: string[]; entities: string[]; classes?: EventClass[] }
 
-/** What an event tells, as documents describe it: open, since nobody looks into it. */
+/** The payload in API documents: an open object, since Millrace does not look into it. */
 export const Payload = Type.Object(
   {},
   {
@@ -53,12 +53,12 @@ export const Payload = Type.Object(
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 
-/** Of an event's name, as a pattern of JSON Schema; it has 255 characters at most. */
+/** The pattern of an event's name in JSON Schema; a name has at most 255 characters. */
 export const NAME_PATTERN = NAME.source
 
 export const isEventName = (text: string): boolean => text.length <= 255 && NAME.test(text)
 
-/** "order" of "order.created": what stands before the first dot. */
+/** "order" of "order.created": the part before the first dot. */
 export function entityOf(name: string): string {
   const dot = name.indexOf('.')
   return dot === -1 ? name : name.slice(0, dot)

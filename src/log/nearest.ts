@@ -1,17 +1,17 @@
-// Which of some words is meant by one that is none of them: those that fewer changes lead to.
+// Finds the words that a misspelt word may have meant: those that need the fewest changes.
 
 const MOST_NEAREST = 3
 const MOST_CHANGES = 5
-/** A word that is longer is near to none: names are given by clients, and comparing costs time. */
+/** No suggestions for longer words: clients choose the names, and comparing costs time. */
 const MOST_COMPARED = 64
 const BEYOND = 200
 
-/** The last row of the table of changes and the one that is made of it. */
+/** The previous row of the table of changes, and the one being computed. */
 const rows = [new Uint8Array(MOST_COMPARED + 2), new Uint8Array(MOST_COMPARED + 2)] as const
 
-/** The words that are near `given`, the nearest first. `work` counts what that takes. */
+/** The words similar to `given`, nearest first. `work` counts the cost. */
 export function nearestOf(given: string, words: string[], work = { cells: 0 }): string[] {
-  // Fewer than it has characters, or it would be near to any.
+  // Fewer changes than characters: otherwise every word would be similar.
   const allowed = Math.min(MOST_CHANGES, Math.max(2, Math.floor(given.length / 4)))
   const most = Math.min(given.length - 1, allowed)
   const near = words.flatMap((word) => {
@@ -25,8 +25,8 @@ export function nearestOf(given: string, words: string[], work = { cells: 0 }): 
 }
 
 /**
- * Characters to add, remove or replace (Levenshtein), a row of the table at a time; of a row only
- * what `most` changes can lead to, and no row after one that is beyond them.
+ * The characters to add, remove or replace (Levenshtein), one row of the table at a time. Computes
+ * only the part of a row that `most` changes can reach, and stops after a row beyond them.
  */
 function changesBetween(one: string, other: string, most: number, work: { cells: number }): number {
   let [row, next]: [Uint8Array, Uint8Array] = [...rows]

@@ -1,17 +1,17 @@
-// Partitions by UTC day, made a week ahead. There is no default partition: a clock far ahead finds
-// none and fails closed, instead of filling the future.
+// Partitions by UTC day, created a week ahead. There is no default partition: with a clock far
+// ahead, an append finds none and fails closed, instead of filling the future.
 
 import type pg from 'pg'
 import { limits } from '../config.ts'
 
 const PARTITION_LOCK = 1296651860
 
-/** Days of a partition, by table. Key partitions are long so that few are probed for a key. */
+/** Days of a partition, by table. Key partitions are long, so that a look-up probes few of them. */
 export const partitionDays = { event: 1, event_key: 30, receipt: 1, attempt: 1 } as const
 
 /**
- * Makes the partitions of today and of the week ahead where they are missing, and tells how many it
- * made. Any number of processes may call it at once.
+ * Creates the missing partitions of today and the week ahead; returns how many. Any number of
+ * processes may call it at once.
  */
 export async function createPartitions(pool: pg.Pool): Promise<number> {
   const client = await pool.connect()
@@ -37,9 +37,9 @@ export async function createPartitions(pool: pg.Pool): Promise<number> {
   }
 }
 
-// Partitions begin at multiples of their length since 1970, so that every process cuts them alike.
-// Yesterday's is made too: at midnight, or with a clock that is behind, a batch may still belong to
-// it.
+// Partitions begin at multiples of their length since 1970, so that all processes use the same
+// boundaries. Yesterday's is included: at midnight, or with a slow clock, a batch may still belong
+// to it.
 const createStatement = `
   with first_days as (
     select distinct date '1970-01-01' + (day_number / $2::integer) * $2::integer as first_day
@@ -50,7 +50,7 @@ const createStatement = `
   )
   select from first_days where create_partition($1::text::regclass, first_day, $2::integer)`
 
-/** Whether the partitions for what is published now are there, of events and of their keys. */
+/** Whether the current partitions exist, of events and of their keys. */
 export async function partitionsArePresent(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ present: boolean }>(`
     select count(distinct inhparent) = 2 as present

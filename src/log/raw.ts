@@ -1,6 +1,6 @@
-// Reading the log as bytes, for whoever passes payloads on in bulk: first how large its events are,
-// then the events of ranges that are known to be small enough. To cut pages of payloads by their
-// bytes in SQL, as read.ts does, costs half as much again as to read them.
+// Reads the log as bytes, to pass on payloads in bulk: first the sizes of its events, then the
+// events of ranges that are known to be small enough. Cutting pages by their bytes in SQL, as
+// read.ts does, costs half as much again as reading them.
 
 import type pg from 'pg'
 import { copyOut, literal } from '../db/copy-out.ts'
@@ -17,13 +17,17 @@ export type RawRange = {
   filter: EventFilter | null
 }
 
-/** `bytes` of name and payload; null where the filter does not take the event. */
+/** `bytes` of name and payload; null if the filter does not take the event. */
 export type RawSize = { position: number; bytes: number | null }
 
-/** `payload` is null where the filter does not take the event; a view, gone after the call. */
+/**
+ * `payload` is null if the filter does not take the event; otherwise a view, valid during the call.
+ */
 export type RawRow = { position: number; name: string; payload: Buffer | null }
 
-/** Gives the sizes of the first `most` events of a range, in order; says how many there were. */
+/**
+ * Passes the sizes of the first `most` events of a range, in order; returns how many there were.
+ */
 export async function readSizes(
   pool: pg.Pool,
   range: RawRange,
@@ -41,7 +45,7 @@ export async function readSizes(
   return count
 }
 
-/** Gives the first `most` events of a range, in order. */
+/** Passes the first `most` events of a range, in order. */
 export function readRaw(
   pool: pg.Pool,
   range: RawRange,
@@ -57,7 +61,10 @@ export function readRaw(
   )
 }
 
-/** What readSizes runs: a COPY takes no parameters. All in one row: a row each makes garbage. */
+/**
+ * The query of readSizes, with values inlined: COPY takes no parameters. All sizes are in one row,
+ * since a row for each makes garbage.
+ */
 export function sizesQuery(range: RawRange, most: number): string {
   return `
     select string_agg(int8send(position) || int4send(bytes), '' order by position)
@@ -71,7 +78,10 @@ export function sizesQuery(range: RawRange, most: number): string {
     ) as page`
 }
 
-/** What readRaw runs. The limit is what makes the planner take the key, whoever else has events. */
+/**
+ * The query of readRaw. The limit makes the planner use the key, however many events other tenants
+ * have.
+ */
 export function rawQuery(range: RawRange, most: number): string {
   return `
     select position, name, case when ${takes(range.filter)} then payload::text end
@@ -94,7 +104,7 @@ function takes(filter: EventFilter | null): string {
   return classes ? `(${named} and event_class(name) = any(${literal(classes)}))` : named
 }
 
-/** A bigint of Postgres, big-endian, as a number: positions are exact in one. */
+/** A bigint of Postgres, big-endian, as a number, which is exact for positions. */
 function positionIn(bytes: Buffer, at = 0): number {
   return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
 }

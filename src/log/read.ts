@@ -1,7 +1,7 @@
-// Reading the log: a range scan by position in pages. Both bounds are in the statement, so that
-// planning prunes to the one or two daily partitions that hold them. The filter is applied in SQL,
-// after the page is cut: a page is bounded by what is scanned, not by what matches, so a filter
-// that takes nothing cannot turn one read into a scan of the log.
+// Reads the log in pages: range scans by position. Both bounds are in the statement, so that
+// planning prunes to one or two daily partitions. SQL applies the filter after it has cut the page:
+// the limits count scanned events, not matches. So a filter that takes nothing cannot turn one read
+// into a scan of the log.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -13,37 +13,40 @@ export type PageRange = {
   /** Exclusive. */
   after: number
   /**
-   * Inclusive. Where the page may end at the latest: a replay's last position, or END_OF_LOG. No
-   * clock says where the log ends: an event may be ahead of all of them.
+   * Inclusive. The last position that the page may contain: a replay's last one, or END_OF_LOG. No
+   * clock bounds it: an event may be ahead of all clocks.
    */
   through: number
   maxEvents: number
-  /** The page ends with the event that passes this many bytes of payload. */
+  /** The page ends with the event that exceeds this many bytes of payload. */
   maxBytes: number
   filter: EventFilter | null
 }
 
-/** A row of a page. `payload` is null where the filter does not take the event. */
+/** A row of a page. `payload` is null if the filter does not take the event. */
 export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
 
-/** `goesOn`: the log, of all tenants, has more than the range of days that was read. */
+/** `goesOn`: the log of all tenants continues after the range of days that was read. */
 type MeasuredRow = PageRow & { goesOn: boolean | null }
 
-/** `isLarge`: without a payload for being large, whatever the filter says. */
+/** `isLarge`: has no payload because it is large, whatever the filter says. */
 type UnmeasuredRow = MeasuredRow & { isLarge: boolean }
 
 /** `isCut`: it may have been cut at one of its limits. */
 type CutPage = { rows: MeasuredRow[]; isCut: boolean }
 
-/** Several consumers may hold the same one. `isLast`: when it was read, the range had no more. */
+/** Several consumers may share it. `isLast`: when it was read, the range had no more events. */
 export type Page = { readonly rows: readonly PageRow[]; isLast: boolean }
 
-/** Below this a page of so many events and bytes is measured at once: too many are larger. */
+/**
+ * A page of a full count of such events may be measured at once below this size: above it, too many
+ * events are large.
+ */
 const SMALL_BYTES = 4_096
 
 /**
- * One page of a range of at most two days, with the payloads of at most `smallBytes`; where one is
- * larger it says so. What readPage runs, and what the plan test explains.
+ * One page of a range of at most two days, with payloads of at most `smallBytes`; it marks larger
+ * events. readPage runs this query, and the plan test explains it.
  */
 export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<UnmeasuredRow> {
   return sql<UnmeasuredRow>`
@@ -56,7 +59,7 @@ export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<Unme
     order by position`
 }
 
-/** The same with payloads of any size, cut by what they have all together. */
+/** The same with payloads of any size, cut by their total bytes. */
 export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
   return sql<MeasuredRow>`
     select
@@ -66,7 +69,7 @@ export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
     from (
       select
         page.*,
-        -- What the rows before this one carry: a page is not cut before its first event.
+        -- The bytes of the rows before this one: a page is never cut before its first event.
         coalesce(sum(payload_bytes) filter (where takes) over before_this, 0) as bytes_before
       from (${scanned(range)}) as page
       window before_this as (order by position rows between unbounded preceding and 1 preceding)
@@ -75,26 +78,28 @@ export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
     order by position`
 }
 
-/** Once a statement. The sequence is asked: to look would take planning all partitions. */
+/**
+ * Evaluated once per statement. It reads the sequence: a query would have to plan all partitions.
+ */
 function goesOn(range: PageRange): RawBuilder<boolean> {
   return sql`(select pg_sequence_last_value('lane_position') > ${range.through}::bigint)`
 }
 
-/** The last position of the log, of all tenants, that was handed out; 0 before the first. */
+/** The last position of the log that was handed out, over all tenants; 0 before the first. */
 export async function readLogEnd(db: Db): Promise<number> {
   const { rows } = await sql<{ last: number | null }>`
     /* prepared: log_end */ select pg_sequence_last_value('lane_position') as last`.execute(db)
   return rows[0]?.last ?? 0
 }
 
-/** Whether the log has passed a position: nothing more can come up to there. */
+/** Whether the log has passed a position: no more events can appear up to there. */
 export async function logHasPassed(db: Db, position: number): Promise<boolean> {
   const { rows } = await sql<{ passed: boolean }>`
     /* prepared: log_has_passed */ select log_has_passed(${position}) as passed`.execute(db)
   return rows[0]?.passed ?? false
 }
 
-/** What a page is cut from, and whether the filter takes it. */
+/** The scanned rows that a page is cut from, each with whether the filter takes it. */
 function scanned(range: PageRange): RawBuilder<unknown> {
   return sql`
     select position, name, entity_id, idempotency_key, payload, payload_bytes,
@@ -106,11 +111,11 @@ function scanned(range: PageRange): RawBuilder<unknown> {
     limit ${range.maxEvents}`
 }
 
-/** The next events of a range in order; empty when there is none. */
+/** The next events of a range in order; empty if there are none. */
 export async function readPage(db: Db, range: PageRange): Promise<Page> {
   const page = await readDays(db, range)
   if (page.rows.length > 0 || page.isLast) return page
-  // Nothing for two days: find where it goes on, instead of asking day by day.
+  // Two days were empty: look up where the log continues, instead of asking day by day.
   const next = await db
     .selectFrom('event')
     .select('position')
@@ -134,8 +139,9 @@ async function readDays(db: Db, range: PageRange): Promise<Page> {
 }
 
 /**
- * So many events that it cannot have too many bytes, up to the first large one; undefined where
- * that would be none. Most pages are such: to measure one takes a third more of the server's time.
+ * A page of so many small events that it cannot exceed its bytes, up to the first large one;
+ * undefined if it would be empty. Most pages are such. Measuring one takes a third more of the
+ * server's time.
  */
 async function readUnmeasured(db: Db, range: PageRange): Promise<CutPage | undefined> {
   const smallBytes = Math.floor(range.maxBytes / range.maxEvents)
@@ -149,19 +155,19 @@ async function readUnmeasured(db: Db, range: PageRange): Promise<CutPage | undef
 async function readMeasured(db: Db, range: PageRange): Promise<CutPage> {
   const { maxEvents, maxBytes } = range
   const { rows } = await measuredPageQuery(range).execute(db)
-  // A character is at most three bytes.
+  // A character has at most three bytes.
   const bytes = rows.reduce((sum, { payload }) => sum + (payload?.length ?? 0) * 3, 0)
   return { rows, isCut: rows.length === maxEvents || bytes >= maxBytes }
 }
 
-/** The last position of the two days that a page reads at the most. */
+/** The last position of the at most two days that a page reads. */
 function endOfDays(after: number): number {
   return addDays(after, 2) - 1
 }
 
 /**
- * The events at these positions, in order; `payload` as in a page. A position whose event is past
- * the retention is missing.
+ * The events at these positions, in order; `payload` as in a page. Events past the retention are
+ * missing.
  */
 export async function readEvents(
   db: Db,
@@ -182,7 +188,7 @@ export async function readEvents(
   return rows
 }
 
-/** The condition that a filter is in SQL; null takes everything. */
+/** A filter as an SQL condition; null takes everything. */
 export function takes(filter: EventFilter | null): RawBuilder<boolean> {
   if (!filter) return sql`true`
   const { names, entities, classes } = filter

@@ -1,4 +1,4 @@
-// GET /event-types: which events there are (docs/publish.md).
+// GET /event-types: the event types of a tenant (docs/publish.md).
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'

@@ -1,4 +1,4 @@
-// Warnings, as documents describe them: what was taken, and may not be what was meant.
+// Warnings in API documents: a request was accepted, but may not mean what its author intended.
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -25,7 +25,7 @@ export const Warnings = Type.Optional(
   ),
 )
 
-/** In a request they are what an answer had. */
+/** In a request: the warnings of an earlier answer, ignored. */
 export const WarningsSentBack = Type.Optional(
   Type.Unsafe<unknown>({
     ...Warnings,

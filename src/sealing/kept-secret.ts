@@ -1,14 +1,14 @@
-// Secrets that are made at the first start, when the operator gives none: a file in the data
-// directory, mode 0600.
+// Secrets that the first start generates if the operator sets none: a file in the data directory,
+// mode 0600.
 
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 
 /**
- * The secret kept in `dataDir`/`name`, made (32 random bytes in hex) where the file is missing. Two
- * processes that start at once end with the same one: the file appears whole, by a link that only
- * one of them can make.
+ * The secret in `dataDir`/`name`; if the file is missing, it is generated (32 random bytes in hex).
+ * Two processes that start at once get the same one: the file is created whole, by a link, and only
+ * one of them can create the link.
  */
 export function keptSecret(dataDir: string, name: string): string {
   const file = path.join(dataDir, name)

@@ -1,7 +1,7 @@
-// Whether the secret key is the one that this installation's secrets are sealed with. A known text
-// is sealed at the first start and kept in the database; a key that does not open it is refused at
-// every later start, before anything is served or delivered with it. While a new key is rolled in,
-// the text is kept under both, so that all processes have the same two.
+// Checks that the secret key is the one that sealed this installation's secrets. The first start
+// seals a known text and stores it. Every later start refuses a key that does not open it, before
+// it serves or delivers anything. During a change of keys the text is stored under both, so that
+// all processes use the same two.
 
 import { openClient } from '../db/session.ts'
 import { canOpen, type SecretBox } from './secret.ts'
@@ -9,12 +9,13 @@ import { canOpen, type SecretBox } from './secret.ts'
 /** The check value belongs to no tenant: no tenant has this name. */
 const NOBODY = ''
 const KNOWN = 'millrace'
-/** Stored documents that are looked at where there is no check value yet. */
+/** How many stored documents to try if there is no check value yet. */
 const DOCUMENTS = 100
 
 /**
  * Throws an Error with one sentence if the keys of `secrets` are not those of the database at
- * `url`. Seals the check value if there is none; then a stored secret, if there is any, must open.
+ * `url`. If there is no check value, seals one; but first, stored secrets, if there are any, must
+ * open.
  */
 export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<void> {
   const client = await openClient(url, 'millrace start', 'patient')
@@ -26,7 +27,7 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
       const stored = secretsIn((await client.query(someDocuments, [DOCUMENTS])).rows)
       const isOurs = stored.some(({ tenant, sealed }) => canOpen(secrets, tenant, sealed))
       if (stored.length > 0 && !isOurs) throw wrongKey()
-      // Another process may be first, perhaps with another key: what stands there counts.
+      // Another process may have been first, perhaps with another key: its value counts.
       await client.query(
         'insert into secret_key_check (sealed) values ($1) on conflict do nothing',
         [secrets.seal(NOBODY, KNOWN)],
@@ -35,7 +36,7 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
     }
     if (!check || !canOpen(secrets, NOBODY, check.sealed)) throw wrongKey()
     if (!secrets.isCurrent(NOBODY, check.sealed) && check.sealed_next === null) {
-      // Another process may roll another key in: what stands there counts, here too.
+      // Another process may have registered another key: here, too, its value counts.
       await client.query(
         `update secret_key_check set sealed_next = $1
         where sealed_next is null and sealed = $2`,
@@ -49,16 +50,16 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
   }
 }
 
-/** The known text under the key of the database, and under the one that is being rolled in. */
+/** The known text under the database's key, and under the next one during a change of keys. */
 type Check = { sealed: string; sealed_next: string | null }
 
-/** Whether the current key is one of the two, and the other one at hand. */
+/** Whether the current key is one of the two, and the other one is available. */
 function isInTurn({ sealed, sealed_next: next }: Check, secrets: SecretBox): boolean {
   if (secrets.isCurrent(NOBODY, sealed)) return next === null || canOpen(secrets, NOBODY, next)
   return next !== null && secrets.isCurrent(NOBODY, next)
 }
 
-/** Seals the check value with the current key: from now on the one before is not needed. */
+/** Seals the check value with the current key: from now on the old key is not needed. */
 export async function resealKeyCheck(url: string, secrets: SecretBox): Promise<void> {
   const client = await openClient(url, 'millrace rotate-secrets', 'patient')
   try {

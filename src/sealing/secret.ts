@@ -1,27 +1,28 @@
-// Secrets of integrations at rest: AES-256-GCM under one key of the operator's
-// (MILLRACE_SECRET_KEY), or one that is made at the first start and kept in the data directory.
-// What is sealed for a tenant opens for that tenant only. While the key is being changed, the one
-// before (MILLRACE_SECRET_KEY_PREVIOUS) opens, too; it seals nothing.
+// Encryption of stored secrets: AES-256-GCM under one key, the operator's MILLRACE_SECRET_KEY or a
+// generated one in the data directory. A value sealed for a tenant opens for that tenant only.
+// During a change of keys the old one (MILLRACE_SECRET_KEY_PREVIOUS) also opens; it seals nothing.
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 const PREFIX = 'sealed:1:'
 
-/** No key at hand opens a stored secret. Its message is for people. */
+/** No available key opens a stored secret. Its message is for people. */
 export class NotOpened extends Error {}
 
 export type SecretBox = {
   /** Encrypts a text for a tenant. */
   seal(tenant: string, text: string): string
-  /** Decrypts what seal gave. Throws NotOpened where the key or the tenant is another. */
+  /** Decrypts the result of seal. Throws NotOpened if the key or the tenant differs. */
   open(tenant: string, sealed: string): string
   /** Whether the current key opens it. */
   isCurrent(tenant: string, sealed: string): boolean
-  /** The same secret under the current key; the same text if that has sealed it. Throws so, too. */
+  /**
+   * The same secret under the current key; unchanged if that key sealed it. Throws NotOpened, too.
+   */
   reseal(tenant: string, sealed: string): string
 }
 
-/** Keys: 32 bytes in hex or base64. Throws an Error for an operator where one is neither. */
+/** Keys: 32 bytes in hex or base64. Throws an Error for an operator if one is neither. */
 export function createSecretBox(key: string, previousKey?: string): SecretBox {
   const current = bytesOfKey(key)
   const previous =
@@ -49,7 +50,7 @@ export function createSecretBox(key: string, previousKey?: string): SecretBox {
   return box
 }
 
-/** Undefined where another key has sealed it. */
+/** Undefined if another key sealed it. */
 function openWith(key: Buffer, tenant: string, text: string): string | undefined {
   if (!text.startsWith(PREFIX)) throw new NotOpened('Not a sealed secret.')
   const sealed = Buffer.from(text.slice(PREFIX.length), 'base64')
@@ -73,7 +74,7 @@ export function canOpen(secrets: SecretBox, tenant: string, sealed: string): boo
   }
 }
 
-/** A key for one purpose (HKDF, RFC 5869), so that no two things are done under the same key. */
+/** A key for one purpose (HKDF, RFC 5869), so that no two purposes share a key. */
 export function deriveKey(key: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', bytesOfKey(key), '', `millrace ${purpose}`, 32))
 }
