@@ -1,5 +1,5 @@
-// The time that decides things (retries, retention, what "the future" is), in one place so that a
-// test can say what time it is. SQL's clock_timestamp() only stamps, and hands out positions.
+// The clock for decisions (retries, retention, the limit of the future), in one place, so that a
+// test can set the time. SQL's clock_timestamp() only stamps, and hands out positions.
 
 /** Returns the current time in milliseconds since 1970, UTC. */
 export type Clock = () => number

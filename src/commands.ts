@@ -1,5 +1,5 @@
-// The table of commands, help, exit codes. 0: done, or stopped by a signal; 1: it failed, and said
-// why on standard error; 2: the command line or the configuration is wrong.
+// The table of commands, help, exit codes. 0: done, or stopped by a signal; 1: failed, with the
+// reason on standard error; 2: the command line or the configuration is wrong.
 
 import { flushCompileCache } from 'node:module'
 import path from 'node:path'
@@ -62,7 +62,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   rebuild,
   async listen([port = '9099']) {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
-    // What it prints is all that it is for.
+    // Its only purpose is what it prints.
     process.stdout.once('error', () => process.exit(0))
     const url = await listen(Number(port), (line) => console.log(line))
     console.log(`listening on ${url}, Ctrl-C to end`)
@@ -75,7 +75,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   },
 }
 
-// Whoever reads what a command prints may leave (| head): what it does is done to its end, unheard.
+// The reader of the output may leave (| head): the command still completes, silently.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -100,7 +100,7 @@ async function run(
   const config = readConfigOrFail()
   const logger = createLogger(config.MILLRACE_LOG_LEVEL)
   const dataDir = config.MILLRACE_DATA_DIR
-  // Asked for before anything is started, so that a signal in the middle ends it in order too.
+  // Before the first start, so that a signal during the start also ends everything in order.
   const signal = start.length > 0 ? nextSignal(logger) : undefined
   surviveSurroundings(logger)
 
@@ -119,7 +119,7 @@ async function run(
       const surroundings = { config, logger, url, adminToken, secretKey }
       for (const startPart of start) parts.push(await startPart(surroundings))
     }
-    // A process that is killed would not write it. 55 ms after an upgrade, 1 ms else.
+    // A killed process would not write it. Takes 55 ms after an upgrade, otherwise 1 ms.
     flushCompileCache()
     const serving = parts.find((part) => part.url)
     if (serving) console.log(`millrace ready ${serving.url}`)
@@ -129,16 +129,16 @@ async function run(
     if (isWelcome) console.log(welcomeOf(config, serving?.url as string))
     await signal
   } finally {
-    // What cannot end in time (a database that does not answer) is cut off: nothing is lost by it.
+    // A part that cannot end in time (the database does not answer) is cut off: that loses nothing.
     setTimeout(() => process.exit(1), limits.exitMs).unref()
     await Promise.all(parts.map((part) => part.stop()))
     await embedded?.stop()
   }
-  // A connection that is still trying must not keep the process alive.
+  // A connection that is still being opened must not keep the process alive.
   process.exit(0)
 }
 
-/** Runs a script on DATABASE_URL, or on the embedded Postgres, which it starts where it must. */
+/** Runs a script on DATABASE_URL, or on the embedded Postgres, which it starts if needed. */
 async function sql(args: string[]): Promise<void> {
   if (args.length === 0) return console.log(listScripts())
   const call = readCall(args)
@@ -163,7 +163,7 @@ async function rotate(): Promise<void> {
   await onDatabase((url) => rotateSecrets(url, { current, previous }, (line) => console.log(line)))
 }
 
-/** Does something with the database, and ends with 1 where it was not done. */
+/** Runs an action on the database; sets exit status 1 if it returns false. */
 async function onDatabase(act: (url: string) => Promise<boolean>): Promise<void> {
   const config = readConfigOrFail()
   const embedded = config.DATABASE_URL
@@ -180,7 +180,7 @@ function work({ config, ...options }: Surroundings): Promise<Part> {
   return startWorker(config, options)
 }
 
-/** Beside a server nobody need ask a worker for its health. */
+/** Beside a server no separate health port is needed. */
 async function workAlone(surroundings: Surroundings): Promise<Part> {
   const { config, logger } = surroundings
   const worker = await startWorker(config, surroundings)
@@ -213,9 +213,9 @@ function readConfigOrFail(): Config {
 }
 
 /**
- * What nobody waits for may fail too: graphile-worker completes its jobs so, and sockets break at
- * any time. A database, a peer or a socket ends the statement or the job that it failed, never the
- * process; the sweep makes good for a job that was not completed. A bug ends it.
+ * A promise that nobody awaits may reject: graphile-worker completes jobs that way, and sockets
+ * break at any time. A fault of a database, a peer or a socket fails its statement or job, never
+ * the process; the sweep repairs a job that was not completed. A bug ends the process.
  */
 function surviveSurroundings(logger: Logger): void {
   process.on('uncaughtException', (error, origin) => {
@@ -228,8 +228,8 @@ function surviveSurroundings(logger: Logger): void {
 }
 
 /**
- * Resolves at the first signal. A second one ends the process at once, but not within a second of
- * the first: a terminal, make and npm may all pass on the same one.
+ * Resolves at the first signal. A second one ends the process at once, unless it comes within a
+ * second: a terminal, make and npm may all pass on the same signal.
  */
 function nextSignal(logger: Logger): Promise<void> {
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
-// The catalogue of errors that a client may see: a stable code, its HTTP status, and a message that
-// says what is wrong and what to do. Everything else that is thrown is a bug or an outage, and a
-// client sees `internal_error` only.
+// The errors that a client may see: a stable code, its HTTP status, and a message with the fault
+// and what to do. Any other exception is a bug or an outage, and a client sees only
+// `internal_error`.
 
-/** The status of each code; documents show the first of a status as their example. */
+/** The status of each code; documents show the first code of a status as their example. */
 export const STATUSES = {
   invalid_request: 400,
   idempotency_key_reused: 400,
@@ -32,7 +32,7 @@ export type Fault = { field: string; code: string; message: string }
 
 type Options = { details?: Fault[]; retryAfterSeconds?: number; cause?: unknown }
 
-/** An error whose message may reach the client. */
+/** An error with a message that may reach the client. */
 export class MillraceError extends Error {
   readonly code: ErrorCode
   readonly status: number

@@ -1,6 +1,6 @@
 // Structured logs, one JSON object a line on standard error: standard output belongs to the
-// commands. Never pass a request body, a header or a configuration document to it: secrets stay out
-// by construction.
+// commands. Never pass a request body, a header or a configuration document to it: so secrets
+// cannot leak.
 
 import pino from 'pino'
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// millrace <command>. What a module imports by name is compiled before any of it runs: so the
-// commands are asked for only after V8 was told what to do, and where compiled code is kept.
+// millrace <command>. A module's static imports are compiled before any of it runs. So this imports
+// the commands dynamically, after setting up V8 and the cache of compiled code.
 
 import './heap.ts'
 import './compile-cache.ts'

@@ -1,5 +1,4 @@
-// The port of `millrace work` for whoever watches it: /healthz and /readyz. It listens on loopback
-// unless it is told otherwise.
+// The health port of `millrace work`: /healthz and /readyz. By default it listens on loopback.
 
 import type http from 'node:http'
 import type net from 'node:net'
@@ -12,8 +11,8 @@ import type { Logger } from './logger.ts'
 type Monitor = { stop(): Promise<void> }
 
 /**
- * Starts it, and logs where. `problem` as in healthRoutes. If the port is taken and nobody asked
- * for it (two workers on one machine), it takes another one; otherwise it rejects.
+ * Starts it, and logs its address. `problem` as in healthRoutes. If the default port is taken (two
+ * workers on one machine), it takes a free one; a configured port that is taken rejects.
  */
 export async function startMonitor(
   config: Config,

@@ -1,13 +1,13 @@
-// Chores: what is repeated for as long as the process lives, and what is done for many, where one
-// failure is no reason to leave the others undone.
+// Chores: work that repeats for as long as the process lives, and work on many items, in which one
+// failure does not stop the others.
 
 import type { Logger } from './logger.ts'
 
 export type Repeated = { now(): void; stop(): void }
 
 /**
- * Runs `chore` every `everyMs`, never twice at once; `now` runs it at once, or again when the run
- * under way is over. A failure is logged and the next turn tries again.
+ * Runs `chore` every `everyMs`, never twice at once; `now` runs it at once, or again after the
+ * current run. A failure is logged, and the next turn tries again.
  */
 export function repeat(
   name: string,
@@ -53,8 +53,8 @@ export async function inTurn(
 }
 
 /**
- * Does something for each of them, one at a time, and returns what came of it. Rejects after the
- * last one if some have failed, with all of their messages.
+ * Runs `act` for each item, one at a time, and returns the results. If some fail, rejects after
+ * the last one, with all of their messages.
  */
 export async function forEach<One, Result>(
   all: One[],

@@ -1,4 +1,4 @@
-// The version of this program: package.json has it, and nothing else does.
+// The version of this program: only package.json has it.
 
 import { readFileSync } from 'node:fs'
 

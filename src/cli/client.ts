@@ -1,5 +1,5 @@
-// The client of the commands that call a running service: MILLRACE_URL, and as token MILLRACE_TOKEN
-// or the admin token, which a service on this machine keeps in its data directory.
+// The client of the commands that call a running service. It uses MILLRACE_URL, and as token
+// MILLRACE_TOKEN, or the admin token in the data directory of a service on this machine.
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -7,13 +7,13 @@ import type { Config } from '../config.ts'
 
 const TIMEOUT_MS = 30_000
 
-/** The command line is wrong; the message says how it is right. */
+/** The command line is wrong; the message tells the right usage. */
 export class UsageError extends Error {}
 
-/** Calls the service. Rejects with an Error for an operator where it does not answer with 2xx. */
+/** Calls the service. Rejects with an Error for an operator unless the answer is 2xx. */
 type Client = (method: string, path: string, body?: object) => Promise<unknown>
 
-/** `tenant` goes into the header where it is given. */
+/** Sends `tenant`, if given, in the header. */
 export function createClient(config: Config, { tenant }: { tenant?: string | undefined }): Client {
   const token = tokenOf(config)
   return async (method, where, body) => {
@@ -47,7 +47,7 @@ function tokenOf(config: Config): string {
   }
 }
 
-/** What the service says is wrong, in the shape of either family. */
+/** The message of an error in either format of the API. */
 function messageOf(text: string): string {
   try {
     return JSON.parse(text).message ?? text

@@ -1,6 +1,5 @@
-// The configuration in the tables beside the one that the config log has (the functions rebuilt_…
-// of sql/functions), row by row and column by column: where they differ, and how a row is put in
-// place.
+// Compares the configuration in the tables with the one in the config log (the functions rebuilt_…
+// of sql/functions), row by row and column by column, and restores rows that differ.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -10,20 +9,22 @@ import { type JobDocument, nextRunOf } from '../notification/job.ts'
 
 type Row = Record<string, unknown>
 
-/** A row that differs; null: the table, or the log, has none. `key`: by which people know it. */
+/** A row that differs; null if the table, or the log, has none. `key`: how people name it. */
 export type Difference = { key: string[]; live: Row | null; rebuilt: Row | null }
 
-/** A table beside what the log has. `rows`: how many the log has; `differing`: how many differ in all. */
+/** The result for a table. `rows`: how many the log has; `differing`: how many differ in all. */
 export type Compared = { rows: number; differing: number; page: Difference[] }
 
 /** A table that is a projection of the config log. */
 type Projection = {
   table: string
   key: string[]
-  /** A row of each as an object, with what is compared and nothing else. */
+  /** A row of each side as an object with exactly the compared columns. */
   live: RawBuilder<unknown>
   rebuilt: RawBuilder<unknown>
-  /** Puts a row in place; false: it is not, for somebody has changed it, or only the owner may. */
+  /**
+   * Restores a row; returns false if somebody has changed it meanwhile, or if only the owner may.
+   */
   put(db: Db, difference: Difference): Promise<boolean>
 }
 
@@ -31,7 +32,7 @@ export const projections: Projection[] = [
   {
     table: 'consumer',
     key: ['tenant', 'id'],
-    // Where it has come to is no configuration, but without a cursor it goes nowhere.
+    // The position of a cursor is not configuration, but a consumer without a cursor does not run.
     live: sql`to_jsonb(live) || jsonb_build_object('has_cursor', exists (
       select from cursor
       where cursor.tenant = live.tenant and cursor.consumer = live.id
@@ -68,7 +69,7 @@ export const projections: Projection[] = [
 
 /**
  * Compares a table with the log, in the snapshot of the transaction. The page has at most `most`
- * of the rows that differ, those whose keys come after `after`.
+ * differing rows, with keys after `after`.
  */
 export async function compare(
   trx: Db,
@@ -102,10 +103,7 @@ export async function compare(
   return rows[0] as Compared
 }
 
-/**
- * A job's next run is computed from what it last ran for, so that what it missed meanwhile runs
- * once.
- */
+/** The job's next run follows from its last one, so that it runs once for all missed runs. */
 async function putJob(db: Db, { key: [tenant, id], rebuilt }: Difference): Promise<boolean> {
   const { rows } = await sql<{ tick: Date | null }>`
     select max(tick_at) as tick from notification_run
@@ -128,8 +126,8 @@ async function call(db: Db, put: RawBuilder<unknown>): Promise<boolean> {
 }
 
 /**
- * How a row differs, in words. Values are told of what never holds a secret; of a document, the
- * fields that differ are named.
+ * Describes the difference of a row. It prints only values that are never secret; for a document it
+ * prints the names of the fields.
  */
 export function describeDifference({ live, rebuilt }: Difference): string {
   if (!live) return 'missing'

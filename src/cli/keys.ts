@@ -1,5 +1,5 @@
-// millrace keys create|list|revoke: API keys by the command line. The new key is the only line on
-// standard output, so that KEY=$(millrace keys create …) is all that a script needs.
+// millrace keys create|list|revoke: manages API keys. The new key is the only line on standard
+// output, so that a script can use KEY=$(millrace keys create …).
 
 import { parseArgs } from 'node:util'
 import type { Config } from '../config.ts'
@@ -47,7 +47,7 @@ const options = {
   'expires-at': { type: 'string' },
 } as const
 
-/** Throws UsageError where the arguments are wrong. */
+/** Throws UsageError if the arguments are wrong. */
 export async function keys(args: string[], config: Config, printers: Printers): Promise<void> {
   const [command, ...rest] = args
   switch (command) {

@@ -1,10 +1,10 @@
-// millrace listen [port]: a receiver that prints what arrives and answers 200. For a first look; it
-// stores nothing.
+// millrace listen [port]: a receiver that prints each delivery and answers 200. For a first look;
+// it stores nothing.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Listens on loopback, on `port`, 0 for any. Resolves with the URL once it does. */
+/** Listens on loopback, on `port`, 0 for any. Resolves with the URL. */
 export async function listen(port: number, print: (line: string) => void): Promise<string> {
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = []

@@ -1,6 +1,5 @@
-// millrace rebuild config [--apply]: the configuration of all tenants as the config log alone has
-// it, compared with the tables that it is read from, and with --apply put in their place. Both may
-// be done while the service runs.
+// millrace rebuild config [--apply]: compares the configuration tables of all tenants with the
+// config log; --apply restores the rows that differ. Both work while the service runs.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -14,15 +13,15 @@ import {
   projections,
 } from './configuration.ts'
 
-/** Rows of a table that are printed, and rows that are put in place from one comparison. */
+/** The most rows of a table to print, and to restore from one comparison. */
 const MAX_PRINTED = 1_000
 const PAGE = 1_000
 
 type Print = (line: string) => void
 
 /**
- * Compares, and prints a line for each table and for each row that differs; with `apply`, for each
- * row that it puts in place, and then compares again. Returns whether both are the same (now).
+ * Compares, and prints a line for each table and each differing row. With `apply` it also prints
+ * each restored row, and then compares again. Returns whether both sides are equal (in the end).
  */
 export async function rebuildConfig(
   url: string,
@@ -41,7 +40,7 @@ export async function rebuildConfig(
   }
 }
 
-/** All of it in one snapshot: a change of the log and of its table is seen whole or not at all. */
+/** Everything in one snapshot: a change is visible in the log and in its table, or in neither. */
 async function compareAll(db: Db, print: Print): Promise<boolean> {
   return inSnapshot(db, async (trx) => {
     let isSame = true
@@ -54,7 +53,9 @@ async function compareAll(db: Db, print: Print): Promise<boolean> {
   })
 }
 
-/** Each row in a transaction of its own: the lane, which holds up publishers, is held shortly. */
+/**
+ * Each row in its own transaction: so the lane, which holds up publishers, is locked only briefly.
+ */
 async function putAll(db: Db, print: Print): Promise<void> {
   for (const projection of projections) {
     const { table, put } = projection

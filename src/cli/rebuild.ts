@@ -1,6 +1,6 @@
-// millrace rebuild: what is a projection of a log, made from the log anew and compared with the
-// tables; --apply puts it in their place. Of the config log: rebuild-config.ts. Here the shop of a
-// tenant, from its events.
+// millrace rebuild: builds the projections of a log again, and compares them with the tables;
+// --apply replaces the tables. rebuild-config.ts does it for the config log. Here it is the shop of
+// a tenant, from its events.
 
 import { openDatabase } from '../db/pool.ts'
 import { isTenant } from '../input/tenant.ts'
@@ -14,7 +14,7 @@ type RebuildCall = ({ what: 'config' } & Omit<ShopCall, 'tenant'>) | ({ what: 's
 const USAGE = `millrace rebuild config [--apply]
 millrace rebuild shop <tenant> [--apply]`
 
-/** What the command line asks for. Throws a UsageError. */
+/** Parses the command line. Throws a UsageError. */
 export function readRebuild(args: string[]): RebuildCall {
   const apply = args.includes('--apply')
   const [what, tenant, ...more] = args.filter((arg) => arg !== '--apply')
@@ -26,8 +26,8 @@ export function readRebuild(args: string[]): RebuildCall {
 }
 
 /**
- * Rebuilds, and prints a line for each table. Returns whether all is as it should be: both are the
- * same, or the rebuilt ones are in place.
+ * Rebuilds, and prints a line for each table. Returns whether all is well: both sides are equal, or
+ * the rebuilt ones were stored.
  */
 export async function rebuild(
   url: string,

@@ -1,8 +1,8 @@
-// millrace rotate-secrets: every stored secret that the secret key of before has sealed is sealed
-// with the current one, a document a transaction, while the service runs. The newest entry of the
-// config log of each then opens with the current key alone; older entries keep what they have. It
-// may be killed anywhere: what is left to do is what the current key does not open, and the check
-// value of the start (sealing/key-check.ts) comes last.
+// millrace rotate-secrets: reseals every stored secret under the old secret key with the current
+// one, a document per transaction, while the service runs. Then the newest entry of each document
+// in the config log opens with the current key alone; older entries stay. It may be killed at any
+// time: it looks for documents that the current key does not open. The check value of the start
+// (sealing/key-check.ts) comes last.
 
 import { sql } from 'kysely'
 import { type Db, openDatabase } from '../db/pool.ts'
@@ -18,24 +18,26 @@ import type { SubscriptionDocument } from '../subscription/subscription.ts'
 
 /** Documents that are read at once. */
 const PAGE = 100
-/** Rounds over all of them: whoever changes one meanwhile makes another round. */
+/** The most rounds over all documents: a concurrent change needs another round. */
 const MOST_ROUNDS = 10
 const ACTOR = 'millrace rotate-secrets'
 const REASON = 'Sealed with the current secret key.'
 
-/** What holds sealed secrets. */
+/** A row with sealed secrets. */
 type Holder = { tenant: string; id: string; version: number } & (
   | { kind: 'integration'; document: IntegrationDocument }
   | { kind: 'subscription'; document: SubscriptionDocument }
   | { kind: 'sender'; document: SenderDocument }
 )
 
-/** What became of a round: documents sealed anew, changed by others meanwhile, and not opened. */
+/**
+ * The result of a round: documents resealed, changed by others meanwhile, and impossible to open.
+ */
 type Round = { resealed: number; lost: number; closed: string[] }
 
 /**
- * Re-seals all of a database, and prints what was done. Returns whether the current key alone opens
- * everything now. Throws an Error with one sentence if neither key is that of the database.
+ * Reseals all secrets of a database, and prints the result. Returns whether the current key alone
+ * now opens everything. Throws an Error with one sentence if neither key is the database's.
  */
 export async function rotateSecrets(
   url: string,

@@ -1,6 +1,6 @@
-// The scripts of sql/: what their opening comments say, and their text made ready to run without
-// psql. They are written for psql: `:'name'` is a variable, here it becomes a bound parameter,
-// never a piece of text. The one psql command in them gives a variable its default:
+// The scripts of sql/: parses their opening comments, and prepares their text to run without psql.
+// They are written for psql: `:'name'` is a variable. Here it becomes a bound parameter, never
+// text. Their only psql command gives a variable its default:
 //   \if :{?since} \else \set since '1970-01-01' \endif
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ export function readScripts(): Script[] {
   })
 }
 
-/** A script's text, taken apart. Throws an Error where it is not written as the others are. */
+/** Parses a script's text. Throws an Error if it deviates from the common form. */
 export function parseScript(name: string, text: string): Script {
   const [first = '', second = '', ...rest] = text.split('\n')
   const question = /^-- Question: (.+\?)$/.exec(first)?.[1]
@@ -60,8 +60,8 @@ export function parseScript(name: string, text: string): Script {
 
 const DEFAULT = /^\\if :\{\?(\w+)\} \\else \\set \1 '([^']*)' \\endif$/gm
 
-// Comments, quoted texts and names are passed over as they are, so that what looks like a variable
-// or an end in them is none.
+// Comments, quoted texts and quoted names match as a whole, so that nothing in them counts as a
+// variable or as an end.
 const TOKEN =
   /--.*|\/\*[\s\S]*?\*\/|(?<!:):'(?<variable>\w+)'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<end>;)/g
 

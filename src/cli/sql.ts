@@ -1,5 +1,5 @@
 // millrace sql [script] [name=value …] [--json]: runs a script of sql/audit, sql/replay or sql/ops
-// where there is no psql. A script that says it only reads runs where nothing can be written.
+// without psql. A script that only reads runs in a read-only session.
 
 import type pg from 'pg'
 import { openClient } from '../db/session.ts'
@@ -7,13 +7,13 @@ import { UsageError } from './client.ts'
 import { readScripts, type Script } from './script.ts'
 import { type Column, jsonLines, type Row, table } from './table.ts'
 
-/** A script and what it is run with. */
+/** A script and its arguments. */
 type Call = { script: Script; values: Map<string, string>; asJson: boolean }
 
-/** Every text as Postgres wrote it. */
+/** Every value as Postgres's text. */
 const AS_TEXT = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig
 
-/** What the command line asks for. Throws a UsageError that says all that is wrong with it. */
+/** Parses the command line. Throws a UsageError that lists every fault. */
 export function readCall(args: string[]): Call {
   const [name = '', ...rest] = args.filter((arg) => arg !== '--json')
   const scripts = readScripts()
@@ -48,12 +48,12 @@ export function listScripts(): string {
   return `${how}\n\n${lines.join('\n')}\n\nThe files are in sql/; psql runs them too.`
 }
 
-/** What a statement answered, in Postgres's own texts. */
+/** The result of a statement, in Postgres's own texts. */
 type Answer = { columns: Column[]; rows: Row[] }
 
 /**
- * Runs a script on the database at `url` and prints its rows. Returns whether it did what it was
- * asked: a row whose column `refused` is filled says why not. Rejects with node-postgres' error.
+ * Runs a script on the database at `url` and prints its rows. Returns whether it succeeded;
+ * otherwise a row has the reason in its column `refused`. Rejects with node-postgres' error.
  */
 export async function runCall(
   url: string,
@@ -70,11 +70,12 @@ export async function runCall(
   })
 }
 
-/** Runs a script and returns the answers of those of its statements that have one. */
+/** Runs a script and returns the results of the statements that have one. */
 export async function answersOf(url: string, { script, values }: Call): Promise<Answer[]> {
   const client = await openClient(url, `millrace sql ${script.name}`, 'script', { types: AS_TEXT })
   try {
-    // No transaction around it all: one that writes holds the lane, and no client's round trip may.
+    // Not in one transaction: a script that writes holds the lane, which must not wait for a
+    // client.
     const readsOnly = script.effect === 'Reads only.'
     if (readsOnly) await client.query('set default_transaction_read_only = on')
     const answers: Answer[] = []

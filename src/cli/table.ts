@@ -1,7 +1,7 @@
 // Rows for people, as psql prints them, and for programs, as one JSON object a line. Values are
 // Postgres's own texts: nothing is rounded or parsed on the way.
 
-/** What a column is called, and the OID of its type. */
+/** The name of a column, and the OID of its type. */
 export type Column = { name: string; type: number }
 export type Row = (string | null)[]
 
@@ -13,7 +13,7 @@ const TIMESTAMPTZ = 1184
 /** The rows as an aligned table with a head and a count. */
 export function table(columns: Column[], rows: Row[]): string[] {
   const cells = rows.map((row) => row.map((value) => printable(value ?? '')))
-  // Not by a call with a million arguments.
+  // Not Math.max(...): a call cannot have a million arguments.
   const widths = columns.map(({ name }, i) =>
     cells.reduce((most, row) => Math.max(most, [...(row[i] as string)].length), name.length),
   )
@@ -37,7 +37,7 @@ export function table(columns: Column[], rows: Row[]): string[] {
   ]
 }
 
-/** The rows as JSON lines. json stands as it is stored, a number keeps its spelling. */
+/** The rows as JSON lines. json is copied as stored; a number keeps its spelling. */
 export function jsonLines(columns: Column[], rows: Row[]): string[] {
   return rows.map((row) => {
     const fields = columns.map(
@@ -51,13 +51,13 @@ function jsonOf(value: string | null, type: number): string {
   if (value === null) return 'null'
   if (type === BOOLEAN) return value === 't' ? 'true' : 'false'
   if (NUMBERS.has(type) && /^-?[\d.]+$/.test(value)) return value
-  // A line break in JSON is white space: inside of a text it is written \n.
+  // A line break in stored JSON is white space: within a string it is written as \n.
   if (JSON_TYPES.has(type)) return value.replaceAll(/[\r\n]/g, ' ')
   if (type === TIMESTAMPTZ) return JSON.stringify(value.replace(' ', 'T').replace(/\+00$/, 'Z'))
   return JSON.stringify(value)
 }
 
-/** One line, and nothing that a terminal would obey: some texts are what a target answered. */
+/** One line without terminal control codes: some texts come from targets. */
 function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show
   return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, (character) =>

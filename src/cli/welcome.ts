@@ -1,11 +1,11 @@
-// What `millrace start` prints once it is ready: three commands that publish an event and show it
-// arrive.
+// The text that `millrace start` prints once it is ready: three commands that publish an event and
+// show its delivery.
 
 import path from 'node:path'
 
 /**
- * The commands as text. `adminToken` is how a shell gets at the token, never the token itself.
- * `here` is the directory in which they will be pasted.
+ * The commands as text. `adminToken` is a shell expression for the token, never the token itself.
+ * `here` is the directory in which the user will paste them.
  */
 export function welcome(options: { url: string; adminToken: string; here: string }): string {
   const sample = path.join(import.meta.dirname, '../../scripts/sample/order.created.json')

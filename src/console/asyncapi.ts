@@ -1,5 +1,5 @@
-// GET /asyncapi.json: the AsyncAPI 3 document of what is delivered, to whom it may be, as one
-// message for each known event type. What the service takes is in the OpenAPI document.
+// GET /asyncapi.json: the AsyncAPI 3 document of deliveries: the channels, and a message for each
+// known event type. The OpenAPI document describes what the service accepts.
 
 import { CollectedEvent, QueuedEvent } from '../collector/event.ts'
 import { DeliveredEvent } from '../history/describe.ts'
@@ -34,7 +34,7 @@ const securitySchemes = {
 
 /** The document as text. */
 export function asyncApiText(): string {
-  // AsyncAPI has the JSON Schema of draft 7, which has no such keyword.
+  // AsyncAPI uses JSON Schema draft 7, which lacks this keyword.
   return JSON.stringify(asyncApiDocument(), (key, value) =>
     key === 'contentSchema' ? undefined : value,
   )

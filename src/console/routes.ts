@@ -1,5 +1,5 @@
 // /docs: a page that shows the API documents, with Swagger UI from its package; /asyncapi.json. The
-// page calls this service alone, and runs nothing but its own files.
+// page calls only this service, and runs only its own files.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ import { asyncApiText } from './asyncapi.ts'
 const own = path.join(import.meta.dirname, 'public')
 const swagger = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
 
-/** What may be asked for, and where it is. */
+/** The public files, and their directories. */
 const files: Record<string, { directory: string; type: string }> = {
   'docs.css': { directory: own, type: 'text/css' },
   'docs.js': { directory: own, type: 'text/javascript' },
@@ -22,7 +22,7 @@ const files: Record<string, { directory: string; type: string }> = {
   'swagger-ui-bundle.js': { directory: swagger, type: 'text/javascript' },
 }
 
-// Its icons stand in the style sheet, as data.
+// Its icons are in the style sheet, as data URLs.
 const POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
 const common = {
@@ -32,7 +32,7 @@ const common = {
   tag: 'Service',
 } as const
 
-/** The routes of what describes the service. */
+/** The routes of the documents that describe the service. */
 export function documentRoutes(): Route[] {
   const read = createFileCache()
   const asyncApi = staticBody('application/json', asyncApiText())

@@ -1,5 +1,5 @@
-// What the OpenAPI document says of the requests that the service sends: one webhook for each known
-// event type. They differ in the name of the event alone.
+// The webhooks in the OpenAPI document: one for each known event type. Only the event's name
+// differs.
 
 import { limits } from '../config.ts'
 import { DeliveredEvent } from '../history/describe.ts'
@@ -17,7 +17,7 @@ const header = (name: string, description: string, schema: object, required = tr
   schema,
 })
 
-/** Headers of a delivery that an integrator has a use for. */
+/** Headers of a delivery that are useful to an integrator. */
 export const deliveryHeaders = {
   WebhookId: header('webhook-id', 'The same for an event in every retry and replay.', text),
   WebhookTimestamp: header('webhook-timestamp', 'When it was sent: seconds since 1970.', {
@@ -64,7 +64,7 @@ const answers: Record<string, [name: string, description: string]> = {
 
 /** The webhooks, and the components that they share. */
 export function describeWebhooks({ refer }: Components) {
-  // Whole in each: a generator that makes nothing of webhooks leaves out what only they name.
+  // Inlined in each: generators that ignore webhooks drop components that only webhooks use.
   const parameters = Object.values(deliveryHeaders)
   const responses = Object.entries(answers).map(([status, [name]]) => [
     status,
@@ -77,7 +77,7 @@ export function describeWebhooks({ refer }: Components) {
       summary: description,
       ...(deprecated ? { deprecated } : {}),
       description: 'With `Authorization: Bearer`, the `api_key` of the integration, if it has one.',
-      // No scheme: a page that shows the document would ask for its token, too.
+      // None: otherwise a page that shows the document would ask for this token, too.
       security: [],
       parameters,
       requestBody: {

@@ -1,6 +1,5 @@
-// JSON from outside (RFC 8259): bytes that may be anything. How deep it may be nested is said here
-// once, for all that is taken: Postgres refuses what is too deep for its stack, and with it the
-// whole batch.
+// JSON from outside (RFC 8259): arbitrary bytes. The nesting limit is checked only here, for every
+// input: Postgres refuses JSON that is too deep for its stack, and with it the whole batch.
 
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
@@ -8,8 +7,8 @@ import { type Fault, fault } from '../errors.ts'
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Bytes as JSON, or what is wrong with them. The reason says where, and never quotes: a body may
- * hold personal data.
+ * Bytes as JSON, or their fault. The reason gives the place, and never quotes: a body may contain
+ * personal data.
  */
 export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } {
   if (bytes.length === 0) {
@@ -17,7 +16,7 @@ export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } 
   }
   let text: string
   try {
-    // A byte order mark is kept, and is then no JSON.
+    // Kept, a byte order mark makes the text invalid JSON.
     text = decoder.decode(bytes)
   } catch {
     return { fault: fault('body', 'not_utf8', 'is not valid UTF-8') }
@@ -35,7 +34,7 @@ export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } 
 
 const [QUOTE, BACKSLASH, BRACE, BRACE_END, BRACKET, BRACKET_END] = Buffer.from('"\\{}[]')
 
-/** Whether brackets that are open at once, outside of strings, are more than limits.jsonDepth. */
+/** Whether more than limits.jsonDepth brackets are open at once, outside of strings. */
 function isTooDeep(bytes: Buffer): boolean {
   let depth = 0
   let isInString = false

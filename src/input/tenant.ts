@@ -1,4 +1,4 @@
-// The name of a tenant: it stands in keys, headers and identifiers, so it is one word.
+// The name of a tenant: it is part of keys, headers and identifiers, so it is one word.
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 

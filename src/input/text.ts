@@ -1,6 +1,6 @@
-// Text from outside: what may be kept, compared and sent to Postgres. A NUL is legal in JSON and in
-// no text of Postgres. A lone surrogate is legal in JSON and has no UTF-8: two different ones would
-// be stored as the same U+FFFD.
+// Text from outside: what Postgres can store and compare. JSON allows a NUL; a text of Postgres
+// does not. JSON allows a lone surrogate, which UTF-8 cannot encode: two different ones would be
+// stored as the same U+FFFD.
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const BEYOND_ASCII = /[\u0080-\uffff]/
@@ -9,13 +9,13 @@ const CONTROL = /\p{Cc}/u
 /** Text of one line, as a pattern of JSON Schema: no control character. */
 export const ONE_LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 
-/** Why Postgres would not keep a text as it is, in words; undefined if it does. */
+/** Why Postgres would not store a text unchanged, as a sentence; undefined if it would. */
 export function faultOfText(text: string): string | undefined {
   if (text.includes('\0')) return 'has the character U+0000'
   return text.isWellFormed() ? undefined : 'has a lone surrogate, which is no character'
 }
 
-/** A text as Postgres keeps it, to store what others say: U+FFFD for what it would not. */
+/** A text that Postgres can store: U+FFFD replaces what it cannot. */
 export function asKept(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
@@ -25,7 +25,10 @@ export function hasControlCharacter(text: string): boolean {
   return CONTROL.test(text)
 }
 
-/** The text of a header, of which node:http gives each byte as a character; undefined: no UTF-8. */
+/**
+ * The text of a header, of which node:http gives each byte as a character; undefined if it is not
+ * UTF-8.
+ */
 export function textOfHeader(header: string): string | undefined {
   if (!BEYOND_ASCII.test(header)) return header
   try {

@@ -1,9 +1,9 @@
-// URLs from outside that the service calls. The parser of URLs drops tabs and line breaks and takes
-// a backslash for a slash: what is kept must be what is called, so these are refused.
+// URLs from outside that the service calls. URL parsers drop tabs and line breaks, and read a
+// backslash as a slash. The stored URL must be the called one, so these are refused.
 
 import { hasControlCharacter } from './text.ts'
 
-/** Why a text is no http or https URL to call, in words; undefined if it is one. */
+/** Why a text is not an http or https URL to call, as a sentence; undefined if it is one. */
 export function faultOfUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return 'must be an absolute URL'
   if (!/^https?:\/\//i.test(text)) return 'must begin with http:// or https://'
@@ -14,7 +14,7 @@ export function faultOfUrl(text: string): string | undefined {
   return username || password ? 'must not hold credentials' : undefined
 }
 
-/** A URL to show, if it was stored before credentials were refused; else it stays as it is. */
+/** A URL for answers: without credentials, which older versions accepted. */
 export function withoutCredentials(text: string): string {
   if (!URL.canParse(text)) return text
   const url = new URL(text)

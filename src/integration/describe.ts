@@ -1,4 +1,4 @@
-// What the OpenAPI document says of every operation on an integration, and what is shown of one.
+// OpenAPI descriptions that the operations on an integration share, and the schema of its answers.
 
 import { type Static, Type } from 'typebox'
 import { Warnings } from '../log/warning.ts'
@@ -16,7 +16,7 @@ export const idParameter = {
   example: 'erp-1',
 } as const
 
-/** What every operation on a tenant's configuration may be refused with. */
+/** The errors of every operation on a tenant's configuration. */
 export const commonErrors = {
   400: { description: 'Bad request; the message names the field.' },
   401: { description: 'No token, or an unknown one.' },

@@ -1,5 +1,5 @@
-// Finding integrations. The status that is shown turns `stopped` when no worker holds the cursor
-// any more: from then on no request leaves.
+// Finds integrations. The status in answers turns `stopped` when no worker holds the cursor any
+// more: from then on no request leaves.
 
 import { sql } from 'kysely'
 import type { Consumer } from '../consumer/change.ts'
@@ -9,16 +9,18 @@ import type { IntegrationDocument } from './integration.ts'
 export type FoundIntegration = {
   id: string
   version: number
-  /** What was asked for last. */
+  /** The last requested status. */
   desired: 'running' | 'stopped'
-  /** What is: running until the worker has let go, and the last file is closed. */
+  /**
+   * The actual status: running until the worker has released its lease and the last file is closed.
+   */
   status: 'running' | 'stopped'
   document: IntegrationDocument
-  /** When it was registered. */
+  /** The position of its registration. */
   createdPosition: number
 }
 
-/** One integration of a tenant; undefined where there is none. */
+/** One integration of a tenant; undefined if there is none. */
 export async function findIntegration(
   db: Db,
   tenant: string,
@@ -32,7 +34,7 @@ export async function listIntegrations(db: Db, tenant: string): Promise<FoundInt
   return integrationsQuery(db, tenant).orderBy('created_position').execute()
 }
 
-/** An integration as a change has left it; `status` as of FoundIntegration. */
+/** The integration after a change; `status` as in FoundIntegration. */
 export function integrationOf(consumer: Consumer, status: 'running' | 'stopped'): FoundIntegration {
   const { id, version, status: desired, createdPosition } = consumer
   const document = consumer.document as IntegrationDocument

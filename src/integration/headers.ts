@@ -1,14 +1,14 @@
-// The headers of its own that an integration sends along. What is taken here must be sendable: one
-// bad header would fail every delivery.
+// The custom headers of an integration. They must be sendable: one bad header would fail every
+// delivery.
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
 
 /** A token of RFC 9110. */
 const NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"
-/** What a header may say: printable ASCII. Blanks around it would not arrive. */
+/** The value of a header: printable ASCII. Blanks at its ends would not arrive. */
 export const HEADER_VALUE = '^([!-~]([ -~]*[!-~])?)?$'
-/** Of names and values together. Servers take 8 to 32 KiB of headers in all. */
+/** Names and values together. Servers accept 8 to 32 KiB of headers in all. */
 const MOST_CHARACTERS = 8_192
 
 export const DeliveryHeaders = Type.Record(
@@ -16,7 +16,7 @@ export const DeliveryHeaders = Type.Record(
   Type.String({ maxLength: 1_024, pattern: HEADER_VALUE }),
   {
     maxProperties: 20,
-    // Without this a name that does not match the pattern passes, with any value.
+    // Otherwise a name that does not match the pattern passes, with any value.
     additionalProperties: false,
     description:
       'Sent along. Their values are never shown again. Names are told apart without case. An ' +
@@ -30,7 +30,7 @@ const RESERVED = [
   ...['upgrade', 'expect', 'authorization', 'idempotency-key', 'user-agent'],
 ]
 
-/** What the schema cannot say of them. */
+/** The rules that the schema cannot express. */
 export function faultsOfHeaders(headers: Record<string, string>): Fault[] {
   const faults: Fault[] = []
   const known = new Set<string>()

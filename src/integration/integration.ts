@@ -1,6 +1,6 @@
-// What an integration is: the document that a client registers, the rules it must pass, and what of
-// it is shown. The stored document is the registered one with its secrets sealed (secrets.ts); no
-// secret is ever shown (docs/integrate.md).
+// The document of an integration: what a client registers, its rules, and its presentation. The
+// stored document is the registered one with its secrets sealed (secrets.ts); no answer shows a
+// secret (docs/integrate.md).
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -110,15 +110,15 @@ export const IntegrationUpdate = Type.Object(
 export type NewIntegration = Static<typeof NewIntegration>
 export type IntegrationUpdate = Static<typeof IntegrationUpdate>
 
-/** What is stored: a NewIntegration without its id, its secrets sealed. */
+/** The stored document: a NewIntegration without its id, with its secrets sealed. */
 export type IntegrationDocument = Omit<NewIntegration, 'id'> & {
   /** The signing secret before the last rotation, valid until a time (RFC 3339). */
   previous_signing_secret?: { secret: string; valid_until: string }
 }
 
 /**
- * What the schema cannot say of a registration at the time `now` (ms). `mayBorrowKeys`: files may
- * be written with the operator's credentials.
+ * The rules for a registration that the schema cannot express, at the time `now` (ms).
+ * `mayBorrowKeys`: files may be written with the operator's credentials.
  */
 export function faultsOf(
   integration: NewIntegration,
@@ -137,12 +137,12 @@ export function faultsOf(
 
 type Target = 'callback_parameters' | 's3_parameters'
 
-/** The kind of a document: the name of its target. */
+/** The kind of a document: the field of its target. */
 export function kindOf({ s3_parameters }: Pick<NewIntegration, Target>): Target {
   return s3_parameters ? 's3_parameters' : 'callback_parameters'
 }
 
-/** What does not belong to an integration whose target is of that kind. */
+/** A fault for each field that an integration of that kind cannot have. */
 export function faultsOfKind(parts: IntegrationUpdate, kind: Target): Fault[] {
   const faults: Fault[] = []
   const { callback_parameters, s3_parameters, delivery } = parts
@@ -163,7 +163,7 @@ export function faultsOfKind(parts: IntegrationUpdate, kind: Target): Fault[] {
   return faults
 }
 
-/** What the schema cannot say of targets, filters and delivery settings. */
+/** The rules for targets, filters and delivery settings that the schema cannot express. */
 export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
   const faults: Fault[] = []
   const { filter_conditions, delivery } = parts
@@ -227,8 +227,8 @@ function isFilterEmpty({ event_filter = [], entity_filter = [] }: Filter): boole
 }
 
 /**
- * The filter of a document in the log's terms; null takes everything. An empty one is refused by
- * now; those that were stored before keep the meaning that they had, which is everything.
+ * The filter of a document in the log's terms; null takes everything. Empty filters are refused
+ * now; stored ones from before that rule keep their old meaning, everything.
  */
 export function filterOf({
   filter_conditions,

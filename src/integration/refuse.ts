@@ -1,5 +1,5 @@
-// What is refused beyond the schema: a target that is not public, an update that comes at the wrong
-// time. Each throws the error that the client sees.
+// Refusals beyond the schema: a target that is not public, an update at the wrong time. Each throws
+// the error for the client.
 
 import { refusalAmong } from '../destination/address.ts'
 import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
@@ -8,7 +8,7 @@ import type { FoundIntegration } from './find.ts'
 import { type IntegrationDocument, type IntegrationUpdate, urlsOf } from './integration.ts'
 import { type S3Parameters, serviceOf } from './s3.ts'
 
-/** Refuses targets whose host resolves to an address that is not public. */
+/** Refuses targets with a host that resolves to an address that is not public. */
 export async function refusePrivateTargets(
   tenant: string,
   parts: IntegrationUpdate,
@@ -19,8 +19,8 @@ export async function refusePrivateTargets(
 }
 
 /**
- * Refuses to update what runs, what is temporary, and what If-Match does not name, and to send a
- * stored secret to another origin than it was stored for.
+ * Refuses to update a running or temporary integration, or another version than If-Match names, or
+ * to send a stored secret to another origin.
  */
 export function refuseUpdate(
   found: FoundIntegration,

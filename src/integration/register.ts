@@ -1,4 +1,4 @@
-// Registering an integration: what is checked, and where it starts.
+// Registers an integration: its checks, and its first position.
 
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
@@ -20,9 +20,10 @@ type RegisterServices = {
 }
 
 /**
- * Registers an integration; it runs from then on. Throws a MillraceError where it is at fault, its
- * id is taken, or the tenant has its ten. A start before `oldestKept` (the retention's end, a
- * position) begins at the oldest event that is kept, and people are told. Returns what is stored.
+ * Registers an integration, which then runs. Throws a MillraceError if it is at fault, its id is
+ * taken, or the tenant has ten already. A start before `oldestKept` (the position of the
+ * retention's end) begins at the oldest event in the log, and a log entry says so. Returns the
+ * stored integration.
  */
 export async function register(
   services: RegisterServices,
@@ -43,7 +44,7 @@ export async function register(
   const outcome = await registerConsumer(db, tenant, 'integration', id, {
     document,
     most: limits.integrationsPerTenant,
-    // The event at exactly starts_at is sent too.
+    // The event at exactly starts_at is included.
     startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestKept) - 1,
     stopPosition: ends_at === undefined ? undefined : positionOf(ends_at),
     note: isLate ? await lateStart(db, tenant, oldestKept) : undefined,

@@ -1,6 +1,6 @@
-// Rotation of a signing secret: the new one signs at once, the one before signs too until a time,
-// so that a receiver can change over without losing an event (Standard Webhooks, "Zero downtime
-// secret rotation"). The one before stays sealed as it is, unless no key opens it any more.
+// Rotates a signing secret. The new one signs at once; the old one also signs until a set time, so
+// that a receiver can change over without losing an event (Standard Webhooks, "Zero downtime secret
+// rotation"). The old one stays sealed unchanged, unless no key opens it any more.
 
 import { newSigningSecret } from '../destination/sign.ts'
 import { canOpen, type SecretBox } from '../sealing/secret.ts'

@@ -1,5 +1,5 @@
 // /api/v1/org/integrations/eventstream: register, list, get, update, delete, start and stop
-// integrations (docs/integrate.md). What they delivered and what failed is in history/routes.ts.
+// integrations (docs/integrate.md). Their deliveries and failures are in history/routes.ts.
 
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
@@ -44,7 +44,9 @@ type IntegrationServices = {
   allowPrivateTargets: boolean
   allowDefaultCredentials: boolean
   retentionDays: number
-  /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
+  /**
+   * Notifies delivery at once; without it the sweep or the worker's next commit finds the change.
+   */
   onStarted(tenant: string): void
   onHalted(tenant: string, id: string): void
 }
@@ -167,7 +169,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        // Stopped first, so that nothing leaves after the answer where the worker lets go in time.
+        // Stopped first, so that nothing leaves after the answer, if the worker releases its lease
+        // in time.
         await stop(context, tenant, id, 'Stopped to be deleted via API.')
         const change = changeBy(context, 'Deleted via API.')
         const { outcome } = await changeConsumer(db, tenant, id, 'remove', change)
@@ -248,7 +251,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           ifVersion: found.version,
         })
         if (outcome !== 'changed') throw changedMeanwhile()
-        // A run that is under way lets go, and the next one signs with the new secret.
+        // The current run ends, and the next one signs with the new secret.
         services.onHalted(tenant, id)
         context.set('cache-control', 'no-store')
         context.body = { signing_secret: secret, previous_valid_until }
@@ -256,7 +259,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
     },
   ]
 
-  /** The position before which no event has to be kept any more. */
+  /** The position from which events are retained. */
   function oldestKept(): number {
     return (clock() - services.retentionDays * DAY_MS) * 1000
   }

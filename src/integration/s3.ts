@@ -1,4 +1,4 @@
-// The target of an integration that gets files: what a client registers, and what of it is shown.
+// The target of an integration that gets files: its registration, and its presentation.
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
@@ -64,7 +64,7 @@ export const S3ParametersShown = Type.Object(shown, { title: 'S3ParametersShown'
 
 export type S3Parameters = Type.Static<typeof S3Parameters>
 
-/** The URL of the service that holds the bucket, which stands in its path or below its host. */
+/** The URL of the store; the bucket is in the path, or precedes the host. */
 export function serviceOf({
   endpoint,
   aws_region,
@@ -72,7 +72,7 @@ export function serviceOf({
   return endpoint ?? `https://s3.${aws_region}.amazonaws.com`
 }
 
-/** What the schema cannot say of it. */
+/** The rules that the schema cannot express. */
 export function faultsOfS3(
   s3: S3Parameters,
   { mayBorrowKeys }: { mayBorrowKeys: boolean },

@@ -1,11 +1,11 @@
-// The secrets of an integration's document: sealed when it is stored, opened where it is delivered,
-// left out where it is shown. The one place that knows which fields they are.
+// The secrets of an integration's document: sealed when stored, opened for delivery, omitted in
+// answers. Only this file knows the fields that hold them.
 
 import type { SecretBox } from '../sealing/secret.ts'
 import type { Integration } from './describe.ts'
 import type { IntegrationDocument, IntegrationUpdate, NewIntegration } from './integration.ts'
 
-/** What secrets stand in, of a document or an update. */
+/** The parts of a document or an update that hold secrets. */
 type SecretParts = Pick<
   IntegrationDocument,
   'callback_parameters' | 's3_parameters' | 'delivery' | 'previous_signing_secret'
@@ -20,9 +20,7 @@ export function sealDocument(
   return mapSecrets(document, (text) => secrets.seal(tenant, text))
 }
 
-/**
- * A stored document with its secrets in clear. Throws where the key is another than sealed them.
- */
+/** A stored document with its secrets in clear. Throws if another key sealed them. */
 export function openDocument(
   tenant: string,
   document: IntegrationDocument,
@@ -32,10 +30,9 @@ export function openDocument(
 }
 
 /**
- * A stored document with an update applied. What the update does not name stays; a secret that it
- * does not name stays too (nobody can read it back to send it again), and an empty one is removed.
- * A new signing secret signs alone. No stored secret is opened: one that cannot be opened any more
- * can be replaced.
+ * A stored document with an update applied. Fields that the update does not name stay, secrets too,
+ * since nobody can read them back to send them again. An empty secret is removed. A new signing
+ * secret signs alone. No stored secret is opened, so one that no key opens can be replaced.
  */
 export function updateDocument(
   tenant: string,
@@ -64,7 +61,7 @@ function mergedTarget(old: IntegrationDocument, update: IntegrationUpdate) {
   return { callback_parameters: { ...old.callback_parameters, ...update.callback_parameters } }
 }
 
-/** What a client sees of an integration. */
+/** An integration in answers. */
 export function present(
   id: string,
   status: 'running' | 'stopped',
@@ -89,7 +86,7 @@ export function present(
   return shown
 }
 
-/** A document, or an update, with each of its secrets as `map` makes it. */
+/** A document or an update, with `map` applied to each of its secrets. */
 export function mapSecrets<Document extends SecretParts>(
   document: Document,
   map: (text: string) => string,

@@ -1,7 +1,7 @@
-// What clients send back as answers show it, to change a part or to register it again. What only
-// answers have is compared and left out, but for what changes by itself: the status, and warnings.
-// A mask stands for the secret that is stored. Nothing else that says something else than the
-// answer did is dropped in silence.
+// Clients may send back an answer, to change a part or to register a copy. Fields that only answers
+// have are compared and removed; those that change by themselves, the status and warnings, are not
+// compared. A mask stands for the stored secret. Any other difference from the answer is an error:
+// nothing is dropped silently.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Type } from 'typebox'
@@ -26,15 +26,15 @@ const asShown = (schema: object, description: string) =>
 const DeliverySentBack = Type.Object(
   {
     ...Delivery.properties,
-    // An update takes a list of names, too, as answers show them. Of an object or a list a Java
-    // generator makes what does not compile.
+    // An update also accepts a list of names, as answers have it. For a union of object and list a
+    // Java generator makes code that does not compile.
     headers: Type.Optional(DeliveryHeaders),
     is_signed: isSigned,
   },
   { title: 'DeliverySettings', additionalProperties: false },
 )
 
-/** What a registration takes: a NewIntegration, or an integration as answers show it. */
+/** The body of a registration: a NewIntegration, or an integration as answers show it. */
 export const SentRegistration = Type.Object(
   {
     ...NewIntegration.properties,
@@ -61,7 +61,7 @@ export const SentRegistration = Type.Object(
 )
 
 const unchanged = 'As answers show it: it cannot be changed here.'
-/** What an update takes: an IntegrationUpdate, or more of the integration as answers show it. */
+/** The body of an update: an IntegrationUpdate, or more of the integration as answers show it. */
 export const SentUpdate = Type.Object(
   {
     ...IntegrationUpdate.properties,
@@ -86,8 +86,8 @@ export const SentUpdate = Type.Object(
 type Body = Record<string, unknown>
 
 /**
- * The body of a registration without what only answers have. Throws if it rests on a secret that
- * answers do not show.
+ * The body of a registration without the fields that only answers have. Throws if it depends on a
+ * secret that answers do not show.
  */
 export function registrationOf(sent: unknown): unknown {
   if (!isObject(sent)) return sent
@@ -113,8 +113,8 @@ export function registrationOf(sent: unknown): unknown {
 }
 
 /**
- * The body of an update without what only answers have and what is masked. Throws if that is not as
- * the integration is `shown`, or if there is nothing `stored` behind a mask.
+ * The body of an update without answer-only fields and masks. Throws if such a field differs from
+ * the integration as `shown`, or if a mask has no `stored` value.
  */
 export function updateOf(
   sent: unknown,
@@ -135,7 +135,7 @@ export function updateOf(
   return body
 }
 
-/** A copy without what changes by itself, where it is what answers can have. */
+/** A copy without the fields that change by themselves, if they are valid in answers. */
 function withoutPassing(sent: object): Body {
   const { status, warnings, ...body } = sent as Body
   const isStatus = status === undefined || status === 'running' || status === 'stopped'
@@ -143,7 +143,7 @@ function withoutPassing(sent: object): Body {
   return { ...body, ...(isStatus ? {} : { status }), ...(isWarnings ? {} : { warnings }) }
 }
 
-/** Leaves out what a request does not have of its `own` and `shown` has, if it is the same. */
+/** Removes the fields that `shown` has and a request (`own`) has not, if they are unchanged. */
 function leaveOut(part: Body, prefix: string, shown: Body, own: string[], faults: Fault[]): void {
   const known = prefix === '' ? Integration.properties : DeliverySentBack.properties
   for (const [name, value] of Object.entries(part)) {
@@ -164,7 +164,7 @@ const SECRETS = [
   ['delivery', 'signing_secret'],
 ] as const
 
-/** Takes the masks out of a body, and names those with nothing stored behind them. */
+/** Removes the masks from a body, and names those without a stored value. */
 function withoutMasks(body: Body, stored: IntegrationDocument | undefined): Fault[] {
   const faults: Fault[] = []
   for (const [part, name] of SECRETS) {
@@ -185,7 +185,7 @@ function faultOfMask(field: string): Fault {
   return fault(field, 'masked', `is ${MASK}, what answers show, and no secret: give it anew`)
 }
 
-/** A copy of a part of the body, in its place, so that the caller's stays as it is. */
+/** Replaces a part of the body by a copy, so that the caller's object stays unchanged. */
 function partOf(body: Body, name: string): Body | undefined {
   if (!isObject(body[name])) return undefined
   const part = { ...(body[name] as Body) }

@@ -1,4 +1,4 @@
-// Stopping an integration, and what it is then.
+// Stops an integration, and returns its state.
 
 import type { Change } from '../consumer/change.ts'
 import { stopAndWait } from '../consumer/stop.ts'
@@ -7,9 +7,9 @@ import type { Db } from '../db/pool.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
 
 /**
- * Stops an integration, waits as stopAndWait does, and returns it as it is then: `running` if it is
- * not known to have let go, since the database went away after the stop. Undefined where there is
- * none.
+ * Stops an integration, waits as stopAndWait does, and returns its state. That is `running` if the
+ * lease is not known to be released, because the database became unreachable after the stop.
+ * Undefined if there is no such integration.
  */
 export async function stopIntegration(
   db: Db,

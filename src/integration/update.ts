@@ -1,4 +1,4 @@
-// Updating an integration: what is checked, and whose change counts if two come at once.
+// Updates an integration: its checks, and the order of concurrent changes.
 
 import { type Change, changeConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
@@ -14,13 +14,13 @@ import {
 } from './refuse.ts'
 import { updateDocument } from './secrets.ts'
 
-/** An update that loses to another change is decided anew, this often. */
+/** How often an update that loses to another change is decided again. */
 const TRIES = 10
 
 /**
- * Updates an integration that was found, and returns it as it is then. Throws a MillraceError if
- * the update is at fault, if the integration is gone meanwhile, or if it has another version than
- * `ifMatch` names ('': any).
+ * Updates an integration and returns its new state. Throws a MillraceError if the update is at
+ * fault, if the integration was removed meanwhile, or if its version is not one that `ifMatch`
+ * names ('': any).
  */
 export async function updateIntegration(
   services: { db: Db; secrets: SecretBox; allowPrivateTargets: boolean },

@@ -1,10 +1,11 @@
-// What a filter names that nobody has published so far: it is taken, and may be misspelt.
+// Warnings for names in a filter that nobody has published yet: they are accepted, and may be
+// misspelt.
 
 import type { Db } from '../db/pool.ts'
 import { type Named, type Warning, warningsOf } from '../log/event-type.ts'
 import type { NewIntegration } from './integration.ts'
 
-/** Warnings of the filter of a registration or an update; `{}` if there are none. */
+/** The warnings for the filter of a registration or an update; `{}` if there are none. */
 export async function warningsOfFilter(
   db: Db,
   tenant: string,

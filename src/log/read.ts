@@ -39,8 +39,8 @@ type CutPage = { rows: MeasuredRow[]; isCut: boolean }
 export type Page = { readonly rows: readonly PageRow[]; isLast: boolean }
 
 /**
- * A page of a full count of such events may be measured at once below this size: above it, too many
- * events are large.
+ * If only events below this size need no measuring, too many are larger: the page is measured at
+ * once.
  */
 const SMALL_BYTES = 4_096
 

@@ -1,4 +1,4 @@
-// Event names are kept before the retention removes their events, whether or not anybody asks.
+// Records event names before the retention removes their events, even if nobody asks for them.
 
 import type { Database } from '../db/pool.ts'
 import { readEventTypes } from '../log/event-type.ts'
@@ -13,7 +13,7 @@ export async function readAllEventTypes({
   await forEach(rows, ({ tenant }) => readEventTypes(kysely, tenant, Number.POSITIVE_INFINITY))
 }
 
-// One look into the key of the log for each tenant, not one for each event.
+// One index probe for each tenant, not one for each event.
 const tenants = `
   with recursive known as (
     (select tenant from event order by tenant limit 1)

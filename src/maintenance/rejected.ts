@@ -1,11 +1,14 @@
-// Rejected events outlive the log, but not their consumer by more than the retention: what one that
-// completed or was deleted has kept goes then, with an entry of its log that names the events.
+// Rejected events outlive the log, but outlive their consumer by at most the retention. Those of a
+// completed or deleted consumer are then removed, with an entry in its log that names them.
 
 import type pg from 'pg'
 import { latestPosition } from '../log/position.ts'
 import { forEach } from '../repeat.ts'
 
-/** Removes what ended longer ago than `retentionDays` has kept. Returns how many events it was. */
+/**
+ * Removes the rejected events of consumers that ended more than `retentionDays` ago. Returns how
+ * many there were.
+ */
 export async function retireRejected(pool: pg.Pool, retentionDays: number): Promise<number> {
   const { rows } = await pool.query(orphaned, [new Date(), retentionDays])
   // One at a time: each waits for rows and takes the lane.
@@ -17,8 +20,8 @@ export async function retireRejected(pool: pg.Pool, retentionDays: number): Prom
   return removed.reduce((sum, count) => sum + count, 0)
 }
 
-// $1 now, $2 days. By the clock that is behind, as with partitions: what is removed for one that is
-// ahead does not come back.
+// $1 now, $2 days. The earlier of the two clocks counts, as with partitions: if the other is ahead,
+// its removals could not be undone.
 const orphaned = `
   select distinct tenant, consumer,
     position_of(least(now(), $1::timestamptz) - $2::double precision * interval '1 day')

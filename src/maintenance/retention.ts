@@ -1,7 +1,7 @@
-// Retention drops whole partitions: one whose last day is older than the retention is detached and
-// dropped by retire_partition, which holds up publishers for 100 ms at most, and is tried again if
-// that was too short. A running consumer that has yet to read events of it is told in its log: a
-// day before it loses them, and again when it has.
+// Retention drops whole partitions. retire_partition detaches and drops one if its last day is
+// older than the retention. It holds up publishers for at most 100 ms, and is called again if that
+// was too short. The log of a running consumer that has not read those events gets a note a day
+// before, and another one afterwards.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
@@ -10,16 +10,16 @@ import { partitionDays } from '../log/partitions.ts'
 import { END_OF_LOG, latestPosition } from '../log/position.ts'
 
 const RETENTION_LOCK = 1296651862
-/** For counting what consumers lose. */
+/** For counting the events that consumers lose. */
 const PATIENCE_MS = 300_000
-/** A table that is read without a pause (a dump) is left to the next hour. */
+/** A table under a long read (a dump) waits for the next hour. */
 const RETIRE_TRIES = 10
 const RETIRE_PAUSE_MS = 1_000
 
 /**
- * Drops what is older than `retentionDays`, and warns of what will be a day later. Returns the
- * names of the tables that it dropped. Only one process does it at a time; rejects if a table is in
- * use for longer than it tries, and the next run goes on.
+ * Drops partitions older than `retentionDays`, and warns of those that follow a day later. Returns
+ * the names of the dropped tables. Only one process does it at a time. Rejects if a table stays in
+ * use; the next run goes on.
  */
 export async function retirePartitions(pool: pg.Pool, retentionDays: number): Promise<string[]> {
   const client = await pool.connect()
@@ -27,13 +27,13 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
     const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [RETENTION_LOCK])
     if (!rows[0].mine) return []
     await client.query(`set statement_timeout = '${PATIENCE_MS}ms'`)
-    // By the clock that is behind: what is dropped for one that is ahead does not come back.
+    // The earlier of the two clocks counts: if the other is ahead, its drops could not be undone.
     const today = `least((now() at time zone 'UTC')::date, date '${new Date().toISOString()}')`
     const horizon = `${today} - ${Math.ceil(retentionDays)}`
     await noteLosses(client, `${horizon} + 1`, ['events_expiring', 'will be removed'])
     await noteLosses(client, horizon, ['events_expired', 'were removed'])
     const dropped: string[] = []
-    // What a crash between the detach and the drop of an older program has left behind.
+    // Tables that a crash of an older program left behind, between the detach and the drop.
     for (const { orphan } of (await client.query(orphans)).rows) {
       await retire(client, orphan)
       dropped.push(orphan)
@@ -47,7 +47,7 @@ export async function retirePartitions(pool: pg.Pool, retentionDays: number): Pr
     }
     return dropped
   } finally {
-    // The connection carries the lock and the settings: it is not used again.
+    // The connection has the lock and the settings, so it is not reused.
     client.release(true)
   }
 }
@@ -64,7 +64,7 @@ async function retire(client: pg.PoolClient, partition: string): Promise<void> {
   }
 }
 
-// $1 table, $2 days of a partition, whose first day is in its name.
+// $1 table, $2 days of a partition; its name ends with its first day.
 const oldPartitions = (horizon: string) => `
   with partition as (
     select
@@ -87,8 +87,8 @@ const orphans = `
     and is_partition_name(pg_class.relname)`
 
 /**
- * Notes what consumers lose at the horizon, given what to call it and what happens to the events.
- * Each note is a statement of its own: one for all would hold the lane while it counts events.
+ * Notes the events that consumers lose at the horizon. Each note is a separate statement: a single
+ * one would hold the lane while it counts all events.
  */
 async function noteLosses(client: pg.PoolClient, horizon: string, told: [string, string]) {
   const { rows } = await client.query(lossesQuery(horizon), told)
@@ -98,8 +98,8 @@ async function noteLosses(client: pg.PoolClient, horizon: string, told: [string,
   }
 }
 
-// $1 action, $2 what happens to the events. One note for each range that is lost: a range is told
-// by its last event, so that the hourly run does not tell it again.
+// $1 action, $2 what happens to the events. One note for each lost range. Its last event identifies
+// a range, so that the hourly run does not note it again.
 const lossesQuery = (horizon: string) => `
   with lost as (
     select cursor.tenant, cursor.consumer, range.*

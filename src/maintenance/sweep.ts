@@ -1,14 +1,14 @@
-// The sweep: what is behind gets a job, or is told where somebody advances it. This, and not the
-// wake-ups, is why every event is delivered: it needs no notification that came, no job row and no
-// memory of any process. A run that no notification reaches lets go after its slice, and is then
-// found here too.
+// The sweep: each consumer that is behind gets a job, or a notification if a worker advances it.
+// Delivery of every event depends on the sweep, not on wake-ups: it needs no notification, no job
+// row and no memory of any process. If notifications do not reach a run, it ends after its slice,
+// and the sweep finds its consumer again.
 
 import type pg from 'pg'
 import { wakeAllBehind } from '../delivery/wake.ts'
 
 const SWEEP_LOCK = 1296651861
 
-/** Sweeps once, unless another process is at it. Returns how many consumers were given a job. */
+/** Sweeps once, unless another process is sweeping. Returns how many consumers got a job. */
 export async function sweep(pool: pg.Pool): Promise<number> {
   const client = await pool.connect()
   try {

@@ -1,6 +1,6 @@
-// Replays that were stopped at their end wait for their rejected events, and whoever removes the
-// last one completes them (complete_waiting). One that a process of before removed, or a hand in
-// the tables, is found here.
+// Replays that were stopped at their end wait for their rejected events. Removing the last one
+// completes the replay (complete_waiting). If an older process or somebody in SQL removed it, this
+// finds the replay.
 
 import type pg from 'pg'
 import { latestPosition } from '../log/position.ts'
@@ -18,9 +18,9 @@ export async function completeWaiting(pool: pg.Pool): Promise<number> {
   return completed.filter(Boolean).length
 }
 
-// Stopped by the program and not by somebody, at the end, and alone: what complete_replay asks for,
-// so that the lane is taken for what completes and for nothing else. The log and the config log are
-// asked by their keys, for each candidate: a join might read all of them.
+// Stopped by the program (not by somebody) at the end, with no other run: the conditions of
+// complete_replay, so that only replays that complete take the lane. Both logs are queried by key
+// for each candidate, since a join might read all of them.
 const waiting = `
   select consumer.tenant, consumer.id
   from consumer
