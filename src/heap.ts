@@ -11,7 +11,7 @@ v8.setFlagsFromString('--no-allocation-site-pretenuring')
 
 // The buffers of statements and payloads are off the heap, but count as old objects. With few other
 // old objects, a publisher at 20,000 events/s ran four full collections a second for them, at 12 to
-// 18 us of CPU an event. If the old space may grow to three times the survivors, it runs one in nine
-// seconds, at 6 to 13 us. Peak memory of delivery is 291 MiB with it and 283 without; exports and
-// publishing need the same.
+// 18 us of CPU an event. If the old space may grow to three times the survivors, it runs one in
+// nine seconds, at 6 to 13 us. Peak memory of delivery is 291 MiB with it and 283 without; exports
+// and publishing need the same.
 v8.setFlagsFromString('--heap-growing-percent=200')

@@ -1,6 +1,6 @@
-// Changes of jobs and of senders: each is one call that takes the next position of the log, writes
-// the projection and the config log (sql/functions), so that they agree. What it answers is what
-// the change has written.
+// Changes of jobs and senders. Each is one call that takes the next position of the log, and writes
+// the projection and the config log (sql/functions), so that both agree. The call returns what it
+// has written.
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -11,13 +11,16 @@ import { latestPosition } from '../log/position.ts'
 import { type FoundJob, findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
 
-/** Who changes something, when (ms) and why, for the config log. */
+/** The author of a change, its time (ms) and its reason, for the config log. */
 type Change = { actor: string; reason: string; now: number }
 
-/** A change lost to another one is decided anew, this often. */
+/** How often a change that loses to another one is decided again. */
 const TRIES = 10
 
-/** Creates a job; undefined: its id is taken. Throws `too_many_jobs` if the tenant has its most. */
+/**
+ * Creates a job; undefined if its id is taken. Throws `too_many_jobs` if the tenant has its
+ * maximum.
+ */
 export async function createJob(
   db: Db,
   tenant: string,
@@ -29,9 +32,9 @@ export async function createJob(
 }
 
 /**
- * Changes a job to what `decide` makes of it, and returns it as it is then; undefined: there is
- * none. `decide` is called again where others were faster; undefined: the job stays as it is.
- * Throws `too_many_jobs` if a deleted job would live again and the tenant has its most.
+ * Changes a job to the result of `decide`, and returns its new state; undefined if there is none.
+ * If another change was faster, `decide` is called again; if it returns undefined, the job stays.
+ * Throws `too_many_jobs` if a deleted job would return and the tenant has its maximum.
  */
 export async function changeJob(
   db: Db,
@@ -51,7 +54,7 @@ export async function changeJob(
   throw new Error(`The job ${tenant}/${id} is changed by too many at once.`)
 }
 
-/** The job as it is written; undefined where the version is another by now. */
+/** The written job; undefined if its version has changed meanwhile. */
 async function write(
   db: Db,
   tenant: string,

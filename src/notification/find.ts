@@ -1,4 +1,4 @@
-// Finding jobs and what their runs did.
+// Finds jobs, and presents them.
 
 import type { Db } from '../db/pool.ts'
 import type { Job, JobDocument } from './job.ts'
@@ -10,13 +10,13 @@ export type FoundJob = {
   next_run_at: Date | null
 }
 
-/** One job of a tenant, deleted or not; undefined where there is none. */
+/** One job of a tenant, deleted or not; undefined if there is none. */
 export async function findJob(db: Db, tenant: string, id: string): Promise<FoundJob | undefined> {
   return (await jobsQuery(db, tenant).where('id', '=', id).execute())[0]
 }
 
 /**
- * At most `most` jobs of a tenant, deleted ones too, that were created after a position, in the
+ * At most `most` jobs of a tenant that were created after a position, deleted ones included, in the
  * order of their creation.
  */
 export async function listJobs(
@@ -40,7 +40,7 @@ function jobsQuery(db: Db, tenant: string) {
     .select((eb) => eb.ref('document').$castTo<JobDocument>().as('document'))
 }
 
-/** What a client sees of a job. */
+/** A job in answers. */
 export function present({ id, document, next_run_at }: FoundJob): Job {
   return { id, ...document, next_run_at: next_run_at?.toISOString() ?? null }
 }

@@ -1,5 +1,5 @@
-// What a notification job is: the document that a client creates, the rules it must pass, and what
-// of it is shown. Field names are those of the Jobs API to the letter.
+// The document of a notification job: what a client creates, its rules, and its presentation. Field
+// names are exactly those of the Jobs API.
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -109,7 +109,7 @@ export type NewJob = Static<typeof NewJob>
 export type JobUpdate = Static<typeof JobUpdate>
 export type Job = Static<typeof Job>
 
-/** What is stored: a Job without its id and its next run. */
+/** The stored document: a Job without its id and its next run. */
 export type JobDocument = Omit<Job, 'id' | 'next_run_at'>
 
 /** The document of a new job. */
@@ -127,13 +127,13 @@ export function updateJob(
   return { ...old, ...update, job_parameters }
 }
 
-/** What the schemas cannot say of a job at the time `now` (ms). */
+/** The rules for a job that the schemas cannot express, at the time `now` (ms). */
 export function faultsOfJob({ schedule }: JobDocument, now: number): Fault[] {
   const reason = faultOfSchedule(schedule, now)
   return reason ? [fault('schedule', 'invalid', reason)] : []
 }
 
-/** When the job runs next by itself after the time `after` (ms); undefined: it does not. */
+/** The next scheduled run after the time `after` (ms); undefined if there is none. */
 export function nextRunOf(document: JobDocument, after: number): number | undefined {
   const { deleted, is_active, is_scheduled, schedule } = document
   return is_active && is_scheduled && !deleted ? nextRun(schedule, after) : undefined

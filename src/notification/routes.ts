@@ -1,6 +1,6 @@
 // /api/v1/jobs: notification jobs and their runs (docs/notifications.md). Paths, fields and
-// statuses are those of the Jobs API of the event collector. It deletes by POST to a job's path;
-// DELETE does the same.
+// statuses are those of the event collector's Jobs API. It deletes by POST to a job's path; DELETE
+// does the same.
 
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
@@ -43,7 +43,7 @@ const oneErrors = { ...commonErrors, 404: { description: 'The tenant has no such
 type JobServices = {
   db: Db
   clock: Clock
-  /** Tells a worker at once; without it the sweep does. */
+  /** Notifies a worker at once; without it the sweep finds the job. */
   onAsked(tenant: string, jobId: string): void
 }
 

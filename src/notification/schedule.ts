@@ -4,14 +4,12 @@ import { Cron } from 'croner'
 
 const FIELDS = 5
 
-/**
- * When a schedule comes next after the time `after` (ms since 1970); undefined where it never does.
- */
+/** The next time of a schedule after `after` (ms since 1970); undefined if there is none. */
 export function nextRun(schedule: string, after: number): number | undefined {
   return parse(schedule).nextRun(new Date(after))?.getTime()
 }
 
-/** Why a text is no schedule, in words; undefined where it is one. */
+/** Why a text is not a schedule, as a sentence; undefined if it is one. */
 export function faultOfSchedule(schedule: string, now: number): string | undefined {
   const fields = schedule.trim().split(/\s+/).length
   if (fields !== FIELDS) return `must have ${FIELDS} fields (minute hour day month weekday), in UTC`

@@ -1,4 +1,4 @@
-// How far the projections of a shop are behind the log, what they hold, and what they skipped.
+// How far the projections of a shop are behind the log, their row counts, and their skipped events.
 
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
@@ -39,7 +39,7 @@ type Row = Omit<Static<typeof ShopStatistics>, 'lag_seconds' | 'last_unreadable'
   last_unreadable: { position: number; entry: number; reason: string }[]
 }
 
-/** The statistics of a tenant's shop at `now` (ms); undefined where no job has begun it. */
+/** The statistics of a tenant's shop at `now` (ms); undefined if no job has started it. */
 export async function readShopStatistics(
   db: Db,
   tenant: string,

@@ -1,13 +1,12 @@
-// Who gets which mail. Pure: from what is due, and the shop as it stands when the mails are made,
-// to the mails, and to what is withheld with its reason. A notice is due since an occasion (a
-// restock, a price drop); the mail is about now: who has withdrawn the consent gets none, what is
-// gone again is not told. Items beyond number_of_items_in_email count as told: the mail says how
-// many there are.
+// Decides who gets which mail. Pure: due notices and the current shop become mails, and withheld
+// notices with reasons. An occasion (a restock, a price drop) makes a notice due, but the mail
+// describes the present: customers without consent get none, and items that are gone again are
+// omitted. Items beyond number_of_items_in_email count as mailed: the mail has their number.
 
 import type { Mail } from '../../destination/sendgrid.ts'
 import type { JobDocument } from '../job.ts'
 
-/** A line of the ledger that is due. `item_id` is '' where it is about the whole wishlist. */
+/** A due notice. `item_id` is '' if it is about the whole wishlist. */
 export type Due = {
   customer_id: string
   item_id: string
@@ -24,7 +23,7 @@ export type Customer = {
   marketing_consent: boolean | null
 }
 
-/** An item as the shop knows it. `available`: over all locations. */
+/** An item of the shop. `available`: over all locations. */
 export type Item = {
   item_id: string
   product_id: string | null
@@ -44,12 +43,12 @@ export type Situation = {
   job: JobDocument
   due: Due[]
   customers: Map<string, Customer>
-  /** The items of each customer's wishlists, in the order in which they were put there. */
+  /** The items of each customer's wishlists, in the order in which they were added. */
   wishes: Map<string, string[]>
   items: Map<string, Item>
 }
 
-/** The mails of one batch, a customer at the most once. */
+/** The mails of one batch, at most one per customer. */
 export function audienceOf(situation: Situation): Audience {
   const audience: Audience = { mails: [], withheld: [] }
   const byCustomer = Map.groupBy(situation.due, ({ customer_id }) => customer_id)
@@ -75,7 +74,7 @@ function obstacleOf(customer: Customer | undefined): string | undefined {
   return customer.email ? undefined : 'The customer has no address.'
 }
 
-/** Why there is nothing to be told any more. */
+/** Why a notice is obsolete. */
 function staleness({ job, wishes, items }: Situation, due: Due): string | undefined {
   const wanted = wishes.get(due.customer_id) ?? []
   if (job.notification === 'WISHLIST_REMINDER') {
@@ -117,8 +116,8 @@ function mailOf(situation: Situation, customer: Customer, told: Due[]): Omit<Mai
 }
 
 /**
- * What a mail lists beside its news, which come first: all of it where the whole wishlist is
- * wanted, as much as is wanted where it is the news.
+ * The items that a mail lists after its news: the whole wishlist if that was requested; only as
+ * many as requested if the wishlist is the news.
  */
 export function restListed(job: JobDocument, others: string[]): string[] {
   const limit = job.number_of_items_in_email
@@ -145,7 +144,7 @@ function lineOf({ job, items }: Situation, item_id: string, due: Due | undefined
   }
 }
 
-/** The link with utm_medium and utm_campaign; null where it is no link. */
+/** The link with utm_medium and utm_campaign; null if it is not a link. */
 export function linkOf(
   url: string | null | undefined,
   { job_parameters: { campaign_id, utm_medium } }: Pick<JobDocument, 'job_parameters'>,

@@ -1,7 +1,7 @@
-// Beginning a run, or going on with one that was cut off. In one transaction: the run, everything
-// that is due by it, and the job's place in the log and its next tick. So a tick runs once, whoever
-// else takes it up, and what was found is never lost. A job that was down runs once for all that it
-// missed: the window is from its last run to now, and the next tick is after now.
+// Begins a run, or continues an interrupted one. One transaction writes the run, all its due
+// notices, the job's position in the log, and its next tick. So a tick runs once, whichever worker
+// takes it, and no notice is lost. After downtime a job runs once for all missed ticks: the window
+// reaches from its last run to now, and the next tick is after now.
 
 import { sql } from 'kysely'
 import type { Clock } from '../../clock.ts'
@@ -14,7 +14,7 @@ type OpenRun = { id: string; attempts: number }
 
 type RunRow = { id: string; state: 'queued' | 'running'; position: number; attempts: number }
 
-/** The run to carry out; undefined where there is none, or the lease is another's by now. */
+/** The run to carry out; undefined if there is none, or if another worker has the lease by now. */
 export async function beginRun(
   db: Db,
   leased: LeasedJob,
@@ -70,7 +70,7 @@ async function openRun(db: Db, tenant: string, jobId: string): Promise<RunRow | 
   return rows[0]
 }
 
-/** A run for a tick, unless there was one. */
+/** The run for a tick, unless there was one. */
 async function runOf(
   db: Db,
   { tenant, jobId }: LeasedJob['lease'],
@@ -84,7 +84,7 @@ async function runOf(
   return rows[0]
 }
 
-/** What a worker left on its way: see ledger.ts. */
+/** Resolves what a worker left in the state `sending`: see ledger.ts. */
 async function resolveSending(db: Db, tenant: string, jobId: string, runId: string): Promise<void> {
   await sql`
     with left_over as (

@@ -1,6 +1,5 @@
 // The lease of a job: one worker at a time runs it, as with a cursor (delivery/cursor.ts). Jobs of
-// the runner are hints; what is to be done stands in rows. Every write of a run names owner and
-// epoch.
+// the runner are hints; rows hold the work. Every write of a run checks owner and epoch.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
@@ -14,14 +13,11 @@ export type LeasedJob = {
   lease: JobLease
   document: JobDocument
   throughPosition: number
-  /** Its tick, where that has come. */
+  /** The job's tick, if it is due. */
   tick: Date | null
 }
 
-/**
- * Whether there is something to do for a job: a tick has come, or a run is not over and not
- * waiting.
- */
+/** Whether a job has work: its tick is due, or a run is neither over nor waiting. */
 export const IS_DUE = sql`
   case
     when exists (
@@ -38,10 +34,10 @@ export const IS_DUE = sql`
     else coalesce(job.next_run_at <= clock_timestamp(), false)
   end`
 
-/** SQL: whether nobody holds the lease of `job`: it is over, or its worker is gone. */
+/** SQL: whether the lease of `job` is free: it has ended, or its worker is gone. */
 export const IS_FREE = sql`(not is_held(job.lease_until) or ${sql.raw(isGone('job.owner'))})`
 
-/** Takes the lease of a job; undefined if another worker holds it, or nothing is to be done. */
+/** Takes the lease of a job; undefined if another worker holds it, or if there is no work. */
 export async function takeJob(
   db: Db,
   { tenant, jobId }: { tenant: string; jobId: string },
@@ -66,14 +62,14 @@ export async function takeJob(
 type JobHold = { isOver(): boolean; release(): Promise<void> }
 
 /**
- * Keeps a lease, and moves its deadline on, until it is released; `isOver`: another may have it by
- * now.
+ * Renews a lease, and moves its deadline, until it is released. `isOver`: another worker may hold
+ * it by now.
  */
 export function holdJob(db: Db, lease: JobLease, leaseMs: number, deadline: Deadline): JobHold {
   let renewing: Promise<void> | undefined
   const timer = setInterval(() => {
     renewing ??= renew()
-      .catch(() => {}) // tried again; the deadline sees to it that nobody waits too long
+      .catch(() => {}) // retried; the deadline bounds the wait
       .finally(() => {
         renewing = undefined
       })
@@ -99,7 +95,7 @@ export function holdJob(db: Db, lease: JobLease, leaseMs: number, deadline: Dead
   }
 }
 
-/** The condition under which a job's row is that of the lease. */
+/** The condition that a job's row still belongs to the lease. */
 export function isHeld({ tenant, jobId, owner, epoch }: JobLease) {
   return sql<boolean>`
     tenant = ${tenant} and id = ${jobId} and owner = ${owner} and epoch = ${epoch}`

@@ -1,12 +1,11 @@
-// The ledger: from `due` to its end, in three steps that a crash may cut anywhere.
-//   due:      committed before anything leaves. Found after a crash, it surely has not left: it is
-//     sent.
-//   sending:  committed right before the request. Found after a crash, the request may have left,
-//     and SendGrid has no way to ask. It counts as told (`unconfirmed`): a customer gets a notice
-//     at most once. The other side, to send it again, would mail up to a thousand customers twice
-//     for each crash; this side can lose them only between the commit and the write to the socket,
-//     a few milliseconds.
-//   settled:  what SendGrid answered. 429 and 5xx are answers: it was not taken, and is due again.
+// The ledger moves each notice from `due` to its end, in three steps. A crash may come between any
+// two.
+// * due: committed before anything leaves. After a crash it has certainly not left: it is sent.
+// * sending: committed right before the request. After a crash the request may have left, and
+//   SendGrid cannot tell. It counts as mailed (`unconfirmed`): a customer gets a notice at most
+//   once. Sending it again would mail up to a thousand customers twice for each crash. This way
+//   loses mails only in the milliseconds between the commit and the write to the socket.
+// * settled: SendGrid has answered. 429 and 5xx are answers: it was not accepted, and is due again.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
@@ -19,8 +18,8 @@ type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed
 export type RunKey = { lease: JobLease; runId: string; notification: Notification }
 
 /**
- * What the next `most` customers of a job are due, whichever of its runs found it. Of its own kind:
- * what was due before a job was changed to another one waits until it is changed back.
+ * The due notices of a job's next `most` customers, from any of its runs. Only of the job's current
+ * kind: after a change of kind, older notices wait until it is changed back.
  */
 export async function nextDue(
   db: Db,
@@ -58,8 +57,8 @@ export function dueBatchQuery(
 }
 
 /**
- * Moves lines of the ledger on, and counts with them. False where the lease is another's by now, or
- * one of them is not in the state `from`: then nothing is moved.
+ * Moves notices on, and updates the counts. Returns false, and moves nothing, if another worker has
+ * the lease by now, or if one of them is not in the state `from`.
  */
 export async function moveNotices(
   db: Db,

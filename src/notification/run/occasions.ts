@@ -1,6 +1,6 @@
-// From what the shop did since the last run to the ledger: occasions of the window are few, and
-// each finds its customers by the index of wishes, so that a run costs what it has to tell and not
-// what the shop has. An item counts for a customer who had it on a wishlist when it happened.
+// Turns the shop's changes since the last run into notices. A window has few occasions, and each
+// finds its customers by the index of wishes. So a run costs as much as it has to mail, whatever
+// the size of the shop. An item counts for the customers who had it on a wishlist at that moment.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Notification } from '../job.ts'
@@ -9,7 +9,7 @@ type Window = {
   tenant: string
   jobId: string
   runId: string
-  /** When the run was asked for: the occasion of a reminder. */
+  /** The position of the run's request: the occasion of a reminder. */
   runPosition: number
   /** Exclusive. */
   from: number
@@ -17,9 +17,7 @@ type Window = {
   to: number
 }
 
-/**
- * The statement that writes what is due; what another run has in the ledger already is left out.
- */
+/** The statement that writes due notices, except those that another run has already written. */
 export function dueQuery(notification: Notification, window: Window): RawBuilder<unknown> {
   const { tenant, jobId, runId } = window
   return sql`
@@ -32,7 +30,7 @@ export function dueQuery(notification: Notification, window: Window): RawBuilder
 }
 
 const candidates: Record<Notification, (window: Window) => RawBuilder<unknown>> = {
-  // An item that came back twice is told of once, for the last time.
+  // An item that came back twice makes one notice, for the last time.
   BACK_IN_STOCK: ({ tenant, from, to }) => sql`
     select occasion.position, wish.customer_id, wish.item_id, null::numeric, null::text
     from (
@@ -44,7 +42,7 @@ const candidates: Record<Notification, (window: Window) => RawBuilder<unknown>> 
     join shop_wish as wish
       on wish.tenant = ${tenant} and wish.item_id = occasion.item_id
       and wish.position < occasion.position`,
-  // A price that fell twice is compared with what it was at first.
+  // A price that fell twice is compared with the price before the first drop.
   PRICE_DROP: ({ tenant, from, to }) => sql`
     select occasion.position, wish.customer_id, wish.item_id, amount_before, currency
     from (

@@ -1,11 +1,10 @@
-// What is as old as the events that are gone goes too: occasions and lines of the ledger (a window
-// never goes back, so none of them can come again), finished runs, and what could not be read. What
-// is still due stays, however old.
+// Removes data as old as the dropped events: occasions and notices (a window never goes back, so
+// none can return), finished runs, and unreadable entities. Due notices stay, however old.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 
-/** Rows that one statement removes; it is repeated while there are more. */
+/** Rows per statement; it repeats while there are more. */
 const ROWS = 10_000
 
 const SETTLED = sql`state not in ('due', 'sending')`
@@ -19,7 +18,7 @@ const retired = [
   { table: 'notification_run', condition: OVER },
 ]
 
-/** Removes what is older than the position `before`, and tells how many rows that were. */
+/** Removes rows older than the position `before`; returns how many. */
 export async function retireNotices(db: Db, before: number): Promise<number> {
   let removed = 0
   const tenants = await db.selectFrom('notification_job').select('tenant').distinct().execute()

@@ -1,7 +1,7 @@
 // A run of a notification job: batches of customers, one request each, until nothing is due. Every
-// step is a row first (ledger.ts), so a run that is cut off anywhere goes on where it was. A
-// failure that passes is waited for by a row with a date, never here. A refused key or template
-// ends the run, loudly; what is due stays due, and the job's next run sends it.
+// step writes a row first (ledger.ts), so an interrupted run goes on where it was. After a
+// temporary failure the run waits as a row with a date, never here. A refused key or template ends
+// the run, with an error; notices that are due stay due for the job's next run.
 
 import { sql } from 'kysely'
 import type { Clock } from '../../clock.ts'
@@ -27,17 +27,17 @@ const SETTLE_AGAIN_MS = 200
 
 type NotifyServices = {
   db: Db
-  /** What leases are taken under: without it, none. */
+  /** The presence under which leases are taken: without one, none are. */
   presence: Pick<Presence, 'session'>
   clock: Clock
-  /** Why there is none, in words, where a tenant has none and the operator lends none. */
+  /** `missing`: why there is no mailer, if neither the tenant nor the operator has one. */
   mailerOf(tenant: string): Promise<Mailer | { missing: string }>
   leaseMs: number
   retryBaseMs: number
   logger: Logger
 }
 
-/** How a run, or this part of it, ends. `again`: it goes on when the time has come. */
+/** How a run, or this part of it, ends. `again`: it goes on later. */
 type End =
   | { why: 'completed' }
   | { why: 'failed'; reason: string }
@@ -46,7 +46,7 @@ type End =
 
 type Sending = Audience['mails'][number]
 
-/** Runs a job as far as it can be run now. `isDraining`: no new request is to leave. */
+/** Runs a job as far as possible now. `isDraining`: no new request may leave. */
 export async function notify(
   services: NotifyServices,
   job: NotifyJob,
@@ -99,7 +99,8 @@ async function carryOut(
     const batch = fitting(audience.mails)
     if (batch.length === 0) continue
     if (!mayGo() || !(await move(batch, 'due', 'sending'))) return { why: 'left' }
-    // Between the commit and the request: a lease that ran out meanwhile is another's to resolve.
+    // Between the commit and the request the lease may run out: then its next owner resolves the
+    // batch.
     if (!mayGo() && !(await move(batch, 'sending', 'due'))) return { why: 'left' }
     if (!mayGo()) return { why: 'left' }
     const mails = batch.map(({ mail }) => mail)
@@ -109,7 +110,7 @@ async function carryOut(
   }
   return { why: 'left' }
 
-  /** What SendGrid answered is known here alone: a database that is away is waited for. */
+  /** Only this process knows SendGrid's answer, so it waits for an unreachable database. */
   async function move(
     batch: Sending[],
     from: 'due' | 'sending',
@@ -118,14 +119,14 @@ async function carryOut(
   ): Promise<boolean> {
     const lines = batch.flatMap(({ told }) => told.map((due) => line(due, reason)))
     const pauseMs = () => SETTLE_AGAIN_MS
-    // By time alone: what takes the database away takes the presence too, and the write itself
-    // names the lease.
+    // By time alone: an outage of the database also ends the presence, and the write itself checks
+    // the lease.
     const until = performance.now() + services.leaseMs
     const mayWait = () => performance.now() < until
     return whileAway(() => moveNotices(db, key, lines, { from, to }), { pauseMs, mayWait })
   }
 
-  /** The only place that decides what an answer means for the run. */
+  /** The only function that decides the meaning of an answer for the run. */
   async function settle(outcome: MailOutcome, batch: Sending[]): Promise<End | undefined> {
     const left = { why: 'left' } as const
     if (outcome.kind === 'accepted') {
@@ -151,8 +152,8 @@ async function carryOut(
   }
 
   /**
-   * One bad mail refuses the request. Where the answer names it, it alone goes; else fewer are sent
-   * at once, down to one, and that one is it.
+   * One bad mail fails the request. If the answer names it, only that mail is rejected. Otherwise
+   * fewer mails are sent at once, down to one: that one is bad.
    */
   async function reject(
     { indexes, reason }: { indexes: number[]; reason: string },
@@ -171,8 +172,8 @@ type Settled = 'due' | 'sending' | 'sent' | 'rejected' | 'unconfirmed'
 const line = (due: Due, reason: string | undefined) => ({ due, ...(reason ? { reason } : {}) })
 
 /**
- * As many as one request may hold. SendGrid takes an address once in a request: who shares one with
- * another customer waits for the next.
+ * As many as one request may hold. SendGrid accepts an address only once per request: a second
+ * customer with the same address waits for the next one.
  */
 function fitting(mails: Sending[]): Sending[] {
   const addresses = new Set<string>()

@@ -1,4 +1,4 @@
-// The runs of a job as a client sees them, and asking for one.
+// The runs of a job in answers, and requests for a run.
 
 import { type RawBuilder, sql } from 'kysely'
 import { type Static, Type } from 'typebox'
@@ -87,7 +87,7 @@ type Row = Omit<Run, 'requested_at' | 'duration_ms'> & {
   next_try_at: Date | null
 }
 
-/** At most `most` runs of a job that were asked for before a position, newest first. */
+/** At most `most` runs of a job that were requested before a position, newest first. */
 export async function listRuns(
   db: Db,
   tenant: string,
@@ -133,14 +133,14 @@ async function runsOf(
 
 const textOf = (date: Date | null) => date?.toISOString() ?? null
 
-/** Asks for a run of a job now, or gives the one that is not over yet. */
+/** Requests a run of a job now, or returns the one that is not over yet. */
 export async function requestRun(db: Db, tenant: string, jobId: string): Promise<Run> {
   const asked = await untilKnown((attempt) => insertRun(db, tenant, jobId, attempt))
-  // The one that was under way ended in between: ask again.
+  // The current run ended in between: ask again.
   return asked ?? requestRun(db, tenant, jobId)
 }
 
-/** Undefined: another run was under way, and is not any more. */
+/** Undefined if another run was under way and has ended meanwhile. */
 async function insertRun(
   db: Db,
   tenant: string,

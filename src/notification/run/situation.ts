@@ -1,12 +1,11 @@
-// What the mails of a batch are made from: the customers, their wishlists, and the items on them,
-// as the shop stands now.
+// The input of a batch's mails: the customers, their wishlists, and the items on them, as of now.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import type { JobDocument } from '../job.ts'
 import { type Customer, type Due, type Item, restListed, type Situation } from './audience.ts'
 
-/** The situation of what is due. */
+/** The situation of due notices. */
 export async function readSituation(
   db: Db,
   tenant: string,
@@ -28,8 +27,8 @@ export async function readSituation(
     ) as wish
     group by customer_id`.execute(db)
   const wanted = new Set(due.map(({ item_id }) => item_id).filter(Boolean))
-  // Of the rest of a wishlist what a mail may list: reading all of it for nothing took longer than
-  // all else together (measured).
+  // Of the rest of a wishlist only the items that a mail may list: reading all of it took longer
+  // than everything else together.
   for (const { items } of wishes.rows) for (const item of restListed(job, items)) wanted.add(item)
   return {
     job,

@@ -1,12 +1,12 @@
-// From "its time has come" to a job of the runner. Jobs are hints: what is to be done stands in
-// rows, and the sweep here finds it, whatever got lost.
+// Turns due jobs into jobs of the runner. Those are hints: rows hold the work, and the sweep here
+// finds it if a hint gets lost.
 
 import { sql } from 'kysely'
 import { type NotifyJob, notifyKey, tasks } from '../../db/jobs.ts'
 import type { Db } from '../../db/pool.ts'
 import { IS_DUE, IS_FREE } from './lease.ts'
 
-/** Jobs that one sweep gives to the runner; the next one gives more. */
+/** The most jobs that one sweep gives to the runner; the next sweep gives more. */
 const MOST = 1_000
 
 /** Gives one job to the runner at once. */
@@ -18,8 +18,8 @@ export async function askForJob(db: Db, job: NotifyJob): Promise<void> {
 }
 
 /**
- * Gives every job that has something to do to the runner, and tells how many. The truth behind
- * ticks and retries: it needs no memory of any process.
+ * Gives every job with work to the runner, and returns how many. Ticks and retries depend on this
+ * alone: it needs no memory of any process.
  */
 export async function wakeDueJobs(db: Db): Promise<number> {
   const { rows } = await sql<{ queued: number }>`

@@ -1,5 +1,5 @@
-// What a worker does for notification jobs: it looks for those whose time has come, and runs them,
-// a few at once. Nothing is decided here.
+// The worker's part for notification jobs: it looks for due jobs, and runs a few at once. Wiring
+// only.
 
 import { systemClock } from '../../clock.ts'
 import { type Config, limits } from '../../config.ts'
@@ -20,7 +20,7 @@ import { wakeDueJobs } from './wake.ts'
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 
-/** Starts it. `stop` lets the requests that are under way finish; no other one leaves. */
+/** Starts it. `stop` lets the requests in flight finish; no new one leaves. */
 export function startNotifying(
   config: Config,
   parts: { database: Database; presence: Presence; secrets: SecretBox; logger: Logger },
@@ -44,7 +44,8 @@ export function startNotifying(
   let isDraining = false
   const look = repeat('notification jobs', config.MILLRACE_SWEEP_MS, logger, () => wakeDueJobs(db))
   const retire = repeat('retiring notices', HOUR_MS, logger, async () => {
-    // By the clock that is behind: what is removed for one that is ahead does not come back.
+    // The earlier of the two clocks counts: if the other is ahead, its removals could not be
+    // undone.
     const now = systemClock() + Math.min(0, await measureSkew(pool))
     const before = now - config.MILLRACE_RETENTION_DAYS * DAY_MS
     return retireNotices(db, Math.floor(before * 1000))
@@ -74,7 +75,7 @@ export function startNotifying(
     },
   }
 
-  /** Never throws: what is left undone the next look finds. */
+  /** Never throws: the next look finds unfinished work. */
   async function runOne(job: NotifyJob): Promise<void> {
     try {
       await notify(services, job, () => isDraining)

@@ -1,5 +1,5 @@
-// /api/v1/notification-sender and /api/v1/shop/stats: with what a tenant's mails are sent, and from
-// what they are made. Both beyond the Jobs API.
+// /api/v1/notification-sender and /api/v1/shop/stats: the sender of a tenant's mails, and the state
+// of their source. Both extend the Jobs API.
 
 import type { Clock } from '../../clock.ts'
 import { limits } from '../../config.ts'
@@ -16,7 +16,7 @@ import type { SecretBox } from '../../sealing/secret.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
-/** A change that loses to another one is decided anew, this often. */
+/** How often a change that loses to another one is decided again. */
 const TRIES = 10
 
 const none = { 404: { description: 'The tenant has no sender of its own.' } }
@@ -27,7 +27,7 @@ type SenderServices = {
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
-  /** Where senders without a URL of their own lead. */
+  /** The URL for senders without their own. */
   ownUrl: string
 }
 
@@ -108,7 +108,10 @@ export function senderRoutes(services: SenderServices): Route[] {
     },
   ]
 
-  /** Decided anew if another change comes first: what is kept is what is stored. */
+  /**
+   * Decided again if another change comes first: fields that are kept come from the stored
+   * document.
+   */
   async function set(tenant: string, sender: NewSender, actor: string): Promise<void> {
     for (let tries = 0; tries < TRIES; tries++) {
       const found = await findSender(db, tenant)

@@ -1,5 +1,4 @@
-// With what a tenant's mails are sent: a sender of its own, its key sealed, or what the operator
-// lends.
+// The sender of a tenant's mails: its own, with a sealed key, or the operator's.
 
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
@@ -50,14 +49,15 @@ export const Sender = Type.Object(shown, { title: 'NotificationSender' })
 export type NewSender = Static<typeof NewSender>
 export type Sender = Static<typeof Sender>
 
-/** What is stored: a sender, its key sealed. */
+/** The stored document: a sender with its key sealed. */
 export type SenderDocument = Sender & { api_key: string }
 
 type SealOptions = { secrets: SecretBox; stored: SenderDocument | undefined; ownUrl: string }
 
 /**
- * The document of a sender, to store. A key that it leaves out or masks stays as it is `stored`.
- * Throws if there is none, or if it would go to another origin; `ownUrl`: of those without a url.
+ * The document of a sender, to store. A key that it omits or masks stays as `stored`. Throws if
+ * there is none, or if it would go to another origin. `ownUrl`: the URL of senders without their
+ * own.
  */
 export function sealSender(
   tenant: string,
@@ -75,7 +75,7 @@ export function sealSender(
   return { ...sender, api_key: stored.api_key }
 }
 
-/** A tenant's own sender as it is stored; undefined where it has none. */
+/** A tenant's own sender as stored; undefined if it has none. */
 export async function findSender(
   db: Db,
   tenant: string,
@@ -89,8 +89,8 @@ export async function findSender(
 }
 
 /**
- * Stores a sender, or removes it; whether there was something to change. `changed_meanwhile`: its
- * version is not `ifVersion` any more, and nothing was changed.
+ * Stores a sender, or removes it; returns whether that changed anything. `changed_meanwhile`: its
+ * version is no longer `ifVersion`, and nothing was changed.
  */
 export async function changeSender(
   db: Db,
@@ -112,8 +112,8 @@ export async function changeSender(
 }
 
 /**
- * A function that gives a tenant's mailer. A URL of a tenant's own is held to the rules of callback
- * URLs; the operator's leads wherever the operator says.
+ * A function that gives a tenant's mailer. The rules of callback URLs apply to a tenant's own URL;
+ * the operator's URL is free.
  */
 export function createMailers(
   config: Config,

@@ -1,14 +1,13 @@
-// What an event makes of a shop. Pure, so that a rebuild does exactly what was done live. An event
-// is atomic: what goes up and down within it counts as it stands at its end. An item whose stock
-// was not known before is not restocked by the first level that is heard of: that is where the log,
-// or what is kept of it, begins, and not where the item came back.
+// Applies an event to a shop. Pure, so that a rebuild does exactly the same as the live code. An
+// event is atomic: of ups and downs within it only the end counts. The first known level of an item
+// is no restock: it only shows where the log, or its retained part, begins.
 
 import type { Change } from './decode.ts'
 import { itemOf, putLevel, type Shop, stockOf } from './shop.ts'
 
 type ChangeOf<Name extends Change['entity']> = Extract<Change, { entity: Name }>
 
-/** Applies the changes of one event, in their order. */
+/** Applies the changes of one event, in order. */
 export function applyEvent(shop: Shop, changes: Change[]): void {
   const stockBefore = new Map<string, number | undefined>()
   const pricesBefore = new Map(
@@ -38,7 +37,7 @@ export function applyEvent(shop: Shop, changes: Change[]): void {
   }
 }
 
-/** Why a change cannot be applied; undefined where it was. */
+/** Why a change cannot be applied; undefined if it was. */
 function applyChange(shop: Shop, change: Change): string | undefined {
   switch (change.entity) {
     case 'customer':
@@ -56,7 +55,7 @@ function applyChange(shop: Shop, change: Change): string | undefined {
   }
 }
 
-/** What a change names, else what was there, else null. */
+/** The value in a change, else the old one, else null. */
 function pick<T>(named: T | null | undefined, old: T | null | undefined): T | null {
   return named === undefined ? (old ?? null) : named
 }

@@ -1,12 +1,12 @@
-// From an event of the log to changes of the shop. Pure. What cannot be read is a value with its
-// reason: it is skipped, and the stream goes on.
+// Turns an event of the log into changes of the shop. Pure. An unreadable entity becomes a value
+// with the reason: it is skipped, and the stream goes on.
 
 import { Compile } from 'typebox/compile'
 import { isObject, parseJson } from '../../input/json.ts'
 import { entityOf, type LoggedEvent } from '../../log/event.ts'
 import { type Entity, type EntityValue, entities } from './entity.ts'
 
-/** One entity, as one event changed it. `entry`: its place in a bulk operation. */
+/** One entity after the change of one event. `entry`: its index in a bulk operation. */
 export type Change = {
   [Name in Entity]: {
     entity: Name
@@ -24,11 +24,11 @@ type Decoded = { changes: Change[]; unreadable: Unreadable[] }
 const validators = Object.fromEntries(
   Object.entries(entities).map(([entity, schema]) => [entity, Compile(schema)]),
 )
-/** What is no operation on the entity itself, such as customer.address_created. */
+/** Other actions do not change the entity itself, such as customer.address_created. */
 const OPERATION = /^(bulk_)?(creat|updat|delet|chang|upsert|patch)e?d?$/i
 const DELETION = /deleted?$/i
 
-/** The changes that an event stands for. */
+/** The changes in an event. */
 export function decodeEvent(event: LoggedEvent): Decoded {
   const { position, name, entityId } = event
   const entity = entityOf(name) as Entity
@@ -41,10 +41,10 @@ export function decodeEvent(event: LoggedEvent): Decoded {
     decoded.unreadable.push({ position, entry: 0, reason: content.reason })
     return decoded
   }
-  // Where there are several, each must name itself.
+  // If there are several, each must have its own id.
   const ownId = content.list.length === 1 ? entityId : undefined
   for (const [entry, given] of content.list.entries()) {
-    // A deletion may name ids alone.
+    // A deletion may consist of ids alone.
     const value = isDeleted && typeof given === 'string' ? { id: given } : given
     const id = isObject(value) && value['id'] !== undefined ? value['id'] : ownId
     const reason = faultIn(entity, value) ?? (id === undefined ? 'id is missing' : undefined)
@@ -57,14 +57,14 @@ export function decodeEvent(event: LoggedEvent): Decoded {
   return decoded
 }
 
-/** The entities that an event carries, or why they cannot be read. */
+/** The entities in an event, or why they cannot be read. */
 function contentOf(
   { payload, entityId }: LoggedEvent,
   isDeleted: boolean,
 ): { list: unknown[] } | { reason: string } {
   const posted: unknown = JSON.parse(payload)
   const collected = isObject(posted) ? posted['event_payload'] : undefined
-  // An event of the gateway is its entity.
+  // The payload of a gateway event is its entity.
   if (!isObject(collected)) return { list: [posted] }
   const encoded = collected['base64_encoded_payload_json']
   if (isDeleted && !encoded) return { list: [{ id: collected['entity_id'] ?? entityId }] }
@@ -83,7 +83,7 @@ function faultIn(entity: Entity, value: unknown): string | undefined {
   return `${error?.instancePath.slice(1).replaceAll('/', '.') || 'entity'} ${error?.message}`
 }
 
-/** A lone surrogate is legal in JSON and in no text of Postgres. */
+/** JSON allows a lone surrogate; a text of Postgres does not. */
 function wellFormed<T>(value: T): T {
   if (typeof value === 'string') return value.toWellFormed() as T
   if (Array.isArray(value)) return value.map(wellFormed) as T

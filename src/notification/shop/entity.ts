@@ -1,10 +1,10 @@
-// The entities of a shop that notifications are made from: what is read of the JSON that a
-// collected event carries. Anything more is ignored. What a change does not name stays as it was,
-// null removes it; so partial updates do.
+// The entities of a shop for notifications: the fields that are read from a collected event's JSON.
+// Other fields are ignored. A field that a change does not name stays, and null removes it: so
+// partial updates work.
 
 import { type Static, Type } from 'typebox'
 
-/** A NUL is legal in JSON and in no text of Postgres. */
+/** JSON allows a NUL; a text of Postgres does not. */
 const Text = (maxLength: number, description?: string) =>
   Type.String({ maxLength, pattern: '^[^\\u0000]*$', ...(description ? { description } : {}) })
 const Maybe = (maxLength: number, description?: string) =>
@@ -21,7 +21,7 @@ const item = {
 const display = { name: Maybe(1_000), url: Maybe(2_048), image_url: Maybe(2_048) }
 const Amount = Type.Number({ minimum: -1e12, maximum: 1e12 })
 
-/** By entity of the log; the first part of an event's name. */
+/** By entity of the log, the first part of an event's name. */
 export const entities = {
   customer: Type.Object(
     {
@@ -83,7 +83,7 @@ export const entities = {
 export type Entity = keyof typeof entities
 export type EntityValue<Name extends Entity> = Static<(typeof entities)[Name]>
 
-/** What the OpenAPI document says of them. */
+/** The schemas for the OpenAPI document. */
 export const entitySchemas = Object.fromEntries(
   Object.entries(entities).map(([entity, schema]) => {
     const words = entity.split('_').map((word) => word[0]?.toUpperCase() + word.slice(1))

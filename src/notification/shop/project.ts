@@ -1,5 +1,5 @@
-// The projection of a shop as delivery advances it: a page of events becomes changes, what they
-// touch is loaded, changed in memory and saved, in the transaction that moves the cursor.
+// The shop as a projection that delivery advances. A page of events becomes changes; the rows that
+// they touch are loaded, changed in memory and saved, in the transaction that moves the cursor.
 
 import type { Db } from '../../db/pool.ts'
 import type { Projection } from '../../delivery/run.ts'
@@ -12,7 +12,7 @@ import { loadShop, saveShop } from './store.ts'
 
 export const SHOP = 'projection:shop'
 
-/** What cannot be read is logged with its position, and skipped. */
+/** An unreadable entity is logged with its position, and skipped. */
 export function createShopProjection(logger: Logger): Projection {
   return {
     async apply(db, tenant, events) {
@@ -27,13 +27,13 @@ export function createShopProjection(logger: Logger): Projection {
   }
 }
 
-/** Applies events in their order, and returns what of them could not be read. */
+/** Applies events in order, and returns the unreadable entities. */
 export async function projectEvents(db: Db, tenant: string, events: LoggedEvent[]) {
   const decoded = events.map(decodeEvent)
   const changes = decoded.flatMap((one) => one.changes)
   const shop = await loadShop(db, tenant, changes)
   for (const one of decoded) {
-    // One event may have more than a call takes arguments.
+    // A loop: one event may have more entities than a call takes arguments.
     for (const entry of one.unreadable) shop.unreadable.push(entry)
     applyEvent(shop, one.changes)
   }

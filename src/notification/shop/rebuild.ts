@@ -1,7 +1,7 @@
-// The projections of a shop from zero, beside the live ones: everything the log has up to where
-// they stand is applied, by the very code that does it live, to temporary tables of the same names,
-// which stand in their place for this one connection. Then both are compared, and put in place
-// where that is asked for. All of it sees one moment; nothing waits for it but an `apply`.
+// Rebuilds the projections of a shop beside the live ones. The live code applies the log up to
+// their cursor to temporary tables of the same names, which shadow the live ones on this
+// connection. Then it compares both, and replaces the live rows on request. All of it sees one
+// snapshot; only `apply` makes others wait.
 
 import { sql } from 'kysely'
 import { limits } from '../../config.ts'
@@ -13,9 +13,9 @@ import { projectEvents, SHOP } from './project.ts'
 import { shapes } from './store.ts'
 
 /**
- * What was compared of a table. missing: rebuilt, and not so in the live one; extra: the other way
- * round; older: live rows that were last changed before the log that is kept begins, which nothing
- * can be compared with. A row that differs is missing and extra.
+ * The comparison of a table. missing: rebuilt rows that the live table lacks; extra: live rows that
+ * the rebuilt table lacks; a row that differs counts in both. older: live rows from before the
+ * retained log, which cannot be compared.
  */
 export type Compared = {
   table: string
@@ -28,8 +28,8 @@ export type Compared = {
 const FILTER: EventFilter = { names: [], entities: Object.keys(entities) }
 
 /**
- * Rebuilds a tenant's shop and compares it; undefined where it has none. `apply` puts the rebuilt
- * rows in the place of the live ones; those that are older than the log stay.
+ * Rebuilds a tenant's shop and compares it; undefined if it has none. `apply` replaces the live
+ * rows by the rebuilt ones; rows older than the log stay.
  */
 export async function rebuildShop(
   db: Db,
@@ -41,7 +41,8 @@ export async function rebuildShop(
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
       await sql`set local statement_timeout = 0`.execute(trx)
-      // The first statement to read: what everything here sees. With the lock nothing moves on.
+      // The first query sets the snapshot for everything here. With the lock, the cursor cannot
+      // move.
       const lock = apply ? sql`for update` : sql``
       const { rows } = await sql<{ position: number; schema: string }>`
         select read_position as position, current_schema() as schema
@@ -79,7 +80,7 @@ async function replay(db: Db, tenant: string, through: number): Promise<void> {
   }
 }
 
-/** From here on the log has everything. */
+/** The log is complete from here on. */
 async function oldestPosition(db: Db, tenant: string): Promise<number> {
   const oldest = await db
     .selectFrom('event')

@@ -1,4 +1,4 @@
-// A shop in memory, as much of it as a batch of events touches. apply.ts changes it, store.ts loads
+// The part of a shop in memory that a batch of events touches. apply.ts changes it, store.ts loads
 // and saves it.
 
 import type { Unreadable } from './decode.ts'
@@ -71,12 +71,12 @@ export function emptyShop(): Shop {
   }
 }
 
-/** The item that an entity is about: a variant, or a product that has none. */
+/** The item of an entity: a variant, or a product without variants. */
 export function itemOf(value: { variant_id?: string; product_id?: string }): string | undefined {
   return value.variant_id ?? value.product_id
 }
 
-/** Puts a level in the place of the one of the same id. */
+/** Replaces the level of the same id. */
 export function putLevel(shop: Shop, level: Rows['shop_stock']): void {
   const old = shop.levels.get(level.level_id)
   if (old) shop.levelsOf.get(old.item_id)?.delete(old.level_id)
@@ -86,8 +86,8 @@ export function putLevel(shop: Shop, level: Rows['shop_stock']): void {
 }
 
 /**
- * What is available of an item over all locations, a negative level being none; undefined where no
- * level of it is known.
+ * The stock of an item over all locations, a negative level counting as none; undefined if no level
+ * of it is known.
  */
 export function stockOf(shop: Shop, itemId: string): number | undefined {
   const ids = shop.levelsOf.get(itemId)

@@ -1,6 +1,6 @@
-// The projections of a shop in Postgres: what a batch of events touches is loaded, and what it
-// became is saved, in the transaction that moves the cursor. Tables are named without a schema: a
-// rebuild puts temporary ones of the same names in their place.
+// The projections of a shop in Postgres. The rows that a batch of events touches are loaded, and
+// saved after the changes, in the transaction that moves the cursor. Table names have no schema: a
+// rebuild shadows the tables with temporary ones of the same names.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
@@ -8,7 +8,7 @@ import type { Change } from './decode.ts'
 import { emptyShop, itemOf, putLevel, type Rows, type Shop } from './shop.ts'
 
 type Table = keyof Rows
-/** Columns of a table with their types; the first ones are its key beside the tenant. */
+/** Columns of a table with their types; the first `key` of them are its key after the tenant. */
 type Shape = { key: number; columns: Record<string, string> }
 
 const display = { name: 'text', url: 'text', image_url: 'text', position: 'bigint' }
@@ -64,7 +64,7 @@ export const shapes: Record<Table, Shape> = {
   shop_unreadable: { key: 2, columns: { position: 'bigint', entry: 'integer', reason: 'text' } },
 }
 
-/** As much of a tenant's shop as these changes touch. */
+/** The part of a tenant's shop that these changes touch. */
 export async function loadShop(db: Db, tenant: string, changes: Change[]): Promise<Shop> {
   const shop = emptyShop()
   const idsOf = (entity: Change['entity']) => [
@@ -121,7 +121,7 @@ async function loadLevels(
   return rows
 }
 
-/** Writes what these changes have touched as it stands now. */
+/** Writes the current state of everything that these changes have touched. */
 export async function saveShop(
   db: Db,
   tenant: string,
