@@ -30,7 +30,7 @@ export function keyRoutes(services: {
   const { db, keys, rateLimit, clock } = services
   const check = compile(NewKey)
   const common = { scope: 'admin', family: 'configuration', tag: 'Access' } as const
-  const view = (key: ApiKey) => present(key, clock())
+  const view = (key: ApiKey) => presentKey(key, clock())
 
   return [
     {
@@ -195,7 +195,7 @@ function lastGeneration(): MillraceError {
 }
 
 /** A key in answers: without its secret, and without the hash. */
-function present(key: ApiKey, now: number): Static<typeof Key> {
+function presentKey(key: ApiKey, now: number): Static<typeof Key> {
   const { id, name, tenants, scopes, teams, services, event_names, rate } = key
   return {
     id,

@@ -10,7 +10,7 @@ import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../sealing/secret.ts'
 import { openDestination } from '../subscription/seal.ts'
-import { placeOf, type SubscriptionDocument } from '../subscription/subscription.ts'
+import { parametersOf, type SubscriptionDocument } from '../subscription/subscription.ts'
 import type { SendingTarget } from './target.ts'
 
 export type Destinations = {
@@ -71,9 +71,9 @@ async function queueOf(
   connections: QueueConnections,
   destination: SubscriptionDocument['destination'],
 ): Promise<Destination> {
-  const found = placeOf(destination)
+  const found = parametersOf(destination)
   if (!found) throw new Error('This subscription says nowhere where its messages go.')
-  const { queueUrl, region, endpoint, accessKey, accessSecret } = found.place
+  const { queueUrl, region, endpoint, accessKey, accessSecret } = found.parameters
   const hasKeys = accessKey !== undefined && accessSecret !== undefined
   const options = {
     region,

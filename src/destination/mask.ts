@@ -3,7 +3,7 @@
 // It misses a secret that the target itself has split, except by blanks and line breaks. It also
 // misses secrets of fewer than four characters, which look like ordinary text.
 
-import { asKept } from '../input/text.ts'
+import { asStored } from '../input/text.ts'
 import { viewsOf } from './views.ts'
 
 /** Replaces a secret. */
@@ -42,7 +42,7 @@ export function createMask(secrets: (string | Buffer | undefined)[], most: numbe
         }
       }
     }
-    return asKept(without(ranges, looked).slice(0, most))
+    return asStored(without(ranges, looked).slice(0, most))
   }
 }
 

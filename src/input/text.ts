@@ -16,7 +16,7 @@ export function faultOfText(text: string): string | undefined {
 }
 
 /** A text that Postgres can store: U+FFFD replaces what it cannot. */
-export function asKept(text: string): string {
+export function asStored(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 

@@ -128,36 +128,36 @@ export function faultsOf(
   const faults = [...faultsOfDates(integration, now), ...faultsOfParts(integration)]
   if (s3_parameters) {
     faults.push(...faultsOfS3(s3_parameters, { mayBorrowKeys }))
-    faults.push(...faultsOfKind(integration, 's3_parameters'))
+    faults.push(...faultsOfField(integration, 's3_parameters'))
   } else if (!callback_parameters) {
     faults.push(fault('callback_parameters', 'required', 'is missing: name it or s3_parameters'))
   }
   return faults
 }
 
-type Target = 'callback_parameters' | 's3_parameters'
+type TargetField = 'callback_parameters' | 's3_parameters'
 
 /** The kind of a document: the field of its target. */
-export function kindOf({ s3_parameters }: Pick<NewIntegration, Target>): Target {
+export function targetFieldOf({ s3_parameters }: Pick<NewIntegration, TargetField>): TargetField {
   return s3_parameters ? 's3_parameters' : 'callback_parameters'
 }
 
 /** A fault for each field that an integration of that kind cannot have. */
-export function faultsOfKind(parts: IntegrationUpdate, kind: Target): Fault[] {
+export function faultsOfField(parts: IntegrationUpdate, field: TargetField): Fault[] {
   const faults: Fault[] = []
   const { callback_parameters, s3_parameters, delivery } = parts
   if (callback_parameters && s3_parameters) {
     const reason = 'and callback_parameters exclude each other'
     faults.push(fault('s3_parameters', 'not_allowed', reason))
-  } else if (callback_parameters && kind === 's3_parameters') {
+  } else if (callback_parameters && field === 's3_parameters') {
     const reason = 'is not allowed: the integration gets files'
     faults.push(fault('callback_parameters', 'not_allowed', reason))
-  } else if (s3_parameters && kind === 'callback_parameters') {
+  } else if (s3_parameters && field === 'callback_parameters') {
     faults.push(
       fault('s3_parameters', 'not_allowed', 'is not allowed: the integration is a webhook'),
     )
   }
-  if (delivery && kind === 's3_parameters') {
+  if (delivery && field === 's3_parameters') {
     faults.push(fault('delivery', 'not_allowed', 'is of webhooks only'))
   }
   return faults

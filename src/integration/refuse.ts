@@ -2,7 +2,7 @@
 // the error for the client.
 
 import { refusalAmong } from '../destination/address.ts'
-import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
+import { faultOfUnnamedSecret, isSameOrigin } from '../destination/same-origin.ts'
 import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import type { FoundIntegration } from './find.ts'
 import { type IntegrationDocument, type IntegrationUpdate, urlsOf } from './integration.ts'
@@ -47,11 +47,11 @@ function faultsOfMovedWebhook(stored: IntegrationDocument, update: IntegrationUp
   if (!old || !given || isSameOrigin(old.callback_url, given.callback_url)) return []
   const faults: Fault[] = []
   if (old.api_key !== undefined && given.api_key === undefined) {
-    faults.push(faultOfKept('callback_parameters.api_key', ', or removed with ""'))
+    faults.push(faultOfUnnamedSecret('callback_parameters.api_key', ', or removed with ""'))
   }
   const hasHeaders = Object.keys(stored.delivery?.headers ?? {}).length > 0
   if (hasHeaders && update.delivery?.headers === undefined) {
-    faults.push(faultOfKept('delivery.headers', ', or removed with {}'))
+    faults.push(faultOfUnnamedSecret('delivery.headers', ', or removed with {}'))
   }
   return faults
 }
@@ -60,8 +60,8 @@ function faultsOfMovedStore(stored: IntegrationDocument, update: IntegrationUpda
   const [old, given] = [stored.s3_parameters, update.s3_parameters]
   if (!old || !given || isSameStore(old, { ...old, ...given })) return []
   const names = ['aws_access_key_id', 'aws_secret_access_key'] as const
-  const kept = names.filter((name) => old[name] !== undefined && given[name] === undefined)
-  return kept.map((name) => faultOfKept(`s3_parameters.${name}`, ''))
+  const unnamed = names.filter((name) => old[name] !== undefined && given[name] === undefined)
+  return unnamed.map((name) => faultOfUnnamedSecret(`s3_parameters.${name}`, ''))
 }
 
 /** Whether requests go to the same host: at an endpoint the bucket may be part of its name. */

@@ -21,7 +21,7 @@ type RegisterServices = {
 
 /**
  * Registers an integration, which then runs. Throws a MillraceError if it is at fault, its id is
- * taken, or the tenant has ten already. A start before `oldestKept` (the position of the
+ * taken, or the tenant has ten already. A start before `oldestRetained` (the position of the
  * retention's end) begins at the oldest event in the log, and a log entry says so. Returns the
  * stored integration.
  */
@@ -29,7 +29,7 @@ export async function register(
   services: RegisterServices,
   tenant: string,
   integration: NewIntegration,
-  { oldestKept, ...change }: Change & { oldestKept: number },
+  { oldestRetained, ...change }: Change & { oldestRetained: number },
 ): Promise<IntegrationDocument> {
   const { db, secrets } = services
   const mayBorrowKeys = services.allowDefaultCredentials
@@ -39,15 +39,15 @@ export async function register(
 
   const { id, starts_at, ends_at } = integration
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)
-  const isLate = startsAt !== undefined && startsAt < oldestKept
+  const isLate = startsAt !== undefined && startsAt < oldestRetained
   const document = sealDocument(tenant, integration, secrets)
   const outcome = await registerConsumer(db, tenant, 'integration', id, {
     document,
     most: limits.integrationsPerTenant,
     // The event at exactly starts_at is included.
-    startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestKept) - 1,
+    startsAfter: startsAt === undefined ? undefined : Math.max(startsAt, oldestRetained) - 1,
     stopPosition: ends_at === undefined ? undefined : positionOf(ends_at),
-    note: isLate ? await lateStart(db, tenant, oldestKept) : undefined,
+    note: isLate ? await lateStart(db, tenant, oldestRetained) : undefined,
     ...change,
   })
   if (outcome === 'taken') throw new MillraceError('conflict', `The id ${id} is taken.`)
@@ -59,11 +59,11 @@ export async function register(
   return document
 }
 
-async function lateStart(db: Db, tenant: string, oldestKept: number) {
+async function lateStart(db: Db, tenant: string, oldestRetained: number) {
   const { oldest } = await db
     .selectFrom('event')
     .where('tenant', '=', tenant)
-    .where('position', '>=', oldestKept)
+    .where('position', '>=', oldestRetained)
     .select((eb) => eb.fn.min<number | null>('position').as('oldest'))
     .executeTakeFirstOrThrow()
   const begins = oldest === null ? 'there is none yet' : `it is of ${timeOf(oldest)}`

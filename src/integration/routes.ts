@@ -25,11 +25,11 @@ import {
   Rotation,
 } from './describe.ts'
 import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
-import { faultsOfKind, IntegrationUpdate, kindOf, NewIntegration } from './integration.ts'
+import { faultsOfField, IntegrationUpdate, NewIntegration, targetFieldOf } from './integration.ts'
 import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
-import { present } from './secrets.ts'
+import { presentIntegration } from './secrets.ts'
 import { registrationOf, SentRegistration, SentUpdate, updateOf } from './sent-back.ts'
 import { stopIntegration } from './stop.ts'
 import { updateIntegration } from './update.ts'
@@ -103,11 +103,11 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const body = await readJson(context, limits.configurationBytes)
         const integration = checkRegistration(registrationOf(body))
         const change = changeBy(context, 'Registered via API.')
-        const bounds = { ...change, oldestKept: oldestKept() }
+        const bounds = { ...change, oldestRetained: oldestRetained() }
         const document = await register(services, tenant, integration, bounds)
         services.onStarted(tenant)
         const warnings = await warningsOfFilter(db, tenant, integration)
-        context.body = { ...present(integration.id, 'running', document), ...warnings }
+        context.body = { ...presentIntegration(integration.id, 'running', document), ...warnings }
       },
     },
     {
@@ -193,7 +193,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        const change = { ...changeBy(context, 'Started via API.'), oldestRestart: oldestKept() }
+        const change = { ...changeBy(context, 'Started via API.'), oldestRestart: oldestRetained() }
         const { consumer } = await startConsumer(db, tenant, id, change)
         if (!consumer) throw noSuchIntegration(id)
         services.onStarted(tenant)
@@ -235,8 +235,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const body = await readJson(context, limits.configurationBytes, {})
         const { overlap_seconds = 86_400 } = checkRotation(body)
         const found = await find(tenant, id)
-        const kind = kindOf(found.document)
-        const faults = faultsOfKind({ delivery: {} }, kind)
+        const field = targetFieldOf(found.document)
+        const faults = faultsOfField({ delivery: {} }, field)
         if (faults.length > 0) throw invalid(faults)
         const previous_valid_until = timeOf((clock() + overlap_seconds * 1000) * 1000)
         const { secret, document } = rotateSigningSecret(
@@ -260,7 +260,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   ]
 
   /** The position from which events are retained. */
-  function oldestKept(): number {
+  function oldestRetained(): number {
     return (clock() - services.retentionDays * DAY_MS) * 1000
   }
 
@@ -285,7 +285,7 @@ function show(context: RequestContext, found: FoundIntegration): void {
 }
 
 function view({ id, status, document }: FoundIntegration): Integration {
-  return present(id, status, document)
+  return presentIntegration(id, status, document)
 }
 
 function changeBy(context: RequestContext, reason: string) {

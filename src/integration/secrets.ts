@@ -62,7 +62,7 @@ function mergedTarget(old: IntegrationDocument, update: IntegrationUpdate) {
 }
 
 /** An integration in answers. */
-export function present(
+export function presentIntegration(
   id: string,
   status: 'running' | 'stopped',
   document: IntegrationDocument,

@@ -5,7 +5,12 @@ import type { Db } from '../db/pool.ts'
 import { invalid } from '../errors.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
-import { faultsOfKind, faultsOfParts, type IntegrationUpdate, kindOf } from './integration.ts'
+import {
+  faultsOfField,
+  faultsOfParts,
+  type IntegrationUpdate,
+  targetFieldOf,
+} from './integration.ts'
 import {
   changedMeanwhile,
   noSuchIntegration,
@@ -33,7 +38,10 @@ export async function updateIntegration(
   let found: FoundIntegration | undefined = first
   for (let tries = 0; tries < TRIES; tries++) {
     if (!found) throw noSuchIntegration(id)
-    const faults = [...faultsOfParts(update), ...faultsOfKind(update, kindOf(found.document))]
+    const faults = [
+      ...faultsOfParts(update),
+      ...faultsOfField(update, targetFieldOf(found.document)),
+    ]
     if (faults.length > 0) throw invalid(faults)
     refuseUpdate(found, update, ifMatch)
     if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)

@@ -11,7 +11,7 @@ import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { Deactivated, idParameter, SUBSCRIPTIONS, SubscriptionList } from './describe.ts'
 import { listSubscriptions } from './find.ts'
-import { present } from './seal.ts'
+import { presentSubscription } from './seal.ts'
 import {
   deactivate,
   mustFind,
@@ -66,7 +66,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         onStarted(tenant)
         context.status = 201
         const warnings = await warningsOfType(db, tenant, subscription)
-        context.body = { ...present(subscribed), ...warnings }
+        context.body = { ...presentSubscription(subscribed), ...warnings }
       },
     },
     {
@@ -96,7 +96,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         onStarted(tenant)
         context.status = 201
         const warnings = await warningsOfType(db, tenant, update)
-        context.body = { ...present(updated), ...warnings }
+        context.body = { ...presentSubscription(updated), ...warnings }
       },
     },
     {
@@ -109,7 +109,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       responses: { 200: { description: 'All of them.', schema: SubscriptionList }, ...errors },
       async handle(context) {
         const found = await listSubscriptions(db, tenantOf(context, 'read'))
-        context.body = found.map(present)
+        context.body = found.map(presentSubscription)
       },
     },
     {
@@ -125,7 +125,9 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         ...errors,
       },
       async handle(context) {
-        context.body = present(await mustFind(db, tenantOf(context, 'read'), idOf(context)))
+        context.body = presentSubscription(
+          await mustFind(db, tenantOf(context, 'read'), idOf(context)),
+        )
       },
     },
     {

@@ -3,14 +3,14 @@
 // them.
 
 import { MASK } from '../destination/mask.ts'
-import { faultOfKept, isSameOrigin } from '../destination/same-origin.ts'
+import { faultOfUnnamedSecret, isSameOrigin } from '../destination/same-origin.ts'
 import type { Fault } from '../errors.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import type { FoundSubscription } from './find.ts'
 import {
   type DestinationDocument,
   type NewSubscription,
-  placeOf,
+  parametersOf,
   type Subscription,
   type SubscriptionDocument,
   serviceOf,
@@ -53,11 +53,11 @@ export function sealUpdate(
   stored: SubscriptionDocument,
   secrets: SecretBox,
 ): SubscriptionDocument {
-  const old: Keys = placeOf(stored.destination)?.place ?? {}
-  const keep = <Block extends Keys>(sealed: Block, given: Keys): Block => ({
+  const old: Keys = parametersOf(stored.destination)?.parameters ?? {}
+  const withStored = <Block extends Keys>(sealed: Block, given: Keys): Block => ({
     ...sealed,
-    ...kept('accessKey', given, old),
-    ...kept('accessSecret', given, old),
+    ...storedKey('accessKey', given, old),
+    ...storedKey('accessSecret', given, old),
   })
   const document = sealSubscription(tenant, update, secrets)
   const { type, sqs, sns } = document.destination
@@ -65,14 +65,14 @@ export function sealUpdate(
   return {
     ...document,
     destination: {
-      ...(sqs ? { sqs: keep(sqs, given.sqs ?? {}) } : {}),
-      ...(sns ? { sns: keep(sns, given.sns ?? {}) } : {}),
+      ...(sqs ? { sqs: withStored(sqs, given.sqs ?? {}) } : {}),
+      ...(sns ? { sns: withStored(sns, given.sns ?? {}) } : {}),
       type,
     },
   }
 }
 
-function kept(name: keyof Keys, { [name]: key }: Keys, { [name]: old }: Keys): Keys {
+function storedKey(name: keyof Keys, { [name]: key }: Keys, { [name]: old }: Keys): Keys {
   if (key !== undefined && key !== MASK) return {}
   // A mask of nothing stays, to be refused.
   const value = old ?? key
@@ -84,22 +84,22 @@ export function faultsOfMovedKeys(
   update: Pick<NewSubscription, 'destination'>,
   stored: SubscriptionDocument,
 ): Fault[] {
-  const [old, given] = [placeOf(stored.destination), placeOf(update.destination)]
+  const [old, given] = [parametersOf(stored.destination), parametersOf(update.destination)]
   const [from, to] = [serviceOf(stored.destination), serviceOf(update.destination)]
   if (!old || !given || isSameOrigin(from, to)) return []
   const names = ['accessKey', 'accessSecret'] as const
   const moved = names.filter((name) => {
-    const key = given.place[name]
-    return old.place[name] !== undefined && (key === undefined || key === MASK)
+    const key = given.parameters[name]
+    return old.parameters[name] !== undefined && (key === undefined || key === MASK)
   })
-  return moved.map((name) => faultOfKept(`destination.${given.field}.${name}`, ''))
+  return moved.map((name) => faultOfUnnamedSecret(`destination.${given.field}.${name}`, ''))
 }
 
 /** What is needed of a subscription to show it. */
 export type ShownSubscription = Pick<FoundSubscription, 'id' | 'desired' | 'document'>
 
 /** What a client sees of a subscription. */
-export function present({ id, desired, document }: ShownSubscription): Subscription {
+export function presentSubscription({ id, desired, document }: ShownSubscription): Subscription {
   const { destination, entityType, subscribeChange, subscribeCreate, subscribeDelete } = document
   return {
     active: desired === 'running',

@@ -149,28 +149,32 @@ export type Subscription = Static<typeof Subscription>
 export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'warnings'>
 export type DestinationDocument = Static<typeof Destination>
 /** Where a subscription sends to, whichever way it was said. */
-type Place = Static<typeof Sqs>
+type QueueParameters = Static<typeof Sqs>
 
 /** The block of a destination, and the name of its field: undefined where it is not there. */
-export function placeOf({
+export function parametersOf({
   type,
   sqs,
   sns,
 }: DestinationDocument):
-  | { field: 'sqs' | 'sns'; target: 'queueUrl' | 'topicArn'; place: Place }
+  | { field: 'sqs' | 'sns'; addressField: 'queueUrl' | 'topicArn'; parameters: QueueParameters }
   | undefined {
   if (type === 'SNS' && sns) {
     const { topicArn, ...account } = sns
-    return { field: 'sns', target: 'topicArn', place: { ...account, queueUrl: topicArn } }
+    return {
+      field: 'sns',
+      addressField: 'topicArn',
+      parameters: { ...account, queueUrl: topicArn },
+    }
   }
-  return sqs && { field: 'sqs', target: 'queueUrl', place: sqs }
+  return sqs && { field: 'sqs', addressField: 'queueUrl', parameters: sqs }
 }
 
 /** The URL that a destination's requests go to: its endpoint, its queue's, or that of AWS. */
 export function serviceOf(destination: DestinationDocument): string | undefined {
-  const place = placeOf(destination)?.place
+  const parameters = parametersOf(destination)?.parameters
   const urls = urlsOf(destination).map(([, url]) => url)
-  return urls[0] ?? (place && `https://${destination.type}.${place.region}.amazonaws.com`)
+  return urls[0] ?? (parameters && `https://${destination.type}.${parameters.region}.amazonaws.com`)
 }
 
 /** What the schema cannot say. `mayBorrowKeys`: the operator's credentials may be used. */
@@ -179,25 +183,28 @@ export function faultsOf(
   { mayBorrowKeys }: { mayBorrowKeys: boolean },
 ): Fault[] {
   const { type, sqs, sns } = destination
-  const found = placeOf(destination)
+  const found = parametersOf(destination)
   if (!found) {
     const field = `destination.${type.toLowerCase()}`
     return [fault(field, 'required', `is missing: it says where the ${type} destination is`)]
   }
   const faults: Fault[] = []
-  const { field, target, place } = found
+  const { field, addressField, parameters } = found
   const name = (key: string) => `destination.${field}.${key}`
   if (sqs && sns) {
     const other = field === 'sqs' ? 'sns' : 'sqs'
     faults.push(fault(`destination.${other}`, 'not_allowed', `does not belong to the type ${type}`))
   }
-  const reason = faultOfTarget(type, place)
-  if (reason) faults.push(fault(name(target), 'invalid', reason))
-  if (place.endpoint !== undefined) {
-    const reason = faultOfUrl(place.endpoint)
+  const reason = faultOfAddress(type, parameters)
+  if (reason) faults.push(fault(name(addressField), 'invalid', reason))
+  if (parameters.endpoint !== undefined) {
+    const reason = faultOfUrl(parameters.endpoint)
     if (reason) faults.push(fault(name('endpoint'), 'invalid', reason))
   }
-  const keys = Object.entries({ accessKey: place.accessKey, accessSecret: place.accessSecret })
+  const keys = Object.entries({
+    accessKey: parameters.accessKey,
+    accessSecret: parameters.accessSecret,
+  })
   const missing = keys.filter(([, key]) => key === undefined)
   if (missing.length === 1 || (missing.length === 2 && !mayBorrowKeys)) {
     const why = missing.length === 2 ? ': the operator lends no credentials' : ''
@@ -212,16 +219,16 @@ export function faultsOf(
 const TOPIC = new RegExp(`^(${ARN})?[A-Za-z0-9_-]{1,256}(\\.fifo)?$`)
 const QUEUE = /^[A-Za-z0-9_-]{1,80}(\.fifo)?$/
 
-function faultOfTarget(type: 'SQS' | 'SNS', { queueUrl }: Place): string | undefined {
+function faultOfAddress(type: 'SQS' | 'SNS', { queueUrl }: QueueParameters): string | undefined {
   if (type === 'SNS') return TOPIC.test(queueUrl) ? undefined : 'must be the ARN of a topic'
   return QUEUE.test(queueUrl) ? undefined : faultOfUrl(queueUrl)
 }
 
 /** The URLs that a destination is called at, each with the name of its field. */
 export function urlsOf(destination: DestinationDocument): [field: string, url: string][] {
-  const found = placeOf(destination)
+  const found = parametersOf(destination)
   if (!found) return []
-  const { endpoint, queueUrl } = found.place
+  const { endpoint, queueUrl } = found.parameters
   const urls: [string, string][] = []
   if (endpoint !== undefined) urls.push([`destination.${found.field}.endpoint`, endpoint])
   if (URL.canParse(queueUrl) && /^https?:/i.test(queueUrl)) {

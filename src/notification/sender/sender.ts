@@ -7,7 +7,7 @@ import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
 import { MASK } from '../../destination/mask.ts'
-import { faultOfKept, isSameOrigin } from '../../destination/same-origin.ts'
+import { faultOfUnnamedSecret, isSameOrigin } from '../../destination/same-origin.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { fault, invalid } from '../../errors.ts'
 import { ONE_LINE } from '../../input/text.ts'
@@ -70,7 +70,7 @@ export function sealSender(
     throw invalid([fault('api_key', 'required', reason)])
   }
   if (!isSameOrigin(stored.url ?? ownUrl, sender.url ?? ownUrl)) {
-    throw invalid([faultOfKept('api_key', '')])
+    throw invalid([faultOfUnnamedSecret('api_key', '')])
   }
   return { ...sender, api_key: stored.api_key }
 }
