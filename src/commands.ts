@@ -17,9 +17,9 @@ import { isBug } from './db/failure.ts'
 import { migrate, prepareSchema } from './db/migrate.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { startMonitor } from './monitor.ts'
-import { keptSecret } from './sealing/kept-secret.ts'
 import { refuseWrongKey } from './sealing/key-check.ts'
 import { createSecretBox } from './sealing/secret.ts'
+import { secretFromFile } from './sealing/secret-file.ts'
 import { startServer } from './server.ts'
 import { version } from './version.ts'
 import { startWorker } from './worker.ts'
@@ -112,8 +112,8 @@ async function run(
     const url = config.DATABASE_URL ?? (embedded?.url as string)
     await (start.length > 0 ? prepareSchema : migrate)(url, logger)
     if (start.length > 0) {
-      const adminToken = config.MILLRACE_ADMIN_TOKEN ?? keptSecret(dataDir, 'admin-token')
-      const secretKey = config.MILLRACE_SECRET_KEY ?? keptSecret(dataDir, 'secret-key')
+      const adminToken = config.MILLRACE_ADMIN_TOKEN ?? secretFromFile(dataDir, 'admin-token')
+      const secretKey = config.MILLRACE_SECRET_KEY ?? secretFromFile(dataDir, 'secret-key')
       const secrets = createSecretBox(secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
       await refuseWrongKey(url, secrets)
       const surroundings = { config, logger, url, adminToken, secretKey }
@@ -159,7 +159,7 @@ async function rotate(): Promise<void> {
     MILLRACE_SECRET_KEY_PREVIOUS: previous,
     ...config
   } = readConfigOrFail()
-  const current = MILLRACE_SECRET_KEY ?? keptSecret(config.MILLRACE_DATA_DIR, 'secret-key')
+  const current = MILLRACE_SECRET_KEY ?? secretFromFile(config.MILLRACE_DATA_DIR, 'secret-key')
   await onDatabase((url) => rotateSecrets(url, { current, previous }, (line) => console.log(line)))
 }
 

@@ -15,9 +15,9 @@ import type { RequestContext, Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { type ApiKey, createKey, findKey, listKeys, revokeKey, statusOf } from './api-key.ts'
-import { CreatedKey, errors, idParameter, Key, KeyList, NewKey, notFound } from './describe.ts'
 import { excessOf, manages, type Tenure } from './grant.ts'
 import { KEY_CACHE_MS, type KeyCache } from './key-cache.ts'
+import { CreatedKey, errors, idParameter, Key, KeyList, NewKey, notFound } from './schemas.ts'
 
 const BASE = '/api/v1/api-keys'
 /** The routes of API keys. */

@@ -11,8 +11,8 @@ import { parseJson } from '../input/json.ts'
 import type { Publisher } from '../log/batch.ts'
 import { timeOf } from '../log/position.ts'
 import { findCollected } from './collect.ts'
-import { EVENTS, errors, eventIdParameter, notFound } from './describe.ts'
 import { CollectedEvent, eventOf, textsOf } from './event.ts'
+import { EVENTS, errors, eventIdParameter, notFound } from './schemas.ts'
 
 type CollectorServices = {
   db: Db

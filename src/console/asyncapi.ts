@@ -2,7 +2,7 @@
 // known event type. The OpenAPI document describes what the service accepts.
 
 import { CollectedEvent, QueuedEvent } from '../collector/event.ts'
-import { DeliveredEvent } from '../history/describe.ts'
+import { DeliveredEvent } from '../history/schemas.ts'
 import { createComponents } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'

@@ -2,7 +2,7 @@
 // differs.
 
 import { limits } from '../config.ts'
-import { DeliveredEvent } from '../history/describe.ts'
+import { DeliveredEvent } from '../history/schemas.ts'
 import type { Components } from '../http/components.ts'
 import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'

@@ -10,8 +10,17 @@ import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
-import { commonErrors, notFound } from '../integration/describe.ts'
+import { commonErrors, notFound } from '../integration/schemas.ts'
 import { timeOf } from '../log/position.ts'
+import { FileList, fileParameters, readFiles } from './files.ts'
+import { readLogEntries } from './log-entries.ts'
+import {
+  deleteRejected,
+  findRejected,
+  listRejected,
+  type RejectedEvent,
+  retryRejected,
+} from './rejected.ts'
 import {
   Deleted,
   Delivered,
@@ -20,16 +29,7 @@ import {
   Logs,
   RejectedEventList,
   StatisticsShown,
-} from './describe.ts'
-import { FileList, fileParameters, readFiles } from './files.ts'
-import { readLogbook } from './logbook.ts'
-import {
-  deleteRejected,
-  findRejected,
-  listRejected,
-  type RejectedEvent,
-  retryRejected,
-} from './rejected.ts'
+} from './schemas.ts'
 import { type FoundConsumer, readStatistics } from './statistics.ts'
 import {
   findSubject,
@@ -85,7 +85,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       responses: { 200: { description: 'The entries.', schema: Logs }, ...errors },
       async handle(context) {
         const { tenant, consumer } = await find(services, subject, context, 'read')
-        context.body = { entries: await readLogbook(db, tenant, consumer) }
+        context.body = { entries: await readLogEntries(db, tenant, consumer) }
       },
     },
     {

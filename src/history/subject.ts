@@ -6,10 +6,10 @@ import { findEnded } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
 import type { SendingTarget } from '../delivery/target.ts'
 import { MillraceError } from '../errors.ts'
-import { EVENTSTREAM, idParameter } from '../integration/describe.ts'
 import { findIntegration } from '../integration/find.ts'
-import * as subscriptions from '../subscription/describe.ts'
+import { EVENTSTREAM, idParameter } from '../integration/schemas.ts'
 import { findSubscription } from '../subscription/find.ts'
+import * as subscriptions from '../subscription/schemas.ts'
 import type { FoundConsumer } from './statistics.ts'
 
 /** A kind of consumer as the API knows it. */

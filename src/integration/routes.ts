@@ -13,6 +13,11 @@ import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { timeOf } from '../log/position.ts'
 import type { SecretBox } from '../sealing/secret.ts'
+import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
+import { faultsOfField, IntegrationUpdate, NewIntegration, targetFieldOf } from './integration.ts'
+import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
+import { register } from './register.ts'
+import { rotateSigningSecret } from './rotate.ts'
 import {
   commonErrors,
   EVENTSTREAM,
@@ -23,12 +28,7 @@ import {
   notFound,
   Rotated,
   Rotation,
-} from './describe.ts'
-import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
-import { faultsOfField, IntegrationUpdate, NewIntegration, targetFieldOf } from './integration.ts'
-import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
-import { register } from './register.ts'
-import { rotateSigningSecret } from './rotate.ts'
+} from './schemas.ts'
 import { presentIntegration } from './secrets.ts'
 import { registrationOf, SentRegistration, SentUpdate, updateOf } from './sent-back.ts'
 import { stopIntegration } from './stop.ts'

@@ -2,8 +2,8 @@
 // answers. Only this file knows the fields that hold them.
 
 import type { SecretBox } from '../sealing/secret.ts'
-import type { Integration } from './describe.ts'
 import type { IntegrationDocument, IntegrationUpdate, NewIntegration } from './integration.ts'
+import type { Integration } from './schemas.ts'
 
 /** The parts of a document or an update that hold secrets. */
 type SecretParts = Pick<

@@ -9,7 +9,6 @@ import { MASK } from '../destination/mask.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../input/json.ts'
 import { WarningsSentBack } from '../log/warning.ts'
-import { Integration } from './describe.ts'
 import { DeliveryHeaders } from './headers.ts'
 import {
   Delivery,
@@ -17,6 +16,7 @@ import {
   IntegrationUpdate,
   NewIntegration,
 } from './integration.ts'
+import { Integration } from './schemas.ts'
 
 const { id, integration_type, status, starts_at, ends_at } = Integration.properties
 const isSigned = Type.Optional(Type.Boolean({ readOnly: true, description: 'As answers show it.' }))

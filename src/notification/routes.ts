@@ -12,7 +12,7 @@ import { cutPage, type Page, pageOf, pageParameters, unknownPage } from '../http
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { commonErrors } from '../integration/describe.ts'
+import { commonErrors } from '../integration/schemas.ts'
 import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
 import { type FoundJob, findJob, listJobs, present } from './find.ts'

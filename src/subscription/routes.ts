@@ -3,14 +3,14 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import { errors, notFound } from '../collector/describe.ts'
+import { errors, notFound } from '../collector/schemas.ts'
 import { limits } from '../config.ts'
 import { readJson } from '../http/body.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { Deactivated, idParameter, SUBSCRIPTIONS, SubscriptionList } from './describe.ts'
 import { listSubscriptions } from './find.ts'
+import { Deactivated, idParameter, SUBSCRIPTIONS, SubscriptionList } from './schemas.ts'
 import { presentSubscription } from './seal.ts'
 import {
   deactivate,

@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { keptSecret } from '../../src/sealing/kept-secret.ts'
 import { createSecretBox, deriveKey, NotOpened } from '../../src/sealing/secret.ts'
+import { secretFromFile } from '../../src/sealing/secret-file.ts'
 
 const key = '1f'.repeat(32)
 
@@ -54,9 +54,9 @@ describe('a derived key', () => {
 describe('a kept secret', () => {
   it('is made once, readable by its owner only', () => {
     const directory = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'data')
-    const first = keptSecret(directory, 'admin-token')
+    const first = secretFromFile(directory, 'admin-token')
     expect(first).toMatch(/^[0-9a-f]{64}$/)
-    expect(keptSecret(directory, 'admin-token')).toBe(first)
+    expect(secretFromFile(directory, 'admin-token')).toBe(first)
     expect(statSync(path.join(directory, 'admin-token')).mode & 0o777).toBe(0o600)
     expect(readdirSync(directory)).toEqual(['admin-token'])
   })

@@ -10,7 +10,7 @@ import path from 'node:path'
  * Two processes that start at once get the same one: the file is created whole, by a link, and only
  * one of them can create the link.
  */
-export function keptSecret(dataDir: string, name: string): string {
+export function secretFromFile(dataDir: string, name: string): string {
   const file = path.join(dataDir, name)
   if (!fs.existsSync(file)) {
     fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })

@@ -9,7 +9,7 @@ import { timeOf } from '../log/position.ts'
 type LogEntry = { action: string; reason: string; created_at: string }
 
 /** The last 50 entries of a consumer since it was registered. */
-export async function readLogbook(
+export async function readLogEntries(
   db: Db,
   tenant: string,
   { id, createdPosition }: { id: string; createdPosition: number },
