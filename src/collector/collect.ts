@@ -1,4 +1,5 @@
-// Collected events in the log: appended under one key across all of them, and found by that key.
+// Collected events in the log: appended with an idempotency key for all names, and found by that
+// key.
 
 import { sql } from 'kysely'
 import type { Queryable } from '../db/pipe.ts'
@@ -7,14 +8,13 @@ import { appendThrough } from '../log/append.ts'
 import type { Appended, NewEvent } from '../log/event.ts'
 
 /**
- * As appendEvents, but that the idempotency key is one for all names
- * (sql/functions).
+ * Like appendEvents, with one idempotency key for all names (sql/functions/append_collected.sql).
  */
 export function appendCollected(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
   return appendThrough('append_collected', db, events)
 }
 
-/** The event as it was posted, to the byte; undefined where there is none with this id. */
+/** The event as it was posted, to the byte; undefined if there is none with this id. */
 export async function findCollected(
   db: Db,
   tenant: string,

@@ -1,6 +1,6 @@
-// The collector's representation of an event, and what it becomes in the log: the name is the
-// entity in snake case and the operation in lower case, the payload is what was posted, byte for
-// byte. The body is checked and never written again; what it has beyond these fields is passed on.
+// The collector's representation of an event, and its form in the log. The name is the entity in
+// snake case and the operation in lower case; the payload is the posted body, byte for byte. The
+// body is checked and never rewritten; additional fields are passed on.
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -21,7 +21,7 @@ export const EventId = Id(
 const Base64 = Type.Optional(
   Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
 )
-/** What notifications read of it: notification/shop/entity.ts. */
+/** Entities that notifications read: notification/shop/entity.ts. */
 const shopEntities = [
   'Customer',
   'Wishlist',
@@ -60,7 +60,7 @@ export const CollectedEvent = Type.Object(
         base64_encoded_payload_json: EncodedPayload,
         entity_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
         key_attributes: Type.Optional(
-          // No Record: under a name with a line break it would let any value pass.
+          // Not a Record: under a name with a line break it would accept any value.
           Type.Union([Type.Object({}, { additionalProperties: Type.String() }), Type.Null()]),
         ),
         operation: OpenEnum(['BULK_CREATE'], 'In lower case it is the action of the event name.'),
@@ -94,7 +94,10 @@ export const CollectedEvent = Type.Object(
 const { event_payload: posted, ...others } = CollectedEvent.properties
 const Capitals = (description: string) => Type.String({ maxLength: limits.textLength, description })
 
-/** As queues and topics get it: made of events of any name, which may begin with a digit. */
+/**
+ * The form for queues and topics. It is also made from other events, with names that may begin with
+ * a digit.
+ */
 export const QueuedEvent = Type.Object(
   {
     ...others,
@@ -115,13 +118,16 @@ export const QueuedEvent = Type.Object(
 
 export type CollectedEvent = Static<typeof CollectedEvent>
 
-/** What is kept as text. All else is passed on as bytes, lone surrogates and all. */
+/**
+ * The fields that are stored as text. Everything else is passed on as bytes, lone surrogates
+ * included.
+ */
 export const textsOf = ({ id, entity_id }: CollectedEvent) => ({ id, entity_id })
 
-/** Who publishes what is collected; its service is the source that the event names. */
+/** The publisher of collected events; the service is the event's own source. */
 const TEAM = 'event-collector'
 
-/** The event of the log for what was posted: `bytes`, which say `event`. */
+/** The event of the log for a posted `event` with the body `bytes`. */
 export function eventOf(tenant: string, event: CollectedEvent, bytes: Buffer): NewEvent {
   const { entity_id, entity_name, event_payload, event_source, id } = event
   return {
@@ -136,7 +142,7 @@ export function eventOf(tenant: string, event: CollectedEvent, bytes: Buffer): N
   }
 }
 
-/** The entity of the log that a type names: customer of CUSTOMER, price_list of PriceList. */
+/** The entity of the log for a type: customer for CUSTOMER, price_list for PriceList. */
 export function entityOfType(type: string): string {
   return type
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

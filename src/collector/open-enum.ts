@@ -1,5 +1,5 @@
-// Enums of the collector API are open: the values that are known stand in the OpenAPI document, and
-// others of the same form are taken.
+// Enums of the collector API are open: the OpenAPI document lists the known values, and others of
+// the same form are accepted.
 
 import { Type } from 'typebox'
 

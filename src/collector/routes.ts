@@ -1,4 +1,4 @@
-// The event collector API (docs/collect.md): events that are posted, and found again by their id.
+// The event collector API (docs/collect.md): it appends posted events, and finds them by their id.
 
 import type { Db } from '../db/pool.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'

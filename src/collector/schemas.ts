@@ -1,5 +1,5 @@
-// What the OpenAPI document says of the operations on collected events, and the answers that those
-// on subscriptions have too.
+// OpenAPI descriptions of the operations on collected events, and the answers that those on
+// subscriptions share.
 
 import { EventId } from './event.ts'
 

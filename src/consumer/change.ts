@@ -1,7 +1,7 @@
-// Changes of configuration. The table in state.ts decides what a command does; one call then takes
-// the next position of the log, changes the projection if its version is still the one that was
-// looked at, and writes the config log (sql/functions), in one transaction. What is answered is
-// what the change has written: nothing is asked after the commit.
+// Changes of configuration. The table in state.ts decides the effect of a command. One call then
+// takes the next position of the log, changes the projection if its version is still the expected
+// one, and writes the config log (sql/functions), in one transaction. It returns what it has
+// written: nothing is read after the commit.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -10,10 +10,10 @@ import { latestPosition, timeOf } from '../log/position.ts'
 import type { Kind } from './consumer.ts'
 import { type Command, registrations, type Status, transition } from './state.ts'
 
-/** Who changed something and why, for the config log. */
+/** The author and the reason of a change, for the config log. */
 export type Change = { actor: string; reason: string }
 
-/** A consumer as a change has left it. */
+/** A consumer after a change. */
 export type Consumer = {
   id: string
   kind: Kind
@@ -24,8 +24,8 @@ export type Consumer = {
 }
 
 /**
- * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: as many
- * of its kind run as may.
+ * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: the
+ * maximum of its kind run already.
  */
 type Changed =
   | { outcome: 'changed' | 'unchanged'; consumer: Consumer }
@@ -38,14 +38,13 @@ type Options = Change & {
   mostRunning?: number
 }
 
-/** A change lost to another one is decided anew, this often. */
+/** How often a change that loses to another one is decided again. */
 const TRIES = 10
 
 /**
  * Registers a consumer that runs at once, or is `stopped`. It receives the events after the
- * position `startsAfter`, or after its own registration where that is undefined, up to
- * `stopPosition`. `note` is a second entry of its log.
- * Nothing is changed where the id is taken or the tenant has `most` of the kind.
+ * position `startsAfter` (default: its own registration) up to `stopPosition`. `note` is a second
+ * entry of its log. Nothing is changed if the id exists or the tenant has `most` of the kind.
  */
 export async function registerConsumer(
   db: Db,
@@ -90,9 +89,8 @@ export async function registerConsumer(
 }
 
 /**
- * Carries out a command, and answers with the consumer as it is after it. `document` replaces the
- * stored one; `ifVersion`: `refused` where the version is another; `mostRunning`: `full` where a
- * start would be one too many of its kind.
+ * Carries out a command, and returns the consumer after it. `document` replaces the stored one.
+ * `ifVersion`: `refused` if the version differs. `mostRunning`: `full` if a start would exceed it.
  */
 export async function changeConsumer(
   db: Db,
@@ -130,7 +128,7 @@ export async function changeConsumer(
   throw new Error(`The consumer ${tenant}/${id} is changed by too many at once.`)
 }
 
-/** The position of the change; null: the version is another by now; 0: as many run as may. */
+/** The position of the change; null if the version has changed meanwhile, 0 if the maximum run. */
 function write(
   db: Db,
   tenant: string,
@@ -154,9 +152,9 @@ function write(
 }
 
 /**
- * Starts a consumer. It goes on where it stopped, or from now if it was stopped before the position
- * `oldestRestart` (within the retention), whatever was changed since. A replay has dates of
- * its own, not a now: it always goes on.
+ * Starts a consumer. It goes on where it stopped, whatever has changed since. If it stopped before
+ * the position `oldestRestart` (within the retention), it goes on from now. A replay has its own
+ * dates: it always goes on where it stopped.
  */
 export async function startConsumer(
   db: Db,

@@ -1,5 +1,5 @@
-// Consumers that completed or were deleted: what is known of them still, for as long as their
-// receipts are kept. An id that was used again is that of its newest life.
+// Completed and deleted consumers, known for as long as their receipts are kept. If an id was used
+// again, it means the newest life.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -12,7 +12,7 @@ export type Ended = {
   document: unknown
 }
 
-/** The newest life of an id, if it ended after the position `since`; undefined otherwise. */
+/** The newest life of an id, if it ended after the position `since`; otherwise undefined. */
 export async function findEnded(
   db: Db,
   tenant: string,

@@ -1,4 +1,4 @@
-// What a command does to a consumer: this table is the one authority on it. The SQL functions get
+// The effect of each command on a consumer: this table is the one authority. The SQL functions get
 // the status and the action to log as arguments. Only a replay ends itself (complete_replay.sql).
 //
 //   register --> running, or stopped (an inactive subscription)
@@ -11,7 +11,7 @@ import type { Kind } from './consumer.ts'
 export type Status = 'running' | 'stopped'
 export type Command = 'start' | 'stop' | 'update' | 'replace' | 'rotate' | 'remove'
 
-/** The status that follows, and the action for the config log: none if nothing changes. */
+/** The new status, and the action for the config log: none if nothing changes. */
 type Transition = { to: Status | 'removed'; action?: (kind: Kind) => string }
 
 const named = (what: string) => (kind: Kind) => `${kind}_${what}`
@@ -39,10 +39,10 @@ const transitions: Record<Status, Partial<Record<Command, Transition>>> = {
   },
 }
 
-/** What a registration does, by the status that the consumer gets. */
+/** The effect of a registration, by the consumer's first status. */
 export const registrations = { running: started, stopped }
 
-/** What a command does to a consumer of this status; undefined if it is refused. */
+/** The effect of a command on a consumer of this status; undefined if it is refused. */
 export function transition(status: Status, command: Command): Transition | undefined {
   return transitions[status][command]
 }

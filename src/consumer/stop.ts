@@ -1,4 +1,4 @@
-// Stopping a consumer, and waiting until no request of it leaves any more.
+// Stops a consumer, and waits until none of its requests leaves any more.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
@@ -6,13 +6,13 @@ import { maySendAgain } from '../db/failure.ts'
 import type { Db } from '../db/pool.ts'
 import { type Change, type Consumer, changeConsumer } from './change.ts'
 
-/** How long a stop waits for the worker to let go. Usually it takes milliseconds. */
+/** How long a stop waits for the worker to release its lease. Usually it takes milliseconds. */
 export const STOP_WAIT_MS = 5_000
 
 /**
- * Stops a consumer and waits until its worker has let go, and the last file is closed, but for five
- * seconds at most. Returns it as the stop has left it; undefined where there is none. `onHalted`
- * tells the worker at once.
+ * Stops a consumer, and waits at most five seconds until its worker has released the lease and the
+ * last file is closed. Returns the consumer after the stop; undefined if there is none. `onHalted`
+ * notifies the worker at once.
  */
 export async function stopAndWait(
   db: Db,
@@ -31,7 +31,7 @@ export async function stopAndWait(
   return consumer
 }
 
-/** Whether a worker holds a stopped consumer still; while the database is away, it may. */
+/** Whether a worker may still hold a stopped consumer; true while the database is unreachable. */
 async function isLettingGo(db: Db, tenant: string, id: string): Promise<boolean> {
   const held = await db
     .selectFrom('consumer')

@@ -1,4 +1,4 @@
-// The list of files that an integration was given: what it shows, and how it is asked for in pages.
+// The list of an integration's files: its schema, and its pages.
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -64,7 +64,7 @@ export const fileParameters = [
   },
 ]
 
-/** A page of the files. Throws `invalid_request` where `limit` or `before` is none. */
+/** A page of the files. Throws `invalid_request` if `limit` or `before` is invalid. */
 export async function readFiles(
   db: Db,
   tenant: string,

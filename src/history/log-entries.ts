@@ -1,5 +1,4 @@
-// The log that an integrator reads: what was changed (config log) and what failed (attempts), the
-// newest first.
+// The log for integrators: changes (config log) and failures (attempts), newest first.
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'

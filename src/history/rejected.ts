@@ -1,4 +1,4 @@
-// What an integration does with its rejected events: look at them, delete them, send them again.
+// Lists, deletes and retries the rejected events of a consumer.
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -10,7 +10,7 @@ import { latestPosition, timeOf } from '../log/position.ts'
 
 export type RejectedEvent = {
   id: string
-  /** In which it was rejected. */
+  /** The run that rejected it. */
   run: number
   eventPosition: number
   name: string
@@ -33,7 +33,7 @@ export async function listRejected(
   return rejectedQuery(db, tenant, consumer).orderBy('rejected_at', 'desc').execute()
 }
 
-/** One of them; undefined where there is none. */
+/** One of them; undefined if there is none. */
 export async function findRejected(
   db: Db,
   tenant: string,
@@ -45,8 +45,8 @@ export async function findRejected(
 }
 
 /**
- * Deletes those of these ids, with one entry in the log of their consumer that names them; tells
- * how many. A replay that waited for the last of them completes.
+ * Deletes the events of these ids, with one entry in their consumer's log that names them; returns
+ * how many. If they were the last ones of a waiting replay, it completes.
  */
 export async function deleteRejected(
   db: Db,
@@ -57,7 +57,7 @@ export async function deleteRejected(
 ): Promise<number> {
   if (ids.length === 0) return 0
   return untilKnown(async (attempt) => {
-    // The attempt comes first: its second sending waits there for the first. Then the rows, in the
+    // The attempt comes first: there its second sending waits for the first. Then the rows, in the
     // order of lock_consumer, and last the lane, which the note takes.
     const { rows } = await sql<{ deleted: number; known: boolean }>`
       with attempted as materialized (
@@ -104,15 +104,15 @@ export async function deleteRejected(
   })
 }
 
-/** What came of sending a rejected event again, and whether this removed it. */
+/** The outcome of a retry of a rejected event, and whether it removed the event. */
 type Retried = { outcome: Outcome; isRemoved: boolean }
 
 /**
- * Sends a rejected event again, and removes it if the target takes it; a replay that waited for the
- * last of them completes. Either way the attempt is recorded, in the run that met the rejection, as
- * attempt 0, which the stream's own never is, at the moment before it was sent. A crash between the
- * send and the removal leaves it there: at least once. Undefined where it is kept no more, and is
- * not sent; where somebody else removes it while it is sent, the record says so.
+ * Sends a rejected event again, and removes it if the target accepts it. If it was the last one of
+ * a waiting replay, the replay completes. Either way the attempt is recorded: in the run of the
+ * rejection, as attempt 0 (the stream's own count from 1), at a position before the send. A crash
+ * between the send and the removal leaves the event: at least once. Undefined if it is not kept any
+ * more; then it is not sent. If somebody else removes it during the send, the record says so.
  */
 export async function retryRejected(
   db: Db,
@@ -153,7 +153,7 @@ export async function retryRejected(
       where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid
       returning id
     ),
-    -- Of the first sending of this statement, where it is sent again.
+    -- The result of the first sending, if this statement is sent again.
     known as (
       select reason = ${reason} as removed from attempt
       where tenant = ${tenant} and consumer = ${consumer} and run = ${run}::integer
@@ -172,7 +172,7 @@ export async function retryRejected(
       on conflict do nothing
       returning position
     ),
-    -- Both are done before what follows looks.
+    -- Both finish before the next part reads.
     done as materialized (
       select (select count(*) from recorded) as recorded, (select count(*) from removed) as removed
     )

@@ -1,6 +1,6 @@
-// What a consumer has delivered and what failed: its log, its rejected events, its statistics, and
-// the files of an integration (docs/integrate.md). Integrations and subscriptions have the
-// same operations, each kind under its own path.
+// The deliveries and failures of a consumer: its log, its rejected events, its statistics, and the
+// files of an integration (docs/integrate.md). Integrations and subscriptions have the same
+// operations, each kind under its own path.
 
 import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
@@ -45,12 +45,12 @@ const DAY_MS = 86_400_000
 type HistoryServices = {
   db: Db
   clock: Clock
-  /** For as long what ended can still be asked about. */
+  /** How long the history of an ended consumer stays available. */
   retentionDays: number
   destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
 }
 
-/** The routes of what was delivered. */
+/** The routes of the history. */
 export function historyRoutes(services: HistoryServices): Route[] {
   return [
     ...routesOf(integrationSubject, services),
@@ -67,7 +67,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
   const common = { family: 'configuration', tag: 'Deliveries', description: kept } as const
   const all = { ...common, parameters: [tenantHeader, subject.parameter] }
   const one = { ...all, parameters: [...all.parameters, eventParameter] }
-  // Those of integrations came first and have the short names.
+  // Integrations came first and have the short names.
   const rejected = noun === 'Integration' ? 'Rejected' : 'SubscriptionRejected'
   const errors = { ...notFound, ...commonErrors }
   const badGateway = { 502: { description: 'The target did not take the event; it stays.' } }
@@ -101,7 +101,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
           const { tenant, consumer } = await find(services, subject, context, 'read')
           return readStatistics(db, tenant, consumer, clock())
         }
-        // The first may find one that ends just then; the second finds that it has.
+        // The first read may meet a consumer that is just ending; the second one sees the end.
         const found = (await read()) ?? (await read())
         if (!found) throw noSuchSubject(subject, nameOf(subject, context))
         context.body = found
@@ -167,7 +167,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       responses: { 200: { description: 'The event.', schema: DeliveredEvent }, ...errors },
       async handle(context) {
         const { tenant, event } = await findEvent(context, 'read')
-        // By hand, so that the payload is what was published, to the byte.
+        // Assembled by hand, so that the payload is as published, to the byte.
         const head = { tenant, name: event.name, published_at: timeOf(event.eventPosition) }
         context.type = 'application/json'
         context.body = `${JSON.stringify(head).slice(0, -1)},"payload":${event.payload}}`

@@ -1,4 +1,4 @@
-// What the OpenAPI document says of what was delivered: logs, rejected events, statistics.
+// OpenAPI descriptions of the history: logs, rejected events, statistics.
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
@@ -46,7 +46,7 @@ export const RejectedEventList = Type.Object(
 )
 export const Deleted = Type.Object({ deleted: Type.Integer() }, { title: 'DeletedCount' })
 export const Delivered = Type.Object({ delivered: Type.Integer() }, { title: 'DeliveredCount' })
-/** An event as receivers get it, which is how a rejected one is shown, too. */
+/** An event as receivers get it; rejected events have the same form. */
 export const DeliveredEvent = Type.Object(
   {
     tenant: Text('dodici'),

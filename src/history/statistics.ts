@@ -1,5 +1,5 @@
-// How a consumer is doing: where it stands, how far behind, how fast, and, for a replay, how
-// far it has come. Counted from the cursor, the log behind it and the receipts of the last minutes.
+// Statistics of a consumer: its position, lag and speed, and the progress of a replay. They are
+// computed from the cursor, the log after it, and the receipts of the last minutes.
 
 import { sql } from 'kysely'
 import type { Ended } from '../consumer/ended.ts'
@@ -9,7 +9,7 @@ import { filterOfTarget, ownRunOf, type SendingTarget } from '../delivery/target
 import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 
-/** Events that are counted at the most: beyond that the numbers are a lower bound. */
+/** The most events to count: beyond it the numbers are a lower bound. */
 const COUNTED_EVENTS = 1_000_000
 const RATE_SECONDS = 60
 const LATENCY_SECONDS = 3_600
@@ -19,7 +19,7 @@ export type FoundConsumer = {
   id: string
   status: 'running' | 'stopped' | Ended['ending']
   target: SendingTarget
-  /** When it was registered. */
+  /** The position of its registration. */
   createdPosition: number
 }
 
@@ -55,8 +55,8 @@ type Row = {
 }
 
 /**
- * The statistics of a consumer at the time `now` (ms), of its newest life only. One that has ended
- * has nothing before it any more. Undefined if it ended after it was found.
+ * The statistics of a consumer's newest life at the time `now` (ms). An ended consumer has nothing
+ * left to send. Undefined if it ended after it was found.
  */
 export async function readStatistics(
   db: Db,
@@ -75,7 +75,7 @@ export async function readStatistics(
       limit 1
     ),
     behind as (
-      -- What was read and not sent yet obeys the filter of now.
+      -- Events that were read and not sent yet follow the current filter.
       select event.position
       from place
       join event on event.tenant = ${tenant} and event.position = any(unresolved)
@@ -100,7 +100,7 @@ export async function readStatistics(
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
         and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
     ),
-    -- Rejected, and taken when they were sent again by hand.
+    -- Rejected, then sent again by hand and delivered.
     taken_later as (
       select position, event_position
       from attempt
@@ -138,9 +138,9 @@ export async function readStatistics(
     left join place on true`.execute(db)
   const row = rows[0] as Row & { isThere: boolean }
   if (!row.isThere && !hasEnded) return undefined
-  // An event that is ahead of the clock waits too: for how long no clock tells, but it is not 0.
+  // An event ahead of the clock waits, too: no clock tells for how long, but it is not 0.
   const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
-  // A young consumer has not had a whole minute.
+  // A young consumer has not existed for a whole minute.
   const ageSeconds = Math.max(1, now / 1000 - createdPosition / 1_000_000)
   const rate = row.recent / Math.min(RATE_SECONDS, ageSeconds)
   const endsAt = target.kind === 'integration' ? target.document.ends_at : undefined
@@ -152,7 +152,7 @@ export async function readStatistics(
     events_per_second: Math.round(rate * 10) / 10,
     last_delivery_at: row.lastDelivery === null ? null : timeOf(row.lastDelivery),
     failures_in_a_row: row.attempts,
-    // Without a failure it is when the log is looked at for the next file.
+    // Without a failure, retry_at is the next time to look for a file.
     next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
     replay: endsAt === undefined ? null : replayOf(row, rate, hasEnded ? now : msOf(endsAt), now),
@@ -172,7 +172,7 @@ function replayOf(row: Row, rate: number, endsAtMs: number, now: number) {
   return { delivered, rejected, taken_later, total, estimated_seconds_left: left }
 }
 
-/** The upper end, in ms, of the bucket that holds the quantile; null where nothing was counted. */
+/** The upper end, in ms, of the bucket with the quantile; null without counts. */
 function quantileOf(histogram: number[], part: number): number | null {
   const total = histogram.reduce((sum, count) => sum + count, 0)
   let seen = 0

@@ -1,5 +1,4 @@
-// Whose deliveries are asked for: the kinds of consumers that the API knows, and how one is found,
-// for a while after its end too.
+// The consumers that the API knows, by kind, and how to find one, for a while after its end too.
 
 import { consumerIdOf, type Kind } from '../consumer/consumer.ts'
 import { findEnded } from '../consumer/ended.ts'
@@ -12,7 +11,7 @@ import { findSubscription } from '../subscription/find.ts'
 import * as subscriptions from '../subscription/schemas.ts'
 import type { FoundConsumer } from './statistics.ts'
 
-/** A kind of consumer as the API knows it. */
+/** A kind of consumer in the API. */
 export type Subject = {
   /** "Integration", in the names of operations and in errors. */
   noun: 'Integration' | 'Subscription'
@@ -70,13 +69,13 @@ export async function findSubject(
   return { id, status: ended.ending, createdPosition: ended.createdPosition, target }
 }
 
-/** The error for a name that no consumer has. */
+/** The error for a name without a consumer. */
 export function noSuchSubject({ noun }: Subject, name: string): MillraceError {
   const message = `There is no ${noun.toLowerCase()} ${JSON.stringify(name)}.`
   return new MillraceError('not_found', message)
 }
 
-/** Refuses to send to one that has ended: its target is gone with it. Throws `not_found`. */
+/** Refuses to send to an ended consumer: it has no target any more. Throws `not_found`. */
 export function refuseEnded({ noun }: Subject, name: string, { status }: FoundConsumer): void {
   if (status !== 'completed' && status !== 'deleted') return
   const what = status === 'deleted' ? 'was deleted' : 'has completed'

@@ -1,4 +1,4 @@
-// Finding subscriptions, by the name that a tenant knows them by.
+// Finds subscriptions, by the id in their API.
 
 import { sql } from 'kysely'
 import type { Consumer } from '../consumer/change.ts'
@@ -7,18 +7,18 @@ import type { Db } from '../db/pool.ts'
 import type { SubscriptionDocument } from './subscription.ts'
 
 export type FoundSubscription = {
-  /** The tenant's name for it. */
+  /** The id in the API. */
   id: string
-  /** Its name as a consumer. */
+  /** Its id as a consumer. */
   consumer: string
   version: number
-  /** What was asked for last, by people or by a target that takes nothing more. */
+  /** The last requested status, from people or from a target that accepts nothing more. */
   desired: 'running' | 'stopped'
   document: SubscriptionDocument
   createdPosition: number
 }
 
-/** One subscription of a tenant; undefined where there is none. */
+/** One subscription of a tenant; undefined if there is none. */
 export async function findSubscription(
   db: Db,
   tenant: string,
@@ -28,12 +28,12 @@ export async function findSubscription(
   return (await subscriptionsQuery(db, tenant).where('id', '=', consumer).execute())[0]
 }
 
-/** All subscriptions of a tenant, deactivated ones too, in the order of their creation. */
+/** All subscriptions of a tenant, deactivated ones included, in the order of their creation. */
 export async function listSubscriptions(db: Db, tenant: string): Promise<FoundSubscription[]> {
   return subscriptionsQuery(db, tenant).orderBy('created_position').execute()
 }
 
-/** How many subscriptions a tenant has, deactivated ones too. */
+/** How many subscriptions a tenant has, deactivated ones included. */
 export async function countSubscriptions(db: Db, tenant: string): Promise<number> {
   const { count } = await db
     .selectFrom('consumer')
@@ -44,7 +44,7 @@ export async function countSubscriptions(db: Db, tenant: string): Promise<number
   return count
 }
 
-/** A subscription as a change has left it. */
+/** The subscription after a change. */
 export function subscriptionOf(id: string, consumer: Consumer): FoundSubscription {
   const { id: name, version, status: desired, createdPosition } = consumer
   const document = consumer.document as SubscriptionDocument

@@ -1,5 +1,5 @@
-// Subscriptions (docs/collect.md) bring events of the log to queues and topics. What a subscription
-// has delivered and what failed is in history/routes.ts.
+// Subscriptions (docs/collect.md) bring events of the log to queues and topics. Their deliveries
+// and failures are in history/routes.ts.
 
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
@@ -28,7 +28,9 @@ const DAY_MS = 86_400_000
 type SubscriptionServices = SubscribeServices & {
   clock: Clock
   retentionDays: number
-  /** Tells delivery at once; without it the sweep or the worker's next commit finds out. */
+  /**
+   * Notifies delivery at once; without it the sweep or the worker's next commit finds the change.
+   */
   onStarted(tenant: string): void
   onHalted(tenant: string, consumer: string): void
 }
@@ -91,7 +93,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
         const updated = await updateSubscription(services, tenant, update, change)
-        // A run that is under way lets go, and the next one goes by the new representation.
+        // The current run ends, and the next one uses the new representation.
         onHalted(tenant, consumer)
         onStarted(tenant)
         context.status = 201

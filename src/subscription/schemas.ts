@@ -1,4 +1,4 @@
-// What the OpenAPI document says of the operations on subscriptions.
+// OpenAPI descriptions of the operations on subscriptions.
 
 import { Type } from 'typebox'
 import { Subscription, SubscriptionId } from './subscription.ts'
@@ -20,7 +20,7 @@ export const Deactivated = Type.Object(
   {
     body: Type.Object({}, { additionalProperties: true }),
     statusCode: Type.Literal('ACCEPTED'),
-    // No literal: a Java generator makes of a number that is one what does not compile.
+    // Not a literal: for a numeric one a Java generator makes code that does not compile.
     statusCodeValue: Type.Integer({ minimum: 202, maximum: 202 }),
   },
   { title: 'Deactivated' },

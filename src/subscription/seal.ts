@@ -1,6 +1,5 @@
-// The keys of a subscription's destination: sealed where they are stored, opened where it is
-// delivered to, masked where it is shown, and kept where an update of the same origin does not name
-// them.
+// The keys of a subscription's destination: sealed when stored, opened for delivery, and masked in
+// answers. An update of the same origin that does not name them keeps them.
 
 import { MASK } from '../destination/mask.ts'
 import { faultOfUnnamedSecret, isSameOrigin } from '../destination/same-origin.ts'
@@ -34,7 +33,7 @@ export function sealSubscription(
   }
 }
 
-/** The destination with its keys in clear. Throws where the key is another than sealed them. */
+/** The destination with its keys in clear. Throws if another key sealed them. */
 export function openDestination(
   tenant: string,
   destination: DestinationDocument,
@@ -44,8 +43,8 @@ export function openDestination(
 }
 
 /**
- * The document of an update, to store. Keys that it leaves out or masks stay as they are stored;
- * none is opened: one that cannot be opened any more can be replaced.
+ * The document of an update, to store. Keys that it omits or masks stay as stored. None is opened,
+ * so a key that nothing opens can be replaced.
  */
 export function sealUpdate(
   tenant: string,
@@ -74,12 +73,12 @@ export function sealUpdate(
 
 function storedKey(name: keyof Keys, { [name]: key }: Keys, { [name]: old }: Keys): Keys {
   if (key !== undefined && key !== MASK) return {}
-  // A mask of nothing stays, to be refused.
+  // A mask without a stored key stays, to be refused.
   const value = old ?? key
   return value === undefined ? {} : { [name]: value }
 }
 
-/** What would send a stored key to another origin than it was stored for. */
+/** The faults of an update that would send a stored key to another origin. */
 export function faultsOfMovedKeys(
   update: Pick<NewSubscription, 'destination'>,
   stored: SubscriptionDocument,
@@ -95,10 +94,10 @@ export function faultsOfMovedKeys(
   return moved.map((name) => faultOfUnnamedSecret(`destination.${given.field}.${name}`, ''))
 }
 
-/** What is needed of a subscription to show it. */
+/** The parts of a subscription for its presentation. */
 export type ShownSubscription = Pick<FoundSubscription, 'id' | 'desired' | 'document'>
 
-/** What a client sees of a subscription. */
+/** A subscription in answers. */
 export function presentSubscription({ id, desired, document }: ShownSubscription): Subscription {
   const { destination, entityType, subscribeChange, subscribeCreate, subscribeDelete } = document
   return {
@@ -112,7 +111,7 @@ export function presentSubscription({ id, desired, document }: ShownSubscription
   }
 }
 
-/** A destination with each of its keys as `map` makes it. */
+/** A destination, with `map` applied to each of its keys. */
 export function mapKeys(
   { type, sqs, sns }: DestinationDocument,
   map: (key: string) => string,

@@ -1,5 +1,5 @@
-// Making, changing and ending subscriptions. Each is one or two changes of a consumer, with its
-// entries in the config log. Errors are those that the client sees.
+// Creates, changes and ends subscriptions. Each is one or two changes of a consumer, with their
+// entries in the config log. Errors are those for the client.
 
 import { limits } from '../config.ts'
 import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
@@ -18,7 +18,7 @@ import {
 import { faultsOfMovedKeys, type ShownSubscription, sealSubscription, sealUpdate } from './seal.ts'
 import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
 
-/** An update that is lost to another one is made anew, this often. */
+/** How often an update that loses to another one is repeated. */
 const TRIES = 10
 
 export type SubscribeServices = {
@@ -28,7 +28,7 @@ export type SubscribeServices = {
   allowDefaultCredentials: boolean
 }
 
-/** Makes a subscription that receives what is published from now on, where it is active. */
+/** Creates a subscription, which receives events from now on if it is active. */
 export async function subscribe(
   services: SubscribeServices,
   tenant: string,
@@ -37,7 +37,7 @@ export async function subscribe(
 ): Promise<ShownSubscription> {
   const { db, secrets } = services
   await refuseFaults(services, tenant, subscription)
-  // Not exact in a race: it bounds the list, no more.
+  // Not exact in a race: it only bounds the list.
   if ((await countSubscriptions(db, tenant)) >= limits.subscriptionsKept) {
     throw tooMany(`${limits.subscriptionsKept} subscriptions, inactive ones included`)
   }
@@ -57,9 +57,9 @@ export async function subscribe(
 }
 
 /**
- * Puts a representation in place of the one of the same id. It goes on where it stands; where it is
- * activated, where it stopped, or from now where that was before `oldestRestart`. To deactivate it
- * takes two changes: sent again after a failure between them, the update ends the same.
+ * Replaces the representation of the same id. The position stays. If the update activates it, it
+ * goes on where it stopped, or from now if it stopped before `oldestRestart`. Deactivating takes
+ * two changes: after a failure between them, the same update sent again has the same result.
  */
 export async function updateSubscription(
   services: SubscribeServices,
@@ -76,14 +76,14 @@ export async function updateSubscription(
     const moved = faultsOfMovedKeys(update, found.document)
     if (moved.length > 0) throw invalid(moved)
     if (update.active === false && found.desired === 'running') {
-      // Before it is replaced, so that nothing leaves that the update would not have let go; not
-      // before it is judged, so that a refused update changes nothing.
+      // Before the replacement, so that nothing leaves that the update would not have allowed;
+      // after the checks, so that a refused update changes nothing.
       await changeConsumer(db, tenant, consumer, 'stop', change)
       continue
     }
     const mostRunning = limits.subscriptionsPerTenant
     const options = { ...change, document, ifVersion: found.version, mostRunning }
-    // One change, so that nothing is replaced where there is no room to start it.
+    // One change, so that nothing is replaced if there is no room to start it.
     const changed =
       update.active && found.desired === 'stopped'
         ? await startConsumer(db, tenant, consumer, { ...options, oldestRestart })
@@ -94,7 +94,7 @@ export async function updateSubscription(
   throw new Error(`The subscription ${consumer} is changed by too many.`)
 }
 
-/** Ends it; activated again, it goes on where it stopped. Throws `not_found`. */
+/** Deactivates it; activated again, it goes on where it stopped. Throws `not_found`. */
 export async function deactivate(
   db: Db,
   tenant: string,

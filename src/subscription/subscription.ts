@@ -1,6 +1,6 @@
-// What a subscription is: the representation that a client sends and gets, the rules it must pass,
-// and which events it takes. What is stored is the representation without its id and `active` (the
-// consumer's name and status), with its keys sealed (seal.ts).
+// The document of a subscription: its representation in the API, its rules, and its filter. The
+// stored document is the representation with its keys sealed (seal.ts), without its id and
+// `active`: those are the consumer's id and status.
 
 import { type Static, Type } from 'typebox'
 import { entityOfType } from '../collector/event.ts'
@@ -80,7 +80,7 @@ const Destination = Type.Object(
   },
 )
 
-/** Those that are known, whether or not somebody has published an event of theirs. */
+/** The known types, whether or not somebody has published such an event. */
 export const ENTITY_TYPES = [
   ...['CUSTOMER', 'INVENTORY_LEVEL', 'INVENTORY_LOCATION', 'ORDER', 'PRICE', 'PRODUCT'],
   ...['VARIANT_PRODUCT', 'WISHLIST'],
@@ -148,10 +148,10 @@ export type NewSubscription = Static<typeof NewSubscription>
 export type Subscription = Static<typeof Subscription>
 export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'warnings'>
 export type DestinationDocument = Static<typeof Destination>
-/** Where a subscription sends to, whichever way it was said. */
+/** The target of a subscription, of either type. */
 type QueueParameters = Static<typeof Sqs>
 
-/** The block of a destination, and the name of its field: undefined where it is not there. */
+/** The block of a destination, and the name of its field; undefined if it is missing. */
 export function parametersOf({
   type,
   sqs,
@@ -170,14 +170,17 @@ export function parametersOf({
   return sqs && { field: 'sqs', addressField: 'queueUrl', parameters: sqs }
 }
 
-/** The URL that a destination's requests go to: its endpoint, its queue's, or that of AWS. */
+/** The URL for requests: the destination's endpoint, its queue's, or AWS's. */
 export function serviceOf(destination: DestinationDocument): string | undefined {
   const parameters = parametersOf(destination)?.parameters
   const urls = urlsOf(destination).map(([, url]) => url)
   return urls[0] ?? (parameters && `https://${destination.type}.${parameters.region}.amazonaws.com`)
 }
 
-/** What the schema cannot say. `mayBorrowKeys`: the operator's credentials may be used. */
+/**
+ * The rules that the schema cannot express. `mayBorrowKeys`: the operator's credentials may be
+ * used.
+ */
 export function faultsOf(
   { destination }: Pick<NewSubscription, 'destination'>,
   { mayBorrowKeys }: { mayBorrowKeys: boolean },
@@ -224,7 +227,7 @@ function faultOfAddress(type: 'SQS' | 'SNS', { queueUrl }: QueueParameters): str
   return QUEUE.test(queueUrl) ? undefined : faultOfUrl(queueUrl)
 }
 
-/** The URLs that a destination is called at, each with the name of its field. */
+/** The URLs that a destination calls, each with the name of its field. */
 export function urlsOf(destination: DestinationDocument): [field: string, url: string][] {
   const found = parametersOf(destination)
   if (!found) return []
@@ -237,7 +240,7 @@ export function urlsOf(destination: DestinationDocument): [field: string, url: s
   return urls
 }
 
-/** Which events of the log a subscription takes. */
+/** The filter of a subscription. */
 export function filterOfSubscription(document: SubscriptionDocument): EventFilter {
   const classes: EventClass[] = []
   if (document.subscribeCreate) classes.push('create')

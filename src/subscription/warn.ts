@@ -1,4 +1,4 @@
-// An entity type of which nobody has published anything: it is taken, and may be misspelt.
+// Warns of an entity type without any published event: it is accepted, and may be misspelt.
 
 import { entityOfType } from '../collector/event.ts'
 import type { Db } from '../db/pool.ts'
