@@ -20,7 +20,7 @@ export async function startMonitor(
   logger: Logger,
 ): Promise<Monitor> {
   const options = { authenticate: () => undefined, isDraining: () => false, logger }
-  const server = createServer(createApp(healthRoutes(problem), options).callback())
+  const server = createServer(createApp(healthRoutes(problem), options))
   const { MILLRACE_MONITOR_HOST: host, MILLRACE_MONITOR_PORT: port } = config
   await listen(server, host, port ?? DEFAULT_PORT).catch((error: NodeJS.ErrnoException) => {
     if (port !== undefined || error.code !== 'EADDRINUSE') throw error

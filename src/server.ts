@@ -162,7 +162,7 @@ export async function startServer(
   await createPartitions(durable.pool)
   const skew = watchSkew(durable.pool, logger)
   const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
-  const server = createServer(app.callback())
+  const server = createServer(app)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     // Whoever has yet to be accepted must not lose his place to a burst of others.

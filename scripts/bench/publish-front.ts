@@ -66,7 +66,7 @@ async function serve({ kind, databaseUrl, adminToken }: Front): Promise<string> 
   const publisher = kind === 'rival' ? rival : ceiling
   const routes = gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES)
   const app = createApp(routes, { authenticate, isDraining: () => false, logger })
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, app.callback())
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

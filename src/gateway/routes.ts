@@ -87,6 +87,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         500: { description: 'The event was not stored.' },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
       },
+      direct: true,
       async handle(context) {
         const body = await readBody(context, maxEventBytes)
         const event = eventOf(context.params['event_name'] as string, context.req.headers, body)
@@ -94,7 +95,6 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw keyReused(position)
         context.status = 201
-        context.type = 'application/json'
         context.body = `{"position":${position},"published_at":"${timeOf(position)}","duplicate":${outcome === 'duplicate'}}`
       },
     },

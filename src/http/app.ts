@@ -4,18 +4,15 @@
 // error in the shape of its family.
 
 import { randomUUID } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { refuseAmbiguousHeaders, refuseFaultyPath } from './ambiguity.ts'
-import { identify } from './authorize.ts'
-import { ownerOf } from './body.ts'
-import type { Authenticate } from './identity.ts'
-import { problemOf } from './problem.ts'
-import type { RateLimit } from './rate-limit.ts'
-import type { Family, RequestContext, Route } from './route.ts'
-import { tarpit } from './tarpit.ts'
+import { refuseFaultyPath } from './ambiguity.ts'
+import { createDirect } from './direct.ts'
+import { type HandleOptions, handle, refusalOf } from './handle.ts'
+import type { Exchange, Family, Route } from './route.ts'
 
 /** What the paths of a resource begin with: "/events", "/api/v1/jobs". */
 const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
@@ -26,13 +23,8 @@ const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
  */
 export function createApp(
   routes: Route[],
-  options: {
-    authenticate: Authenticate
-    rateLimit?: RateLimit
-    isDraining: () => boolean
-    logger: Logger
-  },
-): Koa {
+  options: HandleOptions & { isDraining: () => boolean; logger: Logger },
+): RequestListener {
   const app = new Koa()
   const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
   for (const [resource, itsRoutes] of Map.groupBy(routes, ({ path }) => resourceOf(path))) {
@@ -53,10 +45,8 @@ export function createApp(
       await next()
       if (context.body == null) refuseUnrouted(context.status)
     } catch (error) {
-      const family = familyOf(context.path)
-      const problem = problemOf(error, { family, requestId, logger: options.logger })
-      const owner = ownerOf(context as unknown as RequestContext)
-      if (problem.status < 500 && owner) await tarpit(owner, context.req.headers)
+      const told = { family: familyOf(context.path), logger: options.logger }
+      const problem = await refusalOf(error, context as unknown as Exchange, told)
       context.status = problem.status
       context.set(problem.headers)
       context.body = problem.body
@@ -72,24 +62,15 @@ export function createApp(
   app.on('error', (error: Error) =>
     options.logger.debug({ reason: error.message }, 'answer not sent'),
   )
-  return app
+  return createDirect(routes, options, app.callback())
 }
 
-function routerOf(
-  routes: Route[],
-  { authenticate, rateLimit }: { authenticate: Authenticate; rateLimit?: RateLimit },
-): Router {
+function routerOf(routes: Route[], options: HandleOptions): Router {
   const router = new Router({ sensitive: true, strict: true })
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
-      if (route.scope !== 'public') {
-        refuseAmbiguousHeaders(context.req)
-        const caller = identify(context.req, route.scope, authenticate)
-        context.state.identity = caller instanceof Promise ? await caller : caller
-      }
-      const known = context as unknown as RequestContext
-      if (route.limited) rateLimit?.request(known, route)
-      await route.handle(known)
+      if (route.direct) context.type = 'application/json'
+      await handle(route, context as unknown as Exchange, options)
     })
   }
   return router

@@ -9,7 +9,7 @@ import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../input/json.ts'
 import { createBudget, type Release } from './budget.ts'
 import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
-import type { RequestContext } from './route.ts'
+import type { Exchange } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'
 
 /**
@@ -36,7 +36,7 @@ type Admit = (size: number) => MillraceError | Promise<void> | undefined
  * has no room for it. On a public route, which knows no caller, only the limit holds: it must be
  * small.
  */
-export function readBody(context: RequestContext, limit: number): Promise<Buffer> {
+export function readBody(context: Exchange, limit: number): Promise<Buffer> {
   const { req: request, res } = context
   const { 'content-length': announced, 'transfer-encoding': chunked } = request.headers
   if (announced === '0' || (announced ?? chunked) === undefined) return Promise.resolve(empty)
@@ -92,7 +92,7 @@ function onCloseOf(answer: ServerResponse): (act: () => void) => void {
  * Whose share of the budget a body takes: the tenant's that the caller names, if it may; else of
  * all its tenants together, so that more keys are no more shares. Undefined: nobody is known.
  */
-export function ownerOf(context: RequestContext): string | undefined {
+export function ownerOf(context: Exchange): string | undefined {
   const identity = context.state.identity as Identity | undefined
   if (!identity) return undefined
   const { tenants, actor } = identity
@@ -166,7 +166,7 @@ function tooLarge(limit: number): MillraceError {
  * UTF-8 or no JSON, or empty without `absent`.
  */
 export async function readJson(
-  context: RequestContext,
+  context: Exchange,
   limit: number,
   absent?: object,
 ): Promise<unknown> {

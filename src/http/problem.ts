@@ -45,7 +45,7 @@ export const ConfigurationProblem = Type.Object(
   },
 )
 
-type Problem = { status: number; headers: Record<string, string>; body: object }
+export type Problem = { status: number; headers: Record<string, string>; body: object }
 
 /** The error of a status, as documents show it. */
 export function exampleProblem(family: Family, status: number, message: string): object {

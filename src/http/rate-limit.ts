@@ -6,7 +6,7 @@
 import { MillraceError } from '../errors.ts'
 import { isTenant } from '../input/tenant.ts'
 import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
-import type { RequestContext, Route } from './route.ts'
+import type { Exchange, Route } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'
 import { type Bucket, type BucketState, createTokenBuckets } from './token-bucket.ts'
 
@@ -16,9 +16,9 @@ import { type Bucket, type BucketState, createTokenBuckets } from './token-bucke
  */
 export type RateLimit = {
   /** Before the body is read: a request for the tenant that it names, or its only one. */
-  request(context: RequestContext, route: Route): void
+  request(context: Exchange, route: Route): void
   /** A change for these tenants, those left out that `request` was asked for. */
-  change(context: RequestContext, tenants: string[]): void
+  change(context: Exchange, tenants: string[]): void
 }
 
 /**
@@ -44,14 +44,14 @@ export function createRateLimit(settings: {
     },
   }
 
-  function draw(context: RequestContext, buckets: Bucket[], refusalOf: typeof changesRefusal) {
+  function draw(context: Exchange, buckets: Bucket[], refusalOf: typeof changesRefusal) {
     if (buckets.length === 0) return
     const state = take(buckets)
     context.set(headersOf(state))
     if (!state.taken) throw refusalOf(state)
   }
 
-  function publishing(context: RequestContext): Bucket[] {
+  function publishing(context: Exchange): Bucket[] {
     const { key, mayActFor } = context.state.identity
     const buckets: Bucket[] = []
     // Keys that it made draw from its bucket, too: all together have its rate.
@@ -65,7 +65,7 @@ export function createRateLimit(settings: {
     return buckets
   }
 
-  function changing(context: RequestContext, { scope }: Route): Bucket[] {
+  function changing(context: Exchange, { scope }: Route): Bucket[] {
     if (changesPerMinute === 0) return []
     const tenant = nameOf(context)
     const mayAct = tenant !== undefined && context.state.identity.mayActFor(tenant, scope)
@@ -81,7 +81,7 @@ export function createRateLimit(settings: {
 const perSecond = (name: string, rate: number) => ({ name, perSecond: rate, burst: rate })
 
 /** The tenant of the request, if it says so. What is wrong with a name the route will say. */
-function nameOf(context: RequestContext): string | undefined {
+function nameOf(context: Exchange): string | undefined {
   const named = tenantHeaderOf(context)
   if (named) return isTenant(named) ? named : undefined
   return onlyTenantOf(context.state.identity)

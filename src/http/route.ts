@@ -12,7 +12,16 @@ import type { Tag } from './tags.ts'
  */
 export type Family = 'gateway' | 'configuration'
 
-export type RequestContext = Context & { state: { requestId: string; identity: Identity } }
+type State = { requestId: string; identity: Identity }
+
+/** Koa's, of a request whose route is found. */
+export type RequestContext = Context & { state: State; params: Record<string, string> }
+
+/** What a direct route sees of a request, and says in its answer: a part of koa's context. */
+export type Exchange = Pick<
+  RequestContext,
+  'req' | 'res' | 'state' | 'params' | 'status' | 'body'
+> & { set(headers: Record<string, string>): void }
 
 export type Parameter = {
   in: 'path' | 'header' | 'query'
@@ -53,5 +62,8 @@ export type Route = {
   /** Where the body is no JSON. */
   bodyType?: string
   responses: Record<number, Answer>
-  handle(context: RequestContext): Promise<void> | void
-}
+} & (
+  | { direct?: false; handle(context: RequestContext): Promise<void> | void }
+  /** Served without koa (direct.ts): its path ends in its parameter, its body is a text of JSON. */
+  | { direct: true; handle(exchange: Exchange): Promise<void> | void }
+)

@@ -5,7 +5,7 @@ import { fault, invalid } from '../errors.ts'
 import { isTenant, TENANT_PATTERN } from '../input/tenant.ts'
 import { requireScope } from './authorize.ts'
 import { onlyTenantOf, type Scope } from './identity.ts'
-import type { Parameter, RequestContext } from './route.ts'
+import type { Exchange, Parameter } from './route.ts'
 
 export const tenantHeader: Parameter = {
   in: 'header',
@@ -22,7 +22,7 @@ export const tenantHeader: Parameter = {
  * The tenant of a request. Throws `invalid_request` where none is named and the token does not say
  * it, `forbidden` where the caller may not act for it.
  */
-export function tenantOf(context: RequestContext, scope: Scope): string {
+export function tenantOf(context: Exchange, scope: Scope): string {
   const tenant = namedTenant(context) ?? onlyTenantOf(context.state.identity)
   if (tenant === undefined) throw invalid([fault('tenant', 'required', 'is missing: name it')])
   requireScope(context.state.identity, tenant, scope)
@@ -30,12 +30,12 @@ export function tenantOf(context: RequestContext, scope: Scope): string {
 }
 
 /** What the tenant header says, whatever it is; undefined if it is not there or empty. */
-export function tenantHeaderOf({ req: { headers } }: RequestContext): string | undefined {
+export function tenantHeaderOf({ req: { headers } }: Exchange): string | undefined {
   return ((headers['tenant'] || headers['x-twc-tenant']) as string | undefined) || undefined
 }
 
 /** The tenant that the header names, if it does. Throws `invalid_request` where it is no tenant. */
-export function namedTenant(context: RequestContext): string | undefined {
+export function namedTenant(context: Exchange): string | undefined {
   const tenant = tenantHeaderOf(context)
   if (tenant === undefined || isTenant(tenant)) return tenant
   throw invalid([fault('tenant', 'invalid', 'must be 1 to 63 letters, digits, _ and -')])
