@@ -4,7 +4,9 @@
 import type { Plant } from './plant.ts'
 import { plantsAround } from './planted-around.ts'
 
-const ADVANCE = 'src/delivery/advance.ts'
+const SEND = 'src/delivery/send.ts'
+const FAILURE = 'src/delivery/failure.ts'
+const WINDOW = 'src/delivery/window.ts'
 const CURSOR = 'src/delivery/cursor.ts'
 const APPEND_SQL = 'sql/functions/append_events.sql'
 const APPEND_ONE_SQL = 'sql/functions/append_event.sql'
@@ -16,28 +18,11 @@ const ownPlants: Plant[] = [
     harm: 'A kill in between loses what was in flight.',
     changes: [
       {
-        file: ADVANCE,
-        find: 'const unresolved = window.unresolved()\n    return progress.step',
-        put: `const unresolved = window.unresolved().filter((position) => !sending.has(position))
-    return progress.step`,
-      },
-      {
-        file: ADVANCE,
-        find: 'deliver(window.next() as LoggedEvent)',
-        put: `const event = window.next() as LoggedEvent
-      sending.add(event.position)
-      deliver(event)`,
-      },
-      {
-        file: ADVANCE,
-        find: 'void settle(event, outcome, performance.now() - sent)',
-        put: `const settling = settle(event, outcome, performance.now() - sent)
-      void settling.finally(() => sending.delete(event.position))`,
-      },
-      {
-        file: ADVANCE,
-        find: '  const progress = createProgress(leased)\n',
-        put: '  const progress = createProgress(leased)\n  const sending = new Set<number>()\n',
+        file: WINDOW,
+        find: '[...unsettled.keys()]',
+        put: `[...unsettled].flatMap(([position, { events: [first] }]) =>
+      first?.position !== position || ready.includes(first) ? [position] : [],
+    )`,
       },
     ],
   },
@@ -46,10 +31,9 @@ const ownPlants: Plant[] = [
     harm: 'What was read and not yet sent is lost with its worker.',
     changes: [
       {
-        file: ADVANCE,
-        find: 'const unresolved = window.unresolved()\n    return progress.step',
-        put: `const unresolved: number[] = []
-    return progress.step`,
+        file: 'src/delivery/intake.ts',
+        find: 'const unresolved = window.unresolved()',
+        put: 'const unresolved: number[] = []',
       },
     ],
   },
@@ -94,7 +78,7 @@ const ownPlants: Plant[] = [
     harm: 'Events of an entity overtake each other.',
     changes: [
       {
-        file: 'src/delivery/window.ts',
+        file: WINDOW,
         find: `\\n\${event.entityId}\``,
         put: `\\n\${event.entityId}\\n\${event.position}\``,
       },
@@ -139,7 +123,7 @@ const ownPlants: Plant[] = [
     harm: 'The event that reached the limit of 30 is nowhere.',
     changes: [
       {
-        file: ADVANCE,
+        file: FAILURE,
         find: "if (outcome === 'lost' || outcome === 'no_room') window.giveBack(event)",
         put: "if (outcome === 'lost') window.giveBack(event)",
       },
@@ -150,9 +134,9 @@ const ownPlants: Plant[] = [
     harm: 'An event that the target could not take is never sent again.',
     changes: [
       {
-        file: ADVANCE,
-        find: "      case 'unavailable':\n        window.giveBack(event)",
-        put: "      case 'unavailable':\n        window.settle(event)",
+        file: FAILURE,
+        find: "case 'unavailable':\n          window.giveBack(event)",
+        put: "case 'unavailable':\n          window.settle(event)",
       },
     ],
   },
@@ -177,10 +161,10 @@ const ownPlants: Plant[] = [
     harm: 'The end of a replay is not sent.',
     changes: [
       {
-        file: ADVANCE,
-        find: 'const isEmpty = window.size === 0 && reader.isEmpty',
+        file: SEND,
+        find: 'const isIdle = isEmpty(intake)',
         put: `const isPast = stopPosition !== null && Date.now() * 1000 > stopPosition
-    const isEmpty = (window.size === 0 && reader.isEmpty) || isPast`,
+    const isIdle = isEmpty(intake) || isPast`,
       },
       {
         file: 'sql/functions/complete_replay.sql',

@@ -13,8 +13,7 @@ import { stamp } from './stamp.ts'
 export async function recordAttempt(
   db: Db,
   lease: Lease,
-  eventPosition: number,
-  attempt: number,
+  { eventPosition, attempt }: { eventPosition: number; attempt: number },
   outcome: Failure,
 ): Promise<void> {
   await sql`

@@ -31,16 +31,16 @@ export type Leased = {
   /** The one under which what is unresolved was read; null: not known. */
   windowVersion: number | null
   target: Target
-  /** Where it was stopped, its last file being open: that holds what was published up to here. */
-  closesAt: number | null
+  /** Of a stopped integration: its last file holds what was published up to this position. */
+  finishBy: number | null
 }
 
-/** How long a worker that dies while it closes a file is waited for, beyond its lease. */
-const CLOSE_MS = 30_000
+/** How long a worker that dies while it writes a last file is waited for, beyond its lease. */
+const FINISH_MS = 30_000
 
 /**
  * Takes the lease of a cursor for `leaseMs`, also from a worker that is gone. Undefined if another
- * worker holds it, its consumer is stopped (and has no file to close) or gone, or its retry is not
+ * worker holds it, its consumer is stopped (and has no file to finish) or gone, or its retry is not
  * due.
  */
 export async function takeLease(
@@ -61,7 +61,7 @@ export async function takeLease(
     )
     update cursor
     set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)},
-      close_until = case when status = 'stopped' then ${leaseEnd(leaseMs + CLOSE_MS)} end
+      close_until = case when status = 'stopped' then ${leaseEnd(leaseMs + FINISH_MS)} end
     from configured
     where cursor.tenant = configured.tenant and cursor.consumer = configured.id
       and cursor.run = ${job.run}
@@ -74,7 +74,7 @@ export async function takeLease(
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
       cursor.version as "windowVersion", configured.version, configured.kind, configured.document,
-      case when status = 'stopped' then stopped_position end as "closesAt"`.execute(db)
+      case when status = 'stopped' then stopped_position end as "finishBy"`.execute(db)
   const [row] = rows
   if (!row) return undefined
   const { epoch, kind, document, ...leased } = row
@@ -96,22 +96,37 @@ export type Step = {
 }
 
 /**
- * Whether the consumer is still meant to run, and as it was leased: one that was changed since is
- * `stopped` for this run. `lost` where the lease is another's by now.
+ * What a step found: its consumer still runs as it was leased, was stopped, or was changed since
+ * (`superseded`); or the lease is another worker's by now (`lost`).
  */
-export type StepOutcome = 'running' | 'stopped' | 'lost'
+export type StepOutcome = 'running' | 'stopped' | 'superseded' | 'lost'
+
+/** What is written with a step: a part of its statement, which reads from `moved`. */
+type Along = {
+  /** Of the prepared statement. */
+  name: string
+  part: RawBuilder<unknown>
+}
 
 /**
- * Writes a step with its receipt, and keeps the lease for another `leaseMs`. Where the cursor is
- * ahead of the step already it stays there. `along`: what is written with it, a part of the
- * statement that reads from `moved`, which makes it another statement with another name.
+ * Writes a step with its receipt, and keeps the lease for another `leaseMs`. A cursor that is ahead
+ * of the step already stays as it is.
  */
-export async function moveCursor(
+export function moveCursor(
   db: Db,
   lease: Lease,
   step: Step,
   leaseMs: number,
-  along: { name: string; part: RawBuilder<unknown> } = { name: 'move_cursor', part: sql`` },
+): Promise<StepOutcome> {
+  return moveCursorAlong(db, lease, { step, leaseMs }, { name: 'move_cursor', part: sql`` })
+}
+
+/** The same, and writes something along with it: both, or neither. */
+export function moveCursorAlong(
+  db: Db,
+  lease: Lease,
+  { step, leaseMs }: { step: Step; leaseMs: number },
+  along: Along,
 ): Promise<StepOutcome> {
   const hold = sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`
   return write(db, lease, step, { ...along, hold })
@@ -121,7 +136,7 @@ export async function moveCursor(
  * Writes down what the window of a former version has settled out of turn, before this one settles
  * the rest of it.
  */
-export async function keepWindow(db: Db, leased: Leased): Promise<void> {
+export async function saveWindow(db: Db, leased: Leased): Promise<void> {
   const { lease, version, windowVersion, unresolved } = leased
   if (unresolved.length === 0 || windowVersion === version) return
   const { tenant, consumer, run, owner, epoch } = lease
@@ -148,21 +163,20 @@ export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise
 }
 
 /**
- * Writes the last step and lets go. `retryInMs`: nobody takes it before. `isClosed`: no file is left
- * to be closed.
+ * Writes the last step and releases the lease. `retryInMs`: nobody takes it before. `isFinished`: no
+ * file is left to be finished.
  */
-export async function releaseCursor(
+export function releaseCursor(
   db: Db,
   lease: Lease,
   step: Step,
-  retryInMs: number | undefined,
-  { isClosed } = { isClosed: false },
+  { retryInMs, isFinished = false }: { retryInMs?: number | undefined; isFinished?: boolean } = {},
 ): Promise<StepOutcome> {
   const hold = sql`owner = null, lease_until = null,
     retry_set_at = clock_timestamp(),
     retry_at = clock_timestamp()
       + ${retryInMs ?? null}::double precision * interval '1 millisecond',
-    close_until = case when not ${isClosed} then close_until end`
+    close_until = case when not ${isFinished} then close_until end`
   return write(db, lease, step, { name: 'release_cursor', hold, part: sql`` })
 }
 
@@ -170,14 +184,14 @@ async function write(
   db: Db,
   lease: Lease,
   step: Step,
-  { name, hold, part }: { name: string; hold: RawBuilder<unknown>; part: RawBuilder<unknown> },
+  { name, part, hold }: Along & { hold: RawBuilder<unknown> },
 ): Promise<StepOutcome> {
   const unresolved = sql`${`{${step.unresolved}}`}::bigint[]`
   // Under one lease what was read only grows, and until more is read what is unresolved only
   // shrinks: that tells which of two steps is the newer one.
   const isAhead = sql`(cursor.read_position, -cardinality(cursor.unresolved))
     > (${step.readPosition}::bigint, -cardinality(${unresolved}))`
-  const { rows } = await sql<{ status: 'running' | 'stopped' }>`
+  const { rows } = await sql<{ status: Exclude<StepOutcome, 'lost'> }>`
     /* prepared: ${sql.raw(name)} */
     with moved as (
       update cursor
@@ -193,8 +207,10 @@ async function write(
         and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
         and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
       returning
-        case when consumer.version = ${step.version} then consumer.status else 'stopped' end
-          as status
+        case
+          when consumer.status = 'running' and consumer.version <> ${step.version}
+          then 'superseded' else consumer.status
+        end as status
     ),
     receipted as (
       insert into receipt (

@@ -1,11 +1,13 @@
-// What a run has settled since its last step, for the receipt.
+// What a turn has settled since its last step, for the receipt.
 
 import type { LoggedEvent } from '../log/event.ts'
 import type { Leased, Step } from './cursor.ts'
 
 const BUCKETS = 20
 
-type Progress = {
+export type Progress = {
+  /** Failures in a row: anything that is settled for good ends them. */
+  readonly attempts: number
   delivered(event: Pick<LoggedEvent, 'position'>, nowMs: number): void
   rejected(): void
   filtered(count: number): void
@@ -19,18 +21,24 @@ type Progress = {
 
 /** Begins where the cursor stood when it was leased. */
 export function createProgress(
-  leased: Pick<Leased, 'readPosition' | 'unresolved' | 'version'>,
+  leased: Pick<Leased, 'readPosition' | 'unresolved' | 'version' | 'attempts'>,
 ): Progress {
   let settledThrough = lowWaterMark(leased.readPosition, leased.unresolved)
+  let { attempts } = leased
   const counts = noCounts()
 
   return {
+    get attempts() {
+      return attempts
+    },
     delivered(event, nowMs) {
+      attempts = 0
       counts.delivered++
       const bucket = latencyBucket(nowMs - event.position / 1000)
       counts.latencyHistogram[bucket] = (counts.latencyHistogram[bucket] ?? 0) + 1
     },
     rejected() {
+      attempts = 0
       counts.rejected++
     },
     filtered(count) {

@@ -1,6 +1,7 @@
-// Advancing a projection: tables of ours that follow the log. What a page of events makes of them
-// and the step of the cursor are one transaction, which names the epoch: so each event counts
-// exactly once, whatever is killed in between, and a zombie's page is rolled back with its step.
+// A turn that advances a projection: tables of ours that follow the log. What a page of events
+// makes of them and the step of the cursor are one transaction, which names the epoch: so each
+// event counts exactly once, whatever is killed in between, and a zombie's page is rolled back with
+// its step.
 
 import { limits } from '../config.ts'
 import { maySendAgain } from '../db/failure.ts'
@@ -8,125 +9,157 @@ import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import { type PageRow, readPage } from '../log/read.ts'
-import { createBell } from './bell.ts'
 import { type Leased, moveCursor, type Step } from './cursor.ts'
 import type { Deadline } from './deadline.ts'
-import { holdLease } from './hold.ts'
-import { brokenOff, type Closing, letGo, type RunResult, rankOf } from './let-go.ts'
+import { createEnding, type Ending, type Reason } from './ending.ts'
+import { holdCursor } from './held-lease.ts'
 import { createProgress } from './progress.ts'
-import { type Projection, type RunPlace, type RunServices, SLICE_MS } from './run.ts'
+import { type ReleaseServices, release } from './release.ts'
+import { createSignal } from './signal.ts'
 import { filterOfTarget } from './target.ts'
+import { SLICE_MS, type Slot, type TurnResult } from './turn.ts'
 
-/** A run that waits for new events looks at the log this often; at once when it is told to. */
+/** A turn that waits for new events looks at the log this often, and when woken. */
 const TICK_MS = 1_000
+
+/** Both write within the transaction that they are given, which moves the cursor too. */
+export type Projection = {
+  apply(db: Db, tenant: string, events: LoggedEvent[]): Promise<void>
+  /** Notes an event that cannot be applied, whatever is tried. */
+  passOver(db: Db, tenant: string, event: LoggedEvent, reason: string): Promise<void>
+}
+
+export type ProjectServices = ReleaseServices & {
+  /** How large a page may be at the moment, so that all turns together stay within bounds. */
+  pageBytes(): number
+  /** By consumer id. */
+  projections: Record<string, Projection>
+}
+
+/** The state of a turn. */
+type Projecting = {
+  readonly services: ProjectServices
+  readonly leased: Leased
+  readonly projection: Projection
+  readonly ending: Ending
+  readPosition: number
+  /** Of the next page. */
+  maxEvents: number
+}
 
 class Lost extends Error {}
 
-/** Applies what is in the log, page by page, and lets go. Like advance(). */
+/** Applies what is in the log, page by page, and releases the lease. Like advance(). */
 export async function project(
-  services: RunServices,
+  services: ProjectServices,
   leased: Leased,
   deadline: Deadline,
-  { givesWay, attach }: RunPlace,
-): Promise<RunResult> {
-  const { db, leaseMs } = services
-  const { lease } = leased
-  const { tenant } = lease
+  slot: Slot,
+): Promise<TurnResult> {
+  const { lease, attempts, readPosition } = leased
+  const signal = createSignal()
+  const ending = createEnding(services.logger, lease, signal.raise)
+  const held = holdCursor(services, lease, deadline, {
+    lost: () => ending.begin({ why: 'lost' }),
+    stopped: () => ending.begin({ why: 'halted' }),
+  })
+  slot.attach({
+    wake: signal.raise,
+    requestHalt: (why) => ending.begin({ why }),
+    abandon: () => ending.begin({ why: 'draining' }),
+  })
   const projection = services.projections[lease.consumer] as Projection
-  const filter = filterOfTarget(leased.target)
-  const started = performance.now()
-  let lastBusy = started
-  let { readPosition } = leased
-  let maxEvents: number = limits.pageEvents
-  let closing: Closing | undefined
-  const { ring, rungOrAfter } = createBell()
-  const hold = holdLease(db, lease, {
-    leaseMs,
-    deadline,
-    onLost: () => close({ why: 'lost' }),
-    onStopped: () => close({ why: 'halted' }),
-  })
-  attach({
-    wake: ring,
-    close: (why) => close({ why }),
-    abandon: () => close({ why: 'draining' }),
-  })
-
-  while (!closing) {
-    const applied = await nextPage().catch(broken)
+  const { pageEvents: maxEvents } = limits
+  const turn: Projecting = { services, leased, projection, ending, readPosition, maxEvents }
+  const startedAt = performance.now()
+  let lastBusyAt = startedAt
+  while (!ending.reason) {
+    const isApplied = await nextPage(turn).catch((error) => breakOff(ending, error))
     const time = performance.now()
-    if (hold.isOver()) close({ why: 'expired' })
-    else if (applied) {
-      lastBusy = time
-      if (time - started > SLICE_MS && givesWay(false)) close({ why: 'gave_way' })
-    } else if (time - lastBusy > SLICE_MS || givesWay(true)) close({ why: 'gave_way' })
-    else if (!closing) await rungOrAfter(TICK_MS)
+    if (isApplied) lastBusyAt = time
+    if (held.isOver()) ending.begin({ why: 'expired' })
+    else if (isApplied) {
+      if (time - startedAt > SLICE_MS && slot.mustYield(false)) ending.begin({ why: 'yielded' })
+    } else if (time - lastBusyAt > SLICE_MS || slot.mustYield(true)) {
+      ending.begin({ why: 'yielded' })
+    } else await signal.raisedOrAfter(TICK_MS)
   }
-  await hold.end()
-  const failing = 'The projection'
-  return letGo(services, lease, { closing, attempts: leased.attempts, failing, stepOf })
+  await held.end()
+  return release(services, lease, {
+    reason: ending.reason as Reason,
+    attempts,
+    failing: 'The projection',
+    stepOf: (attempts) => stepOver(turn, [], attempts),
+  })
+}
 
-  function close(reason: Closing): void {
-    if (closing && rankOf(reason) <= rankOf(closing)) return
-    closing = reason
-    ring()
-  }
+function breakOff(ending: Ending, error: Error): false {
+  if (error instanceof Lost) ending.begin({ why: 'lost' })
+  else ending.breakOff(error)
+  return false
+}
 
-  function broken(error: Error): false {
-    if (error instanceof Lost) close({ why: 'lost' })
-    else close(brokenOff(services.logger, lease, error))
-    return false
-  }
-
-  /** Whether there was one. A page that fails is halved until what fails is a single event. */
-  async function nextPage(): Promise<boolean> {
-    const maxBytes = services.pageBytes()
-    const range = { tenant, after: readPosition, through: END_OF_LOG, filter, maxEvents, maxBytes }
-    const { rows } = await readPage(db, range)
-    if (rows.length === 0) return false
-    const events = rows.filter((row): row is LoggedEvent => row.payload !== null)
-    try {
-      await write((trx) => projection.apply(trx, tenant, events), rows, events)
-      maxEvents = limits.pageEvents
-    } catch (error) {
-      if (error instanceof Lost || maySendAgain(error)) throw error
-      if (rows.length > 1) {
-        maxEvents = Math.ceil(rows.length / 2)
-        return true
-      }
-      const { message: reason } = error as Error
-      const [event] = events as [LoggedEvent]
-      services.logger.error({ ...lease, position: event.position, reason }, 'event not projected')
-      await write((trx) => projection.passOver(trx, tenant, event, reason), rows, events)
+/** Whether there was one. A page that fails is halved until what fails is a single event. */
+async function nextPage(turn: Projecting): Promise<boolean> {
+  const { services, leased, projection, readPosition: after, maxEvents } = turn
+  const { lease, target } = leased
+  const { tenant } = lease
+  const page = { maxEvents, maxBytes: services.pageBytes() }
+  const range = { tenant, after, through: END_OF_LOG, filter: filterOfTarget(target), ...page }
+  const { rows } = await readPage(services.db, range)
+  if (rows.length === 0) return false
+  const events = rows.filter(isTaken)
+  try {
+    await write(turn, rows, (trx) => projection.apply(trx, tenant, events))
+    turn.maxEvents = limits.pageEvents
+  } catch (error) {
+    if (error instanceof Lost || maySendAgain(error)) throw error
+    if (rows.length > 1) {
+      turn.maxEvents = Math.ceil(rows.length / 2)
+      return true
     }
-    return true
+    const { message: reason } = error as Error
+    const [event] = events as [LoggedEvent]
+    services.logger.error({ ...lease, position: event.position, reason }, 'event not projected')
+    await write(turn, rows, (trx) => projection.passOver(trx, tenant, event, reason))
   }
+  return true
+}
 
-  /** One transaction: what `apply` does, and the step of the cursor over `rows`. */
-  async function write(
-    apply: (trx: Db) => Promise<void>,
-    rows: readonly PageRow[],
-    events: LoggedEvent[],
-  ): Promise<void> {
-    const progress = createProgress({ ...leased, readPosition })
-    for (const event of events) progress.delivered(event, Date.now())
-    progress.filtered(rows.length - events.length)
-    const position = rows.at(-1)?.position ?? readPosition
-    const step = progress.step({ readPosition: position, unresolved: [], attempts: 0 })
-    const outcome = await db.transaction().execute(async (trx) => {
-      await apply(trx)
-      const moved = await moveCursor(trx, lease, step, leaseMs)
-      // Thrown, so that what was applied is rolled back.
-      if (moved === 'lost') throw new Lost('The lease is lost.')
-      return moved
-    })
-    readPosition = position
-    if (outcome === 'stopped') close({ why: 'halted' })
-  }
+/** One transaction: what `apply` does, and the step of the cursor over `rows`. */
+async function write(
+  turn: Projecting,
+  rows: readonly PageRow[],
+  apply: (trx: Db) => Promise<void>,
+): Promise<void> {
+  const { db, leaseMs } = turn.services
+  const { lease } = turn.leased
+  const step = stepOver(turn, rows, 0)
+  const outcome = await db.transaction().execute(async (trx) => {
+    await apply(trx)
+    const moved = await moveCursor(trx, lease, step, leaseMs)
+    // Thrown, so that what was applied is rolled back.
+    if (moved === 'lost') throw new Lost('The lease is lost.')
+    return moved
+  })
+  turn.readPosition = step.readPosition
+  if (outcome !== 'running') turn.ending.begin({ why: 'halted' })
+}
 
-  /** The last step, of nothing. */
-  function stepOf(attempts: number): Step {
-    const progress = createProgress({ ...leased, readPosition })
-    return progress.step({ readPosition, unresolved: [], attempts })
-  }
+/** The step over some rows; the last one is over none. */
+function stepOver(
+  { leased, readPosition }: Projecting,
+  rows: readonly PageRow[],
+  attempts: number,
+): Step {
+  const progress = createProgress({ ...leased, readPosition })
+  const events = rows.filter(isTaken)
+  for (const event of events) progress.delivered(event, Date.now())
+  progress.filtered(rows.length - events.length)
+  const through = rows.at(-1)?.position ?? readPosition
+  return progress.step({ readPosition: through, unresolved: [], attempts })
+}
+
+function isTaken(row: PageRow): row is LoggedEvent {
+  return row.payload !== null
 }

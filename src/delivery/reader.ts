@@ -6,7 +6,7 @@
 import { limits } from '../config.ts'
 import type { Page, PageRow } from '../log/read.ts'
 
-type Reader = {
+export type Reader = {
   /** The next rows, at most `room`, in the order of the log; asks for more where few are left. */
   take(room: number): PageRow[]
   /** New events may be in the log. */

@@ -51,23 +51,18 @@ async function arrived(tenant: string, count: number) {
   const keep = (position: number) =>
     keepRejected(database.kysely, lease, aLoggedEvent({ position }), answer)
   const release = () =>
-    releaseCursor(
-      database.kysely,
-      lease,
-      {
-        readPosition: stopPosition,
-        unresolved: [],
-        attempts: 0,
-        version: 1,
-        fromPosition: 0,
-        toPosition: stopPosition,
-        delivered: 0,
-        rejected: count,
-        filtered: 0,
-        latencyHistogram: [],
-      },
-      undefined,
-    )
+    releaseCursor(database.kysely, lease, {
+      readPosition: stopPosition,
+      unresolved: [],
+      attempts: 0,
+      version: 1,
+      fromPosition: 0,
+      toPosition: stopPosition,
+      delivered: 0,
+      rejected: count,
+      filtered: 0,
+      latencyHistogram: [],
+    })
   const ids = async () => (await listRejected(database.kysely, tenant, 'erp')).map(({ id }) => id)
   return {
     job,

@@ -54,7 +54,7 @@ describe('a lease', () => {
 
   it('is free again when it is given back, with where the cursor stands', async () => {
     const first = (await take()) as Leased
-    expect(await releaseCursor(database.kysely, first.lease, step(), undefined)).toBe('running')
+    expect(await releaseCursor(database.kysely, first.lease, step())).toBe('running')
     expect(await take()).toMatchObject({ readPosition: 100, unresolved: [7, 9], version: 1 })
   })
 
@@ -76,7 +76,7 @@ describe('a lease', () => {
     expect(second.lease.epoch).toBe(first.lease.epoch + 1)
     const stale = step({ readPosition: 999, version: 77 })
     expect(await moveCursor(database.kysely, first.lease, stale, 1_000)).toBe('lost')
-    expect(await releaseCursor(database.kysely, first.lease, stale, 5)).toBe('lost')
+    expect(await releaseCursor(database.kysely, first.lease, stale, { retryInMs: 5 })).toBe('lost')
     const answer = { status: 400, response: '' }
     const kept = await keepRejected(database.kysely, first.lease, aLoggedEvent(), answer)
     expect(kept).toBe('lost')
@@ -90,7 +90,7 @@ describe('a lease', () => {
 
   it('is refused until a retry is due', async () => {
     const first = (await take()) as Leased
-    await releaseCursor(database.kysely, first.lease, step({ attempts: 3 }), 60_000)
+    await releaseCursor(database.kysely, first.lease, step({ attempts: 3 }), { retryInMs: 60_000 })
     expect(await take()).toBeUndefined()
     await database.pool.query(`update cursor set retry_at = now() - interval '1 ms'`)
     expect(await take()).toMatchObject({ attempts: 3 })
@@ -100,7 +100,7 @@ describe('a lease', () => {
     const { lease } = (await take()) as Leased
     await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
     expect(await moveCursor(database.kysely, lease, step(), 1_000)).toBe('stopped')
-    await releaseCursor(database.kysely, lease, step(), undefined)
+    await releaseCursor(database.kysely, lease, step())
     expect(await take()).toBeUndefined()
   })
 })
@@ -133,14 +133,14 @@ describe('a step whose answer was lost', () => {
     const { lease } = (await take()) as Leased
     await moveCursor(database.kysely, lease, newer, 1_000)
     const older = step({ readPosition: 100, unresolved: [] })
-    expect(await releaseCursor(database.kysely, lease, older, undefined)).toBe('running')
+    expect(await releaseCursor(database.kysely, lease, older)).toBe('running')
     expect(await cursor()).toMatchObject({ owner: null, lease_until: null, read_position: 200 })
     expect(await take()).toMatchObject({ readPosition: 200, unresolved: [150] })
   })
 
   it('changes nothing where it comes after the release', async () => {
     const { lease } = (await take()) as Leased
-    await releaseCursor(database.kysely, lease, step(), undefined)
+    await releaseCursor(database.kysely, lease, step())
     expect(await moveCursor(database.kysely, lease, newer, 1_000)).toBe('lost')
     expect(await cursor()).toMatchObject({ owner: null, read_position: 100 })
   })

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
-import { SLICE_MS } from '../../src/delivery/run.ts'
+import { SLICE_MS } from '../../src/delivery/turn.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { publish, register, type Service, startService } from '../helpers/service.ts'
 

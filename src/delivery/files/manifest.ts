@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import type { EventFilter } from '../../log/event.ts'
-import { type Lease, moveCursor, type Step, type StepOutcome } from '../cursor.ts'
+import { type Lease, moveCursorAlong, type Step, type StepOutcome } from '../cursor.ts'
 
 /** A file that is begun and not finished: what the filter takes of (fromPosition, toPosition]. */
 export type OpenFile = {
@@ -138,9 +138,8 @@ export async function noteUpload(
 export async function finishFile(
   db: Db,
   lease: Lease,
-  file: OpenFile,
-  written: WrittenFile,
-  { step, leaseMs }: { step: Step; leaseMs: number },
+  { file, written }: { file: OpenFile; written: WrittenFile },
+  end: { step: Step; leaseMs: number },
 ): Promise<StepOutcome> {
   const part = sql`,
     finished as (
@@ -152,7 +151,7 @@ export async function finishFile(
       where tenant = ${lease.tenant} and consumer = ${lease.consumer}
         and position = ${file.position}
     )`
-  return moveCursor(db, lease, step, leaseMs, { name: 'finish_file', part })
+  return moveCursorAlong(db, lease, end, { name: 'finish_file', part })
 }
 
 /**
@@ -163,7 +162,7 @@ export async function dropFile(
   db: Db,
   lease: Lease,
   file: OpenFile,
-  { step, leaseMs }: { step: Step; leaseMs: number },
+  end: { step: Step; leaseMs: number },
 ): Promise<StepOutcome> {
   const part = sql`,
     dropped as (
@@ -173,7 +172,7 @@ export async function dropFile(
       where tenant = ${lease.tenant} and consumer = ${lease.consumer}
         and position = ${file.position}
     )`
-  return moveCursor(db, lease, step, leaseMs, { name: 'drop_file', part })
+  return moveCursorAlong(db, lease, end, { name: 'drop_file', part })
 }
 
 /** A finished file, for whoever collects it. */

@@ -4,7 +4,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import { isGone } from '../../db/presence.ts'
-import { type Deadline, now } from '../../delivery/deadline.ts'
 import type { JobDocument } from '../job.ts'
 
 export type JobLease = { tenant: string; jobId: string; owner: string; epoch: number }
@@ -59,40 +58,19 @@ export async function takeJob(
   return { lease: { tenant, jobId, owner, epoch }, ...leased }
 }
 
-type JobHold = { isOver(): boolean; release(): Promise<void> }
+/** Renews a lease, and says whether it is still ours. */
+export async function renewJob(db: Db, lease: JobLease, leaseMs: number): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update notification_job set lease_until = ${leaseEnd(leaseMs)}
+    where ${isHeld(lease)}`.execute(db)
+  return Boolean(numAffectedRows)
+}
 
-/**
- * Renews a lease, and moves its deadline, until it is released. `isOver`: another worker may hold
- * it by now.
- */
-export function holdJob(db: Db, lease: JobLease, leaseMs: number, deadline: Deadline): JobHold {
-  let renewing: Promise<void> | undefined
-  const timer = setInterval(() => {
-    renewing ??= renew()
-      .catch(() => {}) // retried; the deadline bounds the wait
-      .finally(() => {
-        renewing = undefined
-      })
-  }, leaseMs / 4)
-
-  return {
-    isOver: deadline.isOver,
-    async release() {
-      clearInterval(timer)
-      await renewing
-      await sql`
-        update notification_job set owner = null, lease_until = null
-        where ${isHeld(lease)}`.execute(db)
-    },
-  }
-
-  async function renew(): Promise<void> {
-    const moment = now()
-    const { numAffectedRows } = await sql`
-      update notification_job set lease_until = ${leaseEnd(leaseMs)}
-      where ${isHeld(lease)}`.execute(db)
-    if (numAffectedRows) deadline.extend(moment)
-  }
+/** Gives a lease back, if it is still ours. */
+export async function releaseJob(db: Db, lease: JobLease): Promise<void> {
+  await sql`
+    update notification_job set owner = null, lease_until = null
+    where ${isHeld(lease)}`.execute(db)
 }
 
 /** The condition that a job's row still belongs to the lease. */

@@ -11,15 +11,14 @@ import type { Db } from '../../db/pool.ts'
 import type { Presence } from '../../db/presence.ts'
 import { whileAway } from '../../db/while-away.ts'
 import { retryDelayMs } from '../../delivery/backoff.ts'
-import { createDeadline, now } from '../../delivery/deadline.ts'
-import { SAFE_PART } from '../../delivery/hold.ts'
+import { holdLease, takeUntilDeadline } from '../../delivery/held-lease.ts'
 import type { Mailer, MailOutcome } from '../../destination/sendgrid.ts'
 import { latestPosition } from '../../log/position.ts'
 import type { Logger } from '../../logger.ts'
 import type { JobDocument } from '../job.ts'
 import { type Audience, audienceOf, type Due } from './audience.ts'
 import { beginRun } from './begin.ts'
-import { holdJob, type JobLease, takeJob } from './lease.ts'
+import { type JobLease, releaseJob, renewJob, takeJob } from './lease.ts'
 import { moveNotices, nextDue, type RunKey } from './ledger.ts'
 import { readSituation } from './situation.ts'
 
@@ -53,24 +52,25 @@ export async function notify(
   isDraining: () => boolean,
 ): Promise<void> {
   const { db, leaseMs, presence } = services
-  const asked = now()
-  const session = presence.session()
-  const leased = session && (await takeJob(db, job, session.owner, leaseMs))
-  if (!leased) return
+  const taken = await takeUntilDeadline(presence.session(), leaseMs, (owner) =>
+    takeJob(db, job, owner, leaseMs),
+  )
+  if (!taken) return
+  const { leased, deadline } = taken
   const { lease, document } = leased
-  const deadline = createDeadline(asked, leaseMs * SAFE_PART, session.isPresent)
-  const hold = holdJob(db, lease, leaseMs, deadline)
+  const held = holdLease(leaseMs, deadline, () => renewJob(db, lease, leaseMs))
   try {
     const run = await beginRun(db, leased, services.clock)
     if (!run) return
     const { notification } = document
     const key: RunKey = { lease, runId: run.id, notification }
-    const mayGo = () => !isDraining() && !hold.isOver()
+    const mayGo = () => !isDraining() && !held.isOver()
     const options = { attempts: run.attempts, mayGo }
     const end = await carryOut(services, key, document, options)
     await endRun(services, key, end)
   } finally {
-    await hold.release()
+    await held.end()
+    await releaseJob(db, lease)
   }
 }
 

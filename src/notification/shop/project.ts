@@ -2,7 +2,7 @@
 // they touch are loaded, changed in memory and saved, in the transaction that moves the cursor.
 
 import type { Db } from '../../db/pool.ts'
-import type { Projection } from '../../delivery/run.ts'
+import type { Projection } from '../../delivery/project.ts'
 import type { LoggedEvent } from '../../log/event.ts'
 import type { Logger } from '../../logger.ts'
 import { applyEvent } from './apply.ts'

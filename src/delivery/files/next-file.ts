@@ -1,0 +1,107 @@
+// The next file of a consumer: what the log holds for it, whether that is due, and the manifest
+// that begins it.
+
+import { filterOf } from '../../integration/integration.ts'
+import { logHasPassed, readLogEnd } from '../../log/read.ts'
+import type { Reason } from '../ending.ts'
+import type { Exporting } from './exporting.ts'
+import { beginFile, databaseTime, hasFinishedWithin, type OpenFile } from './manifest.ts'
+import type { Plan } from './plan.ts'
+
+/**
+ * While a file is not due, the log is looked at for its size: this often in a window, within these
+ * bounds, and at most this part of the time.
+ */
+const LOOKS = 60
+const LOOK_MS = { least: 200, most: 5_000 }
+const LOOK_PART = 0.02
+
+/** Begins the next file if it is due; otherwise says why the turn ends. */
+export async function nextFile(turn: Exporting): Promise<{ file: OpenFile; plan: Plan } | Reason> {
+  const asked = performance.now()
+  const plan = await planNext(turn)
+  const { first } = plan
+  if (first === null) {
+    passOver(turn, plan, plan.through)
+    return endOfLog(turn)
+  }
+  const dueInMs = await dueIn(turn, plan, first)
+  if (dueInMs > 0) {
+    passOver(turn, plan, first - 1)
+    return { why: 'not_due', dueInMs: nextLook(turn, dueInMs, performance.now() - asked) }
+  }
+  const file = await begin(turn, plan, first)
+  return file ? { file, plan } : { why: 'lost' }
+}
+
+/** What the filter does not take is settled without a file. */
+function passOver(turn: Exporting, { leading }: Plan, through: number): void {
+  turn.readPosition = through
+  turn.progress.filtered(leading)
+}
+
+function begin(turn: Exporting, plan: Plan, firstPosition: number): Promise<OpenFile | undefined> {
+  const { services, leased, readPosition: fromPosition } = turn
+  const { document } = leased.target
+  return beginFile(services.durable, leased.lease, {
+    version: leased.version,
+    filter: filterOf(document),
+    compression: document.s3_parameters?.compression ?? null,
+    keyPrefix: document.s3_parameters?.key_prefix,
+    fromPosition,
+    firstPosition,
+    toPosition: plan.through,
+  })
+}
+
+/** What the log holds from the cursor on; a full file is planned while another is written. */
+async function planNext(turn: Exporting): Promise<Plan> {
+  const { readPosition, planned, leased } = turn
+  const early = planned?.after === readPosition ? await planned.plan : undefined
+  const plan = early?.isFull ? early : await planFrom(turn, readPosition)
+  turn.planned = undefined
+  if (plan.isFull && leased.finishBy === null) {
+    turn.planned = { after: plan.through, plan: planFrom(turn, plan.through) }
+    turn.planned.plan.catch(() => {}) // whoever awaits it has it too
+  }
+  return plan
+}
+
+async function planFrom({ services, leased }: Exporting, after: number): Promise<Plan> {
+  const { lease, target, stopPosition, finishBy } = leased
+  const newest = await readLogEnd(services.db)
+  const through = Math.min(newest, stopPosition ?? newest, finishBy ?? newest)
+  const { maxBytes } = services.fileLimits
+  const filter = filterOf(target.document)
+  return services.planOf({ tenant: lease.tenant, after, through, filter, maxBytes })
+}
+
+/** Why the turn ends if nothing is there that a file could be made of. */
+async function endOfLog(turn: Exporting): Promise<Reason> {
+  if (turn.leased.finishBy !== null) return { why: 'finished' }
+  return { why: (await isAtEnd(turn)) ? 'at_end' : 'yielded' }
+}
+
+async function isAtEnd({ services, leased: { stopPosition } }: Exporting): Promise<boolean> {
+  return stopPosition !== null && logHasPassed(services.db, stopPosition)
+}
+
+async function dueIn(turn: Exporting, plan: Plan, first: number): Promise<number> {
+  const { services, leased } = turn
+  const { lease, stopPosition, finishBy } = leased
+  const { windowMs } = services.fileLimits
+  if (plan.isFull || finishBy !== null || (await isAtEnd(turn))) return 0
+  const now = await databaseTime(services.db)
+  // The clock was set back: a window of it is not waited for.
+  if (first / 1000 > now + windowMs) {
+    return (await hasFinishedWithin(services.db, lease, windowMs)) ? windowMs : 0
+  }
+  const end = Math.min(first / 1000 + windowMs, (stopPosition ?? Infinity) / 1000)
+  return Math.max(0, end - now)
+}
+
+function nextLook({ services }: Exporting, dueInMs: number, lookedMs: number): number {
+  const { windowMs } = services.fileLimits
+  const often = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, windowMs / LOOKS))
+  return Math.min(dueInMs, Math.max(often, lookedMs / LOOK_PART))
+}

@@ -1,0 +1,108 @@
+// The end of a turn: it writes its last step and releases the lease. Before that it decides what
+// comes next: a retry at a time, a stop of the consumer, or nothing.
+
+import type { AdvanceJob } from '../db/jobs.ts'
+import type { Db } from '../db/pool.ts'
+import { whileAway } from '../db/while-away.ts'
+import type { Logger } from '../logger.ts'
+import { retryDelayMs } from './backoff.ts'
+import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
+import type { Reason } from './ending.ts'
+import type { TurnResult } from './turn.ts'
+
+/** How long a cursor is left alone after a failure of ours, and after one of the connection. */
+const BROKEN_RETRY_MS = 1_000
+const CUT_OFF_RETRY_MS = 100
+/** The pause between two tries to release a lease while the database is away. */
+const AWAY_PAUSE_MS = 250
+
+export type ReleaseServices = {
+  /** Progress and reads. */
+  db: Db
+  /** What must not be lost: rejected events, the end of a replay. */
+  durable: Db
+  /** Stops the consumer, with a reason for people. */
+  stop(job: AdvanceJob, reason: string): Promise<void>
+  leaseMs: number
+  /** Whether the process is about to end, and cannot wait. */
+  isDraining(): boolean
+  retryBaseMs: number
+  logger: Logger
+}
+
+type End = {
+  reason: Reason
+  /** Failures in a row before this turn ended. */
+  attempts: number
+  /** What is to be tried again, in words. */
+  failing: string
+  /** Makes the last step. */
+  stepOf: (attempts: number) => Step
+}
+
+/** Ends a turn, and says what became of it. */
+export async function release(
+  services: ReleaseServices,
+  lease: Lease,
+  end: End,
+): Promise<TurnResult> {
+  const { reason } = end
+  if (reason.why === 'lost') {
+    services.logger.warn({ ...lease }, 'lease lost')
+    return { kind: 'lost' }
+  }
+  const { attempts, retryInMs } = await whatNext(services, lease, end)
+  // A stop writes the last file once: it does not wait for a store that fails.
+  const isFinished = ['finished', 'stop', 'retry'].includes(reason.why)
+  const step = end.stepOf(attempts)
+  const until = performance.now() + services.leaseMs
+  // A lease that is not released when the database returns keeps everybody waiting for its end.
+  const outcome = await whileAway(
+    () => releaseCursor(services.db, lease, step, { retryInMs, isFinished }),
+    {
+      pauseMs: () => AWAY_PAUSE_MS,
+      mayWait: () => !services.isDraining() && performance.now() <= until,
+    },
+  )
+  if (outcome === 'lost') return { kind: 'lost' }
+  // Not completed if an append was under way that may still belong to it: it is woken again.
+  if (reason.why === 'at_end') await completeReplay(services.durable, lease)
+  // Stopped or changed meanwhile: there may be a file to finish.
+  if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }
+  return { kind: 'retry', retryInMs }
+}
+
+type Next = { attempts: number; retryInMs: number | undefined }
+
+/**
+ * Stops the consumer if it must be, which comes before the release: a crash in between leaves a
+ * lease that ends by itself, never one try too many.
+ */
+async function whatNext(
+  services: ReleaseServices,
+  lease: Lease,
+  { reason, attempts, failing }: End,
+): Promise<Next> {
+  switch (reason.why) {
+    case 'broken':
+      // Our own failure is no attempt at the target, but it must not become a hot loop.
+      return { attempts, retryInMs: reason.isCutOff ? CUT_OFF_RETRY_MS : BROKEN_RETRY_MS }
+    case 'not_due':
+      return { attempts, retryInMs: reason.dueInMs }
+    case 'stop':
+      await services.stop(lease, reason.reason)
+      return { attempts, retryInMs: undefined }
+    case 'retry': {
+      const { retryAfterMs } = reason
+      const failures = attempts + 1
+      const schedule = { baseMs: services.retryBaseMs, chance: Math.random(), retryAfterMs }
+      const retryInMs = retryDelayMs(failures, schedule)
+      if (retryInMs !== undefined) return { attempts: failures, retryInMs }
+      await services.stop(lease, `${failing} failed ${failures} times; no retries are left.`)
+      // A start in between begins anew, and so does every later one.
+      return { attempts: 0, retryInMs }
+    }
+    default:
+      return { attempts, retryInMs: undefined }
+  }
+}

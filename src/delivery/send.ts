@@ -1,0 +1,242 @@
+// A turn that sends events one by one: the loop from the window to the destination and back. It
+// sends what the window offers, as many at once as the target takes; each answer settles its event
+// and sends the next. Crash points: see advance.ts.
+
+import { limits } from '../config.ts'
+import { consumerKey } from '../db/jobs.ts'
+import type { Db } from '../db/pool.ts'
+import type { Destination, Outcome } from '../destination/destination.ts'
+import type { LoggedEvent } from '../log/event.ts'
+import { END_OF_LOG, timeOf } from '../log/position.ts'
+import { logHasPassed, readEvents, readPage } from '../log/read.ts'
+import { type Leased, saveWindow } from './cursor.ts'
+import type { Deadline } from './deadline.ts'
+import { createEnding, type Ending, type Reason } from './ending.ts'
+import { createFailures, type Failures } from './failure.ts'
+import type { InFlightLimit } from './in-flight.ts'
+import { fill, type Intake, isEmpty, push, stepOf } from './intake.ts'
+import { type Pace, paced } from './pace.ts'
+import { createProgress } from './progress.ts'
+import { createReader } from './reader.ts'
+import { type ReleaseServices, release } from './release.ts'
+import type { ReadPage } from './shared-read.ts'
+import { createSignal, type Signal } from './signal.ts'
+import { createSteps, STEP_EVENTS, STEP_MS, type Steps } from './steps.ts'
+import { filterOfTarget, maxInFlightOf, type SendingTarget } from './target.ts'
+import { SLICE_MS, type Slot, type Turn, type TurnResult } from './turn.ts'
+import { createWindow } from './window.ts'
+
+/** A turn that waits for new events looks at the clock this often, and at the log when woken. */
+const TICK_MS = 1_000
+
+export type SendServices = ReleaseServices & {
+  destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
+  /** How large a page may be at the moment, so that all turns together stay within bounds. */
+  pageBytes(): number
+  /** Pages of turns that follow the log, shared if they are the same. */
+  readLive: ReadPage
+  /** Of all replays together. */
+  replayPace: Pace
+  /** The in-flight limit of a consumer, by its key: at most `most`. */
+  inFlightOf(consumer: string, most: number): InFlightLimit
+}
+
+type SendingLease = Leased & { target: SendingTarget }
+
+/** The state of a turn. */
+type Sending = {
+  readonly leased: SendingLease
+  readonly destination: Destination
+  readonly deadline: Deadline
+  readonly intake: Intake
+  readonly inFlight: InFlightLimit
+  readonly ending: Ending
+  readonly failures: Failures
+  readonly steps: Steps
+  readonly signal: Signal
+  /** Whether the pace of replays lets one more event go. */
+  readonly paceLets: () => boolean
+  /** Whether a request may leave once more. */
+  readonly maySend: () => boolean
+  readonly startedAt: number
+  lastBusyAt: number
+  isAbandoned: boolean
+}
+
+/** Sends what the log has for the consumer, and releases the lease. Like advance(). */
+export async function sendEvents(
+  services: SendServices,
+  leased: SendingLease,
+  deadline: Deadline,
+  slot: Slot,
+): Promise<TurnResult> {
+  const { lease, target, unresolved } = leased
+  const { db } = services
+  const destination = await services.destinationOf(lease.tenant, target)
+  const turn = begin(services, leased, deadline, destination)
+  const { intake, ending, failures } = turn
+  slot.attach(handleOf(turn))
+  await saveWindow(db, leased)
+  // Those that retention has removed meanwhile are missing; the log of the integration says so.
+  push(intake, await readEvents(db, lease.tenant, unresolved, filterOfTarget(target)))
+  await sendUntilEnd(services, turn, slot)
+  await failures.written()
+  return release(services, lease, {
+    reason: ending.reason as Reason,
+    attempts: intake.progress.attempts,
+    failing: `The event at position ${intake.window.unresolved()[0]}`,
+    stepOf: (attempts) => stepOf(intake, attempts),
+  })
+}
+
+function begin(
+  services: SendServices,
+  leased: SendingLease,
+  deadline: Deadline,
+  destination: Destination,
+): Sending {
+  const { lease, target, stopPosition } = leased
+  const signal = createSignal()
+  const ending = createEnding(services.logger, lease, () => {
+    intake.reader.close()
+    signal.raise()
+  })
+  const intake: Intake = {
+    reader: createReader({
+      after: leased.readPosition,
+      read: pagesFor(services, leased),
+      onPage() {
+        send(turn)
+        if (intake.window.size === 0) signal.raise()
+      },
+      onError: ending.breakOff,
+    }),
+    window: createWindow(),
+    progress: createProgress(leased),
+    readPosition: leased.readPosition,
+  }
+  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlightOf(target))
+  const turn: Sending = {
+    leased,
+    destination,
+    deadline,
+    intake,
+    inFlight,
+    ending,
+    failures: createFailures(services, lease, ending, { intake, inFlight }),
+    steps: createSteps(services, { lease, deadline, intake, ending }, signal.raise),
+    signal,
+    paceLets: stopPosition === null ? () => true : paced(services.replayPace, () => send(turn)),
+    maySend: () => !turn.isAbandoned && ending.reason?.why !== 'lost' && !deadline.isOver(),
+    startedAt: performance.now(),
+    lastBusyAt: performance.now(),
+    isAbandoned: false,
+  }
+  return turn
+}
+
+/** Reads the pages of a consumer: shared ones if it follows the log, up to the end of a replay. */
+function pagesFor(services: SendServices, { lease, target, stopPosition }: SendingLease) {
+  const filter = filterOfTarget(target)
+  return (after: number) => {
+    const page = { maxEvents: limits.pageEvents, maxBytes: services.pageBytes() }
+    const range = { tenant: lease.tenant, after, filter, ...page }
+    if (stopPosition === null) return services.readLive({ ...range, through: END_OF_LOG })
+    return readPage(services.db, { ...range, through: stopPosition })
+  }
+}
+
+function handleOf(turn: Sending): Turn {
+  const { intake, ending, signal } = turn
+  return {
+    wake() {
+      intake.reader.look()
+      signal.raise()
+    },
+    requestHalt: (why) => ending.begin({ why }),
+    abandon() {
+      turn.isAbandoned = true
+      ending.begin({ why: 'draining' })
+      signal.raise()
+    },
+  }
+}
+
+async function sendUntilEnd({ db }: SendServices, turn: Sending, slot: Slot): Promise<void> {
+  const { leased, intake, inFlight, ending, steps, signal } = turn
+  const { reader, window, progress } = intake
+  const { stopPosition } = leased
+  for (;;) {
+    send(turn)
+    steps.writeIfDue()
+    const isIdle = isEmpty(intake)
+    if (isIdle) inFlight.rest()
+    if (isIdle && stopPosition !== null && (await isAtEnd(db, stopPosition, ending))) {
+      ending.begin({ why: 'at_end' })
+    }
+    if (isOver(turn, isIdle, slot)) ending.begin({ why: 'yielded' })
+    if (ending.reason?.why === 'lost' || turn.isAbandoned) return
+    if (ending.reason && window.inFlight === 0 && !reader.isReading && !steps.isWriting) return
+    await signal.raisedOrAfter(isIdle && progress.count() === 0 ? TICK_MS : STEP_MS)
+  }
+}
+
+/** Whether nothing can come any more up to there: the log says so, whatever the clocks. */
+async function isAtEnd(db: Db, stopPosition: number, { breakOff }: Ending): Promise<boolean> {
+  return (await logHasPassed(db, stopPosition).catch(breakOff)) ?? false
+}
+
+function isOver({ startedAt, lastBusyAt }: Sending, isIdle: boolean, slot: Slot): boolean {
+  const time = performance.now()
+  if (isIdle) return time - lastBusyAt > SLICE_MS || slot.mustYield(true)
+  return time - startedAt > SLICE_MS && slot.mustYield(false)
+}
+
+/** Sends what may be in flight. */
+function send(turn: Sending): void {
+  const { intake, inFlight, ending, deadline } = turn
+  const { window } = intake
+  if (!ending.reason) fill(intake, inFlight.current)
+  while (!ending.reason && window.inFlight < inFlight.current) {
+    // Others may hold the lease by now. To release it is safe: that write is theirs to refuse.
+    if (deadline.isOver()) {
+      ending.begin({ why: 'expired' })
+      return
+    }
+    if (window.ready === 0 || !turn.paceLets()) return
+    deliver(turn, window.next() as LoggedEvent)
+  }
+}
+
+function deliver(turn: Sending, event: LoggedEvent): void {
+  const { tenant } = turn.leased.lease
+  const sentAt = performance.now()
+  const publishedAt = timeOf(event.position)
+  const settled = (outcome: Outcome) => void settle(turn, event, outcome, sentAt)
+  turn.destination.send({ ...event, tenant, publishedAt }, settled, turn.maySend)
+}
+
+/** If an event is delivered, the next one is sent before this returns: see Destination. */
+async function settle(
+  turn: Sending,
+  event: LoggedEvent,
+  outcome: Outcome,
+  sentAt: number,
+): Promise<void> {
+  const { intake, inFlight, ending, failures, signal } = turn
+  const { window, progress } = intake
+  const latencyMs = performance.now() - sentAt
+  try {
+    if (outcome.kind === 'delivered') {
+      window.settle(event)
+      progress.delivered(event, Date.now())
+      inFlight.taken(latencyMs)
+    } else await failures.conclude(event, outcome)
+  } catch (error) {
+    window.giveBack(event)
+    ending.breakOff(error as Error)
+  }
+  turn.lastBusyAt = performance.now()
+  send(turn)
+  if (ending.reason || progress.count() >= STEP_EVENTS || window.size === 0) signal.raise()
+}

@@ -1,0 +1,83 @@
+// Wiring: what the turns of a worker need, each kind of them its own. Nothing is decided here.
+
+import { type Config, limits } from '../config.ts'
+import { changeConsumer } from '../consumer/change.ts'
+import type { Database } from '../db/pool.ts'
+import type { Presence } from '../db/presence.ts'
+import type { Logger } from '../logger.ts'
+import type { SecretBox } from '../sealing/secret.ts'
+import type { AdvanceServices } from './advance.ts'
+import type { Destinations } from './destinations.ts'
+import { createLineReader } from './files/lines.ts'
+import { planFile } from './files/plan.ts'
+import { createStores } from './files/stores.ts'
+import { createGate } from './gate.ts'
+import { createInFlightLimits } from './in-flight.ts'
+import { createPace } from './pace.ts'
+import type { Projection } from './project.ts'
+import type { ReleaseServices } from './release.ts'
+import { createSharedRead } from './shared-read.ts'
+import { createWaker } from './wake.ts'
+
+/** What a worker has for its turns. */
+export type DeliveryParts = {
+  /** For progress and reads. */
+  relaxed: Database
+  /** For what must not be lost. */
+  durable: Database
+  presence: Presence
+  secrets: SecretBox
+  /** By consumer id. */
+  projections: Record<string, Projection>
+  logger: Logger
+}
+
+/** `pageBytes`: how large a page may be at the moment. */
+export function advanceServices(
+  config: Config,
+  parts: DeliveryParts,
+  destinations: Destinations,
+  { pageBytes, isDraining }: { pageBytes: () => number; isDraining: () => boolean },
+): AdvanceServices {
+  const { relaxed, durable, presence, secrets, projections, logger } = parts
+  const { pool, kysely: db } = relaxed
+  const waker = createWaker(pool, logger)
+  const release: ReleaseServices = {
+    db,
+    durable: durable.kysely,
+    async stop(job, reason) {
+      const change = { actor: 'millrace', reason }
+      await changeConsumer(durable.kysely, job.tenant, job.consumer, 'stop', change)
+      // Its other runs, if it has any, on whatever worker.
+      waker.halt(job.tenant, job.consumer)
+    },
+    leaseMs: config.MILLRACE_LEASE_MS,
+    isDraining,
+    retryBaseMs: config.MILLRACE_RETRY_BASE_MS,
+    logger,
+  }
+  return {
+    presence,
+    sending: {
+      ...release,
+      destinationOf: destinations.of,
+      pageBytes,
+      readLive: createSharedRead(db),
+      replayPace: createPace(config.MILLRACE_REPLAY_RATE),
+      inFlightOf: createInFlightLimits(),
+    },
+    exporting: {
+      ...release,
+      storeOf: createStores(config, secrets),
+      fileGate: createGate(limits.filesPerWorker),
+      failedFileGate: createGate(limits.failedFilesPerWorker),
+      linesOf: createLineReader(pool),
+      planOf: (range) => planFile(pool, range),
+      fileLimits: {
+        windowMs: config.MILLRACE_S3_WINDOW_MS,
+        maxBytes: config.MILLRACE_S3_MAX_BYTES,
+      },
+    },
+    projecting: { ...release, pageBytes, projections },
+  }
+}

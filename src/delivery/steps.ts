@@ -1,0 +1,71 @@
+// The steps of a turn that sends: progress and lease, written together by one statement, every 250
+// ms or 200 events, and as often as the lease needs it. One at a time.
+
+import type { Db } from '../db/pool.ts'
+import { type Lease, moveCursor } from './cursor.ts'
+import { type Deadline, now } from './deadline.ts'
+import type { Ending } from './ending.ts'
+import { type Intake, stepOf } from './intake.ts'
+
+export const STEP_MS = 250
+export const STEP_EVENTS = 200
+/** The part of a lease after which it is renewed. */
+const RENEW_PART = 0.4
+
+export type Steps = {
+  /** Goes on while what is in flight finishes: the lease must not end before that. */
+  writeIfDue(): void
+  /** One is under way. */
+  readonly isWriting: boolean
+}
+
+/** `onWritten` is called after each step, also one that failed. */
+export function createSteps(
+  { db, leaseMs }: { db: Db; leaseMs: number },
+  held: { lease: Lease; deadline: Deadline; intake: Intake; ending: Ending },
+  onWritten: () => void,
+): Steps {
+  const { lease, deadline, intake, ending } = held
+  const { progress } = intake
+  let isWriting = false
+  let lastAt = performance.now()
+
+  return {
+    writeIfDue() {
+      if (isWriting || ending.reason?.why === 'lost' || !isDue(performance.now() - lastAt)) return
+      isWriting = true
+      lastAt = performance.now()
+      write()
+        .catch(ending.breakOff)
+        .finally(() => {
+          isWriting = false
+          onWritten()
+        })
+    },
+    get isWriting() {
+      return isWriting
+    },
+  }
+
+  function isDue(sinceMs: number): boolean {
+    const count = progress.count()
+    // One that failed is not tried again at once: the last step follows.
+    if (count >= STEP_EVENTS && !isAway(ending)) return true
+    return sinceMs >= leaseMs * RENEW_PART || (count > 0 && sinceMs >= STEP_MS)
+  }
+
+  async function write(): Promise<void> {
+    const step = stepOf(intake, progress.attempts)
+    const asked = now()
+    const outcome = await moveCursor(db, lease, step, leaseMs)
+    progress.written(step)
+    if (outcome === 'lost') return ending.begin({ why: 'lost' })
+    deadline.extend(asked)
+    if (outcome !== 'running') ending.begin({ why: 'halted' })
+  }
+}
+
+/** Whether the database may be away. */
+function isAway({ reason }: Ending): boolean {
+  return reason?.why === 'broken' || reason?.why === 'expired'
+}

@@ -1,0 +1,145 @@
+// What a worker does for delivery: it runs the jobs of cursors in its slots, a turn each, and
+// passes on to the turns what it hears. Replays have slots of their own: however many there are,
+// live events do not wait for one.
+
+import type pg from 'pg'
+import { type Config, limits } from '../config.ts'
+import { type AdvanceJob, consumerKey, jobKey, tasks } from '../db/jobs.ts'
+import { runJobs } from '../db/run-jobs.ts'
+import { advance } from './advance.ts'
+import { createDestinations } from './destinations.ts'
+import { advanceServices, type DeliveryParts } from './services.ts'
+import { createSlots } from './slots.ts'
+import type { Slot, Turn } from './turn.ts'
+import { wakeIfBehind } from './wake.ts'
+
+type Delivering = {
+  /** New events of a tenant may be there. */
+  wake(tenant: string): void
+  /** A consumer, named `tenant/id`, was stopped. */
+  halt(consumer: string): void
+  /** Others may take the leases of this worker from now on. */
+  expire(): void
+  /** Lets what is in flight finish, within limits.shutdownMs, and writes down how far it came. */
+  stop(): Promise<void>
+}
+
+/** Starts it. */
+export function startDelivering(config: Config, parts: DeliveryParts): Delivering {
+  const { relaxed, logger } = parts
+  const destinations = createDestinations(config, parts.secrets)
+  /** By cursor: those that hold a lease, and those that may. */
+  const turns = new Map<string, Turn>()
+  const underWay = new Set<string>()
+  const running = new Set<Promise<void>>()
+  let isDraining = false
+  const services = advanceServices(config, parts, destinations, {
+    pageBytes: () => pageBytesOf(turns.size),
+    isDraining: () => isDraining,
+  })
+  const runners = [
+    startRunner('advance', config.MILLRACE_WORKER_CONCURRENCY),
+    startRunner('replay', limits.replaysPerWorker),
+  ]
+
+  return {
+    wake: (tenant) => eachOf(tenant, (turn) => turn.wake()),
+    halt: (consumer) => eachOf(consumer, (turn) => turn.requestHalt('halted')),
+    expire: () => haltAll('expired'),
+    async stop() {
+      isDraining = true
+      // Asked first, so that no job is taken any more; awaited last, since it waits for the turns.
+      const stopped = Promise.all(runners.map((runner) => runner.stop()))
+      haltAll('draining')
+      const hurry = setTimeout(() => {
+        for (const turn of turns.values()) turn.abandon()
+      }, limits.shutdownMs)
+      await Promise.all(running)
+      clearTimeout(hurry)
+      await stopped
+      await destinations.close()
+    },
+  }
+
+  function eachOf(prefix: string, act: (turn: Turn) => void): void {
+    for (const [key, turn] of turns) if (key.startsWith(`${prefix}/`)) act(turn)
+  }
+
+  function haltAll(why: 'expired' | 'draining'): void {
+    for (const turn of turns.values()) turn.requestHalt(why)
+  }
+
+  function startRunner(task: 'advance' | 'replay', count: number) {
+    const slots = createSlots(count)
+    return runJobs(relaxed.pool, task, {
+      slots: count,
+      logger,
+      async handle(job) {
+        const { mustYield, release } = slots.take()
+        const work = advanceOne(job, task, mustYield)
+        running.add(work)
+        await work.finally(() => {
+          running.delete(work)
+          release()
+        })
+      },
+    })
+  }
+
+  /** Never throws: liveness is the sweep's business, not that of a failed job. */
+  async function advanceOne(
+    job: AdvanceJob,
+    task: 'advance' | 'replay',
+    mustYield: Slot['mustYield'],
+  ): Promise<void> {
+    const key = consumerKey(job)
+    // A lease of ours seems to be over while its turn goes on: the database's clock has jumped.
+    if (isDraining || underWay.has(key)) return
+    underWay.add(key)
+    const attach = (turn: Turn) => {
+      turns.set(key, turn)
+      if (isDraining) turn.requestHalt('draining')
+    }
+    try {
+      const result = await advance(services, job, { mustYield, attach }).finally(() => {
+        // Before the look at what came meanwhile: from here on no job for it is turned away.
+        turns.delete(key)
+        underWay.delete(key)
+      })
+      if (result.kind === 'busy') return
+      if (result.kind === 'retry') await scheduleRetry(relaxed.pool, task, job, result.retryInMs)
+      else await wakeAgain(relaxed.pool, job)
+    } catch (error) {
+      logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
+    }
+  }
+}
+
+/** How large a page may be, so that all turns together stay within bounds. */
+function pageBytesOf(turns: number): number {
+  const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
+  return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, turns))))
+}
+
+async function wakeAgain(pool: pg.Pool, { tenant, consumer }: AdvanceJob): Promise<void> {
+  // Named: it looks at every partition, and planning that takes longer than running it.
+  await pool.query({ name: 'wake_if_behind', text: wakeIfBehind, values: [tenant, consumer] })
+}
+
+/**
+ * A retry is a job with a date, never a sleep. Should it get lost, the sweep finds the cursor when
+ * its time has come.
+ */
+async function scheduleRetry(
+  pool: pg.Pool,
+  task: 'advance' | 'replay',
+  job: AdvanceJob,
+  delayMs: number,
+): Promise<void> {
+  await pool.query(
+    `select graphile_worker.add_job(
+      $1, $2::json, run_at => clock_timestamp() + $3 * interval '1 millisecond', job_key => $4
+    )`,
+    [tasks[task], JSON.stringify(job), delayMs, jobKey('retry', job)],
+  )
+}
