@@ -41,6 +41,6 @@ function jobsQuery(db: Db, tenant: string) {
 }
 
 /** A job in answers. */
-export function present({ id, document, next_run_at }: FoundJob): Job {
+export function presentJob({ id, document, next_run_at }: FoundJob): Job {
   return { id, ...document, next_run_at: next_run_at?.toISOString() ?? null }
 }

@@ -15,7 +15,7 @@ import { compile } from '../http/validate.ts'
 import { commonErrors } from '../integration/schemas.ts'
 import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
-import { type FoundJob, findJob, listJobs, present } from './find.ts'
+import { type FoundJob, findJob, listJobs, presentJob } from './find.ts'
 import {
   documentOf,
   faultsOfJob,
@@ -26,7 +26,7 @@ import {
   NewJob,
   updateJob,
 } from './job.ts'
-import { listRuns, Run, RunList, requestRun } from './run/runs.ts'
+import { JobRun, JobRunList, listJobRuns, requestJobRun } from './run/runs.ts'
 
 const JOBS = '/api/v1/jobs'
 
@@ -81,7 +81,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
           throw invalid([fault('id', 'taken', `${JSON.stringify(id)} names another job`)])
         }
         context.status = 201
-        context.body = present(created)
+        context.body = presentJob(created)
       },
     },
     {
@@ -104,7 +104,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
         const found = await listJobs(db, tenant, { after, most: page.limit + 1 })
         const { rows, next } = cutPage(found, page, (job) => String(job.createdPosition))
         if (next) context.set('link', `<${JOBS}?limit=${page.limit}&after=${next}>; rel="next"`)
-        context.body = rows.map(present)
+        context.body = rows.map(presentJob)
       },
     },
     {
@@ -115,7 +115,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       summary: 'One notification job.',
       responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
       async handle(context) {
-        context.body = present(await find(tenantOf(context, 'read'), idOf(context)))
+        context.body = presentJob(await find(tenantOf(context, 'read'), idOf(context)))
       },
     },
     {
@@ -144,7 +144,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
         const change = changeBy(context, 'Updated via API.')
         const changed = await changeJob(db, tenant, id, decide, change)
         if (!changed) throw noSuchJob(id)
-        context.body = present(changed)
+        context.body = presentJob(changed)
       },
     },
     {
@@ -174,7 +174,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       operationId: 'runJob',
       summary: 'Run the job now.',
       description: 'Where a run is not over yet, the answer is that one.',
-      responses: { 201: { description: 'The run.', schema: Run }, ...oneErrors },
+      responses: { 201: { description: 'The run.', schema: JobRun }, ...oneErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const { id, document } = await find(tenant, idOf(context))
@@ -183,7 +183,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
           throw invalid([fault('is_active', 'invalid', 'is false: the job does not run')])
         }
         context.status = 201
-        context.body = await requestRun(db, tenant, id)
+        context.body = await requestJobRun(db, tenant, id)
         onAsked(tenant, id)
       },
     },
@@ -195,14 +195,14 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       operationId: 'listJobRuns',
       summary: 'The runs of the job, newest first.',
       parameters: [...one.parameters, ...pageParameters(limits.runsListed)],
-      responses: { 200: { description: 'The runs.', schema: RunList }, ...oneErrors },
+      responses: { 200: { description: 'The runs.', schema: JobRunList }, ...oneErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'read')
         const { id } = await find(tenant, idOf(context))
         const page = pageOf(context, limits.runsListed)
         const before = page.after === undefined ? undefined : positionOf(page.after)
         if (page.after !== undefined && before === undefined) throw unknownPage()
-        const found = await listRuns(db, tenant, id, { before, most: page.limit + 1 })
+        const found = await listJobRuns(db, tenant, id, { before, most: page.limit + 1 })
         const { rows: runs, next } = cutPage(found, page, (run) => run.requested_at)
         context.body = { runs, ...(next ? { next } : {}) }
       },

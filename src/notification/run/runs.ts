@@ -11,7 +11,7 @@ const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 const DateTime = Type.String({ format: 'date-time' })
 const Count = (description: string) => Type.Integer({ description })
 
-export const Run = Type.Object(
+export const JobRun = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     state: Type.Enum(['queued', 'running', 'completed', 'failed']),
@@ -69,17 +69,17 @@ export const Run = Type.Object(
     ],
   },
 )
-export const RunList = Type.Object(
+export const JobRunList = Type.Object(
   {
-    runs: Type.Array(Run, { maxItems: limits.runsListed }),
+    runs: Type.Array(JobRun, { maxItems: limits.runsListed }),
     next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
   },
   { title: 'JobRunList' },
 )
 
-export type Run = Static<typeof Run>
+export type JobRun = Static<typeof JobRun>
 
-type Row = Omit<Run, 'requested_at' | 'duration_ms'> & {
+type Row = Omit<JobRun, 'requested_at' | 'duration_ms'> & {
   position: number
   started_at: Date | null
   finished_at: Date | null
@@ -88,12 +88,12 @@ type Row = Omit<Run, 'requested_at' | 'duration_ms'> & {
 }
 
 /** At most `most` runs of a job that were requested before a position, newest first. */
-export async function listRuns(
+export async function listJobRuns(
   db: Db,
   tenant: string,
   jobId: string,
   { before = Number.MAX_SAFE_INTEGER, most }: { before?: number | undefined; most: number },
-): Promise<Run[]> {
+): Promise<JobRun[]> {
   return runsOf(db, tenant, jobId, sql`position < ${before} order by position desc limit ${most}`)
 }
 
@@ -102,7 +102,7 @@ async function runsOf(
   tenant: string,
   jobId: string,
   which: RawBuilder<unknown>,
-): Promise<Run[]> {
+): Promise<JobRun[]> {
   const { rows } = await sql<Row>`
     select
       id, state, cause, position, tick_at as scheduled_for, started_at, finished_at,
@@ -134,25 +134,25 @@ async function runsOf(
 const textOf = (date: Date | null) => date?.toISOString() ?? null
 
 /** Requests a run of a job now, or returns the one that is not over yet. */
-export async function requestRun(db: Db, tenant: string, jobId: string): Promise<Run> {
-  const asked = await untilKnown((attempt) => insertRun(db, tenant, jobId, attempt))
+export async function requestJobRun(db: Db, tenant: string, jobId: string): Promise<JobRun> {
+  const asked = await untilKnown((attempt) => insertJobRun(db, tenant, jobId, attempt))
   // The current run ended in between: ask again.
-  return asked ?? requestRun(db, tenant, jobId)
+  return asked ?? requestJobRun(db, tenant, jobId)
 }
 
 /** Undefined if another run was under way and has ended meanwhile. */
-async function insertRun(
+async function insertJobRun(
   db: Db,
   tenant: string,
   jobId: string,
   id: string,
-): Promise<Run | undefined> {
+): Promise<JobRun | undefined> {
   const { rows } = await sql<{ position: number }>`
     insert into notification_run (id, tenant, job_id, position, cause)
     values (${id}, ${tenant}, ${jobId}, position_of(clock_timestamp()), 'manual')
     on conflict do nothing
     returning position`.execute(db)
-  if (rows[0]) return newRun(id, rows[0].position)
+  if (rows[0]) return newJobRun(id, rows[0].position)
   const { rows: others } = await sql<{ id: string }>`
     select id from notification_run
     where tenant = ${tenant} and job_id = ${jobId}
@@ -162,7 +162,7 @@ async function insertRun(
   return others[0] && (await runsOf(db, tenant, jobId, sql`id = ${others[0].id}`))[0]
 }
 
-function newRun(id: string, position: number): Run {
+function newJobRun(id: string, position: number): JobRun {
   const requested_at = timeOf(position)
   const times = { scheduled_for: null, started_at: null, finished_at: null, next_try_at: null }
   const counts = { found: 0, sent: 0, notices: 0, rejected: 0, withheld: 0, unconfirmed: 0 }

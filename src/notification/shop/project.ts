@@ -8,7 +8,7 @@ import type { Logger } from '../../logger.ts'
 import { applyEvent } from './apply.ts'
 import { decodeEvent } from './decode.ts'
 import { emptyShop } from './shop.ts'
-import { loadShop, saveShop } from './store.ts'
+import { loadShop, saveShop } from './tables.ts'
 
 export const SHOP = 'projection:shop'
 

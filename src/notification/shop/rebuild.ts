@@ -10,7 +10,7 @@ import type { EventFilter, LoggedEvent } from '../../log/event.ts'
 import { readPage } from '../../log/read.ts'
 import { entities } from './entity.ts'
 import { projectEvents, SHOP } from './project.ts'
-import { shapes } from './store.ts'
+import { shapes } from './tables.ts'
 
 /**
  * The comparison of a table. missing: rebuilt rows that the live table lacks; extra: live rows that

@@ -1,4 +1,4 @@
-// The part of a shop in memory that a batch of events touches. apply.ts changes it, store.ts loads
+// The part of a shop in memory that a batch of events touches. apply.ts changes it, tables.ts loads
 // and saves it.
 
 import type { Unreadable } from './decode.ts'

@@ -13,7 +13,7 @@ import { documentOf, type Notification } from '../../../src/notification/job.ts'
 import { dueBatchQuery } from '../../../src/notification/run/ledger.ts'
 import { dueQuery } from '../../../src/notification/run/occasions.ts'
 import { notify } from '../../../src/notification/run/run.ts'
-import { listRuns, requestRun } from '../../../src/notification/run/runs.ts'
+import { listJobRuns, requestJobRun } from '../../../src/notification/run/runs.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../../helpers/sendgrid.ts'
 import { aJob } from '../../helpers/shop.ts'
@@ -143,9 +143,9 @@ describe('a run', () => {
       logger: createLogger('silent'),
       mailerOf: async () => mailer,
     }
-    await requestRun(db, 'dodici', 'back-in-stock')
+    await requestJobRun(db, 'dodici', 'back-in-stock')
     await notify(services, { tenant: 'dodici', jobId: 'back-in-stock' }, () => false)
-    const [run] = await listRuns(db, 'dodici', 'back-in-stock', { most: 1 })
+    const [run] = await listJobRuns(db, 'dodici', 'back-in-stock', { most: 1 })
     expect(run).toMatchObject({ state: 'completed', found: PAIRS, notices: PAIRS })
     expect(run?.sent).toBe(new Set(sendgrid.taken.map(({ email }) => email)).size)
     console.log(`${run?.sent} customers, ${run?.notices} notices: ${run?.duration_ms} ms`)
