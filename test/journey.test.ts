@@ -3,18 +3,12 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../scripts/kit/client.ts'
 import { ok, payloadOf, type Receiver, startReceiver, status } from '../scripts/kit/receiver.ts'
 import { until } from '../scripts/kit/until.ts'
 import { limits } from '../src/config.ts'
 import { useDatabase } from './helpers/database.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from './helpers/service.ts'
+import { type Service, startService } from './helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -3,9 +3,9 @@
 
 import type pg from 'pg'
 import { STOP_WAIT_MS } from '../../src/consumer/stop.ts'
+import type { Operation } from '../kit/document.ts'
 import type { Findings } from '../kit/findings.ts'
 import { describe } from './case.ts'
-import type { Operation } from './document.ts'
 import { HANG_MS, type Judge, othersIn } from './judge.ts'
 import { type Request, toBytes } from './message.ts'
 import { addId, harvest, makes } from './people.ts'

@@ -2,9 +2,9 @@
 // printed.
 
 import type pg from 'pg'
+import { type Document, operationsOf } from '../kit/document.ts'
 import { createFindings, type Findings } from '../kit/findings.ts'
 import { BLOCK, type Run, sendBatch, type Tally } from './batch.ts'
-import { type Document, operationsOf } from './document.ts'
 import { CREDENTIAL, createJudge } from './judge.ts'
 import { makeTenants, type Operate } from './people.ts'
 import { chanceOf } from './request.ts'

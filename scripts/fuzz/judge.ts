@@ -2,8 +2,15 @@
 // anything of another tenant, of a secret, or of the inside of the program.
 
 import http, { METHODS } from 'node:http'
+import {
+  checkOf,
+  type Document,
+  findPath,
+  JSON_TYPE,
+  type Operation,
+  pathOf,
+} from '../kit/document.ts'
 import { spellingsIn } from '../kit/spellings.ts'
-import { checkOf, type Document, findPath, JSON_TYPE, type Operation, pathOf } from './document.ts'
 import type { Request } from './message.ts'
 import { PRIVATE } from './mutate.ts'
 import { SECRET } from './values.ts'

@@ -1,6 +1,6 @@
 // A request as it is sent: what it is made of, and its bytes.
 
-import type { Operation } from './document.ts'
+import type { Operation } from '../kit/document.ts'
 import { toJson } from './mutate.ts'
 import type { Caller, Tenant } from './tenant.ts'
 

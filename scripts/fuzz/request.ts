@@ -2,8 +2,8 @@
 // number, and the ids that answers have told so far.
 
 import { type Chance, createChance } from '../kit/chance.ts'
+import type { Operation } from '../kit/document.ts'
 import { complete } from './complete.ts'
-import type { Operation } from './document.ts'
 import { bytesOf, inHeader, type Request } from './message.ts'
 import { mutate } from './mutate-request.ts'
 import { type Caller, callerOf, type Tenant } from './tenant.ts'

@@ -4,8 +4,8 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
-import { startService as startProcess } from '../../test/helpers/service.ts'
 import { type NameServer, startNameServer } from '../kit/name-server.ts'
+import { startService as startProcess } from '../kit/service.ts'
 import { until } from '../kit/until.ts'
 
 export const ADMIN_TOKEN = 'fuzz-admin-token'

@@ -2,8 +2,8 @@
 // after a refusal, and each change is its caller's own.
 
 import type pg from 'pg'
+import { pathOf } from '../kit/document.ts'
 import type { Findings } from '../kit/findings.ts'
-import { pathOf } from './document.ts'
 import type { Request } from './message.ts'
 import { subjectOf } from './tenant.ts'
 import type { Answer } from './wire.ts'

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check'
 import type { Chance } from '../kit/chance.ts'
-import type { Schema } from './document.ts'
+import type { Schema } from '../kit/document.ts'
 
 /** Stands in every secret that the fuzz makes up; no answer and no log line may hold it. */
 export const SECRET = 'Secret4Fuzz'

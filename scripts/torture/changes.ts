@@ -2,10 +2,10 @@
 // replays, subscriptions, jobs, senders and keys, of a few tenants and a few ids, so that they meet
 // each other. Many are refused, for what they ask is not always possible: that is meant.
 
-import { aSubscription, SUBSCRIPTIONS } from '../../test/helpers/collector.ts'
-import { EVENTSTREAM } from '../../test/helpers/service.ts'
-import { aJob, JOBS } from '../../test/helpers/shop.ts'
 import type { Chance } from '../kit/chance.ts'
+import { EVENTSTREAM } from '../kit/client.ts'
+import { aSubscription, SUBSCRIPTIONS } from '../kit/collector.ts'
+import { aJob, JOBS } from '../kit/jobs.ts'
 
 export const TENANTS = ['north', 'south', 'east', 'west'] as const
 /** Registered at the start, and never changed: what it receives tells whether delivery goes on. */

@@ -4,10 +4,11 @@
 
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { readCall, runCall } from '../../src/cli/sql.ts'
-import { call, publish, register, type Service, startService } from '../../test/helpers/service.ts'
 import { createChance } from '../kit/chance.ts'
+import { call, publish, register } from '../kit/client.ts'
 import { createFindings, type Findings } from '../kit/findings.ts'
 import { type Answer, type Received, startReceiver } from '../kit/receiver.ts'
+import { type Service, startService } from '../kit/service.ts'
 import { until } from '../kit/until.ts'
 import { type Key, nextChange, STEADY, TENANTS } from './changes.ts'
 

@@ -1,10 +1,10 @@
 // Callers for the tests of access: the service within this process, API keys, JWTs.
 
 import { SignJWT } from 'jose'
+import { ADMIN_TOKEN, call } from '../../scripts/kit/client.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/logger.ts'
 import { type Server, startServer } from '../../src/server.ts'
-import { ADMIN_TOKEN, call } from '../helpers/service.ts'
 
 export const JWT_SECRET = 'a-shared-secret-of-more-than-32-characters'
 export const API_KEYS = '/api/v1/api-keys'

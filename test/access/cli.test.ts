@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ADMIN_TOKEN, call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
 import { startHere } from './callers.ts'
 
 const database = useDatabase()

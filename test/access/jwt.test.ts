@@ -6,11 +6,11 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { startNameServer } from '../../scripts/kit/name-server.ts'
 import { until } from '../../scripts/kit/until.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM } from '../helpers/service.ts'
 import { API_KEYS, aJwt, JWT_SECRET, startHere } from './callers.ts'
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>

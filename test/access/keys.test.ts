@@ -1,11 +1,12 @@
 // The life of an API key, on two processes of the service: created, used, bound, expired, revoked.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { findKey } from '../../src/access/api-key.ts'
 import { KEY_CACHE_MS } from '../../src/access/key-cache.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { API_KEYS, makeKey } from './callers.ts'
 
 const database = useDatabase()

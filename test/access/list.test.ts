@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, call } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, call } from '../helpers/service.ts'
 import { API_KEYS, makeKey, startHere } from './callers.ts'
 
 type Listed = { api_keys: { id: string; status: string }[]; next?: string }

@@ -3,12 +3,12 @@
 
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { revokeKey } from '../../src/access/api-key.ts'
 import { KEY_CACHE_MS } from '../../src/access/key-cache.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM } from '../helpers/service.ts'
 import { API_KEYS, aJwt, JWT_SECRET, type MadeKey, makeKey, startHere } from './callers.ts'
 
 const database = useDatabase()

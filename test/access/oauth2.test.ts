@@ -2,9 +2,9 @@
 
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM } from '../helpers/service.ts'
 import { API_KEYS, JWT_SECRET, type MadeKey, makeKey, startHere } from './callers.ts'
 
 const database = useDatabase()

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
-import type { Route } from '../../src/http/route.ts'
+import { ADMIN_TOKEN, call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import {
   aCollectedEvent,
   aSubscription,
@@ -11,10 +11,10 @@ import {
   collector,
   EVENTS,
   SUBSCRIPTIONS,
-} from '../helpers/collector.ts'
+} from '../../scripts/kit/collector.ts'
+import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
+import type { Route } from '../../src/http/route.ts'
 import type { TestDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, call, EVENTSTREAM } from '../helpers/service.ts'
-import { aJob, JOBS } from '../helpers/shop.ts'
 import { makeKey } from './callers.ts'
 
 /** Stands in all that the owner has, and in nothing that anybody sends. */

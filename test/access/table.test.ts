@@ -2,11 +2,11 @@
 // that is added is in the table by itself.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import type { Route } from '../../src/http/route.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
 import { API_KEYS, aJwt, JWT_SECRET, makeKey, startHere } from './callers.ts'
 import { type Answer, ask, belongings, furnish, MARKER, OWNER, type Target } from './operations.ts'
 

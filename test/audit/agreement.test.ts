@@ -4,13 +4,14 @@
 // history, not how they fall between those of the worker.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
+import { SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import type { Broker } from '../helpers/broker.ts'
 import { startBroker } from '../helpers/broker.ts'
-import { SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
-import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { rowsOf } from '../sql/rows.ts'
 import { createHistory, type History, QUEUE_IDS } from './history.ts'
 import {

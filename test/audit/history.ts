@@ -3,10 +3,15 @@
 // they really took is noted here: it is the truth that the audits are held to.
 
 import { type Chance, createChance } from '../../scripts/kit/chance.ts'
+import { call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
+import {
+  aCollectedEvent,
+  aSubscription,
+  collect,
+  SUBSCRIPTIONS,
+} from '../../scripts/kit/collector.ts'
 import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { type Broker, keys } from '../helpers/broker.ts'
-import { aCollectedEvent, aSubscription, collect, SUBSCRIPTIONS } from '../helpers/collector.ts'
-import { call, EVENTSTREAM, publish } from '../helpers/service.ts'
 
 const NAMES = [
   ...['order.created', 'order.opened', 'order.completed', 'invoice.created', 'customer.updated'],

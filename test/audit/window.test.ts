@@ -2,18 +2,12 @@
 // of it, or when it goes.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()

@@ -1,16 +1,16 @@
 // Whoever reads what a command prints may leave: `millrace … | head`.
 
 import { expect, it } from 'vitest'
+import { type Ended, startProgram } from '../../scripts/kit/program.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Ended, runProgram } from '../helpers/program.ts'
 import { rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()
 
 /** Runs it with nobody at the other end of its standard output. */
 function unread(...command: string[]): Promise<Ended> {
-  const program = runProgram(command, { DATABASE_URL: database.url })
+  const program = startProgram(command, { DATABASE_URL: database.url })
   program.process.stdout?.destroy()
   return program.ended
 }

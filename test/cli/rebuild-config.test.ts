@@ -2,23 +2,17 @@
 // is found and named without a secret, and put right; nothing is lost with the tables.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
+import { createJob, JOBS } from '../../scripts/kit/jobs.ts'
+import { startProgram } from '../../scripts/kit/program.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { readRebuild } from '../../src/cli/rebuild.ts'
 import { API_KEYS, makeKey } from '../access/callers.ts'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
-import { runProgram } from '../helpers/program.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
-import { createJob, JOBS } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { empty, rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()
@@ -118,7 +112,7 @@ describe('a configuration of every kind', () => {
     const revoked = { method: 'DELETE', headers: { tenant: '' } }
     expect((await call(`${service.url}${API_KEYS}/${keyId}`, revoked)).status).toBe(200)
     expect((await rebuilt(database)).lines).toEqual(same(4, 2, 1, 3))
-    const program = await runProgram(['rebuild', 'config'], settings()).ended
+    const program = await startProgram(['rebuild', 'config'], settings()).ended
     expect(program).toMatchObject({ status: 0, stdout: `${same(4, 2, 1, 3).join('\n')}\n` })
   })
 
@@ -178,7 +172,7 @@ describe('a configuration of every kind', () => {
       'api_key: 3 in the log, the same',
       'They differ; --apply puts in place what the log has.',
     ])
-    const program = await runProgram(['rebuild', 'config'], settings()).ended
+    const program = await startProgram(['rebuild', 'config'], settings()).ended
     expect(program).toMatchObject({ status: 1, stdout: `${told}\n` })
 
     const applied = await rebuilt(database, { apply: true })

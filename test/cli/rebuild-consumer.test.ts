@@ -2,10 +2,11 @@
 // never ahead of that, and nothing over a change that is made at the same moment.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
+import { createJob } from '../../scripts/kit/jobs.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, register, type Service, startService } from '../helpers/service.ts'
-import { createJob } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { empty, rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()

@@ -1,11 +1,12 @@
 // `rebuild config --apply` while a worker goes by a row that was altered: it has no lease any more.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, publish, register } from '../../scripts/kit/client.ts'
+import { createJob } from '../../scripts/kit/jobs.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, publish, register, type Service, startService } from '../helpers/service.ts'
-import { createJob } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()

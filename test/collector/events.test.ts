@@ -2,11 +2,12 @@
 // refused.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
+import { aCollectedEvent, collector, EVENTS } from '../../scripts/kit/collector.ts'
 import { ok, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
-import { aCollectedEvent, collector, EVENTS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

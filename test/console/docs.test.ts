@@ -13,13 +13,13 @@ import formats from 'ajv-formats'
 import { Compile } from 'typebox/schema'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import { messageOf } from '../../src/destination/message.ts'
 import { knownEventTypes } from '../../src/log/catalog.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { tellNotRun } from '../helpers/not-run.ts'
-import { call } from '../helpers/service.ts'
 
 type Message = {
   name: string

@@ -2,10 +2,11 @@
 // changes another.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import { consumerIdOf } from '../../src/consumer/consumer.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const who = { actor: 'ada', reason: 'A test.' }

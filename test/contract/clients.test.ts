@@ -8,11 +8,11 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { type Document, OpenAPIClientAxios } from 'openapi-client-axios'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, call } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { generators } from '../helpers/generators.ts'
-import { ADMIN_TOKEN, call } from '../helpers/service.ts'
 
 /** Two compilers and a generator, on a machine that has much else to do. */
 const TIMEOUT_MS = 300_000

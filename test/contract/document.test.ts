@@ -1,12 +1,12 @@
 // What the OpenAPI document says of every operation, beside what the service answers.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
+import { expectDocumented } from '../../scripts/kit/documented.ts'
+import { JOBS } from '../../scripts/kit/jobs.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { expectDocumented } from '../helpers/documented.ts'
-import { call, EVENTSTREAM, register } from '../helpers/service.ts'
-import { JOBS } from '../helpers/shop.ts'
 
 type Answer = {
   content?: { 'application/json': { schema: { $ref: string } } }

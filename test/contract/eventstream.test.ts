@@ -6,10 +6,11 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as Schema from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
 import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 type Operation = {
   operationId: string

@@ -1,10 +1,10 @@
 // The example of every request body, sent as it stands in the document, is taken by the service.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
 
 type Parameter = { in: string; name: string; required: boolean; example?: string }
 type Operation = {

@@ -5,10 +5,11 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Document, OpenAPIClientAxios } from 'openapi-client-axios'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 type Reply = { status: number; data: { status: string; integrations: { id: string }[] } }
 type Operation = (parameters?: object | null, body?: object) => Promise<Reply>

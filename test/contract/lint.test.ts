@@ -4,10 +4,10 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Compile } from 'typebox/schema'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
 
 type Content = Record<string, { schema: { $ref?: string }; example?: unknown }>
 type Operation = {

@@ -2,11 +2,12 @@
 // shows of secrets stands for those that are stored, where there are any.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
+import { aSubscription, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
+import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
-import { aSubscription, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
-import { aJob, JOBS } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const KEYS = '/api/v1/api-keys'
 const SENDER = '/api/v1/notification-sender'

@@ -3,18 +3,12 @@
 // nothing waits for the time that it had shown.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { shadowClock } from '../helpers/clock.ts'
 import { useDatabase } from '../helpers/database.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let setClock: (offset: string) => Promise<void>

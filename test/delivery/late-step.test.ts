@@ -2,10 +2,11 @@
 // already: the cursor stays where that one has brought it.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { ok, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { startWire, type Wire } from '../helpers/wire.ts'
 
 const database = useDatabase()

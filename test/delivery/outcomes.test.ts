@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import https from 'node:https'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import {
   type Answer,
   ok,
@@ -15,14 +16,7 @@ import {
 } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -2,10 +2,10 @@
 // then it completes, once.
 
 import { describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { limits } from '../../src/config.ts'
 import { useRefusals } from '../helpers/refusals.ts'
-import { call, EVENTSTREAM } from '../helpers/service.ts'
 
 const stage = useRefusals()
 const { refused, tenantWith } = stage

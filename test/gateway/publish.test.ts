@@ -4,8 +4,9 @@
 import { randomUUID } from 'node:crypto'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, publish } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import type pg from 'pg'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import type { Store } from '../../scripts/kit/store.ts'
-import { call, EVENTSTREAM } from './service.ts'
 
 type ListedFile = {
   key: string

@@ -2,9 +2,9 @@
 // stand in no database, and in no line that a process has printed.
 
 import type pg from 'pg'
+import { ADMIN_TOKEN } from '../../scripts/kit/client.ts'
 import { codesOf } from '../../scripts/kit/spellings.ts'
 
-export const ADMIN_TOKEN = 'an-admin-token-for-tests'
 export const AWS_SECRET = 'broker-Secret/0123456789'
 export const SENDGRID_KEY = 'SG.a-key-for-tests'
 

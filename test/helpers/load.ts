@@ -1,9 +1,9 @@
 // Publishers that keep a journal of every answer, and the checks of what arrived against it.
 
 import { expect } from 'vitest'
+import { publish } from '../../scripts/kit/client.ts'
 import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
-import { publish } from './service.ts'
 
 export type Journal = {
   /** Position by key, of every event that was answered with 201. */

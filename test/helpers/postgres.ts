@@ -1,6 +1,7 @@
 // vitest's global set-up: one real Postgres for the whole run (the server in TEST_POSTGRES,
 // DATABASE_URL, or an embedded one in a directory of its own), in it the roles of sql/roles.sql,
-// and a template database, migrated by its owner, from which each test file gets a copy.
+// and a template database, migrated by its owner, from which each test file gets a copy. What else
+// the environment sets for the service or for clients of Postgres reaches no test.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -8,6 +9,7 @@ import path from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startInstalled } from '../../scripts/kit/cluster.ts'
+import { withoutSettings } from '../../scripts/kit/environment.ts'
 import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
@@ -23,7 +25,10 @@ declare module 'vitest' {
 
 export default async function setUp(project: TestProject) {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
-  const server = await startServer(dataDir)
+  const { DATABASE_URL: url } = process.env
+  const kept = withoutSettings()
+  for (const key of Object.keys(process.env)) if (!(key in kept)) delete process.env[key]
+  const server = await startServer(dataDir, url)
   const serverUrl = server.url
   const template = `millrace_template_${process.pid}`
 
@@ -42,10 +47,12 @@ export default async function setUp(project: TestProject) {
   }
 }
 
-function startServer(dataDir: string): Promise<{ url: string; stop(): Promise<void> }> {
+function startServer(
+  dataDir: string,
+  url: string | undefined,
+): Promise<{ url: string; stop(): Promise<void> }> {
   const bin = process.env['TEST_POSTGRES']
   if (bin) return startInstalled(bin, dataDir)
-  const url = process.env['DATABASE_URL']
   return url ? Promise.resolve({ url, stop: async () => {} }) : startEmbeddedPostgres(dataDir)
 }
 

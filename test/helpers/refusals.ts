@@ -3,10 +3,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from './database.ts'
-import { call, EVENTSTREAM, publish, register, type Service, startService } from './service.ts'
+import { type Service, startService } from './service.ts'
 
 /** Starts them for the whole file. */
 export function useRefusals() {

@@ -1,11 +1,18 @@
 // A service with a worker beside a broker: what tests of subscriptions share.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { publish } from '../../scripts/kit/client.ts'
+import {
+  aCollectedEvent,
+  aSubscription,
+  collect,
+  collector,
+  SUBSCRIPTIONS,
+} from '../../scripts/kit/collector.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { type Broker, keys, startBroker } from './broker.ts'
-import { aCollectedEvent, aSubscription, collect, collector, SUBSCRIPTIONS } from './collector.ts'
 import { type TestDatabase, useDatabase } from './database.ts'
-import { publish, type Service, startService } from './service.ts'
+import { type Service, startService } from './service.ts'
 
 type Sent = Record<string, unknown>
 

@@ -2,9 +2,9 @@
 // as a replay if it was one, for as long as it is known.
 
 import { describe, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useRefusals } from '../helpers/refusals.ts'
-import { register } from '../helpers/service.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
 const stage = useRefusals()

@@ -3,11 +3,11 @@
 
 import net from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, call, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import type { Server } from '../../src/server.ts'
 import { makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, call, publish } from '../helpers/service.ts'
 
 const MIB = 1024 * 1024
 const database = useDatabase()

@@ -4,12 +4,12 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, type Reply } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { limits } from '../../src/config.ts'
 import type { Server } from '../../src/server.ts'
 import { API_KEYS, aJwt, JWT_SECRET, makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, publish, type Reply } from '../helpers/service.ts'
 
 const RATE = 10
 /** One more every 20 seconds. */

@@ -4,9 +4,9 @@
 import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import type { TSchema } from 'typebox'
-import { aCollectedEvent, aSubscription } from '../helpers/collector.ts'
-import { ADMIN_TOKEN } from '../helpers/service.ts'
-import { aJob } from '../helpers/shop.ts'
+import { ADMIN_TOKEN } from '../../scripts/kit/client.ts'
+import { aCollectedEvent, aSubscription } from '../../scripts/kit/collector.ts'
+import { aJob } from '../../scripts/kit/jobs.ts'
 
 /**
  * The paths of the strings that a schema takes: `*` is any name, 0 the first of a list. What is

@@ -4,13 +4,13 @@
 
 import * as Schema from 'typebox/schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import { SINGLE_HEADERS } from '../../src/http/ambiguity.ts'
 import type { Parameter, Route } from '../../src/http/route.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { furnish, type Target } from '../access/operations.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
 import { bodyWith, type RawAnswer, send, stringsOf, wholeBodies } from './strings.ts'
 
 /** Longer than any string may be, but for those that are passed on. */

@@ -1,8 +1,9 @@
 // The configuration API on the running service.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -3,14 +3,14 @@
 
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { listEventTypes } from '../../src/log/event-type.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { readAllEventTypes } from '../../src/maintenance/event-types.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, publish } from '../helpers/service.ts'
 
 type EventType = {
   name: string

@@ -3,18 +3,12 @@
 // killed in the middle of the runs, three times.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
+import { createJob, JOBS, runOver, runsOf, type ShownRun } from '../../scripts/kit/jobs.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid, type TakenMail } from '../helpers/sendgrid.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
-import {
-  createJob,
-  JOBS,
-  projected,
-  runOver,
-  runsOf,
-  type ShownRun,
-  tell,
-} from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
+import { projected, tell } from '../helpers/shop.ts'
 import { opening, recompute, toldBy, turn } from './scenario.ts'
 
 const database = useDatabase()

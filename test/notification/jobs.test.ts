@@ -1,13 +1,13 @@
 // The Jobs API: every operation and status, the documented bodies, and who may not.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
+import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { entities } from '../../src/notification/shop/entity.ts'
 import type { Server } from '../../src/server.ts'
 import { makeKey, startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call } from '../helpers/service.ts'
-import { aJob, JOBS } from '../helpers/shop.ts'
 
 const database = useDatabase()
 let service: Server

@@ -1,21 +1,12 @@
 // Each kind of notification from events to mails: what it lists, and when it says nothing.
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
+import { createJob, JOBS, runNow } from '../../scripts/kit/jobs.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
-import {
-  collected,
-  createJob,
-  customer,
-  JOBS,
-  level,
-  price,
-  projected,
-  runNow,
-  tell,
-  wishlist,
-} from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
+import { collected, customer, level, price, projected, tell, wishlist } from '../helpers/shop.ts'
 
 const database = useDatabase()
 let sendgrid: SendGrid

@@ -1,11 +1,11 @@
 // How many jobs a tenant may have, and its list of them in pages.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, type Reply } from '../../scripts/kit/client.ts'
+import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, type Reply } from '../helpers/service.ts'
-import { aJob, JOBS } from '../helpers/shop.ts'
 
 type RunPage = { runs: { requested_at: string }[]; next?: string }
 

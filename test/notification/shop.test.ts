@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { aJob } from '../../scripts/kit/jobs.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { documentOf } from '../../src/notification/job.ts'
 import { audienceOf, linkOf, type Situation } from '../../src/notification/run/audience.ts'
@@ -11,7 +12,7 @@ import { decodeEvent } from '../../src/notification/shop/decode.ts'
 import { entities, entitySchemas } from '../../src/notification/shop/entity.ts'
 import { emptyShop, stockOf } from '../../src/notification/shop/shop.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
-import { aJob, collected, level, price } from '../helpers/shop.ts'
+import { collected, level, price } from '../helpers/shop.ts'
 
 const lowered = { position: 1, previous_price: 10, currency: 'EUR' }
 const unnamed = { product_id: null, name: null, url: null, image_url: null }

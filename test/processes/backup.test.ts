@@ -4,6 +4,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import {
   copyCluster,
   findInstallation,
@@ -19,7 +20,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
 import { everythingArrives, type Journal, publishLoad } from '../helpers/load.ts'
 import { asRole, makeRoles } from '../helpers/postgres.ts'
-import { register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const directories: string[] = []
 const directory = () => {

@@ -3,8 +3,9 @@
 
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -2,6 +2,7 @@
 // answer early, send interim answers or speak HTTP/1.0: all come within 3 s, and none twice.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import {
   type BehaviourName,
@@ -10,7 +11,7 @@ import {
   startBluntReceiver,
 } from '../helpers/blunt-receiver.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const EVENTS = 40
 const database = useDatabase()

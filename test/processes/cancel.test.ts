@@ -3,11 +3,12 @@
 
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 /** One every ten milliseconds: some seconds of it. Raise it for a longer run. */
 const HITS = 400

@@ -3,6 +3,8 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
+import { createJob, runNow } from '../../scripts/kit/jobs.ts'
 import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { spellingsIn } from '../../scripts/kit/spellings.ts'
 import { until } from '../../scripts/kit/until.ts'
@@ -10,15 +12,8 @@ import { newSigningSecret, secretBytes } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { dumpOf } from '../helpers/dump.ts'
 import { startEcho, WAYS, type Way } from '../helpers/echo.ts'
-import {
-  ADMIN_TOKEN,
-  call,
-  EVENTSTREAM,
-  publish,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
-import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
+import { customer, level, projected, tell, wishlist } from '../helpers/shop.ts'
 
 const database = useDatabase()
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`

@@ -3,12 +3,13 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
 import { type Store, s3Parameters, startStore, storeKinds } from '../../scripts/kit/store.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { checkFiles, layEvents, listFiles } from '../helpers/files.ts'
 import { startProxy, type TcpProxy } from '../helpers/proxy.ts'
-import { call, EVENTSTREAM, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { startWire } from '../helpers/wire.ts'
 
 const MAX_BYTES = 12_000_000

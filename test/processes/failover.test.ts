@@ -3,6 +3,7 @@
 
 import { rmSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import { temporary } from '../../scripts/kit/cluster.ts'
 import { type Pair, startPair } from '../../scripts/kit/pair.ts'
 import { query } from '../../scripts/kit/postgres.ts'
@@ -10,7 +11,7 @@ import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { startProxy } from '../../scripts/torture/proxy.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { register, startService } from '../helpers/service.ts'
+import { startService } from '../helpers/service.ts'
 
 const BACK_MS = 10_000
 const ENTITIES = 50

@@ -4,9 +4,10 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { ADMIN_TOKEN, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const ROUNDS = 3
 const PUBLISHES = 40

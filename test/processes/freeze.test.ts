@@ -2,12 +2,13 @@
 // first one writes when it wakes up changes nothing.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { limits } from '../../src/config.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const environment = () => ({

@@ -4,9 +4,10 @@
 import { execFileSync } from 'node:child_process'
 import net from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { publishLoad } from '../helpers/load.ts'
-import { ADMIN_TOKEN, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const MIB = 1024 * 1024
 const database = useDatabase()

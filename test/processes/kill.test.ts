@@ -1,11 +1,12 @@
 // kill -9 of the service, five times under load: every event that was answered with 201 arrives.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { type Answer, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const KILLS = 5
 const database = useDatabase()

@@ -1,10 +1,11 @@
 // The main job at volume: 20,000 events of 500 entities from 32 publishers at once.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -2,18 +2,12 @@
 // that register take nothing from another tenant, neither its registration nor its delivery.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { type NameServer, startNameServer } from '../../scripts/kit/name-server.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import {
-  call,
-  EVENTSTREAM,
-  publish,
-  register,
-  type Service,
-  startService,
-} from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const SOON_MS = 2_000
 const database = useDatabase()

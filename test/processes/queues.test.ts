@@ -2,12 +2,17 @@
 // each queue holds exactly what its subscription takes, and FIFO queues each event once, in order.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import {
+  aCollectedEvent,
+  aSubscription,
+  collector,
+  SUBSCRIPTIONS,
+} from '../../scripts/kit/collector.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { appendCollected } from '../../src/collector/collect.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { type Broker, startBroker } from '../helpers/broker.ts'
-import { aCollectedEvent, aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 import { type Service, startService } from '../helpers/service.ts'

@@ -2,9 +2,10 @@
 // can deliver. Both heal by themselves.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, publish, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { startWire, type Wire } from '../helpers/wire.ts'
 
 const database = useDatabase()

@@ -5,12 +5,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { temporary } from '../../scripts/kit/cluster.ts'
 import { query } from '../../scripts/kit/postgres.ts'
 import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { publish, register, startService } from '../helpers/service.ts'
+import { startService } from '../helpers/service.ts'
 
 const directory = temporary()
 const secrets = path.join(directory, 'secrets')

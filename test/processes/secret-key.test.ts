@@ -4,6 +4,8 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
+import { startProgram } from '../../scripts/kit/program.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
@@ -11,8 +13,7 @@ import { registerConsumer } from '../../src/consumer/change.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { runProgram } from '../helpers/program.ts'
-import { call, EVENTSTREAM, publish, register, startService } from '../helpers/service.ts'
+import { startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const [first, second, third] = ['1a', '2b', '3c'].map((byte) => byte.repeat(32)) as [
@@ -44,7 +45,7 @@ async function delivered(url: string): Promise<string | undefined> {
 
 /** Ends by itself, with one sentence. */
 async function refused(command: string, key: string, previous?: string): Promise<void> {
-  const { status, stderr } = await runProgram([command], keys(key, previous)).ended
+  const { status, stderr } = await startProgram([command], keys(key, previous)).ended
   expect(status).toBe(1)
   const lines = stderr
     .trim()
@@ -155,7 +156,7 @@ describe('the secret key', () => {
     // It comes as far as a row that is held, and no further; what it asked there ends with it.
     const holder = await database.pool.connect()
     await holder.query("begin; select from consumer where id = 'many-320' for update")
-    const killed = runProgram(['rotate-secrets'], keys(second, first))
+    const killed = startProgram(['rotate-secrets'], keys(second, first))
     const waiting = await until('it waits for that row', async () => {
       const { rows } = await database.pool.query(
         `select pid from pg_stat_activity
@@ -174,7 +175,7 @@ describe('the secret key', () => {
     // In between nothing is in the way: both keys are given.
     expect(await delivered(service.url)).toBe('Bearer the-stored-key')
 
-    const again = await runProgram(['rotate-secrets'], keys(second, first)).ended
+    const again = await startProgram(['rotate-secrets'], keys(second, first)).ended
     const left = `Sealed anew: ${between.no}. The current key opens every stored secret.\n`
     expect(again).toMatchObject({ status: 0, stdout: left })
     expect(await opened(second)).toEqual({ yes: 404, no: 0 })
@@ -185,7 +186,7 @@ describe('the secret key', () => {
     expect(await delivered(after.url)).toBe('Bearer the-stored-key')
     await after.kill('SIGTERM')
     await refused('start', first)
-    const once = await runProgram(['rotate-secrets'], keys(second)).ended
+    const once = await startProgram(['rotate-secrets'], keys(second)).ended
     expect(once.stdout).toMatch(/^Sealed anew: 0\./)
   })
 
@@ -233,7 +234,7 @@ describe('a stored secret that no key opens', () => {
     const logs = JSON.stringify((await call(`${erp}/logs`)).body)
     expect(logs).toContain('sealed with another MILLRACE_SECRET_KEY')
     expect(logs).toContain('no retries are left')
-    const stuck = await runProgram(['rotate-secrets'], keys(second)).ended
+    const stuck = await startProgram(['rotate-secrets'], keys(second)).ended
     expect(stuck).toMatchObject({ status: 1, stdout: expect.stringContaining('  dodici: erp\n') })
 
     const callback_parameters = { callback_url: receiver.url, api_key: 'a-replacement' }

@@ -3,13 +3,15 @@
 
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
+import { ADMIN_TOKEN, call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
+import { createJob, runNow } from '../../scripts/kit/jobs.ts'
 import { startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { dumpOf } from '../helpers/dump.ts'
-import { ADMIN_TOKEN, call, EVENTSTREAM, publish, startService } from '../helpers/service.ts'
-import { createJob, customer, level, projected, runNow, tell, wishlist } from '../helpers/shop.ts'
+import { startService } from '../helpers/service.ts'
+import { customer, level, projected, tell, wishlist } from '../helpers/shop.ts'
 
 const database = useDatabase()
 const secret = (name: string) => `${name}-${randomBytes(12).toString('hex')}`

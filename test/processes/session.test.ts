@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { call, publish, register } from '../../scripts/kit/client.ts'
 import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
 import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
@@ -13,7 +14,7 @@ import { useDatabase } from '../helpers/database.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { hostileSettings } from '../helpers/hostile.ts'
 import { tellNotRun } from '../helpers/not-run.ts'
-import { call, publish, register, startService } from '../helpers/service.ts'
+import { startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const role = `hostile_process_${process.pid}`

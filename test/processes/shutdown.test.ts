@@ -1,11 +1,12 @@
 // SIGTERM under load: every request that came in is answered, and no event is delivered twice.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, publishLoad } from '../helpers/load.ts'
-import { register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 const start = () => startService('start', { DATABASE_URL: database.url })

@@ -1,10 +1,11 @@
 // More integrations than a worker has slots: each gets its turn, also while one has much to send.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, publish, register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

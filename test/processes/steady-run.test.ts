@@ -1,11 +1,12 @@
 // An integration that gets an event now and then is advanced by one run, not by a new one each.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { SLICE_MS } from '../../src/delivery/turn.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { publish, register, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -4,12 +4,13 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, EVENTSTREAM, type Reply } from '../../scripts/kit/client.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
+import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, EVENTSTREAM, type Reply, type Service, startService } from '../helpers/service.ts'
-import { aJob, JOBS } from '../helpers/shop.ts'
+import { type Service, startService } from '../helpers/service.ts'
 import { type Fate, startWire, type Wire } from '../helpers/wire.ts'
 
 const FATES: Fate[] = ['answer lost', 'late', 'last answer']

@@ -3,7 +3,6 @@
 
 import { describe, expect, it } from 'vitest'
 import { type Broken, brokenOf, publishOf } from '../../scripts/fuzz/broken.ts'
-import { type Document, findPath, operationsOf } from '../../scripts/fuzz/document.ts'
 import { createJudge, othersIn } from '../../scripts/fuzz/judge.ts'
 import type { Request } from '../../scripts/fuzz/message.ts'
 import { PRIVATE, toJson } from '../../scripts/fuzz/mutate.ts'
@@ -12,6 +11,7 @@ import type { Tenant } from '../../scripts/fuzz/tenant.ts'
 import { SECRET } from '../../scripts/fuzz/values.ts'
 import { type Answer, readAnswer } from '../../scripts/fuzz/wire.ts'
 import { createChance } from '../../scripts/kit/chance.ts'
+import { type Document, findPath, operationsOf } from '../../scripts/kit/document.ts'
 
 const problem = {
   type: 'object',

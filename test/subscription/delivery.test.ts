@@ -1,8 +1,8 @@
 // Subscriptions end to end: what queues and topics get of the log.
 
 import { describe, expect, it } from 'vitest'
+import { aSubscription } from '../../scripts/kit/collector.ts'
 import { until } from '../../scripts/kit/until.ts'
-import { aSubscription } from '../helpers/collector.ts'
 import { account, useSubscriptions } from '../helpers/subscriptions.ts'
 
 const stage = useSubscriptions()

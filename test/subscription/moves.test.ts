@@ -1,7 +1,7 @@
 // A stored key of a subscription stays with the origin that it was given for.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { type Service, startService } from '../helpers/service.ts'
 

@@ -1,8 +1,8 @@
 // How many subscriptions a tenant may have, and how one goes.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { limits } from '../../src/config.ts'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { type Service, startService } from '../helpers/service.ts'
 

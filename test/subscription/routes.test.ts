@@ -2,10 +2,11 @@
 // what is kept of every change. How many there may be is in room.test.ts.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../scripts/kit/client.ts'
+import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
-import { aSubscription, collector, SUBSCRIPTIONS } from '../helpers/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { call, type Service, startService } from '../helpers/service.ts'
+import { type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service

@@ -2,12 +2,13 @@
 // took, stores that say nothing, prefixes that look like something else.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish } from '../../../scripts/kit/client.ts'
 import { type Receiver, startReceiver, status } from '../../../scripts/kit/receiver.ts'
 import { type Store, s3Parameters, startStore } from '../../../scripts/kit/store.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { checkFiles, listFiles } from '../../helpers/files.ts'
-import { call, EVENTSTREAM, publish, type Service, startService } from '../../helpers/service.ts'
+import { type Service, startService } from '../../helpers/service.ts'
 
 const WINDOW_MS = 500
 const database = useDatabase()

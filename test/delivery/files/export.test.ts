@@ -4,11 +4,12 @@
 import { randomUUID } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call, EVENTSTREAM, publish } from '../../../scripts/kit/client.ts'
 import { type Store, s3Parameters, startStore, storeKinds } from '../../../scripts/kit/store.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { checkFiles, layEvents, listFiles } from '../../helpers/files.ts'
-import { call, EVENTSTREAM, publish, type Service, startService } from '../../helpers/service.ts'
+import { type Service, startService } from '../../helpers/service.ts'
 import { pick, rowsOf } from '../../sql/rows.ts'
 
 const WINDOW_MS = 1_000

@@ -2,22 +2,13 @@
 // address, a missed tick, two workers, two jobs for the same thing.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { call } from '../../../scripts/kit/client.ts'
+import { createJob, JOBS, runNow, runOver, runsOf } from '../../../scripts/kit/jobs.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../../helpers/sendgrid.ts'
-import { call, type Service, startService } from '../../helpers/service.ts'
-import {
-  createJob,
-  customer,
-  JOBS,
-  level,
-  projected,
-  runNow,
-  runOver,
-  runsOf,
-  tell,
-  wishlist,
-} from '../../helpers/shop.ts'
+import { type Service, startService } from '../../helpers/service.ts'
+import { customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 import { rowsOf } from '../../sql/rows.ts'
 
 const database = useDatabase()

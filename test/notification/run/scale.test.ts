@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { RawBuilder } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { aJob } from '../../../scripts/kit/jobs.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { createMailAgent, createSendGrid } from '../../../src/destination/sendgrid.ts'
 import { createLogger } from '../../../src/logger.ts'
@@ -16,7 +17,6 @@ import { notify } from '../../../src/notification/run/run.ts'
 import { listJobRuns, requestJobRun } from '../../../src/notification/run/runs.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../../helpers/sendgrid.ts'
-import { aJob } from '../../helpers/shop.ts'
 
 const database = useDatabase()
 const CUSTOMERS = 100_000

@@ -1,8 +1,9 @@
 // A tenant's sender as it is shown.
 
 import { expect, it } from 'vitest'
+import { call } from '../../../scripts/kit/client.ts'
 import { useDatabase } from '../../helpers/database.ts'
-import { call, startService } from '../../helpers/service.ts'
+import { startService } from '../../helpers/service.ts'
 
 const database = useDatabase()
 

@@ -2,21 +2,15 @@
 // the same; what cannot be read is told and skipped.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../../scripts/kit/client.ts'
+import { createJob } from '../../../scripts/kit/jobs.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { rebuild } from '../../../src/cli/rebuild.ts'
 import { retireNotices } from '../../../src/notification/run/retire.ts'
 import { projectEvents } from '../../../src/notification/shop/project.ts'
 import { useDatabase } from '../../helpers/database.ts'
-import { call, type Service, startService } from '../../helpers/service.ts'
-import {
-  collected,
-  createJob,
-  customer,
-  level,
-  projected,
-  tell,
-  wishlist,
-} from '../../helpers/shop.ts'
+import { type Service, startService } from '../../helpers/service.ts'
+import { collected, customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 import { opening, turn } from '../scenario.ts'
 
 const database = useDatabase()

@@ -1,7 +1,7 @@
 // What clients of the event collector send.
 
 import { randomUUID } from 'node:crypto'
-import { call, type Reply } from './service.ts'
+import { call, type Reply } from './client.ts'
 
 export const EVENTS = '/api/v1/events'
 export const SUBSCRIPTIONS = '/api/v1/event-subscription'

@@ -2,12 +2,7 @@
 // gave it: its status stands there, and its body is what the document says.
 
 import { request } from 'undici'
-import {
-  type Document,
-  findPath,
-  type Operation,
-  operationsOf,
-} from '../../scripts/fuzz/document.ts'
+import { type Document, findPath, type Operation, operationsOf } from './document.ts'
 
 /** By origin; undefined of one that has no document, such as the port of a worker. */
 const known = new Map<string, Promise<Operation[] | undefined>>()
