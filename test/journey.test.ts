@@ -2,26 +2,21 @@
 // service.
 
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../scripts/kit/client.ts'
 import { ok, payloadOf, type Receiver, startReceiver, status } from '../scripts/kit/receiver.ts'
 import { until } from '../scripts/kit/until.ts'
 import { limits } from '../src/config.ts'
 import { useDatabase } from './helpers/database.ts'
-import { type Service, startService } from './helpers/service.ts'
+import { useService } from './helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
+const service = useService('start', database, () => ({
+  MILLRACE_RETRY_BASE_MS: '5',
+  MILLRACE_SWEEP_MS: '100',
+}))
 let receiver: Receiver
 let id = ''
-beforeAll(async () => {
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    MILLRACE_RETRY_BASE_MS: '5',
-    MILLRACE_SWEEP_MS: '100',
-  })
-})
-afterAll(() => service.kill('SIGTERM'))
 afterEach(async () => {
   await control('', 'DELETE')
   await receiver.close()

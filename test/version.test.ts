@@ -3,19 +3,15 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { useDatabase } from './helpers/database.ts'
-import { type Service, startService } from './helpers/service.ts'
+import { useService } from './helpers/service.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
 
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('serve', database)
 
 it('is told by --version', () => {
   const { stdout, status } = spawnSync(

@@ -3,9 +3,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { fill, register, unregister } from './events.ts'
 import { SIGNING_SECRET } from './post.ts'
-import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, rateOf, type Sample } from './receiver.ts'
 import type { Stage } from './stage.ts'
 

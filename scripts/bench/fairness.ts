@@ -3,9 +3,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { fill } from './events.ts'
 import { median, quantile } from './measure.ts'
-import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, type Line, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
@@ -54,7 +55,7 @@ export const fairness: Scenario = {
     const cast: Cast = { normal, troubled, service, steady }
     try {
       const registered = await registerAll(database.url, cast, sizes[size])
-      const memoryAtRest = await worker.memoryMiB()
+      const memoryAtRest = worker.memoryMiB()
       const round = () => measured(cast, registered, { leadMs, ms })
       await command(cast, 'stop', registered.troubles)
       // All of it beforehand: what Postgres has to write for it is not what is measured.
@@ -83,7 +84,7 @@ export const fairness: Scenario = {
       await command(cast, 'start', [{ tenant: FLOODED, id: FLOODED }])
       await troubled.reached(flood, TIMEOUT_MS, `/${FLOODED}`)
       await expectWhole(troubled, { path: `/${FLOODED}`, count: flood })
-      const peak = await worker.peakMemoryMiB()
+      const peak = worker.peakMemoryMiB()
       return [
         {
           ...compare(

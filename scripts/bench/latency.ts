@@ -2,11 +2,12 @@
 // rival, a poller, follows the same log at the same time: both are asked about the same events.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { startRemote } from '../kit/remote.ts'
 import { positionNow, register } from './events.ts'
 import type { Polling } from './latency-poller.ts'
 import { median, quantile } from './measure.ts'
-import { ADMIN_TOKEN, launch } from './process.ts'
+import { launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, type Line, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
@@ -66,7 +67,7 @@ export const latency: Scenario = {
           ratio: '≥ 5',
         }),
         ...linesOf(`publish to delivered, ${RATE} events/s`, flowRounds, {}),
-        memoryLine('memory of start, latency', await service.peakMemoryMiB()),
+        memoryLine('memory of start, latency', service.peakMemoryMiB()),
       ]
     } finally {
       await steady.stop()

@@ -1,9 +1,10 @@
 // Publishing, one event a request, through the whole service: against the same app without a
 // database, which nothing can beat, and against what one would write first, an INSERT a request.
 
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { type Remote, startRemote } from '../kit/remote.ts'
 import { byTurns, median } from './measure.ts'
-import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { type Launched, launch } from './process.ts'
 import type { Front } from './publish-front.ts'
 import type { Load, LoadResult } from './publish-load.ts'
 import { compare, type Line, type Scenario, type Size } from './scenario.ts'
@@ -66,7 +67,7 @@ async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[
     startFront('rival', rivalDatabase.url),
   ])
   try {
-    const memoryAtRest = await service.memoryMiB()
+    const memoryAtRest = service.memoryMiB()
     const ours = contender(load, size, service.url, CONNECTIONS)
     const ceiling = contender(load, size, ceilingUrl, CONNECTIONS)
     const rival = contender(load, size, rivalUrl, CONNECTIONS)
@@ -173,7 +174,7 @@ function latencyLine(what: string, results: LoadResult[], quantile: 'p50' | 'p99
 }
 
 async function memoryLines(service: Launched, atRest: number): Promise<Line[]> {
-  const peak = await service.peakMemoryMiB()
+  const peak = service.peakMemoryMiB()
   return [
     { what: 'memory of serve, at rest', figure: atRest, unit: 'MiB', runs: [atRest] },
     { what: 'memory of serve, peak of publishing', figure: peak, unit: 'MiB', runs: [peak] },

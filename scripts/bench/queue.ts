@@ -3,12 +3,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { startRemote } from '../kit/remote.ts'
 import type { BareQueueLoad } from './bare-queue-process.ts'
 import type { QueueContent } from './broker-process.ts'
 import { fill, TENANT } from './events.ts'
 import { byTurns } from './measure.ts'
-import { ADMIN_TOKEN, launch } from './process.ts'
+import { launch } from './process.ts'
 import { compare, type Scenario } from './scenario.ts'
 
 const QUEUE = 'bench'

@@ -2,9 +2,10 @@
 // what those who follow live feel of it.
 
 import { request } from 'undici'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { payloadOf, register, TENANT } from './events.ts'
 import { quantile } from './measure.ts'
-import { ADMIN_TOKEN, type Launched, launch } from './process.ts'
+import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
@@ -55,7 +56,7 @@ export const replay: Scenario = {
         rates.push(rate)
       }
       await expectWhole(receiver, { path: LIVE, count: steady.published() })
-      const peak = await worker.peakMemoryMiB()
+      const peak = worker.peakMemoryMiB()
       return [
         compare(
           `replay of ${events.toLocaleString('en')} events by date`,

@@ -3,11 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { startRemote } from '../kit/remote.ts'
 import type { CopyCall } from './copy-process.ts'
 import { fill, register, TENANT, unregister } from './events.ts'
 import { byTurns } from './measure.ts'
-import { ADMIN_TOKEN, launch } from './process.ts'
+import { launch } from './process.ts'
 import { compare, type Scenario } from './scenario.ts'
 
 const BUCKET = 'bench'
@@ -40,13 +41,13 @@ export const s3: Scenario = {
     ])
     try {
       const endpoint = await store.call<string>('start', BUCKET)
-      const idle = await work.memoryMiB()
+      const idle = work.memoryMiB()
       let round = 0
       const { exported, copied } = await byTurns(rounds, {
         exported: () => emptied(() => exportAll(`files-${round++}`, endpoint)),
         copied: () => emptied(() => copyAll(endpoint)),
       })
-      const peak = await work.peakMemoryMiB()
+      const peak = work.peakMemoryMiB()
       return [
         compare(
           `export of ${events.toLocaleString('en')} events as files`,

@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { type EventOptions, newEvent, publishHeaders, TENANT } from './events.ts'
-import { ADMIN_TOKEN } from './process.ts'
 
 /** A publisher that goes on numbering where it left off. */
 export type Steady = {

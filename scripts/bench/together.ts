@@ -3,11 +3,12 @@
 // and to ten.
 
 import { randomUUID } from 'node:crypto'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import { startRemote } from '../kit/remote.ts'
 import { register, unregister } from './events.ts'
 import { byTurns } from './measure.ts'
 import { SIGNING_SECRET } from './post.ts'
-import { ADMIN_TOKEN, launch } from './process.ts'
+import { launch } from './process.ts'
 import type { Load, LoadResult } from './publish-load.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { startRedis } from './redis.ts'

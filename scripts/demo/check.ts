@@ -1,32 +1,11 @@
 // What the demo claims, it checks: facts are waited for with a deadline, and a claim that does not
 // hold ends the tour.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RetailEvent } from './event.ts'
 import type { Arrival } from './receiver.ts'
 
-const POLL_MS = 5
-
 /** An event that was published: its place in the log, and the very text of its payload. */
 export type Published = RetailEvent & { position: number; text: string }
-
-/**
- * Resolves with the condition's first value that is neither undefined nor false. Rejects after
- * `timeoutMs`.
- */
-export async function until<T>(
-  condition: () => T | undefined | false,
-  what: string,
-  timeoutMs = 30_000,
-): Promise<T> {
-  const deadline = performance.now() + timeoutMs
-  for (;;) {
-    const value = condition()
-    if (value !== undefined && value !== false) return value
-    if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs / 1000} s: ${what}.`)
-    await sleep(POLL_MS)
-  }
-}
 
 /** Throws where it does not hold; `otherwise` is the sentence that says what happened instead. */
 export function claim(holds: boolean, otherwise: string): void {

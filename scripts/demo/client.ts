@@ -1,9 +1,7 @@
-// The service as its clients see it: publish events, configure integrations. Plain fetch, nothing
-// of the service's code.
+// The service as its clients see it: publish events, configure integrations.
 
+import { EVENTSTREAM, send } from '../kit/client.ts'
 import type { RetailEvent } from './event.ts'
-
-const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 
 type PublishReply = {
   status: number
@@ -25,7 +23,7 @@ export type Client = ReturnType<typeof createClient>
 
 /** A client of the service at `url` that acts for one tenant. */
 export function createClient(options: { url: string; token: string; tenant: string }) {
-  const identity = { authorization: `Bearer ${options.token}`, tenant: options.tenant }
+  const { url, token, tenant } = options
 
   return {
     /** Publishes `payload`, JSON text, as the body of the event. */
@@ -60,15 +58,11 @@ export function createClient(options: { url: string; token: string; tenant: stri
     throw new Error(`POST ${EVENTSTREAM}${path} was answered ${status}: ${JSON.stringify(body)}`)
   }
 
-  async function post(path: string, body: string, headers: Record<string, string>) {
-    const answer = await fetch(options.url + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...identity, ...headers },
-      body,
-    }).catch((error: Error) => {
-      const { code, message } = error.cause as NodeJS.ErrnoException
+  async function post(path: string, body: string, more: Record<string, string>) {
+    const headers = { 'content-type': 'application/json', tenant, ...more }
+    return send(url + path, { method: 'POST', headers, body, token }).catch((error) => {
+      const { code, message } = error as NodeJS.ErrnoException
       throw new Error(`POST ${path} was not answered: ${code ?? message}.`, { cause: error })
     })
-    return { status: answer.status, body: (await answer.json()) as unknown }
   }
 }

@@ -2,9 +2,8 @@
 // token, answers 200, or 503 while it is down. It remembers what came and prints some of it. It
 // ends with the process.
 
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import type http from 'node:http'
+import { createBodyServer, listen } from '../kit/listen.ts'
 
 export type Arrival = {
   /** The same for an event in every retry and replay. */
@@ -48,15 +47,12 @@ export async function startReceiver(options: {
       shown.clear()
     },
   }
-  const server = http.createServer(async (request, response) => {
-    const body = await text(request).catch(() => undefined)
-    // The service broke off, since it was stopped.
-    if (body === undefined) return
-    if (request.headers.authorization !== `Bearer ${options.apiKey}`) {
+  const server = createBodyServer(({ headers }, body, response) => {
+    if (headers.authorization !== `Bearer ${options.apiKey}`) {
       response.writeHead(401).end()
       return
     }
-    const arrival = arrivalOf(request.headers, body)
+    const arrival = arrivalOf(headers, body.toString())
     if (receiver.isDown) {
       receiver.refused.push(arrival)
       response.writeHead(503).end('Down for maintenance.')
@@ -70,11 +66,7 @@ export async function startReceiver(options: {
     shown.add(arrival.name)
     options.print(`→ 200 ${describe(arrival)}`)
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
+  receiver.url = `http://127.0.0.1:${await listen(server)}/events`
   return receiver
 }
 

@@ -2,7 +2,8 @@
 // who should have what.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { claim, faultOf, type Published, until } from './check.ts'
+import { until } from '../kit/until.ts'
+import { claim, faultOf, type Published } from './check.ts'
 import type { Client } from './client.ts'
 import type { RetailEvent } from './event.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
@@ -71,7 +72,7 @@ export async function caughtUp(stage: Stage, ...targets: Target[]): Promise<void
   for (const target of targets) {
     const expected = expectedOf(stage, target)
     const has = () => expected.every(({ position }) => target.receiver.positions.has(position))
-    await until(has, `${target.id} has received all of its ${expected.length} events`)
+    await until(`${target.id} has received all of its ${expected.length} events`, has)
   }
 }
 

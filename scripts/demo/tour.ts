@@ -3,7 +3,8 @@
 // tour with its sentence.
 
 import { styleText } from 'node:util'
-import { claim, type Published, until } from './check.ts'
+import { until } from '../kit/until.ts'
+import { claim, type Published } from './check.ts'
 import { createClient } from './client.ts'
 import type { RetailEvent } from './event.ts'
 import { businessDay } from './retail.ts'
@@ -132,10 +133,10 @@ async function goDown(stage: Stage, events: RetailEvent[]): Promise<void> {
   // beside it.
   const first = events.findIndex((event) => takes(warehouse, event))
   await publishAll(stage, events.slice(0, first + 1))
-  await until(() => receiver.refused.length > 1, 'the warehouse is sent its event again')
+  await until('the warehouse is sent its event again', () => receiver.refused.length > 1)
   await publishAll(stage, events.slice(first + 1))
   await caughtUp(stage, erp, finance)
-  await until(() => receiver.refused.length >= REFUSALS, `${REFUSALS} refusals by the warehouse`)
+  await until(`${REFUSALS} refusals by the warehouse`, () => receiver.refused.length >= REFUSALS)
 
   const refused = new Set(receiver.refused.map(({ webhookId }) => webhookId))
   const waiting = expectedOf(stage, warehouse).length - hadBefore

@@ -1,9 +1,9 @@
 // The service under fuzz: one process that serves and one that works, private targets refused, and
 // around them a name server that knows what a name leads to and a port that nobody may connect to.
 
-import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
+import { listen } from '../kit/listen.ts'
 import { type NameServer, startNameServer } from '../kit/name-server.ts'
 import { startService as startProcess } from '../kit/service.ts'
 import { until } from '../kit/until.ts'
@@ -37,8 +37,7 @@ export async function startService(databaseUrl: string): Promise<Service> {
     connections++
     socket.destroy()
   })
-  await once(listener.listen(0, '127.0.0.1'), 'listening')
-  const { port: listenerPort } = listener.address() as net.AddressInfo
+  const listenerPort = await listen(listener)
   const environment = {
     ...names.environment,
     DATABASE_URL: databaseUrl,

@@ -13,10 +13,10 @@ export type Reply<Body = unknown> = {
   body: Body
 }
 
-export type Sent = {
+type Sent = {
   method?: string
   headers?: Record<string, string>
-  body?: string | Buffer
+  body?: string | Buffer | undefined
   /** The admin token unless told otherwise; null: none. */
   token?: string | null
   /** How long an answer may take. */

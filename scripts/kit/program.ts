@@ -1,5 +1,5 @@
 // The real program as a child process. Its environment is this process's without any setting of the
-// service, and it gets a data directory of its own, which is removed when it has ended.
+// service. Unless one is given, it has a data directory of its own, which is removed when it ends.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -28,7 +28,7 @@ export type Ended = {
   stderr: string
 }
 
-export type Program = {
+type Program = {
   process: ChildProcessByStdio<null, Readable, Readable>
   /** Everything it has printed so far, on standard output and standard error. */
   output(): string
@@ -44,9 +44,10 @@ export function startProgram(
   environment: NodeJS.ProcessEnv,
   { program = PROGRAM, detached = false }: { program?: string; detached?: boolean } = {},
 ): Program {
-  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-data-'))
+  const given = environment['MILLRACE_DATA_DIR']
+  const dataDir = given ?? mkdtempSync(path.join(os.tmpdir(), 'millrace-data-'))
   const child = spawn(process.execPath, [program, ...command], {
-    env: { ...withoutSettings(), PORT: '0', MILLRACE_DATA_DIR: dataDir, ...environment },
+    env: { ...withoutSettings(), PORT: '0', ...environment, MILLRACE_DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached,
   })
@@ -67,7 +68,7 @@ export function startProgram(
   }
   const ended = new Promise<Ended>((resolve) => {
     child.once('close', (status, signal) => {
-      rmSync(dataDir, { recursive: true, force: true })
+      if (!given) rmSync(dataDir, { recursive: true, force: true })
       ready.reject(
         new Error(`millrace ${command.join(' ')} ended (${signal ?? status}):\n${output}`),
       )

@@ -1,7 +1,7 @@
 // A real HTTP receiver on loopback that remembers what came and answers as told.
 
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type http from 'node:http'
+import { createBodyServer, listen } from './listen.ts'
 
 export type Received = {
   method: string
@@ -29,39 +29,34 @@ export const status =
     response.writeHead(code, headers).end(body)
 
 /** Starts a receiver on a free port, or on `port`. */
-export async function startReceiver(answer: Answer = ok, port = 0): Promise<Receiver> {
-  const server = http.createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk) => chunks.push(chunk))
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      const position = Number(headers['millrace-position'])
-      const received = {
-        method,
-        url,
-        headers,
-        position,
-        body: Buffer.concat(chunks),
-        at: Date.now(),
-      }
-      receiver.received.push(received)
-      receiver.answer(received, response)
-    })
+export function startReceiver(answer: Answer = ok, port = 0): Promise<Receiver> {
+  return openReceiver({} as Receiver, answer, port)
+}
+
+/** Makes a receiver of `receiver`, for tests that name it before it listens. */
+export async function openReceiver(
+  receiver: Receiver,
+  answer: Answer = ok,
+  port = 0,
+): Promise<Receiver> {
+  const server = createBodyServer(({ method = '', url = '', headers }, body, response) => {
+    const position = Number(headers['millrace-position'])
+    const received = { method, url, headers, body, position, at: Date.now() }
+    receiver.received.push(received)
+    receiver.answer(received, response)
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const address = server.address() as AddressInfo
-  const receiver: Receiver = {
-    url: `http://127.0.0.1:${address.port}/`,
-    port: address.port,
+  const listening = await listen(server, port)
+  return Object.assign(receiver, {
+    url: `http://127.0.0.1:${listening}/`,
+    port: listening,
     received: [],
     answer,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       }),
-  }
-  return receiver
+  })
 }
 
 /** The payload's bytes in a webhook's body, as they are. */

@@ -2,11 +2,11 @@
 // reaches, and before it a front with moods that follow the seed. It is asked at the end what its
 // queues hold: what a broker has taken is there once for each time that it was taken.
 
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type http from 'node:http'
 import { startFauxqs } from 'fauxqs'
 import { Agent, request as forward } from 'undici'
 import { type Chance, createChance } from '../kit/chance.ts'
+import { createBodyServer, listen } from '../kit/listen.ts'
 import { serveCalls } from '../kit/remote.ts'
 import { payloadOf, serialOf } from './event.ts'
 import { createMoods, type Phase } from './moods.ts'
@@ -97,16 +97,10 @@ function harvest(): void {
 
 async function startFront(target: string, chance: Chance): Promise<string> {
   const moodOf = createMoods(chance, MOODS)
-  const front = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk) => chunks.push(chunk))
-    request.on('error', () => {})
-    request.on('end', () => {
-      serve(request.headers, Buffer.concat(chunks), response).catch(() => response.destroy())
-    })
+  const front = createBodyServer(({ headers }, body, response) => {
+    serve(headers, body, response).catch(() => response.destroy())
   })
-  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${await listen(front)}`
 
   async function serve(
     headers: http.IncomingHttpHeaders,

@@ -3,18 +3,17 @@
 // receipts and jobs come and go. What must stay flat is the memory of each process and the size of
 // every table but the log itself. EVENTS makes it shorter. Exit status 1 where something grows.
 
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent, request } from 'undici'
 import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
+import { EVENTSTREAM, send } from '../kit/client.ts'
+import { createBodyServer, listen } from '../kit/listen.ts'
 import { startPair } from '../kit/pair.ts'
+import { OPEN_SERVICE } from '../kit/program.ts'
+import { startService } from '../kit/service.ts'
 import { shadowClock, shadowPartitions } from './clock.ts'
 import { createSession } from './session.ts'
 
@@ -22,7 +21,6 @@ const { EVENTS = '2000000', TURN_SECONDS = '8' } = process.env
 const events = Number(EVENTS)
 const turnMs = Number(TURN_SECONDS) * 1_000
 const DAY_MS = 86_400_000
-const TOKEN = 'day-admin-token'
 const TENANT = 'day'
 const PUBLISHERS = 64
 const ENTITIES = 5_000
@@ -49,13 +47,12 @@ await shadowPartitions(session)
 const receiver = await startReceiver()
 const processes = [await start('serve'), await start('work')]
 const stopAtExit = () => {
-  for (const { child } of processes) child.kill('SIGKILL')
+  for (const { process: child } of processes) child.kill('SIGKILL')
 }
 process.on('exit', stopAtExit)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const url = processes[0]?.url as string
-const agent = new Agent({ connections: PUBLISHERS })
-await post('/api/v1/org/integrations/eventstream', {
+await post(EVENTSTREAM, {
   id: 'erp',
   integration_type: 'permanent',
   callback_parameters: { callback_url: receiver.url },
@@ -68,70 +65,47 @@ const sampling = sampleEveryTurn()
 await Promise.all(Array.from({ length: PUBLISHERS }, publish))
 while (receiver.distinct() < events) await sleep(100)
 await sampling
-for (const { child } of processes) child.kill('SIGTERM')
+await Promise.all(processes.map(({ kill }) => kill('SIGTERM')))
 await session.close()
 await database.stop()
 process.off('exit', stopAtExit)
 rmSync(directory, { recursive: true, force: true })
 process.exit(report() ? 0 : 1)
 
-function start(command: 'serve' | 'work') {
-  const child = spawn(
-    process.execPath,
-    [path.join(import.meta.dirname, '../../src/main.ts'), command],
-    {
-      env: {
-        ...process.env,
-        NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'faked-clock.ts')}`,
-        FAKED_START_MS: String(startMs),
-        FAKED_OFFSET_MS: String(offsetMs),
-        FAKED_TURN_MS: String(turnMs),
-        DATABASE_URL: database.primary.url,
-        PORT: '0',
-        MILLRACE_DATA_DIR: directory,
-        MILLRACE_ADMIN_TOKEN: TOKEN,
-        MILLRACE_SECRET_KEY: '00'.repeat(32),
-        MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
-        MILLRACE_CHANGES_PER_MINUTE: '0',
-        MILLRACE_RETENTION_DAYS: '2',
-        MILLRACE_LOG_LEVEL: 'error',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  return new Promise<{ name: string; child: typeof child; url: string | undefined }>((resolve) => {
-    createInterface(child.stdout).on('line', (line) => {
-      const ready = /^millrace (?:ready (\S+)|working)$/.exec(line)
-      if (ready) resolve({ name: command, child, url: ready[1] })
-    })
-  })
+async function start(command: 'serve' | 'work') {
+  const environment = {
+    ...OPEN_SERVICE,
+    NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'faked-clock.ts')}`,
+    FAKED_START_MS: String(startMs),
+    FAKED_OFFSET_MS: String(offsetMs),
+    FAKED_TURN_MS: String(turnMs),
+    DATABASE_URL: database.primary.url,
+    MILLRACE_DATA_DIR: directory,
+    MILLRACE_RETENTION_DAYS: '2',
+    MILLRACE_LOG_LEVEL: 'error',
+  }
+  const service = await startService(command, environment)
+  service.process.stderr.pipe(process.stderr)
+  return { name: command, ...service }
 }
 
 /** A receiver that takes everything and counts what is new. */
 async function startReceiver() {
   const seen = new Uint8Array(events)
   let distinct = 0
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, (incoming, response) => {
-    const serial = Number(incoming.headers['idempotency-key'])
+  const server = createBodyServer(({ headers }, _, response) => {
+    const serial = Number(headers['idempotency-key'])
     if (seen[serial] === 0) distinct++
     seen[serial] = 1
-    incoming.resume()
-    incoming.on('end', () => response.end())
+    response.end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await listen(server)
   return { url: `http://127.0.0.1:${port}/`, distinct: () => distinct }
 }
 
 async function post(where: string, body: unknown, headers: Record<string, string> = {}) {
-  const answer = await request(url + where, {
-    dispatcher: agent,
-    method: 'POST',
-    headers: { authorization: `Bearer ${TOKEN}`, tenant: TENANT, ...headers },
-    body: JSON.stringify(body),
-  })
-  await answer.body.dump()
-  return answer.statusCode
+  const sent = { headers: { tenant: TENANT, ...headers }, body: JSON.stringify(body) }
+  return (await send(url + where, sent)).status
 }
 
 async function publish(): Promise<void> {
@@ -154,7 +128,11 @@ async function sampleEveryTurn(): Promise<void> {
   for (let turn = 1; receiver.distinct() < events; turn++) {
     while (Date.now() < startMs + turn * turnMs && receiver.distinct() < events) await sleep(100)
     const sizes = await tableSizes()
-    for (const { name, child } of processes) sizes.set(`memory of ${name}`, memoryOf(child.pid))
+    for (const {
+      name,
+      process: { pid },
+    } of processes)
+      sizes.set(`memory of ${name}`, memoryOf(pid))
     const sample = { turn, published, delivered: receiver.distinct(), sizes }
     samples.push(sample)
     const shown = [...sizes].map(([name, bytes]) => `${name} ${megabytes(bytes)}`)

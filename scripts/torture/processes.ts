@@ -1,11 +1,11 @@
 // The processes of the service under torture: started, killed, frozen, and started again by
 // themselves, as a supervisor would.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Findings } from '../kit/findings.ts'
+import { startProgram } from '../kit/program.ts'
 
 export type Managed = {
   name: string
@@ -46,22 +46,21 @@ export function manage(
 
   const start = () => {
     isExpected = false
-    const started = spawn(process.execPath, [options.program, command], {
-      env: { ...withoutSettings(process.env), ...options.environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    child = started
-    started.stderr.pipe(log, { end: false })
-    createInterface(started.stdout).on('line', (line) => {
-      const ready = /^millrace (?:ready (\S+)|working)$/.exec(line)
-      if (!ready) return
-      isReady = true
-      url = ready[1]
-    })
-    started.once('exit', (status, signal) => {
+    const { program, environment, findings } = options
+    const started = startProgram([command], environment, { program })
+    child = started.process
+    started.process.stderr.pipe(log, { end: false })
+    started.ready().then(
+      (at) => {
+        isReady = true
+        url = at || undefined
+      },
       // A start needs the database; without one it ends, and is tried again.
+      () => {},
+    )
+    void started.ended.then(({ status, signal }) => {
       if (isReady && !isExpected) {
-        options.findings.broke('ended by itself', `${name}: ${signal ?? `status ${status}`}`)
+        findings.broke('ended by itself', `${name}: ${signal ?? `status ${status}`}`)
       }
       isReady = false
       url = undefined
@@ -94,10 +93,4 @@ export function manage(
       return status
     },
   }
-}
-
-/** The environment without anything that the service would take for a setting. */
-function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const isSetting = /^(MILLRACE_.*|(HOST|PORT|DATABASE_URL)(_FILE)?)$/
-  return Object.fromEntries(Object.entries(environment).filter(([key]) => !isSetting.test(key)))
 }

@@ -2,6 +2,7 @@
 // and makes deaf. One proxy for each process, so that one alone can lose the database.
 
 import net from 'node:net'
+import { listen } from '../kit/listen.ts'
 
 export type Wire = {
   port: number
@@ -57,10 +58,10 @@ export async function startProxy(socketPath: string): Promise<Wire> {
     })
     if (isStalled) pause(link)
   })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const port = await listen(listener)
 
   return {
-    port: (listener.address() as net.AddressInfo).port,
+    port,
     get made() {
       return made
     },

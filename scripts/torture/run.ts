@@ -1,7 +1,7 @@
 // `make torture`: one run with SECONDS and SEED from the environment (SEED=random takes a fresh
 // one), and the table. Exit status 1 where anything broke.
 
-import path from 'node:path'
+import { PROGRAM } from '../kit/program.ts'
 import { report } from './report.ts'
 import { torture } from './torture.ts'
 
@@ -19,7 +19,7 @@ const outcome = await torture({
   seed,
   seconds,
   perSecond,
-  program: path.resolve(import.meta.dirname, '../../src/main.ts'),
+  program: PROGRAM,
   drainMs: 60_000,
   say: (line) => console.log(line),
 })

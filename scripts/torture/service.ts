@@ -1,12 +1,12 @@
 // The service under torture: two processes that serve, two that work, each with a proxy of its own
 // to the database, and settings that make a minute long enough for leases to end.
 
-import { spawnSync } from 'node:child_process'
 import path from 'node:path'
+import { ADMIN_TOKEN } from '../kit/client.ts'
 import type { Findings } from '../kit/findings.ts'
 import type { NameServer } from '../kit/name-server.ts'
 import type { Pair } from '../kit/pair.ts'
-import { TOKEN } from './client.ts'
+import { OPEN_SERVICE, startProgram } from '../kit/program.ts'
 import { environmentOf } from './names.ts'
 import { type Managed, manage } from './processes.ts'
 import { startProxy, type Wire } from './proxy.ts'
@@ -14,11 +14,8 @@ import { startProxy, type Wire } from './proxy.ts'
 export const LEASE_MS = 2_000
 
 const SETTINGS = {
-  PORT: '0',
-  MILLRACE_ADMIN_TOKEN: TOKEN,
-  MILLRACE_SECRET_KEY: '00'.repeat(32),
-  MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
-  MILLRACE_CHANGES_PER_MINUTE: '0',
+  ...OPEN_SERVICE,
+  MILLRACE_ADMIN_TOKEN: ADMIN_TOKEN,
   MILLRACE_LEASE_MS: String(LEASE_MS),
   MILLRACE_SWEEP_MS: '500',
   MILLRACE_RETRY_BASE_MS: '50',
@@ -61,29 +58,21 @@ export async function startService(
 
 /** Brings the schema up to date by the program under test: its migrations may be what is wrong. */
 export async function migrateWith(program: string, url: string, directory: string): Promise<void> {
-  const { status, stderr } = run(['migrate'], program, url, directory)
+  const { status, stderr } = await run(['migrate'], program, url, directory)
   if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)
 }
 
 /** What `millrace rebuild config` says. */
-export function rebuildConfigWith(
+export async function rebuildConfigWith(
   program: string,
   url: string,
   directory: string,
-): { status: number | null; lines: string[] } {
-  const { status, stdout } = run(['rebuild', 'config'], program, url, directory)
+): Promise<{ status: number | null; lines: string[] }> {
+  const { status, stdout } = await run(['rebuild', 'config'], program, url, directory)
   return { status, lines: stdout.split('\n').filter(Boolean) }
 }
 
 function run(command: string[], program: string, url: string, directory: string) {
-  return spawnSync(process.execPath, [program, ...command], {
-    env: {
-      ...process.env,
-      ...SETTINGS,
-      ...compileCache(directory),
-      DATABASE_URL: url,
-      MILLRACE_DATA_DIR: directory,
-    },
-    encoding: 'utf8',
-  })
+  const own = { ...compileCache(directory), DATABASE_URL: url, MILLRACE_DATA_DIR: directory }
+  return startProgram(command, { ...SETTINGS, ...own }, { program }).ended
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createChance } from '../kit/chance.ts'
 import { createFindings } from '../kit/findings.ts'
 import { startPair } from '../kit/pair.ts'
+import { within } from '../kit/until.ts'
 import {
   checkDeliveries,
   checkLeases,
@@ -54,6 +55,8 @@ const PUBLISHERS = 48
 const PUBLISHERS_IN_SQL = 4
 const RELIEVE_MS = 500
 const STARVED_MS = 500
+/** Between two looks at the database while it drains. */
+const POLL_MS = 50
 
 /** Runs it once. Where something broke, its directory with all logs is kept, and named. */
 export async function torture(options: TortureOptions): Promise<Outcome> {
@@ -90,7 +93,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const harmLog = createHarmLog(() => journal.size, watchedCount(destinations))
   const chance = createChance(seed + 1)
   const services = { client, chance, journal, findings, harmLog }
-  await until(() => [...servers, ...workers].every((each) => each.isReady()), 60_000)
+  await within(60_000, () => [...servers, ...workers].every((each) => each.isReady()))
   const integrations = await startIntegrations(destinations, services)
   const annoying = sendToSilence(services, () => isOver)
   const queues = await startQueues(services, seed + 3)
@@ -182,7 +185,10 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const lost = await checkDeliveries(evidence)
   const strays = await checkStops(evidence)
   const queued = await queues.check()
-  checkProjections(evidence, rebuildConfigWith(options.program, database.primary.url, directory))
+  checkProjections(
+    evidence,
+    await rebuildConfigWith(options.program, database.primary.url, directory),
+  )
   await checkReplays(evidence)
   await checkLeases(evidence)
   checkRecoveries(evidence)
@@ -191,7 +197,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     await target.close()
   }
   await queues.close()
-  await Promise.all([session.close(), sampling.close(), client.close()])
+  await Promise.all([session.close(), sampling.close()])
   for (const proxy of proxies) proxy.close()
   await names.close()
   await database.stop()
@@ -219,26 +225,27 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
 
   async function drain(patienceMs: number): Promise<boolean> {
     // A start wakes every integration of the tenant: those that run must get there without one.
-    const drained = await until(async () => (await behind(session, ['running'])) === 0, patienceMs)
-    if (!drained) return false
+    const running = async () => (await behind(session, ['running'])) === 0
+    if (!(await within(patienceMs, running, POLL_MS))) return false
     await queues.activate()
-    return until(async () => {
+    const all = async () => {
       for (const each of [...integrations, ...pickyReplays()]) await relieve(services, each)
       const areDrained = await queues.areDrained(session)
       return areDrained && (await behind(session, ['running', 'stopped'])) === 0
-    }, patienceMs)
+    }
+    return (await within(patienceMs, all, POLL_MS)) === true
   }
 
   /** A worker that starts drops what is past the retention: so the last one to start has. */
   async function checkOldDays([worker]: Managed[]): Promise<void> {
     await worker?.end({ forGood: false })
-    await until(() => worker?.isReady() ?? false, 20_000)
+    await within(20_000, () => worker?.isReady() ?? false)
     let left: string[] | undefined
-    const gone = await until(async () => {
+    const gone = async () => {
       left = await oldDays(session)
       return left?.length === 0
-    }, 20_000)
-    if (!gone) findings.broke('old day left', String(left))
+    }
+    if (!(await within(20_000, gone, POLL_MS))) findings.broke('old day left', String(left))
   }
 }
 
@@ -267,15 +274,6 @@ async function behind(session: Session, status: string[]): Promise<number | unde
     [status, SILENT_TENANT],
   )
   return rows?.[0]?.count
-}
-
-async function until(fact: () => boolean | Promise<boolean>, patienceMs: number): Promise<boolean> {
-  const deadline = Date.now() + patienceMs
-  while (Date.now() < deadline) {
-    if (await fact()) return true
-    await sleep(50)
-  }
-  return false
 }
 
 function kill(pid: number | undefined): void {

@@ -1,7 +1,8 @@
 // Webhooks as a destination under torture: a receiver whose faults follow the seed.
 
-import http from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type http from 'node:http'
+import type { Socket } from 'node:net'
+import { createBodyServer, listen } from '../kit/listen.ts'
 import { type CurtMood, collectFailures, isCurt, prepareCurtly } from './curt.ts'
 import type { Character, Destination, Plan, TargetOptions } from './destination.ts'
 import { NAMES, OTHER_TENANT, payloadOf, serialOf, tenantOf } from './event.ts'
@@ -68,19 +69,13 @@ export const webhook: Destination = {
     /** What still comes on these is not heard any more. */
     const hungUp = new WeakSet<Socket>()
     let isHealed = false
-    const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-      const chunks: Buffer[] = []
-      request.on('data', (chunk) => chunks.push(chunk))
-      request.on('error', () => {})
-      request.on('end', () => {
-        if (hungUp.has(request.socket)) return
-        const serial = receive(options, request, Buffer.concat(chunks).toString())
-        if (serial === undefined) response.writeHead(204).end()
-        else answer(serial, response)
-      })
+    const server = createBodyServer((request, body, response) => {
+      if (hungUp.has(request.socket)) return
+      const serial = receive(options, request, body.toString())
+      if (serial === undefined) response.writeHead(204).end()
+      else answer(serial, response)
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
+    const port = await listen(server)
     const { ledger, character, chance, isNamed } = options
     const host = isNamed ? ANSWERED_NAME : '127.0.0.1'
 

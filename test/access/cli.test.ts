@@ -1,15 +1,14 @@
 // millrace keys, as a process against the service.
 
 import { execFile } from 'node:child_process'
-import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ADMIN_TOKEN, call, EVENTSTREAM } from '../../scripts/kit/client.ts'
+import { PROGRAM } from '../../scripts/kit/program.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { startHere } from './callers.ts'
 
 const database = useDatabase()
-const program = path.resolve(import.meta.dirname, '../../src/main.ts')
 let service: Server
 beforeAll(async () => {
   service = await startHere(database.url)
@@ -22,7 +21,7 @@ function millrace(
 ): Promise<{ code: number; out: string; err: string }> {
   const env = { MILLRACE_URL: `${service.url}/`, MILLRACE_TOKEN: ADMIN_TOKEN, ...environment }
   return new Promise((resolve) => {
-    const all = [program, 'keys', ...args]
+    const all = [PROGRAM, 'keys', ...args]
     execFile(process.execPath, all, { env: { PATH: '', ...env } }, (error, out, err) =>
       resolve({ code: Number(error?.code ?? 0), out, err }),
     )

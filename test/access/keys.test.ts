@@ -1,23 +1,17 @@
 // The life of an API key, on two processes of the service: created, used, bound, expired, revoked.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { findKey } from '../../src/access/api-key.ts'
 import { KEY_CACHE_MS } from '../../src/access/key-cache.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 import { API_KEYS, makeKey } from './callers.ts'
 
 const database = useDatabase()
-let service: Service
-let other: Service
-beforeAll(async () => {
-  const environment = { DATABASE_URL: database.url, MILLRACE_LOG_LEVEL: 'debug' }
-  service = await startService('serve', environment)
-  other = await startService('serve', environment)
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), other.kill('SIGTERM')]))
+const service = useService('serve', database, () => ({ MILLRACE_LOG_LEVEL: 'debug' }))
+const other = useService('serve', database, () => ({ MILLRACE_LOG_LEVEL: 'debug' }))
 
 const list = (token: string, tenant = 'dodici', url = service.url) =>
   call(url + EVENTSTREAM, { token, headers: { tenant } })

@@ -1,17 +1,16 @@
 // The list of keys in pages: each key once, whatever is made and revoked meanwhile.
 
 import { execFile } from 'node:child_process'
-import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ADMIN_TOKEN, call } from '../../scripts/kit/client.ts'
+import { PROGRAM } from '../../scripts/kit/program.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { API_KEYS, makeKey, startHere } from './callers.ts'
 
 type Listed = { api_keys: { id: string; status: string }[]; next?: string }
 
-const program = path.resolve(import.meta.dirname, '../../src/main.ts')
 const database = useDatabase()
 let service: Server
 beforeAll(async () => {
@@ -76,7 +75,7 @@ it('begins after no key of others, and after nothing that is none', async () => 
 it('is shown whole by the command', async () => {
   const { token } = await makeKey(service.url, { tenants: ['dodici'], scopes: ['admin'] })
   const env = { PATH: '', MILLRACE_URL: service.url, MILLRACE_TOKEN: token }
-  const { stdout } = await promisify(execFile)(process.execPath, [program, 'keys', 'list'], { env })
+  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, 'keys', 'list'], { env })
   const ids = stdout.trim().split('\n')
   expect(ids.length).toBeGreaterThan(1_200)
   expect(new Set(ids).size).toBe(ids.length)

@@ -1,28 +1,22 @@
 // What a window has settled out of turn, when another version of the configuration settles the rest
 // of it, or when it goes.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
-import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { ok, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    MILLRACE_RETRY_BASE_MS: '2',
-    MILLRACE_SWEEP_MS: '100',
-  })
-})
+const receiver = useReceiver()
+const service = useService('start', database, () => ({
+  MILLRACE_RETRY_BASE_MS: '2',
+  MILLRACE_SWEEP_MS: '100',
+}))
 afterEach(() => on(id, 'DELETE'))
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
 
 const on = (id: string, method: string, action = '', body?: object) =>
   call(`${service.url}${EVENTSTREAM}/${id}${action}`, {

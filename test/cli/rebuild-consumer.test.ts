@@ -1,25 +1,23 @@
 // A consumer put in place by `rebuild config --apply`: its cursor where it surely had come to, and
 // never ahead of that, and nothing over a change that is made at the same moment.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
 import { createJob } from '../../scripts/kit/jobs.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 import { empty, rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()
 const TARGET = 'http://127.0.0.1:9/'
 const HOUR_MS = 3_600_000
 const ago = (hours: number) => new Date(Date.now() - hours * HOUR_MS).toISOString()
-let service: Service
+// Nobody works: what is not written here is nowhere.
+const service = useService('serve', database)
 beforeAll(async () => {
-  // Nobody works: what is not written here is nowhere.
-  service = await startService('serve', { DATABASE_URL: database.url })
   await register(service.url, 'erp', TARGET)
 })
-afterAll(() => service.kill('SIGTERM'))
 
 const act = (id: string, action: string, method = 'POST') =>
   call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method })

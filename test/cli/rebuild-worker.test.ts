@@ -1,6 +1,6 @@
 // `rebuild config --apply` while a worker goes by a row that was altered: it has no lease any more.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { call, publish, register } from '../../scripts/kit/client.ts'
 import { createJob } from '../../scripts/kit/jobs.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
@@ -23,7 +23,6 @@ beforeAll(async () => {
   const settings = { MILLRACE_SWEEP_MS: '50', MILLRACE_LEASE_MS: '300000' }
   service = await startService('start', { DATABASE_URL: database.url, ...settings })
 })
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close(), stranger.close()]))
 
 it('sends nothing more to where an altered row has led, idle or busy', async () => {
   await register(service.url, 'busy', receiver.url)

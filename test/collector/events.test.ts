@@ -1,20 +1,16 @@
 // Events that are posted to the collector: what is answered, what stands in the log, what is
 // refused.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { publish, register } from '../../scripts/kit/client.ts'
 import { aCollectedEvent, collector, EVENTS } from '../../scripts/kit/collector.ts'
 import { ok, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('start', database)
 
 /** The example of the reference document, as it stands there. */
 const example = {

@@ -5,12 +5,12 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as Schema from 'typebox/schema'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish } from '../../scripts/kit/client.ts'
-import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
+import { ok, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 
 type Operation = {
   operationId: string
@@ -30,13 +30,8 @@ for (const [path, methods] of Object.entries(paths)) {
 const reached = new Set<string>()
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const receiver = useReceiver()
+const service = useService('start', database)
 
 /** Calls an operation, checks its answer against the document, and expects the status. */
 async function drive(

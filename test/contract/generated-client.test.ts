@@ -4,12 +4,11 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Document, OpenAPIClientAxios } from 'openapi-client-axios'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 
 type Reply = { status: number; data: { status: string; integrations: { id: string }[] } }
 type Operation = (parameters?: object | null, body?: object) => Promise<Reply>
@@ -17,12 +16,10 @@ type Operation = (parameters?: object | null, body?: object) => Promise<Reply>
 const fixture = path.join(import.meta.dirname, '../fixtures/configuration-api.openapi.json')
 const definition = JSON.parse(readFileSync(fixture, 'utf8')) as Document
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
+const receiver = useReceiver()
+const service = useService('start', database, () => ({ MILLRACE_SWEEP_MS: '100' }))
 let client: Record<string, Operation>
 beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url, MILLRACE_SWEEP_MS: '100' })
   const api = new OpenAPIClientAxios({
     definition,
     withServer: { url: `${service.url}/api/v1/org/integrations` },
@@ -32,7 +29,6 @@ beforeAll(async () => {
   })
   client = (await api.init()) as unknown as typeof client
 })
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
 
 const call = (operationId: string, parameters?: object | null, body?: object) =>
   (client[operationId] as Operation)(parameters, body)

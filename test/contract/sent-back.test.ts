@@ -1,30 +1,22 @@
 // What a GET gives can be sent back, of every resource: it is taken and changes nothing. What it
 // shows of secrets stands for those that are stored, where there are any.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
+import { describe, expect, it } from 'vitest'
+import { EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { aSubscription, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { aJob, JOBS } from '../../scripts/kit/jobs.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { api, useService } from '../helpers/service.ts'
 
 const KEYS = '/api/v1/api-keys'
 const SENDER = '/api/v1/notification-sender'
 
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('start', database)
 
 type Body = Record<string, unknown>
-const send = (method: string, path: string, body?: unknown) =>
-  call<Body>(service.url + path, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
+const { ask: send } = api<Body>(service)
 const get = async (path: string) => (await send('GET', path)).body
 const made = async (path: string, body: unknown) => {
   const reply = await send('POST', path, body)

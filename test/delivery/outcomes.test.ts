@@ -5,32 +5,20 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import https from 'node:https'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
-import {
-  type Answer,
-  ok,
-  type Receiver,
-  startReceiver,
-  status,
-} from '../../scripts/kit/receiver.ts'
+import { type Answer, ok, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { startService, useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let good: Receiver
-beforeAll(async () => {
-  good = await startReceiver()
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    MILLRACE_RETRY_BASE_MS: '2',
-    MILLRACE_SWEEP_MS: '50',
-    MILLRACE_DELIVERY_TIMEOUT_MS: '300',
-  })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), good.close()]))
+const good = useReceiver()
+const service = useService('start', database, () => ({
+  MILLRACE_RETRY_BASE_MS: '2',
+  MILLRACE_SWEEP_MS: '50',
+  MILLRACE_DELIVERY_TIMEOUT_MS: '300',
+}))
 
 type Logs = { entries: { action: string; reason: string }[] }
 

@@ -2,20 +2,19 @@
 // wait.
 
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { positionOf } from '../../src/log/position.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { api, startService, useReceiver, useService } from '../helpers/service.ts'
 import { rowsOf } from '../sql/rows.ts'
 
 const DAY_US = 86_400_000_000
 const EVENTS_A_DAY = 2_000
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
+const receiver = useReceiver()
 const today = Math.floor((Date.now() * 1000) / DAY_US) * DAY_US
 const dayAt = (ago: number) => new Date((today - ago * DAY_US) / 1000).toISOString()
 
@@ -30,17 +29,13 @@ beforeAll(async () => {
         'order.created', 'order-' || i % 50, 'past-${ago}-' || i, 't', 's', '{}', 8, '{"n": 1}'
       from generate_series(0, ${EVENTS_A_DAY - 1}) as i`)
   }
-  receiver = await startReceiver()
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    MILLRACE_RETRY_BASE_MS: '2',
-    MILLRACE_SWEEP_MS: '100',
-  })
 })
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const service = useService('start', database, () => ({
+  MILLRACE_RETRY_BASE_MS: '2',
+  MILLRACE_SWEEP_MS: '100',
+}))
 
-const on = (id: string, action = '', method = 'GET') =>
-  call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method })
+const { on } = api(service)
 const isGone = (id: string) =>
   until(`${id} is gone`, async () => (await on(id)).status === 404, 60_000)
 const replay = (id: string, starts_at: string, ends_at: string, url = receiver.url) =>
@@ -139,7 +134,7 @@ describe('a temporary integration', () => {
         MILLRACE_LEASE_MS: '700',
         MILLRACE_SWEEP_MS: '100',
       })
-      service = killed
+      Object.assign(service, killed)
     }
     await isGone('killed')
     expect(new Set(receiver.received.map(({ position }) => position)).size).toBe(EVENTS_A_DAY)

@@ -1,10 +1,10 @@
 // A real SQS and SNS over the network, behind a front that refuses what is not signed with the
 // right keys, as AWS does, and that can fail: whole requests, or single messages of a batch.
 
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type http from 'node:http'
 import { startFauxqs } from 'fauxqs'
 import { request as send } from 'undici'
+import { createBodyServer, listen } from '../../scripts/kit/listen.ts'
 import { AWS_SECRET } from './known-secrets.ts'
 import { faultOfSignature } from './signature.ts'
 
@@ -43,17 +43,11 @@ export type Broker = {
 export async function startBroker(): Promise<Broker> {
   const server = await startFauxqs({ port: 0, logger: false })
   const target = `http://127.0.0.1:${server.port}/`
-  const front = http.createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk) => chunks.push(chunk))
-    request.on('error', () => {})
-    request.on('end', () => {
-      serve(request, Buffer.concat(chunks), response).catch(() => response.destroy())
-    })
+  const front = createBodyServer((request, body, response) => {
+    serve(request, body, response).catch(() => response.destroy())
   })
-  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
   const broker: Broker = {
-    url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(front)}`,
     requests: [],
     answer: () => false,
     faultOf: () => undefined,

@@ -1,6 +1,8 @@
 // The service as a process, for a whole file or as tests start it, which prints no secret.
 
 import { afterAll, beforeAll } from 'vitest'
+import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
+import { type Answer, openReceiver, type Receiver } from '../../scripts/kit/receiver.ts'
 import * as kit from '../../scripts/kit/service.ts'
 import type { TestDatabase } from './database.ts'
 import { sharedSecretIn } from './known-secrets.ts'
@@ -40,4 +42,37 @@ export function useService(
   })
   afterAll(() => service.kill('SIGTERM'))
   return service
+}
+
+/** Gives the file a receiver for its whole run. */
+export function useReceiver(answer?: Answer): Receiver {
+  const receiver = {} as Receiver
+  beforeAll(async () => void (await openReceiver(receiver, answer)))
+  afterAll(() => receiver.close())
+  return receiver
+}
+
+/** Requests of one tenant to a service. A body is sent as JSON. */
+export function api<Body = Record<string, unknown>>(
+  service: { readonly url: string },
+  tenant = 'dodici',
+) {
+  const ask = (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) =>
+    call<Body>(service.url + path, {
+      method,
+      headers: { tenant, ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+  return {
+    ask,
+    /** One integration, or an action or a list of it: `on('erp', '/_stop', 'POST')`. */
+    on: (id: string, action = '', method = 'GET') => ask(method, `${EVENTSTREAM}/${id}${action}`),
+    patch: (id: string, body: unknown, headers?: Record<string, string>) =>
+      ask('PATCH', `${EVENTSTREAM}/${id}`, body, headers),
+  }
 }

@@ -1,27 +1,19 @@
 // An update that moves an integration to another origin: the stored secrets stay behind.
 
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { describe, expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { api, useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const receiver = useReceiver()
+const service = useService('start', database)
 
-const on = (id: string, action: string, method: string) =>
-  call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method })
-const patch = (id: string, body: unknown) =>
-  call(`${service.url}${EVENTSTREAM}/${id}`, { method: 'PATCH', body: JSON.stringify(body) })
+const { on, patch } = api(service)
 
 describe('an update that moves the target to another origin', () => {
   const secret = 'a-key-that-stays'

@@ -1,19 +1,13 @@
 // The configuration API on the running service.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let strict: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-  const environment = { DATABASE_URL: database.url, MILLRACE_ALLOW_PRIVATE_TARGETS: 'false' }
-  strict = await startService('serve', environment)
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), strict.kill('SIGTERM')]))
+const service = useService('serve', database)
+const strict = useService('serve', database, () => ({ MILLRACE_ALLOW_PRIVATE_TARGETS: 'false' }))
 
 const good = {
   id: 'erp-1',

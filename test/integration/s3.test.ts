@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { api, type Service, startService } from '../helpers/service.ts'
 
 const database = useDatabase()
 let service: Service
@@ -162,12 +162,7 @@ describe('an update', () => {
   it('does not change the kind', async () => {
     await register(service.url, 'webhook', 'http://127.0.0.1:9/', {}, 'kinds')
     await post(good, {}, service.url, 'kinds')
-    const patch = (id: string, body: object) =>
-      call(`${service.url}${EVENTSTREAM}/${id}`, {
-        method: 'PATCH',
-        headers: { tenant: 'kinds' },
-        body: JSON.stringify(body),
-      })
+    const { patch } = api(service, 'kinds')
     for (const id of ['webhook', 'files']) {
       const headers = { tenant: 'kinds' }
       await call(`${service.url}${EVENTSTREAM}/${id}/_stop`, { method: 'POST', headers })

@@ -2,31 +2,19 @@
 
 import { randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
-import { type Received, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import type { Received } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { api, useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const receiver = useReceiver()
+const service = useService('start', database)
 
-const on = (id: string, action = '', method = 'GET') =>
-  call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method })
-const patch = (id: string, body: unknown, headers = {}) =>
-  call(`${service.url}${EVENTSTREAM}/${id}`, {
-    method: 'PATCH',
-    body: JSON.stringify(body),
-    headers,
-  })
+const { on, patch } = api(service)
 /** Publishes an event and gives what arrives of it. */
 async function deliver(): Promise<Received> {
   const { body } = await publish(service.url, { key: randomUUID(), payload: '{"ü":1}' })

@@ -114,7 +114,6 @@ describe('reading an event', () => {
     )
   })
 })
-
 describe('a restock', () => {
   it('is what a recount over all locations says, for any levels', () => {
     const one = fc.record({

@@ -2,18 +2,16 @@
 // comes at once, and so do the answers to others meanwhile.
 
 import net from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { call } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
+const service = useService('serve', database)
 beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
   await call(`${service.url}/healthz`, { token: null })
 })
-afterAll(() => service.kill('SIGTERM'))
 
 const ANSWER_MS = 50
 const BESIDE_MS = 100

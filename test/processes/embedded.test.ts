@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { call, register } from '../../scripts/kit/client.ts'
+import { PROGRAM } from '../../scripts/kit/program.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
@@ -55,8 +56,7 @@ it('ends the service in words if it cannot be started', () => {
   const broken = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
   mkdirSync(path.join(broken, 'postgres'), { mode: 0o700 })
   writeFileSync(path.join(broken, 'postgres/PG_VERSION'), '9\n')
-  const program = path.resolve(import.meta.dirname, '../../src/main.ts')
-  const { status, stderr } = spawnSync(process.execPath, [program, 'start'], {
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'start'], {
     env: { PATH: process.env['PATH'], PORT: '0', MILLRACE_DATA_DIR: broken },
     encoding: 'utf8',
   })

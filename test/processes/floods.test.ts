@@ -3,21 +3,17 @@
 
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const ROUNDS = 3
 const PUBLISHES = 40
 const program = path.resolve(import.meta.dirname, '../helpers/flood-process.ts')
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('serve', database)
 
 let published = 0
 /** The p50 of another tenant's publishes, one after the other, in ms. */

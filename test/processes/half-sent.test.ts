@@ -3,19 +3,15 @@
 
 import { execFileSync } from 'node:child_process'
 import net from 'node:net'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { ADMIN_TOKEN, publish } from '../../scripts/kit/client.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { publishLoad } from '../helpers/load.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const MIB = 1024 * 1024
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('serve', database)
 
 /** A request that lacks its last byte. */
 function halfSent(path: string, headers: string[], length: number): Buffer {

@@ -1,20 +1,15 @@
 // The main job at volume: 20,000 events of 500 entities from 32 publishers at once.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { publish, register } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { everythingArrives, expectOrderPerEntity, publishLoad } from '../helpers/load.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const receiver = useReceiver()
+const service = useService('start', database)
 
 it('delivers every event once, each entity in the order of publishing', async () => {
   await register(service.url, 'erp', receiver.url)

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { call, publish, register } from '../../scripts/kit/client.ts'
 import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
+import { PROGRAM } from '../../scripts/kit/program.ts'
 import { startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -35,8 +36,7 @@ async function createDatabase(more = ''): Promise<{ name: string; url: string }>
 
 /** Ends at once, with what it says on standard error. */
 function refusalOf(url: string): string {
-  const program = path.resolve(import.meta.dirname, '../../src/main.ts')
-  const { status, stderr } = spawnSync(process.execPath, [program, 'migrate'], {
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'migrate'], {
     env: { PATH: process.env['PATH'], DATABASE_URL: url },
     encoding: 'utf8',
     timeout: 60_000,

@@ -1,25 +1,15 @@
 // More integrations than a worker has slots: each gets its turn, also while one has much to send.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { call, publish, register } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let slow: Receiver
-let quick: Receiver
-beforeAll(async () => {
-  slow = await startReceiver((_, response) => setTimeout(() => response.end(), 100))
-  quick = await startReceiver()
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    MILLRACE_WORKER_CONCURRENCY: '1',
-  })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), slow.close(), quick.close()]))
+const slow = useReceiver((_, response) => setTimeout(() => response.end(), 100))
+const quick = useReceiver()
+const service = useService('start', database, () => ({ MILLRACE_WORKER_CONCURRENCY: '1' }))
 
 it('gives way with events in flight, and goes on later', async () => {
   for (let i = 0; i < 90; i++) {

@@ -1,21 +1,15 @@
 // An integration that gets an event now and then is advanced by one run, not by a new one each.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { publish, register } from '../../scripts/kit/client.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { SLICE_MS } from '../../src/delivery/turn.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let receiver: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  service = await startService('start', { DATABASE_URL: database.url })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), receiver.close()]))
+const receiver = useReceiver()
+const service = useService('start', database)
 
 it('keeps its slot while events come', async () => {
   await register(service.url, 'erp', receiver.url)

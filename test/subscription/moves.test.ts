@@ -1,16 +1,12 @@
 // A stored key of a subscription stays with the origin that it was given for.
 
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('serve', database)
 
 const post = (body: unknown) => collector(service.url + SUBSCRIPTIONS, 'POST', body)
 const put = (body: unknown) => collector(service.url + SUBSCRIPTIONS, 'PUT', body)

@@ -1,17 +1,13 @@
 // How many subscriptions a tenant may have, and how one goes.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { limits } from '../../src/config.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => service.kill('SIGTERM'))
+const service = useService('serve', database)
 
 type Options = { tenant: string }
 const ask = (method: string, path: string, options: Options, body?: unknown) =>

@@ -1,25 +1,19 @@
 // Subscriptions as a client makes, changes and ends them: representations, statuses, faults, and
 // what is kept of every change. How many there may be is in room.test.ts.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call } from '../../scripts/kit/client.ts'
 import { aSubscription, collector, SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useService } from '../helpers/service.ts'
 
 const database = useDatabase()
-let service: Service
-let guarded: Service
-beforeAll(async () => {
-  service = await startService('serve', { DATABASE_URL: database.url })
-  guarded = await startService('serve', {
-    DATABASE_URL: database.url,
-    MILLRACE_ALLOW_PRIVATE_TARGETS: 'false',
-    MILLRACE_QUEUE_DEFAULT_CREDENTIALS: 'true',
-  })
-})
-afterAll(() => Promise.all([service.kill('SIGTERM'), guarded.kill('SIGTERM')]))
+const service = useService('serve', database)
+const guarded = useService('serve', database, () => ({
+  MILLRACE_ALLOW_PRIVATE_TARGETS: 'false',
+  MILLRACE_QUEUE_DEFAULT_CREDENTIALS: 'true',
+}))
 
 type Options = { tenant?: string; token?: string | null }
 const post = (body: unknown, options: Options = {}, { url } = service) =>

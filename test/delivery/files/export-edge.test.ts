@@ -8,7 +8,7 @@ import { type Store, s3Parameters, startStore } from '../../../scripts/kit/store
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { checkFiles, listFiles } from '../../helpers/files.ts'
-import { type Service, startService } from '../../helpers/service.ts'
+import { api, type Service, startService } from '../../helpers/service.ts'
 
 const WINDOW_MS = 500
 const database = useDatabase()
@@ -36,8 +36,7 @@ afterAll(async () => {
 async function start(tenant: string, parameters = {}) {
   const headers = { tenant }
   await store.createBucket(tenant)
-  const on = (id: string, action = '', method = 'GET') =>
-    call(`${service.url}${EVENTSTREAM}/${id}${action}`, { method, headers })
+  const { on } = api(service, tenant)
   const register = (id = 'files', more = {}) =>
     call(service.url + EVENTSTREAM, {
       headers,

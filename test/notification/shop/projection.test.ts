@@ -1,7 +1,7 @@
 // The projections of a shop: each event counts once, whatever is killed; rebuilt from zero they are
 // the same; what cannot be read is told and skipped.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { call } from '../../../scripts/kit/client.ts'
 import { createJob } from '../../../scripts/kit/jobs.ts'
 import { until } from '../../../scripts/kit/until.ts'
@@ -9,16 +9,12 @@ import { rebuild } from '../../../src/cli/rebuild.ts'
 import { retireNotices } from '../../../src/notification/run/retire.ts'
 import { projectEvents } from '../../../src/notification/shop/project.ts'
 import { useDatabase } from '../../helpers/database.ts'
-import { type Service, startService } from '../../helpers/service.ts'
+import { startService, useService } from '../../helpers/service.ts'
 import { collected, customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 import { opening, turn } from '../scenario.ts'
 
 const database = useDatabase()
-let serving: Service
-beforeAll(async () => {
-  serving = await startService('serve', { DATABASE_URL: database.url })
-})
-afterAll(() => serving.kill('SIGTERM'))
+const serving = useService('serve', database)
 
 const work = () =>
   startService('work', {
