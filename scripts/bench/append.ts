@@ -1,5 +1,6 @@
 // What one event costs that comes alone, without HTTP, in a log of 38 daily partitions: through the
 // function that appends one, through the one that appends batches, and as its share of a batch.
+// Commits do not wait for the disk: that costs both the same, and hides what differs.
 
 import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents, appendThrough } from '../../src/log/append.ts'
@@ -25,7 +26,7 @@ export const append: Scenario = {
     const database = await stage.database('append')
     await fillDays(database.url, { events: PAST, days, tenant: TENANT })
     const logger = createLogger('error')
-    const { pool, close } = openDatabase(database.url, { durability: 'durable', max: 1, logger })
+    const { pool, close } = openDatabase(database.url, { durability: 'relaxed', max: 1, logger })
     let from = 0
     /** Appends in calls of `each`: microseconds an event. */
     const turn = (count: number, each: number, act: typeof alone) => async () => {
@@ -53,7 +54,7 @@ export const append: Scenario = {
       const runs = await byTurns(rounds, turns)
       const what = 'append of one event alone'
       const lines = [
-        compare(what, runs.alone, { what: 'through append_events', runs: runs.asBatch }, '≤ 0.8'),
+        compare(what, runs.alone, { what: 'through append_events', runs: runs.asBatch }, '≤ 0.75'),
         compare(what, runs.alone, { what: `its share of ${BATCH}`, runs: runs.share }),
       ]
       return lines.map((line) => ({ ...line, unit: 'µs/event' }))
