@@ -40,10 +40,10 @@ export async function advance(
   )
   if (!taken) return { kind: 'busy' }
   const { leased, deadline } = taken
-  const { target } = leased
-  if (target.kind === 'projection') return project(projecting, leased, deadline, slot)
-  if (target.kind === 'integration' && target.document.s3_parameters) {
-    return exportFiles(exporting, { ...leased, target }, deadline, slot)
+  const { configuration } = leased
+  if (configuration.kind === 'projection') return project(projecting, leased, deadline, slot)
+  if (configuration.kind === 'integration' && configuration.document.s3_parameters) {
+    return exportFiles(exporting, { ...leased, configuration }, deadline, slot)
   }
-  return sendEvents(sending, { ...leased, target }, deadline, slot)
+  return sendEvents(sending, { ...leased, configuration }, deadline, slot)
 }

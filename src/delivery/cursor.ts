@@ -12,8 +12,8 @@ import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import { isGone } from '../db/presence.ts'
 import { latestPosition } from '../log/position.ts'
+import type { Configuration } from './configuration.ts'
 import { stamp } from './stamp.ts'
-import type { Target } from './target.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
@@ -30,7 +30,7 @@ export type Leased = {
   version: number
   /** The one under which what is unresolved was read; null: not known. */
   windowVersion: number | null
-  target: Target
+  configuration: Configuration
   /** Of a stopped integration: its last file holds what was published up to this position. */
   finishBy: number | null
 }
@@ -49,7 +49,9 @@ export async function takeLease(
   owner: string,
   leaseMs: number,
 ): Promise<Leased | undefined> {
-  const { rows } = await sql<Omit<Leased, 'lease' | 'target'> & Target & { epoch: number }>`
+  const { rows } = await sql<
+    Omit<Leased, 'lease' | 'configuration'> & Configuration & { epoch: number }
+  >`
     /* prepared: take_lease */
     with configured as (
       -- Shared: a stop waits for this statement, or this one sees the stop.
@@ -78,7 +80,11 @@ export async function takeLease(
   const [row] = rows
   if (!row) return undefined
   const { epoch, kind, document, ...leased } = row
-  return { lease: { ...job, owner, epoch }, target: { kind, document } as Target, ...leased }
+  return {
+    lease: { ...job, owner, epoch },
+    configuration: { kind, document } as Configuration,
+    ...leased,
+  }
 }
 
 /** A step of a cursor: where it stands now, and what was settled since the step before. */
@@ -163,8 +169,8 @@ export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise
 }
 
 /**
- * Writes the last step and releases the lease. `retryInMs`: nobody takes it before. `isFinished`: no
- * file is left to be finished.
+ * Writes the last step and releases the lease. `retryInMs`: nobody takes it before. `isFinished`:
+ * no file is left to be finished.
  */
 export function releaseCursor(
   db: Db,

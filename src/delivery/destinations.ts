@@ -11,11 +11,11 @@ import { openDocument } from '../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../sealing/secret.ts'
 import { openDestination } from '../subscription/seal.ts'
 import { parametersOf, type SubscriptionDocument } from '../subscription/subscription.ts'
-import type { SendingTarget } from './target.ts'
+import type { SendingConfiguration } from './configuration.ts'
 
 export type Destinations = {
-  /** The destination of a target. */
-  of(tenant: string, target: SendingTarget): Promise<Destination>
+  /** The destination of a consumer, by its configuration. */
+  of(tenant: string, configuration: SendingConfiguration): Promise<Destination>
   /** Ends the connections that the destinations of a process share. */
   close(): Promise<void>
 }
@@ -27,9 +27,9 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
   const queues = createQueueConnections({ allowPrivateTargets })
 
   return {
-    async of(tenant, target) {
+    async of(tenant, configuration) {
       try {
-        return await opened(tenant, target)
+        return await opened(tenant, configuration)
       } catch (error) {
         // Told with each attempt, retried with the usual patience, and then the stream stops.
         if (error instanceof NotOpened) return unavailableDestination(error.message)
@@ -42,7 +42,10 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
     },
   }
 
-  async function opened(tenant: string, { kind, document }: SendingTarget): Promise<Destination> {
+  async function opened(
+    tenant: string,
+    { kind, document }: SendingConfiguration,
+  ): Promise<Destination> {
     if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
     return queueOf(config, queues, openDestination(tenant, document.destination, secrets))
   }

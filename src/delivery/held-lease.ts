@@ -11,8 +11,8 @@ import { createDeadline, type Deadline, now } from './deadline.ts'
 const SAFE_PART = 0.8
 
 /**
- * Takes a lease for `leaseMs` under the presence of this worker, with `take`. `deadline`: until when
- * it is surely held. Undefined without a presence, and if `take` gives nothing.
+ * Takes a lease for `leaseMs` under the presence of this worker, with `take`. `deadline`: until
+ * when it is surely held. Undefined without a presence, and if `take` gives nothing.
  */
 export async function takeUntilDeadline<Leased>(
   session: Session | undefined,

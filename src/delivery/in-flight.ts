@@ -39,8 +39,8 @@ export function createInFlightLimits(): (consumer: string, most: number) => InFl
 }
 
 /**
- * A limit of at most `most` that doubles up to `threshold` and grows one by one beyond it; `onMoved`
- * is told where that is by now.
+ * A limit of at most `most` that doubles up to `threshold` and grows one by one beyond it;
+ * `onMoved` is told where that is by now.
  */
 export function createInFlightLimit(
   most: number,

@@ -9,6 +9,7 @@ import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import { type PageRow, readPage } from '../log/read.ts'
+import { filterOfConfiguration } from './configuration.ts'
 import { type Leased, moveCursor, type Step } from './cursor.ts'
 import type { Deadline } from './deadline.ts'
 import { createEnding, type Ending, type Reason } from './ending.ts'
@@ -16,7 +17,6 @@ import { holdCursor } from './held-lease.ts'
 import { createProgress } from './progress.ts'
 import { type ReleaseServices, release } from './release.ts'
 import { createSignal } from './signal.ts'
-import { filterOfTarget } from './target.ts'
 import { SLICE_MS, type Slot, type TurnResult } from './turn.ts'
 
 /** A turn that waits for new events looks at the log this often, and when woken. */
@@ -102,10 +102,16 @@ function breakOff(ending: Ending, error: Error): false {
 /** Whether there was one. A page that fails is halved until what fails is a single event. */
 async function nextPage(turn: Projecting): Promise<boolean> {
   const { services, leased, projection, readPosition: after, maxEvents } = turn
-  const { lease, target } = leased
+  const { lease, configuration } = leased
   const { tenant } = lease
   const page = { maxEvents, maxBytes: services.pageBytes() }
-  const range = { tenant, after, through: END_OF_LOG, filter: filterOfTarget(target), ...page }
+  const range = {
+    tenant,
+    after,
+    through: END_OF_LOG,
+    filter: filterOfConfiguration(configuration),
+    ...page,
+  }
   const { rows } = await readPage(services.db, range)
   if (rows.length === 0) return false
   const events = rows.filter(isTaken)

@@ -9,6 +9,7 @@ import type { Destination, Outcome } from '../destination/destination.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG, timeOf } from '../log/position.ts'
 import { logHasPassed, readEvents, readPage } from '../log/read.ts'
+import { filterOfConfiguration, maxInFlightOf, type SendingConfiguration } from './configuration.ts'
 import { type Leased, saveWindow } from './cursor.ts'
 import type { Deadline } from './deadline.ts'
 import { createEnding, type Ending, type Reason } from './ending.ts'
@@ -22,7 +23,6 @@ import { type ReleaseServices, release } from './release.ts'
 import type { ReadPage } from './shared-read.ts'
 import { createSignal, type Signal } from './signal.ts'
 import { createSteps, STEP_EVENTS, STEP_MS, type Steps } from './steps.ts'
-import { filterOfTarget, maxInFlightOf, type SendingTarget } from './target.ts'
 import { SLICE_MS, type Slot, type Turn, type TurnResult } from './turn.ts'
 import { createWindow } from './window.ts'
 
@@ -30,7 +30,7 @@ import { createWindow } from './window.ts'
 const TICK_MS = 1_000
 
 export type SendServices = ReleaseServices & {
-  destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
+  destinationOf(tenant: string, configuration: SendingConfiguration): Promise<Destination>
   /** How large a page may be at the moment, so that all turns together stay within bounds. */
   pageBytes(): number
   /** Pages of turns that follow the log, shared if they are the same. */
@@ -41,7 +41,7 @@ export type SendServices = ReleaseServices & {
   inFlightOf(consumer: string, most: number): InFlightLimit
 }
 
-type SendingLease = Leased & { target: SendingTarget }
+type SendingLease = Leased & { configuration: SendingConfiguration }
 
 /** The state of a turn. */
 type Sending = {
@@ -70,15 +70,15 @@ export async function sendEvents(
   deadline: Deadline,
   slot: Slot,
 ): Promise<TurnResult> {
-  const { lease, target, unresolved } = leased
+  const { lease, configuration, unresolved } = leased
   const { db } = services
-  const destination = await services.destinationOf(lease.tenant, target)
+  const destination = await services.destinationOf(lease.tenant, configuration)
   const turn = begin(services, leased, deadline, destination)
   const { intake, ending, failures } = turn
   slot.attach(handleOf(turn))
   await saveWindow(db, leased)
   // Those that retention has removed meanwhile are missing; the log of the integration says so.
-  push(intake, await readEvents(db, lease.tenant, unresolved, filterOfTarget(target)))
+  push(intake, await readEvents(db, lease.tenant, unresolved, filterOfConfiguration(configuration)))
   await sendUntilEnd(services, turn, slot)
   await failures.written()
   return release(services, lease, {
@@ -95,7 +95,7 @@ function begin(
   deadline: Deadline,
   destination: Destination,
 ): Sending {
-  const { lease, target, stopPosition } = leased
+  const { lease, configuration, stopPosition } = leased
   const signal = createSignal()
   const ending = createEnding(services.logger, lease, () => {
     intake.reader.close()
@@ -115,7 +115,7 @@ function begin(
     progress: createProgress(leased),
     readPosition: leased.readPosition,
   }
-  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlightOf(target))
+  const inFlight = services.inFlightOf(consumerKey(lease), maxInFlightOf(configuration))
   const turn: Sending = {
     leased,
     destination,
@@ -136,8 +136,8 @@ function begin(
 }
 
 /** Reads the pages of a consumer: shared ones if it follows the log, up to the end of a replay. */
-function pagesFor(services: SendServices, { lease, target, stopPosition }: SendingLease) {
-  const filter = filterOfTarget(target)
+function pagesFor(services: SendServices, { lease, configuration, stopPosition }: SendingLease) {
+  const filter = filterOfConfiguration(configuration)
   return (after: number) => {
     const page = { maxEvents: limits.pageEvents, maxBytes: services.pageBytes() }
     const range = { tenant: lease.tenant, after, filter, ...page }

@@ -5,7 +5,7 @@
 import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
 import type { Db } from '../db/pool.ts'
-import type { SendingTarget } from '../delivery/target.ts'
+import type { SendingConfiguration } from '../delivery/configuration.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
@@ -47,7 +47,7 @@ type HistoryServices = {
   clock: Clock
   /** How long the history of an ended consumer stays available. */
   retentionDays: number
-  destinationOf(tenant: string, target: SendingTarget): Promise<Destination>
+  destinationOf(tenant: string, configuration: SendingConfiguration): Promise<Destination>
 }
 
 /** The routes of the history. */
@@ -217,7 +217,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
   }
 
   async function retry(tenant: string, consumer: FoundConsumer, event: RejectedEvent) {
-    const destination = await destinationOf(tenant, consumer.target)
+    const destination = await destinationOf(tenant, consumer.configuration)
     const retried = await retryRejected(db, tenant, consumer.id, event, destination)
     if (!retried || retried.outcome.kind === 'delivered') return retried
     const message = `The rejected event ${event.id} was not taken: ${retried.outcome.reason}.`

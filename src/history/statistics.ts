@@ -4,8 +4,12 @@
 import { sql } from 'kysely'
 import type { Ended } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
+import {
+  filterOfConfiguration,
+  ownRunOf,
+  type SendingConfiguration,
+} from '../delivery/configuration.ts'
 import { bucketLimitMs } from '../delivery/progress.ts'
-import { filterOfTarget, ownRunOf, type SendingTarget } from '../delivery/target.ts'
 import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 
@@ -18,7 +22,7 @@ const LATENCY_SECONDS = 3_600
 export type FoundConsumer = {
   id: string
   status: 'running' | 'stopped' | Ended['ending']
-  target: SendingTarget
+  configuration: SendingConfiguration
   /** The position of its registration. */
   createdPosition: number
 }
@@ -61,7 +65,7 @@ type Row = {
 export async function readStatistics(
   db: Db,
   tenant: string,
-  { id, status, target, createdPosition }: FoundConsumer,
+  { id, status, configuration, createdPosition }: FoundConsumer,
   now: number,
 ): Promise<Statistics | undefined> {
   const hasEnded = status === 'completed' || status === 'deleted'
@@ -79,7 +83,7 @@ export async function readStatistics(
       select event.position
       from place
       join event on event.tenant = ${tenant} and event.position = any(unresolved)
-      where ${takes(filterOfTarget(target))}
+      where ${takes(filterOfConfiguration(configuration))}
       union all
       select event.position
       from place
@@ -89,7 +93,7 @@ export async function readStatistics(
         where tenant = ${tenant}
           and position > read_position
           and position <= coalesce(stop_position, ${END_OF_LOG}::bigint)
-          and ${takes(filterOfTarget(target))}
+          and ${takes(filterOfConfiguration(configuration))}
         order by position
         limit ${COUNTED_EVENTS}
       ) as event
@@ -98,14 +102,14 @@ export async function readStatistics(
       select position, delivered, rejected, latency_ms_histogram
       from receipt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
+        and run = coalesce((select run from place), ${ownRunOf(configuration)}::integer)
     ),
     -- Rejected, then sent again by hand and delivered.
     taken_later as (
       select position, event_position
       from attempt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from place), ${ownRunOf(target)}::integer)
+        and run = coalesce((select run from place), ${ownRunOf(configuration)}::integer)
         and outcome = 'delivered'
     ),
     latencies as (
@@ -143,7 +147,7 @@ export async function readStatistics(
   // A young consumer has not existed for a whole minute.
   const ageSeconds = Math.max(1, now / 1000 - createdPosition / 1_000_000)
   const rate = row.recent / Math.min(RATE_SECONDS, ageSeconds)
-  const endsAt = target.kind === 'integration' ? target.document.ends_at : undefined
+  const endsAt = configuration.kind === 'integration' ? configuration.document.ends_at : undefined
   const quantile = (part: number) => quantileOf(row.histogram ?? [], part)
   return {
     status: status === 'running' && row.attempts > 0 ? 'interrupted' : status,

@@ -3,7 +3,7 @@
 import { consumerIdOf, type Kind } from '../consumer/consumer.ts'
 import { findEnded } from '../consumer/ended.ts'
 import type { Db } from '../db/pool.ts'
-import type { SendingTarget } from '../delivery/target.ts'
+import type { SendingConfiguration } from '../delivery/configuration.ts'
 import { MillraceError } from '../errors.ts'
 import { findIntegration } from '../integration/find.ts'
 import { EVENTSTREAM, idParameter } from '../integration/schemas.ts'
@@ -15,7 +15,7 @@ import type { FoundConsumer } from './statistics.ts'
 export type Subject = {
   /** "Integration", in the names of operations and in errors. */
   noun: 'Integration' | 'Subscription'
-  kind: Kind & SendingTarget['kind']
+  kind: Kind & SendingConfiguration['kind']
   /** The path of one, which ends in its parameter. */
   path: string
   parameter: typeof idParameter | typeof subscriptions.idParameter
@@ -32,7 +32,7 @@ export const integrationSubject: Subject = {
   consumerOf: (name) => name,
   async find(db, tenant, name) {
     const found = await findIntegration(db, tenant, name)
-    return found && { ...found, target: { kind: 'integration', document: found.document } }
+    return found && { ...found, configuration: { kind: 'integration', document: found.document } }
   },
 }
 
@@ -46,7 +46,12 @@ export const subscriptionSubject: Subject = {
     const found = await findSubscription(db, tenant, name)
     if (!found) return undefined
     const { consumer, desired: status, document, createdPosition } = found
-    return { id: consumer, status, createdPosition, target: { kind: 'subscription', document } }
+    return {
+      id: consumer,
+      status,
+      createdPosition,
+      configuration: { kind: 'subscription', document },
+    }
   },
 }
 
@@ -65,8 +70,8 @@ export async function findSubject(
   const id = subject.consumerOf(name)
   const ended = await findEnded(db, tenant, { id, kind, since })
   if (!ended) throw noSuchSubject(subject, name)
-  const target = { kind, document: ended.document } as SendingTarget
-  return { id, status: ended.ending, createdPosition: ended.createdPosition, target }
+  const configuration = { kind, document: ended.document } as SendingConfiguration
+  return { id, status: ended.ending, createdPosition: ended.createdPosition, configuration }
 }
 
 /** The error for a name without a consumer. */

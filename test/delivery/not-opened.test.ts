@@ -46,9 +46,9 @@ it.each([
     kind: 'subscription',
     document: { destination: { type: 'SQS', sqs }, entityType: 'ORDER', ...flags },
   },
-] as const)('a $kind fails with the reason, to be tried again', async (target) => {
+] as const)('a $kind fails with the reason, to be tried again', async (configuration) => {
   const destinations = createDestinations(config, secrets)
-  const outcome = await sendOne(await destinations.of('dodici', target), event)
+  const outcome = await sendOne(await destinations.of('dodici', configuration), event)
   expect(outcome).toEqual({ kind: 'unavailable', reason })
   await destinations.close()
 })

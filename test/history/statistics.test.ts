@@ -13,7 +13,7 @@ it('there are none of a consumer whose cursor is gone', async () => {
   } as const
   const gone = {
     ...({ id: 'gone', version: 1, status: 'running', createdPosition: 1 } as const),
-    target: { kind: 'integration', document } as const,
+    configuration: { kind: 'integration', document } as const,
   }
   expect(await readStatistics(database.kysely, 'dodici', gone, Date.now())).toBeUndefined()
 })

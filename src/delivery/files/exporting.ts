@@ -3,12 +3,12 @@
 
 import type { FileStore } from '../../destination/destination.ts'
 import type { IntegrationDocument } from '../../integration/integration.ts'
+import type { IntegrationConfiguration } from '../configuration.ts'
 import type { Leased, Step } from '../cursor.ts'
 import type { Ending } from '../ending.ts'
 import type { Gate } from '../gate.ts'
 import type { Progress } from '../progress.ts'
 import type { ReleaseServices } from '../release.ts'
-import type { IntegrationTarget } from '../target.ts'
 import type { LineReader } from './lines.ts'
 import type { Plan, Planner } from './plan.ts'
 
@@ -24,7 +24,7 @@ export type ExportServices = ReleaseServices & {
   fileLimits: { windowMs: number; maxBytes: number }
 }
 
-export type ExportLease = Leased & { target: IntegrationTarget }
+export type ExportLease = Leased & { configuration: IntegrationConfiguration }
 
 export type Exporting = {
   readonly services: ExportServices
@@ -65,7 +65,7 @@ export function lose(turn: Exporting): void {
 /** The store of the integration, opened with the first request. */
 export async function storeOf(turn: Exporting): Promise<FileStore> {
   const { services, leased } = turn
-  turn.store ??= await services.storeOf(leased.lease.tenant, leased.target.document)
+  turn.store ??= await services.storeOf(leased.lease.tenant, leased.configuration.document)
   return turn.store
 }
 

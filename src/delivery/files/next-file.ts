@@ -42,7 +42,7 @@ function passOver(turn: Exporting, { leading }: Plan, through: number): void {
 
 function begin(turn: Exporting, plan: Plan, firstPosition: number): Promise<OpenFile | undefined> {
   const { services, leased, readPosition: fromPosition } = turn
-  const { document } = leased.target
+  const { document } = leased.configuration
   return beginFile(services.durable, leased.lease, {
     version: leased.version,
     filter: filterOf(document),
@@ -68,11 +68,11 @@ async function planNext(turn: Exporting): Promise<Plan> {
 }
 
 async function planFrom({ services, leased }: Exporting, after: number): Promise<Plan> {
-  const { lease, target, stopPosition, finishBy } = leased
+  const { lease, configuration, stopPosition, finishBy } = leased
   const newest = await readLogEnd(services.db)
   const through = Math.min(newest, stopPosition ?? newest, finishBy ?? newest)
   const { maxBytes } = services.fileLimits
-  const filter = filterOf(target.document)
+  const filter = filterOf(configuration.document)
   return services.planOf({ tenant: lease.tenant, after, through, filter, maxBytes })
 }
 

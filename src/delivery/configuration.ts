@@ -8,29 +8,32 @@ import { filterOf, type IntegrationDocument } from '../integration/integration.t
 import type { EventFilter } from '../log/event.ts'
 import { filterOfSubscription, type SubscriptionDocument } from '../subscription/subscription.ts'
 
-export type IntegrationTarget = { kind: 'integration'; document: IntegrationDocument }
-type SubscriptionTarget = { kind: 'subscription'; document: SubscriptionDocument }
+export type IntegrationConfiguration = { kind: 'integration'; document: IntegrationDocument }
+type SubscriptionConfiguration = { kind: 'subscription'; document: SubscriptionDocument }
 /** Tables of ours; what it takes stands in its document as with an integration. */
-type ProjectionTarget = {
+type ProjectionConfiguration = {
   kind: 'projection'
   document: Pick<IntegrationDocument, 'filter_conditions'>
 }
-export type Target = IntegrationTarget | SubscriptionTarget | ProjectionTarget
+export type Configuration =
+  | IntegrationConfiguration
+  | SubscriptionConfiguration
+  | ProjectionConfiguration
 /** What events are sent to. */
-export type SendingTarget = Exclude<Target, ProjectionTarget>
+export type SendingConfiguration = Exclude<Configuration, ProjectionConfiguration>
 
-/** Which events of the log a target takes; null takes everything. */
-export function filterOfTarget({ kind, document }: Target): EventFilter | null {
+/** Which events of the log a consumer takes; null takes everything. */
+export function filterOfConfiguration({ kind, document }: Configuration): EventFilter | null {
   return kind === 'subscription' ? filterOfSubscription(document) : filterOf(document)
 }
 
 /** How many events of different entities may be sent to it at once. */
-export function maxInFlightOf({ kind, document }: SendingTarget): number {
+export function maxInFlightOf({ kind, document }: SendingConfiguration): number {
   if (kind === 'subscription') return QUEUE_IN_FLIGHT
   return document.delivery?.max_in_flight ?? limits.maxInFlight
 }
 
 /** The run that a consumer is registered with: 0 is live; a temporary integration is a replay. */
-export function ownRunOf({ kind, document }: SendingTarget): number {
+export function ownRunOf({ kind, document }: SendingConfiguration): number {
   return kind === 'integration' && document.integration_type === 'temporary' ? 1 : 0
 }
