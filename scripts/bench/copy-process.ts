@@ -30,7 +30,7 @@ serveCalls({
       for (let file = 0; !lines.isOver(); file++) {
         const written = await s3.write(`copy/${file}`, lines.upTo(maxBytes), {
           compression: null,
-          mayGo: () => true,
+          maySend: () => true,
           onBegun: async () => {},
         })
         if (written.kind !== 'delivered') throw new Error(JSON.stringify(written))

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import type { Failure } from '../destination/destination.ts'
 import type { Lease } from './cursor.ts'
-import { stamp } from './stamp.ts'
+import { databaseNow } from './database-now.ts'
 
 /**
  * Records one failed attempt to deliver the event at `eventPosition`. `attempt` counts from 1. A
@@ -21,7 +21,7 @@ export async function recordAttempt(
       tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
     )
     select
-      tenant, ${stamp()}, consumer, run, ${eventPosition}::bigint,
+      tenant, ${databaseNow()}, consumer, run, ${eventPosition}::bigint,
       ${attempt}::integer, ${outcome.kind}, ${outcome.status ?? null}::integer, ${outcome.reason},
       ${outcome.response ?? null}::text
     from cursor

@@ -13,7 +13,7 @@ import type { Db } from '../db/pool.ts'
 import { isGone } from '../db/presence.ts'
 import { latestPosition } from '../log/position.ts'
 import type { Configuration } from './configuration.ts'
-import { stamp } from './stamp.ts'
+import { databaseNow } from './database-now.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
@@ -149,7 +149,7 @@ export async function saveWindow(db: Db, leased: Leased): Promise<void> {
   await sql`
     select keep_window(
       ${tenant}, ${consumer}, ${run}::integer, ${version}::integer, ${owner}, ${epoch}::bigint,
-      ${stamp()}
+      ${databaseNow()}
     )`.execute(db)
 }
 
@@ -224,7 +224,7 @@ async function write(
         delivered, rejected, filtered, latency_ms_histogram
       )
       select
-        ${lease.tenant}, ${stamp()}, ${lease.consumer}, ${lease.run}::integer,
+        ${lease.tenant}, ${databaseNow()}, ${lease.consumer}, ${lease.run}::integer,
         ${step.version}::integer, ${step.fromPosition}::bigint, ${step.toPosition}::bigint,
         ${step.delivered}::integer, ${step.rejected}::integer, ${step.filtered}::integer,
         ${step.latencyHistogram}::integer[]

@@ -11,11 +11,11 @@ import type { Destinations } from './destinations.ts'
 import { createLineReader } from './files/lines.ts'
 import { planFile } from './files/plan.ts'
 import { createStores } from './files/stores.ts'
-import { createGate } from './gate.ts'
 import { createInFlightLimits } from './in-flight.ts'
 import { createPace } from './pace.ts'
 import type { Projection } from './project.ts'
 import type { ReleaseServices } from './release.ts'
+import { createSemaphore } from './semaphore.ts'
 import { createSharedRead } from './shared-read.ts'
 import { createWaker } from './wake.ts'
 
@@ -69,8 +69,8 @@ export function advanceServices(
     exporting: {
       ...release,
       storeOf: createStores(config, secrets),
-      fileGate: createGate(limits.filesPerWorker),
-      failedFileGate: createGate(limits.failedFilesPerWorker),
+      fileSemaphore: createSemaphore(limits.filesPerWorker),
+      failedFileSemaphore: createSemaphore(limits.failedFilesPerWorker),
       linesOf: createLineReader(pool),
       planOf: (range) => planFile(pool, range),
       fileLimits: {

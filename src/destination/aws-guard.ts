@@ -103,12 +103,12 @@ export function refusalOf(
 export class Halted extends Error {}
 
 /**
- * Bounds what a client sends and reads. `mayGo` is asked before each request, except for those that
- * clean up.
+ * Bounds what a client sends and reads. `maySend` is asked before each request, except for those
+ * that clean up.
  */
 export function boundAnswers(
   client: S3Client | SQSClient | SNSClient,
-  { mayGo, timeoutMs }: { mayGo: () => boolean; timeoutMs: number },
+  { maySend, timeoutMs }: { maySend: () => boolean; timeoutMs: number },
 ): void {
   // The clients differ only in their types.
   const { middlewareStack } = client as S3Client
@@ -116,9 +116,9 @@ export function boundAnswers(
   middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
-        if (commandName !== 'AbortMultipartUploadCommand' && !mayGo()) throw new Halted()
+        if (commandName !== 'AbortMultipartUploadCommand' && !maySend()) throw new Halted()
         const result = await next(args).catch((error) => {
-          throw mayGo() ? error : new Halted()
+          throw maySend() ? error : new Halted()
         })
         const { response } = result as { response: { body?: unknown } }
         if (response.body instanceof Readable) {

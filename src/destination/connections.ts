@@ -13,10 +13,10 @@ type Done = (result: Answer | Error) => void
 
 export type Connections = {
   /**
-   * Sends one POST, and reports its result once, as exchange() does. `mayGo` is asked before a
+   * Sends one POST, and reports its result once, as exchange() does. `maySend` is asked before a
    * resend.
    */
-  post(request: PostRequest, limits: PostLimits, done: Done, mayGo?: () => boolean): void
+  post(request: PostRequest, limits: PostLimits, done: Done, maySend?: () => boolean): void
   /** Cuts off requests in flight and refuses new ones. */
   close(): Promise<void>
 }
@@ -31,7 +31,7 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
   let isClosed = false
 
   return {
-    post(request, limits, done, mayGo = () => true) {
+    post(request, limits, done, maySend = () => true) {
       const origin = originOf(request.origin)
       const connection = origin.take()
       const begun = performance.now()
@@ -39,7 +39,7 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
         if (isClosed || !metClosed(connection, result)) return done(result)
         origin.distrust()
         origins.set(request.origin, origin)
-        if (!mayGo()) return done(result)
+        if (!maySend()) return done(result)
         const timeoutMs = Math.max(1, limits.timeoutMs - (performance.now() - begun))
         send(origin, origin.open(), request, { ...limits, timeoutMs }, done)
       })

@@ -43,10 +43,10 @@ export type Failure = Exclude<Outcome, { kind: 'delivered' }>
 export type Destination = {
   /**
    * Sends one event. Never throws. Calls `settled` once, and not through a promise: so an event
-   * sent from there can use the connection of this answer. `mayGo` is asked before the same request
-   * leaves again: the sender may have lost its lease meanwhile.
+   * sent from there can use the connection of this answer. `maySend` is asked before the same
+   * request leaves again: the sender may have lost its lease meanwhile.
    */
-  send(event: OutgoingEvent, settled: (outcome: Outcome) => void, mayGo?: () => boolean): void
+  send(event: OutgoingEvent, settled: (outcome: Outcome) => void, maySend?: () => boolean): void
 }
 
 /** Sends one event, for callers that do not send the next one from the callback. Never rejects. */
@@ -73,15 +73,15 @@ type FileOutcome = { kind: 'delivered'; bytes: number; sha256: Buffer } | FileFa
 export type FileStore = {
   /**
    * Writes a file under a key, whole or not at all; it replaces an existing one. A chunk may be
-   * reused once the next one is requested. `mayGo` is asked before each request. Rejects only with
-   * an error of `chunks` or `onBegun`.
+   * reused once the next one is requested. `maySend` is asked before each request. Rejects only
+   * with an error of `chunks` or `onBegun`.
    */
   write(
     key: string,
     chunks: AsyncIterable<Buffer>,
     options: {
       compression: 'gzip' | null
-      mayGo: () => boolean
+      maySend: () => boolean
       /**
        * Gets the name that discard() needs to clear this write; awaited before there is much to
        * clear.
@@ -92,7 +92,7 @@ export type FileStore = {
   /** Removes what unfinished writes of a key have left behind; `uploadId` is the last one's. */
   discard(
     key: string,
-    options: { uploadId: string | null; mayGo: () => boolean },
+    options: { uploadId: string | null; maySend: () => boolean },
   ): Promise<FileFailure | undefined>
   /** Cuts off requests in flight. */
   halt(): void

@@ -144,7 +144,7 @@ export function createQueue(
   const { address, maxBytes, isFifo } = service
   const keyMask = createKeyMask(service.client, credentials)
   const refusal = refusalOf(service.endpoint, options)
-  boundAnswers(service.client, { mayGo: () => !connections.isClosed, timeoutMs })
+  boundAnswers(service.client, { maySend: () => !connections.isClosed, timeoutMs })
   const sendInBatch = createBatches<Message, Outcome>({
     maxItems: REQUEST_MESSAGES,
     maxBytes,

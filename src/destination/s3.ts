@@ -47,7 +47,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
   const { bucket: Bucket, credentials } = options
   const agents = createAgents(options)
   const refusal = refusalOf(options.endpoint, options)
-  let mayGo = () => true
+  let maySend = () => true
   const client = new S3Client({
     region: options.region,
     ...(credentials ? { credentials } : {}),
@@ -66,11 +66,11 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     },
   })
   const keyMask = createKeyMask(client, credentials)
-  boundAnswers(client, { mayGo: () => mayGo(), timeoutMs: REQUEST_TIMEOUT_MS })
+  boundAnswers(client, { maySend: () => maySend(), timeoutMs: REQUEST_TIMEOUT_MS })
 
   return {
     async write(Key, chunks, { compression, onBegun, ...options }) {
-      mayGo = options.mayGo
+      maySend = options.maySend
       const failed = failureOf('Upload to', Key)
       if (refusal) return failed(refusal)
       const hash = createHash('sha256')
@@ -101,7 +101,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     },
 
     async discard(Key, { uploadId, ...options }) {
-      mayGo = options.mayGo
+      maySend = options.maySend
       const failed = failureOf('Clearing unfinished uploads of', Key)
       if (refusal) return failed(refusal)
       try {
@@ -114,7 +114,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     },
 
     halt() {
-      mayGo = () => false
+      maySend = () => false
       agents.httpAgent.destroy()
       agents.httpsAgent.destroy()
     },

@@ -52,7 +52,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
 
   return {
-    send(event, settled, mayGo) {
+    send(event, settled, maySend) {
       if (forbidden) {
         return settled({ kind: 'unavailable', reason: failed(`${host} is not a public address`) })
       }
@@ -68,7 +68,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
             reason: failed(describeFailure(result, options.timeoutMs)),
           })
         },
-        mayGo,
+        maySend,
       )
     },
   }

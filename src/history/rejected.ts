@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
-import { stamp } from '../delivery/stamp.ts'
+import { databaseNow } from '../delivery/database-now.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
 
@@ -123,7 +123,7 @@ export async function retryRejected(
 ): Promise<Retried | undefined> {
   const { run, eventPosition: position, name, entityId, idempotencyKey, payload } = event
   const { rows } = await sql<{ at: number }>`
-    select ${stamp()} as at
+    select ${databaseNow()} as at
     from rejected_event
     where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid`.execute(db)
   const at = rows[0]?.at

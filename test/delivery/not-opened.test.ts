@@ -56,8 +56,8 @@ it.each([
 it('a file fails with the reason, to be tried again', async () => {
   const s3_parameters = { ...s3, aws_region: 'r-1', bucket: 'bucket' }
   const store = await createStores(config, secrets)('dodici', { ...integration, s3_parameters })
-  const mayGo = () => true
-  expect(await store.discard('key', { uploadId: null, mayGo })).toEqual({
+  const maySend = () => true
+  expect(await store.discard('key', { uploadId: null, maySend })).toEqual({
     kind: 'unavailable',
     reason,
   })

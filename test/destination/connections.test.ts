@@ -21,12 +21,12 @@ async function start() {
     sockets.push(response.socket as Socket)
     behave.answer(request, response)
   })
-  const behave = { answer: ok, mayGo: true }
+  const behave = { answer: ok, maySend: true }
   receivers.push(receiver)
   const target = { origin: new URL(receiver.url).origin, path: '/', headers: [] }
   const limits = { timeoutMs: 5_000, responseBytes: 100 }
   function post(done: (result: Answer | Error) => void): void {
-    connections.post({ ...target, body: Buffer.from('{}') }, limits, done, () => behave.mayGo)
+    connections.post({ ...target, body: Buffer.from('{}') }, limits, done, () => behave.maySend)
   }
   const posted = () => new Promise<Answer | Error>(post)
   const distinct = () => new Set(sockets).size
@@ -131,7 +131,7 @@ it('is no third one', async () => {
 it('is no second one for who may send nothing any more', async () => {
   const { behave, posted, sockets, warmUp } = await start()
   await warmUp()
-  behave.mayGo = false
+  behave.maySend = false
   behave.answer = (_, response) => response.socket?.resetAndDestroy()
   expect(await posted()).toBeInstanceOf(Error)
   expect(sockets).toHaveLength(1)

@@ -195,7 +195,7 @@ describe('a store that answers', () => {
   ])('that it lists no uploads (%i): they are not looked for', async (code, name) => {
     receiver.answer = error(code, name)
     const store = storeAt(receiver.url)
-    expect(await store.discard('key', { uploadId: null, mayGo: () => true })).toMatchObject({
+    expect(await store.discard('key', { uploadId: null, maySend: () => true })).toMatchObject({
       kind: 'refused',
     })
     store.close()

@@ -71,7 +71,7 @@ describe.each(storeKinds)('%s', (kind) => {
 
   it('sends nothing where nothing may leave, and clears what it has sent', async () => {
     let asked = 0
-    const halting = { ...plain, mayGo: () => ++asked <= 3 }
+    const halting = { ...plain, maySend: () => ++asked <= 3 }
     const halted = await store.write('halted', chunksOf(content(4 * PART)), halting)
     expect(halted).toEqual({ kind: 'halted' })
     expect(await server.keys(BUCKET)).not.toContain('halted')
@@ -94,13 +94,13 @@ describe.each(storeKinds)('%s', (kind) => {
     const cutOff = await cut.write('left', cutting(), { ...plain, onBegun })
     expect(cutOff).toMatchObject({ kind: 'unavailable' })
     expect(await server.unfinished(BUCKET)).toEqual(['left'])
-    const { mayGo } = plain
-    expect(await store.discard('lef', { uploadId: null, mayGo })).toBeUndefined()
+    const { maySend } = plain
+    expect(await store.discard('lef', { uploadId: null, maySend })).toBeUndefined()
     expect(await server.unfinished(BUCKET)).toEqual(['left'])
-    expect(await store.discard('left', { uploadId, mayGo })).toBeUndefined()
+    expect(await store.discard('left', { uploadId, maySend })).toBeUndefined()
     expect(await server.unfinished(BUCKET)).toEqual([])
     // What is gone already needs no clearing.
-    expect(await store.discard('left', { uploadId: uploadId || 'x', mayGo })).toBeUndefined()
+    expect(await store.discard('left', { uploadId: uploadId || 'x', maySend })).toBeUndefined()
     cut.close()
     await proxy.close()
   })

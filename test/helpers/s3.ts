@@ -9,7 +9,7 @@ import { createPartBuffers } from '../../src/destination/s3-parts.ts'
 export const BUCKET = 'files'
 export const PART = 5 * 1024 * 1024
 const partBuffers = createPartBuffers()
-export const plain = { compression: null, mayGo: () => true, onBegun: async () => {} }
+export const plain = { compression: null, maySend: () => true, onBegun: async () => {} }
 
 export const storeAt = (endpoint: string, more: Partial<S3Options> = {}): FileStore =>
   createS3(partBuffers, {

@@ -6,9 +6,9 @@ import type { IntegrationDocument } from '../../integration/integration.ts'
 import type { IntegrationConfiguration } from '../configuration.ts'
 import type { Leased, Step } from '../cursor.ts'
 import type { Ending } from '../ending.ts'
-import type { Gate } from '../gate.ts'
 import type { Progress } from '../progress.ts'
 import type { ReleaseServices } from '../release.ts'
+import type { Semaphore } from '../semaphore.ts'
 import type { LineReader } from './lines.ts'
 import type { Plan, Planner } from './plan.ts'
 
@@ -16,8 +16,8 @@ export type ExportServices = ReleaseServices & {
   /** The store is closed by the turn. */
   storeOf(tenant: string, document: IntegrationDocument): Promise<FileStore>
   /** A turn passes the one to write a file, and the other one to try again after a failure. */
-  fileGate: Gate
-  failedFileGate: Gate
+  fileSemaphore: Semaphore
+  failedFileSemaphore: Semaphore
   linesOf: LineReader
   planOf: Planner
   /** A file ends this long after its first event, or before it has more bytes than that. */

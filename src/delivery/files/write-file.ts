@@ -1,4 +1,4 @@
-// Writing one file: its turn at the gate, the upload, and the step that finishes its manifest and
+// Writing one file: its semaphore, the upload, and the step that finishes its manifest and
 // moves the cursor. What the store's failures mean for the stream is decided here.
 
 import type { FileFailure } from '../../destination/destination.ts'
@@ -12,9 +12,9 @@ import type { Plan } from './plan.ts'
 
 /** Writes a file that is begun. Without a plan an earlier turn has begun it. */
 export async function writeFile(turn: Exporting, file: OpenFile, plan?: Plan): Promise<void> {
-  const { fileGate, failedFileGate } = turn.services
-  const gate = turn.progress.attempts === 0 ? fileGate : failedFileGate
-  const leave = await gate.enter(turn.ended)
+  const { fileSemaphore, failedFileSemaphore } = turn.services
+  const semaphore = turn.progress.attempts === 0 ? fileSemaphore : failedFileSemaphore
+  const leave = await semaphore.enter(turn.ended)
   // The file stays open if there is a reason to end by now.
   if (!leave) return
   try {
@@ -30,7 +30,7 @@ export async function writeFile(turn: Exporting, file: OpenFile, plan?: Plan): P
 async function isClear(turn: Exporting, file: OpenFile): Promise<boolean> {
   const store = await storeOf(turn)
   const { uploadId } = file
-  const failure = await store.discard(file.key, { uploadId, mayGo: turn.maySend })
+  const failure = await store.discard(file.key, { uploadId, maySend: turn.maySend })
   if (failure?.kind === 'refused') {
     const { lease } = turn.leased
     turn.services.logger.warn({ ...lease, reason: failure.reason }, 'uploads not cleared')
@@ -50,7 +50,7 @@ async function upload(turn: Exporting, file: OpenFile, plan?: Plan): Promise<voi
   const store = await storeOf(turn)
   const outcome = await store.write(file.key, lines, {
     compression: file.compression,
-    mayGo: turn.maySend,
+    maySend: turn.maySend,
     async onBegun(uploadId) {
       if (!(await noteUpload(durable, lease, file, uploadId))) lose(turn)
     },

@@ -64,8 +64,8 @@ export async function notify(
     if (!run) return
     const { notification } = document
     const key: RunKey = { lease, runId: run.id, notification }
-    const mayGo = () => !isDraining() && !held.isOver()
-    const options = { attempts: run.attempts, mayGo }
+    const maySend = () => !isDraining() && !held.isOver()
+    const options = { attempts: run.attempts, maySend }
     const end = await carryOut(services, key, document, options)
     await endRun(services, key, end)
   } finally {
@@ -78,10 +78,10 @@ async function carryOut(
   services: NotifyServices,
   key: RunKey,
   document: JobDocument,
-  options: { attempts: number; mayGo: () => boolean },
+  options: { attempts: number; maySend: () => boolean },
 ): Promise<End> {
   const { db } = services
-  const { mayGo } = options
+  const { maySend } = options
   const { tenant } = key.lease
   if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
   if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
@@ -90,7 +90,7 @@ async function carryOut(
 
   let failures = options.attempts
   let most: number = limits.mailsPerRequest
-  while (mayGo()) {
+  while (maySend()) {
     const due = await nextDue(db, key, most)
     if (due.length === 0) return { why: 'completed' }
     const audience = audienceOf(await readSituation(db, tenant, document, due))
@@ -98,11 +98,11 @@ async function carryOut(
     if (!(await moveNotices(db, key, audience.withheld, withheld))) return { why: 'left' }
     const batch = fitting(audience.mails)
     if (batch.length === 0) continue
-    if (!mayGo() || !(await move(batch, 'due', 'sending'))) return { why: 'left' }
+    if (!maySend() || !(await move(batch, 'due', 'sending'))) return { why: 'left' }
     // Between the commit and the request the lease may run out: then its next owner resolves the
     // batch.
-    if (!mayGo() && !(await move(batch, 'sending', 'due'))) return { why: 'left' }
-    if (!mayGo()) return { why: 'left' }
+    if (!maySend() && !(await move(batch, 'sending', 'due'))) return { why: 'left' }
+    if (!maySend()) return { why: 'left' }
     const mails = batch.map(({ mail }) => mail)
     const outcome = await mailer.send(document.template_id, mails)
     const end = await settle(outcome, batch)

@@ -6,6 +6,6 @@ import { type RawBuilder, sql } from 'kysely'
 import { latestPosition } from '../log/position.ts'
 
 /** Now, as a position. */
-export function stamp(): RawBuilder<number> {
+export function databaseNow(): RawBuilder<number> {
   return sql`least(position_of(clock_timestamp()), ${latestPosition()}::bigint)`
 }

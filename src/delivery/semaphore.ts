@@ -1,6 +1,6 @@
-// A gate that lets so many through at once; the others wait for their turn.
+// A semaphore: at most N hold it at once, and the others wait in line.
 
-export type Gate = {
+export type Semaphore = {
   /**
    * Resolves when it is one's turn, with what is to be called at the end of it; with undefined
    * where `signal` is aborted before that.
@@ -8,9 +8,9 @@ export type Gate = {
   enter(signal: AbortSignal): Promise<(() => void) | undefined>
 }
 
-export function createGate(places: number): Gate {
+export function createSemaphore(most: number): Semaphore {
   const waiting = new Set<() => void>()
-  let free = places
+  let free = most
 
   return {
     async enter(signal) {
@@ -36,7 +36,7 @@ export function createGate(places: number): Gate {
     })
   }
 
-  /** The place goes to the next one, if there is one. */
+  /** Hands over to the next in line, if there is one. */
   function leave(): void {
     const [next] = waiting
     if (!next) free++
