@@ -199,8 +199,8 @@ function serve({ config, ...options }: Surroundings): Promise<Part> {
 
 function welcomeOf(config: Config, url: string): string {
   const here = process.cwd()
-  const kept = path.relative(here, path.join(config.MILLRACE_DATA_DIR, 'admin-token'))
-  const adminToken = config.MILLRACE_ADMIN_TOKEN ? '$MILLRACE_ADMIN_TOKEN' : `$(cat ${kept})`
+  const file = path.relative(here, path.join(config.MILLRACE_DATA_DIR, 'admin-token'))
+  const adminToken = config.MILLRACE_ADMIN_TOKEN ? '$MILLRACE_ADMIN_TOKEN' : `$(cat ${file})`
   return welcome({ url, adminToken, here })
 }
 

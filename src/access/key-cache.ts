@@ -52,7 +52,7 @@ export function createKeyCache(load: (id: string) => Promise<FoundKey | undefine
       })
       .then((key) => {
         const isForgotten = loading.get(id) !== asked
-        if (key && !isForgotten) keep(id, { key, until })
+        if (key && !isForgotten) remember(id, { key, until })
         return key
       })
       .finally(() => {
@@ -62,7 +62,7 @@ export function createKeyCache(load: (id: string) => Promise<FoundKey | undefine
     return asked
   }
 
-  function keep(id: string, entry: Entry): void {
+  function remember(id: string, entry: Entry): void {
     entries.delete(id)
     entries.set(id, entry)
     if (entries.size > LARGEST) entries.delete(entries.keys().next().value as string)

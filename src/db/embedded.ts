@@ -154,19 +154,19 @@ function keepUse(
 ): Use {
   let client: pg.Client | undefined
   let hasEnded = false
-  const keep = (connected: pg.Client | undefined) => {
+  const use = (connected: pg.Client | undefined) => {
     client = connected
     if (hasEnded) end()
     connected?.once('end', () => {
       client = undefined
-      if (!hasEnded) void renew(() => !hasEnded).then(keep)
+      if (!hasEnded) void renew(() => !hasEnded).then(use)
     })
   }
   const end = () => {
     hasEnded = true
     client?.end().catch(() => {}) // the server may be gone already
   }
-  keep(first)
+  use(first)
   return {
     pid: () => (client as unknown as { processID: number } | undefined)?.processID,
     end,

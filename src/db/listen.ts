@@ -30,7 +30,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
   const handlers = new Map<string, (payload: string) => void>()
   let onReconnect = () => {}
   let isClosed = false
-  let client = keep(await connect(url))
+  let client = watch(await connect(url))
 
   return {
     on: (channel, handler) => void handlers.set(channel, handler),
@@ -44,7 +44,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
   }
 
   /** Watches a listening connection until it ends, and then opens another. */
-  function keep(connected: pg.Client): pg.Client {
+  function watch(connected: pg.Client): pg.Client {
     let isOver = false
     const over = () => {
       if (isOver) return
@@ -67,7 +67,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
       if (!connected) await sleep(RETRY_MS)
       else if (isClosed) return void connected.end()
       else {
-        client = keep(connected)
+        client = watch(connected)
         return onReconnect()
       }
     }

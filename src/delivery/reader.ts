@@ -63,10 +63,10 @@ export function createReader(options: {
     isReading = true
     // Before the read: a wake-up while it is under way asks for another one.
     mayHaveMore = false
-    options.read(after).then(keep, options.onError).finally(ended)
+    options.read(after).then(addPage, options.onError).finally(ended)
   }
 
-  function keep({ rows, isLast }: Page): void {
+  function addPage({ rows, isLast }: Page): void {
     const last = rows.at(-1)
     if (last) after = last.position
     held = held.concat(rows)

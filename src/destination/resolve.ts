@@ -17,9 +17,9 @@ const DEADLINE_MS = 2_500
 const TRY_MS = 700
 const TRIES = 3
 /** How long an answer is cached, and a failure. */
-const KEPT_MS = 5_000
-const FAILURE_KEPT_MS = 1_000
-const MOST_KEPT = 1_000
+const CACHED_MS = 5_000
+const FAILURE_CACHED_MS = 1_000
+const MOST_CACHED = 1_000
 /** The most look-ups of one owner at once. */
 const MOST_OF_OWNER = 16
 /** Codes of name servers for a name without an address. */
@@ -40,7 +40,7 @@ type Resolver = {
 /** A resolver that caches answers for seconds, and shares a look-up among all who wait for it. */
 export function createResolver(files: { hostsFile?: string; resolvFile?: string } = {}): Resolver {
   const names = readSystemNames(files)
-  const kept = new Map<string, { answer: Promise<Address[]>; until: number }>()
+  const cache = new Map<string, { answer: Promise<Address[]>; until: number }>()
   const underWay = new Map<string, number>()
 
   const resolver: Resolver = {
@@ -50,11 +50,11 @@ export function createResolver(files: { hostsFile?: string; resolvFile?: string 
       const name = host.toLowerCase()
       const own = names.ownAddresses(name.replace(/\.$/, ''))
       if (own.length > 0) return own
-      const found = kept.get(name)
+      const found = cache.get(name)
       if (found && found.until > performance.now()) return found.answer
       const candidates = names.candidates(name)
       const release = owner === undefined ? undefined : count(owner)
-      return keep(name, askFor(name, candidates).finally(release))
+      return remember(name, askFor(name, candidates).finally(release))
     },
     lookup(host, { family = 0, all }, callback) {
       const wanted = Number(String(family).replace('IPv', ''))
@@ -72,17 +72,17 @@ export function createResolver(files: { hostsFile?: string; resolvFile?: string 
   }
   return resolver
 
-  function keep(name: string, answer: Promise<Address[]>): Promise<Address[]> {
+  function remember(name: string, answer: Promise<Address[]>): Promise<Address[]> {
     // Shared until it is over; then its time in the cache begins.
     const entry = { answer, until: Number.POSITIVE_INFINITY }
-    kept.delete(name)
-    kept.set(name, entry)
-    const [oldest] = kept.keys()
-    if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest)
-    const keptFor = (ms: number) => () => {
+    cache.delete(name)
+    cache.set(name, entry)
+    const [oldest] = cache.keys()
+    if (cache.size > MOST_CACHED && oldest !== undefined) cache.delete(oldest)
+    const forgetAfter = (ms: number) => () => {
       entry.until = performance.now() + ms
     }
-    answer.then(keptFor(KEPT_MS), keptFor(FAILURE_KEPT_MS))
+    answer.then(forgetAfter(CACHED_MS), forgetAfter(FAILURE_CACHED_MS))
     return answer
   }
 

@@ -153,18 +153,18 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
 function createOurs() {
   const ours = {
     error: undefined as unknown,
-    watch: <T>(work: Promise<T>): Promise<T> => work.catch(keep),
+    watch: <T>(work: Promise<T>): Promise<T> => work.catch(noteError),
     async *watchAll(chunks: AsyncIterable<Buffer>) {
       try {
         yield* chunks
       } catch (error) {
-        keep(error)
+        noteError(error)
       }
     },
   }
   return ours
 
-  function keep(error: unknown): never {
+  function noteError(error: unknown): never {
     ours.error = error
     throw error
   }

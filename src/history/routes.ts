@@ -62,9 +62,9 @@ export function historyRoutes(services: HistoryServices): Route[] {
 function routesOf(subject: Subject, services: HistoryServices): Route[] {
   const { db, clock, destinationOf } = services
   const { path, noun } = subject
-  const kept = keptFor(services)
-  const gone = `${kept} Nothing can be sent to one that has ended: 404.`
-  const common = { family: 'configuration', tag: 'Deliveries', description: kept } as const
+  const knownFor = retentionNote(services)
+  const gone = `${knownFor} Nothing can be sent to one that has ended: 404.`
+  const common = { family: 'configuration', tag: 'Deliveries', description: knownFor } as const
   const all = { ...common, parameters: [tenantHeader, subject.parameter] }
   const one = { ...all, parameters: [...all.parameters, eventParameter] }
   // Integrations came first and have the short names.
@@ -229,7 +229,7 @@ function noSuchEvent(id: string): MillraceError {
   return new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
 }
 
-function keptFor({ retentionDays }: HistoryServices): string {
+function retentionNote({ retentionDays }: HistoryServices): string {
   const after = `One that completed or was deleted is known for ${retentionDays} days after its end`
   return `${after}; an id that was used again means the newest one.`
 }
@@ -237,7 +237,7 @@ function keptFor({ retentionDays }: HistoryServices): string {
 function filesRoute(subject: Subject, services: HistoryServices): Route {
   return {
     family: 'configuration',
-    description: keptFor(services),
+    description: retentionNote(services),
     tag: 'Deliveries',
     parameters: [tenantHeader, subject.parameter, ...fileParameters],
     method: 'get',

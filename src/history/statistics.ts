@@ -70,7 +70,7 @@ export async function readStatistics(
 ): Promise<Statistics | undefined> {
   const hasEnded = status === 'completed' || status === 'deleted'
   const { rows } = await sql<Row & { isThere: boolean }>`
-    with place as (
+    with own_cursor as (
       -- Its own run is the lowest.
       select run, read_position, unresolved, stop_position, attempts, retry_at
       from cursor
@@ -81,12 +81,12 @@ export async function readStatistics(
     behind as (
       -- Events that were read and not sent yet follow the current filter.
       select event.position
-      from place
+      from own_cursor
       join event on event.tenant = ${tenant} and event.position = any(unresolved)
       where ${takes(filterOfConfiguration(configuration))}
       union all
       select event.position
-      from place
+      from own_cursor
       cross join lateral (
         select position
         from event
@@ -102,14 +102,14 @@ export async function readStatistics(
       select position, delivered, rejected, latency_ms_histogram
       from receipt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from place), ${ownRunOf(configuration)}::integer)
+        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
     ),
     -- Rejected, then sent again by hand and delivered.
     taken_later as (
       select position, event_position
       from attempt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from place), ${ownRunOf(configuration)}::integer)
+        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
         and outcome = 'delivered'
     ),
     latencies as (
@@ -120,7 +120,7 @@ export async function readStatistics(
       group by bucket
     )
     select
-      place.run is not null as "isThere",
+      own_cursor.run is not null as "isThere",
       coalesce(attempts, 0) as attempts,
       retry_at as "retryAt",
       (select count(*)::integer from behind) as pending,
@@ -139,7 +139,7 @@ export async function readStatistics(
       ) as "lastDelivery",
       (select array_agg(count order by bucket) from latencies) as histogram
     from (select) as always
-    left join place on true`.execute(db)
+    left join own_cursor on true`.execute(db)
   const row = rows[0] as Row & { isThere: boolean }
   if (!row.isThere && !hasEnded) return undefined
   // An event ahead of the clock waits, too: no clock tells for how long, but it is not 0.

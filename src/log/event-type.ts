@@ -165,7 +165,7 @@ export async function candidatesOf(db: Db, tenant: string, values: string[]): Pr
         limit ${limits.neighbours}
       )
     ) as names
-    from unnest(${values}::text[]) with ordinality as asked (value, place)
-    order by place`.execute(db)
+    from unnest(${values}::text[]) with ordinality as asked (value, nth)
+    order by nth`.execute(db)
   return rows.map(({ names }) => [...new Set([...known.keys(), ...names])])
 }

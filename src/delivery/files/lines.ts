@@ -104,7 +104,7 @@ type Chunks = {
 
 /** Lines in few buffers, which are used again. */
 function createChunks(): Chunks {
-  const kept: Buffer[] = []
+  const buffers: Buffer[] = []
   let chunks: { buffer: Buffer; used: number }[] = []
 
   return {
@@ -135,8 +135,8 @@ function createChunks(): Chunks {
   function bufferFor(size: number): Buffer {
     if (size >= CHUNK_BYTES) return Buffer.allocUnsafeSlow(size)
     const next = chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES).length
-    kept[next] ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
-    return kept[next]
+    buffers[next] ??= Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    return buffers[next]
   }
 }
 

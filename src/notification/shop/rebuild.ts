@@ -62,7 +62,7 @@ export async function rebuildShop(
       const compared: Compared[] = []
       for (const table of tables) {
         compared.push(await compare(trx, tenant, table, live.schema, oldest))
-        if (apply) await putInPlace(trx, tenant, table, live.schema, oldest)
+        if (apply) await replaceRows(trx, tenant, table, live.schema, oldest)
       }
       return compared
     })
@@ -113,7 +113,7 @@ async function compare(
   return { table, ...(rows[0] as Omit<Compared, 'table'>) }
 }
 
-async function putInPlace(
+async function replaceRows(
   db: Db,
   tenant: string,
   table: string,
