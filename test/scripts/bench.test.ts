@@ -11,6 +11,7 @@ import { isMet } from '../../scripts/bench/table.ts'
 const program = path.resolve(import.meta.dirname, '../../scripts/bench/run.ts')
 const SCENARIOS = [
   'publish',
+  'append',
   'bulk',
   'delivery',
   'together',
