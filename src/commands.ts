@@ -31,13 +31,13 @@ const HELP = `millrace <command>
   work             deliver
   migrate          bring the schema up to date, and end
   keys …           create, list and revoke API keys of a running service
-  sql [script] …   audits, replays and operations; without a script, the list of them
-  rotate-secrets   seal what is stored with the current secret key, instead of the one before
-  rebuild config   the configuration from its log, and compares it (--apply: puts it in place)
-  rebuild shop …   what a tenant's notifications are made from, likewise
-  listen [port]    a receiver on 127.0.0.1 that prints what arrives (9099)
-  help             this
-  --version        the version of this program
+  sql [script] …   run a script for audits, replays or operations; without one, list them
+  rotate-secrets   reseal stored secrets with the current secret key
+  rebuild config   compare the configuration with its log (--apply: restore it)
+  rebuild shop …   compare a tenant's shop with its log (--apply: restore it)
+  listen [port]    print what arrives on 127.0.0.1 (9099)
+  help             print this text
+  --version        print the version of this program
 
 Settings come from the environment: docs/operate.md, "Settings".`
 

@@ -34,7 +34,7 @@ describe('readConfig', () => {
   it.each(['MILLRACE_SENDGRID_URL', 'MILLRACE_JWKS_URL', 'MILLRACE_URL'])(
     'takes no credentials in %s, and shows none',
     (key) => {
-      const message = expect.stringContaining(`${key} must not hold credentials`)
+      const message = expect.stringContaining(`${key} must not contain credentials`)
       const url = 'https://user:the-word@a.example'
       expect(() => readConfig({ [key]: url })).toThrow(expect.objectContaining({ message }))
       const silent = expect.not.stringContaining('the-word')

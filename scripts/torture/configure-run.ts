@@ -52,7 +52,7 @@ function report(result: Configured, kills: number): string {
     `${taken} changes in ${Math.round((Date.now() - started) / 1_000)} s, ${kills} kills`,
     `answers: ${list(statuses)}`,
     `compared with the log ${comparisons} times`,
-    `deleted and put in place: ${list(restored)}`,
+    `deleted and restored: ${list(restored)}`,
     `events ${events}; after that ${again} arrived again`,
     ...findings.told(),
     findings.counts().size === 0 ? 'nothing broke' : `broke: ${list(findings.counts())}`,

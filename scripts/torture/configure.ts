@@ -207,7 +207,7 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     // Some while nobody delivers, some while the rows come back.
     for (const tenant of TENANTS) await send(tenant, 'meanwhile')
     const sending = sendAll(EVENTS_AFTERWARDS)
-    const isSame = await compare('put in place', true)
+    const isSame = await compare('restored', true)
     await sending
     if (isSame) await delivered('after they have come back')
     await compare('after they have come back')

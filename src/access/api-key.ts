@@ -86,7 +86,8 @@ export async function createKey(
 
 /** The refusals, by the names that create_key gives them. */
 const refusals = {
-  maker_ended: () => new MillraceError('unauthorized', 'The key behind the token has ended.'),
+  maker_ended: () =>
+    new MillraceError('unauthorized', 'The key that the token comes from has ended.'),
   past: () => invalid([fault('expires_at', 'in_the_past', 'must be in the future')]),
   full: () => {
     const message = `A tenant has at most ${limits.keysPerTenant} active API keys.`

@@ -88,7 +88,7 @@ export function createJwt(settings: JwtSettings): Jwt {
         return claimsOf(payload)
       } catch (error) {
         if (!(error instanceof errors.JOSEError) || OUTAGES.includes(error.code)) {
-          const message = 'The key set that verifies this token cannot be had.'
+          const message = 'The key set that verifies this token is unreachable.'
           throw new MillraceError('unavailable', message, { cause: error, retryAfterSeconds: 1 })
         }
         logger.debug({ reason: error.message }, 'JWT refused')

@@ -47,7 +47,7 @@ export function createKeyCache(load: (id: string) => Promise<FoundKey | undefine
     const until = performance.now() + KEY_CACHE_MS
     const asked = load(id)
       .catch((cause) => {
-        const message = 'The token cannot be looked up just now.'
+        const message = 'The token cannot be looked up now; try again.'
         throw new MillraceError('unavailable', message, { cause, retryAfterSeconds: 1 })
       })
       .then((key) => {

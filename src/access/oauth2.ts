@@ -15,7 +15,7 @@ import type { Jwt } from './jwt.ts'
 import type { KeyCache } from './key-cache.ts'
 
 const LIFETIME_SECONDS = 900
-const UNKNOWN = 'The client is not known.'
+const UNKNOWN = 'The client is unknown.'
 const FORM = 'application/x-www-form-urlencoded'
 
 const Field = (description: string, example: string) =>
@@ -23,8 +23,8 @@ const Field = (description: string, example: string) =>
 const TokenRequest = Type.Object(
   {
     grant_type: Type.Literal('client_credentials'),
-    scope: Field('Fewer scopes than the key has, separated by spaces.', 'publish'),
-    client_id: Field("The key's id, where there is no Basic.", '0c9be2f17a35'),
+    scope: Field("A subset of the key's scopes, separated by spaces.", 'publish'),
+    client_id: Field("The key's id, if there is no Basic.", '0c9be2f17a35'),
     client_secret: Field('The whole key, `mr_…`.', 'mr_…'),
   },
   { title: 'TokenRequest' },
@@ -36,7 +36,7 @@ const TokenAnswer = Type.Object(
     expires_in: Type.Integer({
       maximum: LIFETIME_SECONDS,
       examples: [LIFETIME_SECONDS],
-      description: `Seconds; ${LIFETIME_SECONDS}, or what the key has left.`,
+      description: `Seconds; ${LIFETIME_SECONDS}, or less if the key ends sooner.`,
     }),
     scope: Type.String({ examples: ['publish'] }),
   },
@@ -85,7 +85,7 @@ export function tokenRoute({
     summary: 'A short-lived token for the credentials of an API key (RFC 6749, section 4.4).',
     description:
       "The client id is the key's id, the client secret the whole key (`mr_…`): by HTTP Basic, or in the form. " +
-      'The token ends with the key: where that is revoked, within seconds. ' +
+      'The token ends with the key: within seconds after a revocation. ' +
       `The form is at most ${limits.tokenRequestBytes} bytes.`,
     body: TokenRequest,
     bodyType: FORM,
@@ -93,11 +93,11 @@ export function tokenRoute({
       200: { description: 'The token.', schema: TokenAnswer },
       400: { description: 'The request, or its grant or scope, is refused.', schema: TokenProblem },
       401: {
-        description: 'The client is not known, or not valid any more.',
+        description: 'The client is unknown, or not valid any more.',
         schema: TokenProblem,
         example: { error: 'invalid_client', error_description: UNKNOWN },
       },
-      503: { description: 'The client cannot be looked up just now.' },
+      503: { description: 'The client cannot be looked up now; try again.' },
     },
     async handle(context) {
       context.set({ 'cache-control': 'no-store', pragma: 'no-cache' })
@@ -120,7 +120,7 @@ export function tokenRoute({
     const form = new URLSearchParams(body.toString('utf8'))
     // One pass: callers have no token yet, and getAll for each name is quadratic.
     if (new Set(form.keys()).size !== form.size) {
-      return new Refusal('invalid_request', 'A parameter is given more than once.')
+      return new Refusal('invalid_request', 'A parameter is repeated.')
     }
     const grantType = form.get('grant_type')
     if (!grantType) return new Refusal('invalid_request', 'grant_type is missing.')
@@ -153,21 +153,24 @@ function clientOf(authorization: string, form: URLSearchParams): KeyToken | Refu
   let id = form.get('client_id') ?? ''
   let secret = form.get('client_secret') ?? ''
   if (basic !== undefined) {
-    if (secret) return new Refusal('invalid_request', 'The client authenticates in two ways.')
+    if (secret) return new Refusal('invalid_request', 'Use HTTP Basic or the form, not both.')
     const [user = '', ...rest] = Buffer.from(basic, 'base64').toString('utf8').split(':')
     if (id && id !== decode(user)) {
-      return new Refusal('invalid_request', 'client_id is another than that of HTTP Basic.')
+      return new Refusal('invalid_request', 'client_id differs from that of HTTP Basic.')
     }
     id = decode(user)
     secret = decode(rest.join(':'))
   }
   if (!id || !secret) {
-    return new Refusal('invalid_client', 'Client id and secret are needed, by HTTP Basic or form.')
+    return new Refusal(
+      'invalid_client',
+      'Client id and secret are required, by HTTP Basic or in the form.',
+    )
   }
   // The whole key, or its last part alone.
   const client = parseToken(secret) ?? parseToken(`mr_${id}_${secret}`)
   if (client?.id === id) return client
-  return new Refusal('invalid_client', 'The client is not known.')
+  return new Refusal('invalid_client', 'The client is unknown.')
 }
 
 /** RFC 6749, section 2.3.1: id and secret are form-encoded before they go into Basic. */

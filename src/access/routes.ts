@@ -39,9 +39,9 @@ export function keyRoutes(services: {
       path: BASE,
       limited: 'changes',
       operationId: 'createApiKey',
-      summary: 'Create an API key. The answer shows it, and nothing else ever does.',
+      summary: 'Create an API key. Only this answer ever shows it.',
       description:
-        'A key never allows more than the token that makes it, nor longer. `tenants` may be left out where the token ' +
+        'A key never allows more, or lasts longer, than the token that makes it. `tenants` is optional if the token ' +
         'is bound to tenants, or the tenant header names one.',
       parameters: [tenantHeader],
       body: NewKey,
@@ -73,7 +73,7 @@ export function keyRoutes(services: {
       method: 'get',
       path: BASE,
       operationId: 'listApiKeys',
-      summary: 'List the API keys, expired and revoked ones too, the newest first.',
+      summary: 'List the API keys, newest first, expired and revoked ones included.',
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
         200: { description: 'A page of them.', schema: KeyList },
@@ -107,11 +107,15 @@ export function keyRoutes(services: {
       operationId: 'revokeApiKey',
       summary: 'Revoke an API key; it stays in the list, for the record.',
       description:
-        'It is refused at once by the process that answers, and by every other ' +
-        `within ${KEY_CACHE_MS / 1000} seconds. So are the tokens of /oauth2/token that were given for it, and all keys ` +
-        'that it made, and those made.',
+        'The process that answers refuses it at once, and every other ' +
+        `within ${KEY_CACHE_MS / 1000} seconds. That includes its tokens of /oauth2/token, the keys that it ` +
+        'made, the keys that they made, and so on.',
       parameters: [tenantHeader, idParameter],
-      responses: { 200: { description: 'It is revoked.', schema: Key }, ...notFound, ...errors },
+      responses: {
+        200: { description: 'The key is revoked.', schema: Key },
+        ...notFound,
+        ...errors,
+      },
       async handle(context) {
         const key = await require(context)
         const revoked = await revokeKey(db, key.id, context.state.identity.actor)
@@ -172,7 +176,7 @@ function tenureOf(body: NewKey): Tenure {
 function faultsOf(body: NewKey, tenants: string[], now: number): Fault[] {
   const faults: Fault[] = []
   if (!body.tenants && tenants.includes(EVERY_TENANT)) {
-    faults.push(fault('tenants', 'required', 'is missing: name them, or * for every tenant'))
+    faults.push(fault('tenants', 'required', 'is missing: name the tenants, or * for every tenant'))
   }
   if (body.tenants?.includes(EVERY_TENANT) && body.tenants.length > 1) {
     faults.push(fault('tenants', 'invalid', 'has * and others: * is every tenant'))

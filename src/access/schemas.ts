@@ -17,16 +17,19 @@ const texts = (pattern: string, description: string) =>
 const keyFields = {
   name: text(ONE_LINE),
   scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, maxItems: SCOPES.length }),
-  teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; without it any.')),
-  services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; without it any.')),
+  teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; default: any.')),
+  services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; default: any.')),
   event_names: Type.Optional(
-    texts('^[A-Za-z0-9_.-]*\\*?$', 'What it may publish: `order.created`, `order.*`; or any.'),
+    texts(
+      '^[A-Za-z0-9_.-]*\\*?$',
+      'The events that it may publish: `order.created`, `order.*`; default: any.',
+    ),
   ),
   rate: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: limits.mostRate,
-      description: 'The events a second that it may publish, on each process; without it any.',
+      description: 'The events a second that it may publish, on each process; default: no limit.',
     }),
   ),
   expires_at: Type.Optional(Type.String({ format: 'date-time' })),
@@ -75,7 +78,7 @@ export const Key = Type.Object(shownFields, { title: 'ApiKey', examples: [shownE
 export const CreatedKey = Type.Object(
   {
     ...shownFields,
-    token: Type.String({ description: 'The key. It is shown here and never again.' }),
+    token: Type.String({ description: 'The key. Only this answer ever shows it.' }),
   },
   {
     title: 'CreatedApiKey',
@@ -89,7 +92,7 @@ export const KeyList = Type.Object(
     next: Type.Optional(
       Type.String({
         examples: ['0c9be2f17a35'],
-        description: 'There is more: ask for it with `after`.',
+        description: 'If there are more: the value of `after` for the next page.',
       }),
     ),
   },
@@ -106,10 +109,10 @@ export const idParameter: Parameter = {
 }
 export const errors = {
   400: { description: 'Bad request; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this.' },
+  401: { description: 'The token is missing or unknown.' },
+  403: { description: 'The token does not allow this.' },
   500: { description: 'Internal server error.' },
 }
 export const notFound = {
-  404: { description: 'There is no such key within the tenants of the caller.' },
+  404: { description: "The caller's tenants have no such key." },
 }

@@ -41,7 +41,7 @@ function tokenOf(config: Config): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new Error(`There is no token: set MILLRACE_TOKEN (${file} cannot be read).`, {
+    throw new Error(`The token is missing: set MILLRACE_TOKEN (${file} cannot be read).`, {
       cause: error,
     })
   }

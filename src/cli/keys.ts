@@ -9,14 +9,14 @@ const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope 
 millrace keys list [--tenant <tenant>]
 millrace keys revoke <id>
 
-  --name         what the key is for
-  --tenant       for whom; '*' is every tenant
+  --name         the purpose of the key
+  --tenant       a tenant; '*' is every tenant
   --scope        publish, read, configure (implies read), admin (implies all)
-  --team         a team that a publisher may publish for; without one any
+  --team         a team that a publisher may publish for; default: any
   --service      a service, likewise
   --event-name   an event, likewise: order.created, 'order.*'
-  --rate         events a second that it may publish, on each process; without it any
-  --expires-at   2027-01-31T00:00:00Z; without it never
+  --rate         events a second that it may publish, on each process; default: no limit
+  --expires-at   2027-01-31T00:00:00Z; default: never
 
 All but --name, --rate and --expires-at may be repeated.`
 
@@ -64,8 +64,9 @@ export async function keys(args: string[], config: Config, printers: Printers): 
 
 async function create(args: string[], config: Config, { print, note }: Printers): Promise<void> {
   const { values } = parse(() => parseArgs({ args, options }))
-  if (!values.name || !values.scope)
-    throw new UsageError(`A name and a scope, please.\n\n${KEYS_HELP}`)
+  if (!values.name || !values.scope) {
+    throw new UsageError(`--name and --scope are required.\n\n${KEYS_HELP}`)
+  }
   const made = await createClient(config, {})('POST', PATH, {
     name: values.name,
     scopes: values.scope,
@@ -96,7 +97,7 @@ async function list(args: string[], config: Config, { print }: Printers): Promis
 async function revoke(args: string[], config: Config, { print }: Printers): Promise<void> {
   const { positionals } = parse(() => parseArgs({ args, allowPositionals: true, options: {} }))
   const [id, ...more] = positionals
-  if (!id || more.length > 0) throw new UsageError(`One id, please.\n\n${KEYS_HELP}`)
+  if (!id || more.length > 0) throw new UsageError(`Exactly one id is required.\n\n${KEYS_HELP}`)
   const revoked = await createClient(config, {})('DELETE', `${PATH}/${encodeURIComponent(id)}`)
   print(lineOf(revoked as Key))
 }

@@ -33,7 +33,7 @@ export async function rebuildConfig(
   try {
     if (apply) await putAll(database.kysely, print)
     const isSame = await compareAll(database.kysely, print)
-    if (!isSame && !apply) print('They differ; --apply puts in place what the log has.')
+    if (!isSame && !apply) print('They differ; --apply restores the rows from the log.')
     return isSame
   } finally {
     await database.close()
@@ -65,7 +65,7 @@ async function putAll(db: Db, print: Print): Promise<void> {
       const { page } = await inSnapshot(db, (trx) => compare(trx, projection, options))
       for (const difference of page) {
         const isPut = await put(db, difference)
-        const outcome = isPut ? 'put in place' : 'not put in place'
+        const outcome = isPut ? 'restored' : 'not restored'
         if (printed++ < MAX_PRINTED || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
       }
       if (page.length < PAGE) break

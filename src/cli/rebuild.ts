@@ -39,13 +39,13 @@ export async function rebuild(
   try {
     const compared = await rebuildShop(database.kysely, tenant, { apply })
     if (!compared) {
-      print(`The tenant ${tenant} has no projections: no notification job was ever made.`)
+      print(`The tenant ${tenant} has no projections: it never had a notification job.`)
       return false
     }
     for (const line of linesOf(compared)) print(line)
     const isSame = compared.every(({ missing, extra }) => missing === 0 && extra === 0)
-    if (apply) print('The rebuilt rows are in place.')
-    else print(isSame ? 'Both are the same.' : 'They differ; --apply puts the rebuilt in place.')
+    if (apply) print('The rebuilt rows were stored.')
+    else print(isSame ? 'Both are the same.' : 'They differ; --apply stores the rebuilt rows.')
     return isSame || apply
   } finally {
     await database.close()

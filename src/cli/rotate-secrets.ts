@@ -57,17 +57,17 @@ export async function rotateSecrets(
       const round = await resealAll(database.kysely, secrets)
       resealed += round.resealed
       if (round.closed.length > 0) {
-        print(`Sealed anew: ${resealed}. Opened by neither key:`)
+        print(`Resealed: ${resealed}. Opened by neither key:`)
         for (const name of round.closed) print(`  ${name}`)
-        print('Give these their secrets anew, or remove them, and run this again.')
+        print('Set their secrets anew, or remove them, and run this again.')
         return false
       }
       if (round.lost > 0) continue
       await resealKeyCheck(url, secrets)
-      print(`Sealed anew: ${resealed}. The current key opens every stored secret.`)
+      print(`Resealed: ${resealed}. The current key opens every stored secret.`)
       return true
     }
-    print(`Sealed anew: ${resealed}. Others were changed all the time: run this again.`)
+    print(`Resealed: ${resealed}. Others kept changing meanwhile: run this again.`)
     return false
   } finally {
     await database.close()

@@ -40,17 +40,19 @@ export function parseScript(name: string, text: string): Script {
   const [first = '', second = '', ...rest] = text.split('\n')
   const question = /^-- Question: (.+\?)$/.exec(first)?.[1]
   const effect = /^-- ((?:Reads|Writes) .+\.)$/.exec(second)?.[1]
-  if (!question || !effect) throw new Error(`${name} does not say what it asks and what it writes.`)
+  if (!question || !effect)
+    throw new Error(`${name} lacks its question, or the line that says what it writes.`)
 
   const variables: Variable[] = []
   for (const line of rest.slice(0, rest.indexOf(''))) {
     const [, variable, example, meaning] = /^-- (\w+)=(\S+): (.+)$/.exec(line) ?? []
-    if (!variable || !example || !meaning) throw new Error(`${name} has a line too many: ${line}`)
+    if (!variable || !example || !meaning)
+      throw new Error(`${name} has an unknown line in its opening comment: ${line}`)
     variables.push({ name: variable, example, meaning })
   }
   const body = text.replace(DEFAULT, (_, variable: string, value: string) => {
     const known = variables.find((candidate) => candidate.name === variable)
-    if (!known) throw new Error(`${name} has a default for ${variable}, which it does not explain.`)
+    if (!known) throw new Error(`${name} has a default for ${variable}, but no line about it.`)
     known.default = value
     return ''
   })

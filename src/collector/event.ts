@@ -19,7 +19,9 @@ export const EventId = Id(
   'Unique id of the event: the idempotency key across all collected events.',
 )
 const Base64 = Type.Optional(
-  Type.Union([Type.String(), Type.Null()], { description: 'JSON in base64; not looked into.' }),
+  Type.Union([Type.String(), Type.Null()], {
+    description: 'JSON in base64; its contents are not checked.',
+  }),
 )
 /** Entities that notifications read: notification/shop/entity.ts. */
 const shopEntities = [
@@ -37,7 +39,7 @@ const EncodedPayload = Type.Optional(
       contentMediaType: 'application/json',
       contentSchema: {
         description:
-          'Not checked: anything is passed on. Notifications read these, or an array of them.',
+          'Not checked: everything is passed on. Notifications read these, or an array of them.',
         anyOf: shopEntities.map((name) => ({ $ref: `#/components/schemas/Collected${name}` })),
       },
     }),
@@ -68,7 +70,7 @@ export const CollectedEvent = Type.Object(
       { title: 'CollectedPayload' },
     ),
     event_source: OpenEnum(['APPLICATION'], 'The service of the event in the log.'),
-    event_type: OpenEnum(['ENTITY_EVENT'], 'What kind of event it is.'),
+    event_type: OpenEnum(['ENTITY_EVENT'], 'The kind of the event.'),
     id: EventId,
   },
   {

@@ -10,6 +10,6 @@ export function OpenEnum(known: string[], description: string) {
     pattern: '^[A-Z][A-Z0-9_]*$',
     'x-extensible-enum': known,
     examples: known,
-    description: `${description} Others of the same form are taken.`,
+    description: `${description} Others of the same form are accepted.`,
   })
 }

@@ -37,12 +37,12 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
       operationId: 'createEvent',
       summary: 'Collect an event.',
       description:
-        'It is appended to the log as <entity_name in snake case>.<operation in lower case>, and the answer comes after ' +
-        'the commit. The id is the idempotency key across all collected events: the same event again, to the byte, is ' +
-        `answered in the same way and appended once; another one with its id is refused. At most ${maxEventBytes} bytes.`,
+        'It is appended to the log as <entity_name in snake case>.<operation in lower case>; the answer comes after ' +
+        'the commit. The id is the idempotency key across all collected events. The same event again, to the byte, gets ' +
+        `the same answer and is appended once; another one with its id is refused. At most ${maxEventBytes} bytes.`,
       body: CollectedEvent,
       responses: {
-        201: { description: 'The event, as it was posted.', schema: CollectedEvent },
+        201: { description: 'The event as posted.', schema: CollectedEvent },
         ...errors,
         413: { description: `The event has more than ${maxEventBytes} bytes.` },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },
@@ -71,7 +71,7 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
       operationId: 'getEvent',
       summary: 'Find a collected event by its id.',
       responses: {
-        200: { description: 'The event, as it was posted.', schema: CollectedEvent },
+        200: { description: 'The event as posted.', schema: CollectedEvent },
         ...notFound,
         ...errors,
       },

@@ -15,10 +15,10 @@ export const eventIdParameter = {
 } as const
 
 export const errors = {
-  400: { description: 'The request is at fault; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this for the tenant.' },
+  400: { description: 'The request is wrong; the message names the field.' },
+  401: { description: 'The token is missing or unknown.' },
+  403: { description: 'The token does not allow this for the tenant.' },
   500: { description: 'Internal server error.' },
 }
 
-export const notFound = { 404: { description: 'There is none with this id.' } }
+export const notFound = { 404: { description: 'No event has this id.' } }

@@ -17,7 +17,7 @@ const attributes = {
   tenant: text,
   name: { ...text, description: 'The name of the event: `order.created`.' },
   idempotency_key: text,
-  position: PositionValue('The place of the event in the log.'),
+  position: PositionValue('The position of the event in the log.'),
 }
 
 const securitySchemes = {
@@ -28,7 +28,7 @@ const securitySchemes = {
   },
   aws: {
     type: 'userPassword',
-    description: 'The access key and its secret, which sign each request as AWS has it.',
+    description: "The access key and its secret, which sign each request by AWS's rules.",
   },
 }
 
@@ -68,11 +68,11 @@ function asyncApiDocument(): object {
   return {
     asyncapi: '3.0.0',
     info: {
-      title: 'Millrace: what is delivered',
+      title: 'Millrace: deliveries',
       version,
       description:
-        'Events in the order of each entity, at least once. Publishers may use other names than ' +
-        'the ones here; `GET /event-types` lists those in use.',
+        'Events in order per entity, at least once. Publishers may use other names; ' +
+        '`GET /event-types` lists those in use.',
       contact: { name: 'The operator of this service' },
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },

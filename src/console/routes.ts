@@ -42,7 +42,7 @@ export function documentRoutes(): Route[] {
       ...common,
       path: '/asyncapi.json',
       operationId: 'getAsyncApi',
-      summary: 'What is delivered, as an AsyncAPI document.',
+      summary: 'The deliveries, as an AsyncAPI document.',
       responses: {
         ...unchanged,
         200: {

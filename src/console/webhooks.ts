@@ -20,25 +20,29 @@ const header = (name: string, description: string, schema: object, required = tr
 /** Headers of a delivery that are useful to an integrator. */
 export const deliveryHeaders = {
   WebhookId: header('webhook-id', 'The same for an event in every retry and replay.', text),
-  WebhookTimestamp: header('webhook-timestamp', 'When it was sent: seconds since 1970.', {
-    type: 'integer',
-    format: 'int64',
-    minimum: 0,
-  }),
+  WebhookTimestamp: header(
+    'webhook-timestamp',
+    'When the request was made, in seconds since 1970.',
+    {
+      type: 'integer',
+      format: 'int64',
+      minimum: 0,
+    },
+  ),
   WebhookSignature: header(
     'webhook-signature',
-    'If there is a signing secret: as Standard Webhooks say, several where it was just changed.',
+    'The signature by Standard Webhooks, if there is a signing secret; two after a rotation.',
     text,
     false,
   ),
   IdempotencyKey: header(
     'idempotency-key',
-    "The publisher's. It is unique per event name: tell duplicates apart by both, or by webhook-id.",
+    "The publisher's key, unique per event name: identify duplicates by both, or by webhook-id.",
     text,
   ),
   MillracePosition: header(
     'millrace-position',
-    'The place of the event in the log.',
+    'The position of the event in the log.',
     PositionValue('A position.'),
   ),
 }
@@ -55,11 +59,11 @@ const answers: Record<string, [name: string, description: string]> = {
     'The event is kept as rejected, to be retried or deleted, and the stream goes on; with ' +
       `${limits.rejectedEvents} kept the integration stops.`,
   ],
-  403: ['Refused', 'The integration stops at once. The event is the next to be sent.'],
+  403: ['Refused', 'The integration stops at once. A start begins with this event.'],
   410: ['Gone', 'As 403.'],
   429: ['Throttled', busy],
   503: ['Unavailable', busy],
-  default: ['Failed', `Any other answer, a redirect too, or none in time. ${retried}`],
+  default: ['Failed', `Any other answer, redirects included, or none in time. ${retried}`],
 }
 
 /** The webhooks, and the components that they share. */

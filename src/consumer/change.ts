@@ -125,7 +125,9 @@ export async function changeConsumer(
       return { outcome: 'changed', consumer }
     }
   }
-  throw new Error(`The consumer ${tenant}/${id} is changed by too many at once.`)
+  throw new Error(
+    `The consumer ${tenant}/${id} is being changed by too many requests at once; try again.`,
+  )
 }
 
 /** The position of the change; null if the version has changed meanwhile, 0 if the maximum run. */

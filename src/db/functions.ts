@@ -82,7 +82,7 @@ async function applyFunction(client: pg.Client, { name, text, checksum }: Functi
     await client.query(text)
   } catch (error) {
     const { message } = error as Error
-    throw new Error(`The function ${name} cannot be made: ${message}`, { cause: error })
+    throw new Error(`The function ${name} cannot be created: ${message}`, { cause: error })
   }
   await client.query('insert into function_checksum (name, checksum) values ($1, $2)', [
     name,

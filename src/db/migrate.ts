@@ -95,7 +95,7 @@ async function refuseStranger(client: pg.Client): Promise<void> {
   if (may) return
   const who = owner ?? 'a role that may create tables'
   throw new Error(
-    `The schema is to be migrated, and the role ${role} may not: run "millrace migrate" as ${who}.`,
+    `The schema needs a migration, and the role ${role} may not: run "millrace migrate" as ${who}.`,
   )
 }
 

@@ -75,7 +75,7 @@ async function queueOf(
   destination: SubscriptionDocument['destination'],
 ): Promise<Destination> {
   const found = parametersOf(destination)
-  if (!found) throw new Error('This subscription says nowhere where its messages go.')
+  if (!found) throw new Error('This subscription has no destination.')
   const { queueUrl, region, endpoint, accessKey, accessSecret } = found.parameters
   const hasKeys = accessKey !== undefined && accessSecret !== undefined
   const options = {

@@ -95,7 +95,7 @@ export function refusalOf(
     return new Error(`${host} is not a public address`)
   }
   if (options.credentials || options.allowDefaultCredentials) return undefined
-  const message = 'it has no keys, and the operator does not lend any'
+  const message = 'it has no keys, and the operator provides none'
   return Object.assign(new Error(message), { name: 'AccessDenied' })
 }
 

@@ -129,6 +129,6 @@ export function uploadInParts(
  * without one.
  */
 function expectTag({ ETag }: { ETag?: string | undefined }): string {
-  if (!ETag) throw new Error('the answer has no ETag: it is none of a store')
+  if (!ETag) throw new Error('the answer has no ETag: it does not come from a store')
   return ETag
 }

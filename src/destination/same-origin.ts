@@ -16,6 +16,6 @@ function originOf(url: string | undefined): string | undefined {
 
 /** The fault of an update that moves its target without setting a stored secret anew. */
 export function faultOfUnnamedSecret(field: string, how: string): Fault {
-  const why = 'the target moves to another origin, and a stored secret never does'
-  return fault(field, 'must_be_named', `must be given anew${how}: ${why}`)
+  const why = 'the target moves to another origin, and a stored secret never moves along'
+  return fault(field, 'must_be_named', `must be set anew${how}: ${why}`)
 }

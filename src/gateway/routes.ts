@@ -15,11 +15,11 @@ import { eventOf } from './publish.ts'
 
 const Published = Type.Object(
   {
-    position: PositionValue('The place in the log: the microsecond of publication.'),
+    position: PositionValue('The position in the log: the microsecond of publication.'),
     published_at: Type.String({ format: 'date-time', description: 'The position as a time, UTC.' }),
     duplicate: Type.Boolean({
       default: false,
-      description: 'Whether this key was published before; then nothing was appended.',
+      description: 'Whether the same event was published before; then nothing was appended.',
     }),
   },
   { title: 'PublishedEvent' },
@@ -79,10 +79,10 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       ],
       body: Payload,
       responses: {
-        201: { description: 'The event is stored.', schema: Published },
-        400: { description: 'The request is at fault, or `idempotency_key_reused`; see details.' },
-        401: { description: 'No token, or an unknown one.' },
-        403: { description: 'The token may not publish this; details name what is not allowed.' },
+        201: { description: 'The event is committed.', schema: Published },
+        400: { description: 'The request is wrong, or `idempotency_key_reused`; see details.' },
+        401: { description: 'The token is missing or unknown.' },
+        403: { description: 'The token does not allow this event; details name the fault.' },
         413: { description: `The payload has more than ${maxEventBytes} bytes.` },
         500: { description: 'The event was not stored.' },
         503: { description: 'The event was not stored; try again after `Retry-After`.' },

@@ -47,7 +47,7 @@ export const fileParameters = [
   {
     in: 'query' as const,
     name: 'limit',
-    description: 'How many at the most.',
+    description: 'The most entries of a page.',
     required: false,
     schema: Type.Integer({
       minimum: 1,
@@ -58,7 +58,7 @@ export const fileParameters = [
   {
     in: 'query' as const,
     name: 'before',
-    description: 'Files created before this time: the created_at of the last one of a page.',
+    description: 'Only files created before this time: the created_at of the last one of a page.',
     required: false,
     schema: DateTime,
   },

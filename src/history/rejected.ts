@@ -138,10 +138,12 @@ export async function retryRejected(
     publishedAt: timeOf(position),
   })
   const taken = outcome.kind === 'delivered'
-  const result = taken ? `Sent again and taken: HTTP status code ${outcome.status}` : outcome.reason
+  const result = taken
+    ? `Sent again and accepted: HTTP status code ${outcome.status}`
+    : outcome.reason
   const about = `It is ${name} of ${entityId}, idempotency key ${idempotencyKey}`
   const reason = `${result}. ${about}`
-  const reasonTooLate = `${result}, though it had been deleted or taken meanwhile. ${about}`
+  const reasonTooLate = `${result}, but it had been deleted or accepted meanwhile. ${about}`
   const response = taken ? null : (outcome.response ?? null)
   const record = sql<{ removed: boolean }>`
     with held as materialized (

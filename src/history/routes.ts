@@ -70,9 +70,11 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
   // Integrations came first and have the short names.
   const rejected = noun === 'Integration' ? 'Rejected' : 'SubscriptionRejected'
   const errors = { ...notFound, ...commonErrors }
-  const badGateway = { 502: { description: 'The target did not take the event; it stays.' } }
+  const badGateway = { 502: { description: 'The target did not accept the event; it stays.' } }
   const done = { 200: { description: 'Done.' } }
-  const counted = (schema: TSchema) => ({ 200: { description: 'Done, with these.', schema } })
+  const counted = (schema: TSchema) => ({
+    200: { description: 'Deleted or retried, with these counts.', schema },
+  })
 
   return [
     {
@@ -143,7 +145,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       path: `${path}/rejected_events/_retry`,
       scope: 'configure',
       operationId: `retry${rejected}Events`,
-      summary: 'Send all rejected events again, oldest first, until one is not taken.',
+      summary: 'Send all rejected events again, oldest first, until one fails.',
       description: gone,
       responses: { ...counted(Delivered), ...badGateway, ...errors },
       async handle(context) {
@@ -220,7 +222,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
     const destination = await destinationOf(tenant, consumer.configuration)
     const retried = await retryRejected(db, tenant, consumer.id, event, destination)
     if (!retried || retried.outcome.kind === 'delivered') return retried
-    const message = `The rejected event ${event.id} was not taken: ${retried.outcome.reason}.`
+    const message = `The rejected event ${event.id} was not accepted: ${retried.outcome.reason}.`
     throw new MillraceError('bad_gateway', message)
   }
 }
@@ -230,8 +232,8 @@ function noSuchEvent(id: string): MillraceError {
 }
 
 function retentionNote({ retentionDays }: HistoryServices): string {
-  const after = `One that completed or was deleted is known for ${retentionDays} days after its end`
-  return `${after}; an id that was used again means the newest one.`
+  const after = `A completed or deleted one stays available for ${retentionDays} days after its end`
+  return `${after}. If an id was used again, it means the newest one.`
 }
 
 function filesRoute(subject: Subject, services: HistoryServices): Route {

@@ -33,9 +33,9 @@ export const RejectedEventList = Type.Object(
           id: Type.String({ format: 'uuid' }),
           created_at: DateTime,
           name: Text('order.created'),
-          position: PositionValue('The place of the event in the log.'),
-          status: Type.Integer({ examples: [400], description: 'What the target answered.' }),
-          response: Text('no such product', 'The start of what it said, secrets masked.'),
+          position: PositionValue('The position of the event in the log.'),
+          status: Type.Integer({ examples: [400], description: "The target's answer." }),
+          response: Text('no such product', 'The start of its body, with secrets masked.'),
         },
         { title: 'RejectedEventEntry' },
       ),
@@ -50,7 +50,7 @@ export const Delivered = Type.Object({ delivered: Type.Integer() }, { title: 'De
 export const DeliveredEvent = Type.Object(
   {
     tenant: Text('dodici'),
-    name: Text('order.created', 'One of `GET /event-types`, or another.'),
+    name: Text('order.created', 'A name of `GET /event-types`, or any other.'),
     published_at: DateTime,
     payload: Payload,
   },
@@ -62,7 +62,7 @@ export const StatisticsShown = Type.Object(
   {
     status: Type.Enum(['running', 'interrupted', 'stopped', 'completed', 'deleted']),
     lag_events: Type.Integer({
-      description: 'Events that pass the filter and were not taken yet.',
+      description: 'Events that pass the filter and are not delivered yet.',
     }),
     lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
     events_per_second: Type.Number({ description: 'Delivered, over the last minute.' }),
@@ -83,10 +83,10 @@ export const StatisticsShown = Type.Object(
           rejected: Type.Integer({ default: 0, description: 'Answered with 400.' }),
           taken_later: Type.Integer({
             default: 0,
-            description: 'Of the rejected ones those that were taken when they were sent again.',
+            description: 'The rejected events that a later retry delivered.',
           }),
           total: Type.Integer({
-            description: 'The delivered and the rejected ones, and what is still to be sent.',
+            description: 'The delivered, the rejected and the unsent events.',
           }),
           estimated_seconds_left: Nullable(Type.Integer()),
         },

@@ -80,10 +80,10 @@ export function noSuchSubject({ noun }: Subject, name: string): MillraceError {
   return new MillraceError('not_found', message)
 }
 
-/** Refuses to send to an ended consumer: it has no target any more. Throws `not_found`. */
+/** Refuses to send to an ended consumer: it no longer has a target. Throws `not_found`. */
 export function refuseEnded({ noun }: Subject, name: string, { status }: FoundConsumer): void {
   if (status !== 'completed' && status !== 'deleted') return
   const what = status === 'deleted' ? 'was deleted' : 'has completed'
-  const message = `The ${noun.toLowerCase()} ${JSON.stringify(name)} ${what}: it has no target any more.`
+  const message = `The ${noun.toLowerCase()} ${JSON.stringify(name)} ${what}: it no longer has a target.`
   throw new MillraceError('not_found', message)
 }

@@ -17,7 +17,7 @@ export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage)
   // Node joins what is there twice, or keeps the first: then there are fewer names than headers.
   if (Object.keys(headers).length * 2 !== rawHeaders.length) {
     for (const name of repeatedAmong(rawHeaders)) {
-      if (SINGLE_HEADERS.has(name)) faults.push(fault(name, 'repeated', 'is there more than once'))
+      if (SINGLE_HEADERS.has(name)) faults.push(fault(name, 'repeated', 'is repeated'))
     }
   }
   const { tenant, 'x-twc-tenant': same } = headers

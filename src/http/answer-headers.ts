@@ -14,25 +14,25 @@ const headers = {
   'www-authenticate': { name: 'WwwAuthenticate', description: 'How to do it.', schema: text },
   'retry-after': {
     name: 'RetryAfter',
-    description: 'In how many seconds to try again.',
+    description: 'The seconds to wait before the next try.',
     schema: whole(1),
   },
   'ratelimit-limit': {
     name: 'RateLimitLimit',
-    description: 'How many requests may come at once. Not there if there is no limit.',
+    description: 'The size of the token bucket. Missing if there is no limit.',
     schema: whole(1),
   },
   'ratelimit-remaining': {
     name: 'RateLimitRemaining',
-    description: 'How many of them are left.',
+    description: 'The tokens that are left.',
     schema: whole(0),
   },
   'ratelimit-reset': {
     name: 'RateLimitReset',
-    description: 'In how many seconds all of them are there again.',
+    description: 'The seconds until the bucket is full again.',
     schema: whole(0),
   },
-  etag: { name: 'ETag', description: 'The version of what is shown, for If-Match.', schema: text },
+  etag: { name: 'ETag', description: 'The version of the resource, for If-Match.', schema: text },
   link: {
     name: 'Link',
     description: 'The next page, if there is one: `<…>; rel="next"`.',

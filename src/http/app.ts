@@ -87,7 +87,7 @@ function resourceOf(path: string): string {
 function refuseUnrouted(status: number): void {
   if (status === 404) throw new MillraceError('not_found', 'There is no such path.')
   if (status === 405 || status === 501) {
-    throw new MillraceError('method_not_allowed', 'The path does not have this method.')
+    throw new MillraceError('method_not_allowed', 'The path does not support this method.')
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type Scope,
 } from './identity.ts'
 
-const NO_TOKEN = 'A bearer token is needed: Authorization: Bearer <token>.'
+const NO_TOKEN = 'A bearer token is required: Authorization: Bearer <token>.'
 
 /**
  * The caller, who has the scope for some tenant at least. Throws `unauthorized` where there is no
@@ -34,7 +34,7 @@ export function identify(
 
 function admit(identity: Identity | undefined, scope: Scope): Identity {
   if (!identity) {
-    throw new MillraceError('unauthorized', 'The bearer token is not known, or not valid any more.')
+    throw new MillraceError('unauthorized', 'The bearer token is unknown, or not valid any more.')
   }
   if (identity.may(scope)) return identity
   throw new MillraceError('forbidden', `This token does not have the scope ${scope}.`)

@@ -102,6 +102,6 @@ export function createBudget(total: number): Budget {
 
 /** 503: there is no room; try again. */
 function overloaded(): MillraceError {
-  const message = 'Too many bytes of requests are under way; try again.'
+  const message = 'Too many bytes of requests are in flight; try again.'
   return new MillraceError('overloaded', message, { retryAfterSeconds: 1 })
 }

@@ -43,10 +43,10 @@ export function healthRoutes(problem: () => Promise<string | undefined>): Route[
       ...common,
       path: '/readyz',
       operationId: 'getReadiness',
-      summary: 'Whether the process can do its work: whether a publish would succeed now.',
+      summary: 'Whether a publish would succeed now.',
       responses: {
         200: { description: 'Ready.', schema: Health },
-        503: { description: 'Not ready; the message says why.' },
+        503: { description: 'Not ready; the message has the reason.' },
       },
       async handle(context) {
         const found = await ask().catch((cause) => {

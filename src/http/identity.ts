@@ -81,7 +81,7 @@ export function onlyTenantOf({ tenants }: Grant): string | undefined {
 export function refusalsOf(grant: Grant, { tenant, team, service, name }: Publishing): Fault[] {
   const faults: Fault[] = []
   const refuse = (field: string, value: string) =>
-    faults.push(fault(field, 'forbidden', `${JSON.stringify(value)} is not allowed to this token`))
+    faults.push(fault(field, 'forbidden', `${JSON.stringify(value)} is not allowed for this token`))
   if (!includesTenant(grant.tenants, tenant)) refuse('tenant', tenant)
   if (grant.teams && !grant.teams.includes(team)) refuse('team', team)
   if (grant.services && !grant.services.includes(service)) refuse('service', service)

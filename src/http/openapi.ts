@@ -71,7 +71,7 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
     info: {
       title: 'Millrace',
       version,
-      description: 'A self-hosted event stream: publish events, configure what receives them.',
+      description: 'A self-hosted event stream: publish events, and configure their receivers.',
       contact: { name: 'The operator of this service' },
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -87,7 +87,7 @@ function openApiDocument(routes: Route[], { schemas, describeWebhooks }: Beyond)
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An API key, a JWT, or what POST /oauth2/token gave.',
+          description: 'An API key, a JWT, or a token of POST /oauth2/token.',
         },
       },
     },
@@ -156,10 +156,11 @@ function responseOf(route: Route, status: number, answer: Answer, components: Co
 }
 
 const tooMany = {
-  description: 'Too many in this time; `Retry-After` and the RateLimit headers say when to return.',
+  description: 'Over a rate limit; wait for `Retry-After` (see also the RateLimit headers).',
 }
 const unavailable = {
-  description: 'The database is away, or too much is under way; try again after `Retry-After`.',
+  description:
+    'The database is unreachable, or the service is too busy; try again after `Retry-After`.',
 }
 const tooLargeBody = {
   description: `The body has more than ${limits.configurationBytes} bytes.`,
@@ -170,8 +171,8 @@ const tooLargeHead = {
 const faulty = { 400: { description: 'Bad request; the message names the field.' } }
 const protectedRoute = {
   ...faulty,
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this.' },
+  401: { description: 'The token is missing or unknown.' },
+  403: { description: 'The token does not allow this.' },
   500: { description: 'Internal server error.' },
   503: unavailable,
 }

@@ -14,14 +14,14 @@ export const pageParameters = (most: number): Parameter[] => [
   {
     in: 'query',
     name: 'limit',
-    description: 'How many at the most.',
+    description: 'The most entries of a page.',
     required: false,
     schema: Type.Integer({ minimum: 1, maximum: most, default: most }),
   },
   {
     in: 'query',
     name: 'after',
-    description: 'Where the page begins: what the page before it gives as the next one.',
+    description: 'The start of the page: `next` of the previous page.',
     required: false,
     schema: Type.String(),
   },
@@ -38,7 +38,7 @@ export function pageOf({ query }: RequestContext, most: number): Page {
 
 /** For an `after` that no page has given. */
 export function unknownPage() {
-  return invalid([fault('after', 'invalid', 'must be what a page gave as the next one')])
+  return invalid([fault('after', 'invalid', 'must be `next` of a page')])
 }
 
 /** Cuts `found`, which has one row more than the page if there is a next one, named by its last. */

@@ -17,7 +17,7 @@ export const GatewayProblem = Type.Object(
     details: Type.Array(
       Type.Object(
         {
-          field: Type.String({ description: 'The header, parameter or body that is at fault.' }),
+          field: Type.String({ description: 'The header, parameter or body with the fault.' }),
           code: Type.String(),
           message: Type.String(),
         },
@@ -35,10 +35,10 @@ export const ConfigurationProblem = Type.Object(
   {
     error_code: Type.String({
       'x-extensible-enum': Object.keys(STATUSES),
-      description: 'What is wrong, for programs. There may be more codes one day.',
+      description: 'The fault, for programs. Later versions may add codes.',
     }),
     message: Type.String({ description: 'The reason; it names the field.' }),
-    request_id: Type.String({ description: 'Also in the x-request-id header.' }),
+    request_id: Type.String({ description: "The request's id, also in the x-request-id header." }),
   },
   {
     title: 'ConfigurationProblem',

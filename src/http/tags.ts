@@ -2,15 +2,15 @@
 
 export const tags = {
   Publishing: 'Publish events: the event gateway.',
-  'Event types': 'Which events there are.',
-  Integrations: 'Webhooks and files in S3 that receive the log from a position on.',
-  Deliveries: 'What an integration or a subscription was sent, and what failed.',
-  Collector: 'Events that are posted in the form of the event collector.',
+  'Event types': 'The event types.',
+  Integrations: 'Webhooks and files in S3.',
+  Deliveries: 'The deliveries and failures of an integration or a subscription.',
+  Collector: 'Events in the form of the event collector.',
   Subscriptions: 'Queues and topics that receive events.',
-  'Notification jobs': 'Mails to customers, by schedule.',
+  'Notification jobs': 'Scheduled mails to customers.',
   Access: 'API keys and short-lived tokens.',
-  Webhooks: 'What a receiver gets, and what its answers mean.',
-  Service: 'Health, and what describes this API.',
+  Webhooks: 'The requests that a receiver gets, and the meaning of its answers.',
+  Service: 'Health, and the documents of this API.',
 } as const
 
 export type Tag = keyof typeof tags

@@ -11,8 +11,8 @@ export const tenantHeader: Parameter = {
   in: 'header',
   name: 'tenant',
   description:
-    'The tenant; not needed where the token is bound to a single one. X-TWC-Tenant is the same; ' +
-    'if both are there they name the same tenant.',
+    'The tenant; optional if the token is bound to a single one. X-TWC-Tenant is the same; ' +
+    'if a request has both, they must agree.',
   required: false,
   schema: Type.String({ pattern: TENANT_PATTERN }),
   example: 'dodici',
@@ -24,7 +24,7 @@ export const tenantHeader: Parameter = {
  */
 export function tenantOf(context: Exchange, scope: Scope): string {
   const tenant = namedTenant(context) ?? onlyTenantOf(context.state.identity)
-  if (tenant === undefined) throw invalid([fault('tenant', 'required', 'is missing: name it')])
+  if (tenant === undefined) throw invalid([fault('tenant', 'required', 'is missing: set it')])
   requireScope(context.state.identity, tenant, scope)
   return tenant
 }

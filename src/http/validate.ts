@@ -45,7 +45,7 @@ function crowdedIn(value: unknown, field: string): Fault | undefined {
   const entries = Object.entries(value)
   if (entries.length > MOST_ENTRIES) {
     const rule = `has more than ${MOST_ENTRIES} entries, and the body is not valid`
-    return fault(field || 'body', 'invalid', `${rule}: with fewer, the answer says why`)
+    return fault(field || 'body', 'invalid', `${rule}: send fewer to get the reason`)
   }
   for (const [key, inner] of entries) {
     const crowded = crowdedIn(inner, field ? `${field}.${key}` : key)

@@ -12,7 +12,7 @@ export const ONE_LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 /** Why Postgres would not store a text unchanged, as a sentence; undefined if it would. */
 export function faultOfText(text: string): string | undefined {
   if (text.includes('\0')) return 'has the character U+0000'
-  return text.isWellFormed() ? undefined : 'has a lone surrogate, which is no character'
+  return text.isWellFormed() ? undefined : 'has a lone surrogate, which is not a character'
 }
 
 /** A text that Postgres can store: U+FFFD replaces what it cannot. */

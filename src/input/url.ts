@@ -11,7 +11,7 @@ export function faultOfUrl(text: string): string | undefined {
     return 'must not have blanks, backslashes or control characters'
   }
   const { username, password } = new URL(text)
-  return username || password ? 'must not hold credentials' : undefined
+  return username || password ? 'must not contain credentials' : undefined
 }
 
 /** A URL for answers: without credentials, which older versions accepted. */

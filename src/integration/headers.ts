@@ -19,9 +19,9 @@ export const DeliveryHeaders = Type.Record(
     // Otherwise a name that does not match the pattern passes, with any value.
     additionalProperties: false,
     description:
-      'Sent along. Their values are never shown again. Names are told apart without case. An ' +
-      'update takes a list of the names alone, too, as answers show them. ' +
-      `Names and values have ${MOST_CHARACTERS} characters together, at most.`,
+      'Sent with every request. Values are never shown again. Names differ by more than case. An ' +
+      'update also accepts a list of names, as answers show them. ' +
+      `At most ${MOST_CHARACTERS} characters of names and values together.`,
   },
 )
 
@@ -38,9 +38,9 @@ export function faultsOfHeaders(headers: Record<string, string>): Fault[] {
     const field = `delivery.headers.${name}`
     const lower = name.toLowerCase()
     if (RESERVED.includes(lower) || /^(content-|webhook-|millrace-)/.test(lower)) {
-      faults.push(fault(field, 'reserved', 'is a header that millrace sets'))
+      faults.push(fault(field, 'reserved', 'is a header that Millrace sets'))
     }
-    if (known.has(lower)) faults.push(fault(field, 'repeated', 'is there in another case, too'))
+    if (known.has(lower)) faults.push(fault(field, 'repeated', 'is repeated with another case'))
     known.add(lower)
   }
   if (Object.entries(headers).flat().join('').length > MOST_CHARACTERS) {

@@ -40,8 +40,8 @@ export const FilterConditions = Type.Object(
     title: 'FilterConditions',
     examples: [{ event_filter: ['order.created'], entity_filter: ['return'] }],
     description:
-      'An event passes that either list names; together they name something. Without a filter ' +
-      'everything passes.',
+      'An event passes if either list names it. At least one list names something. Without a ' +
+      'filter everything passes.',
   },
 )
 
@@ -51,7 +51,7 @@ export const deliveryLimits = {
       minimum: 1,
       maximum: limits.mostInFlight,
       default: limits.maxInFlight,
-      description: 'Events of different entities that are sent at once; 1 is strict order.',
+      description: 'Events of different entities in flight at once; 1 means strict order.',
     }),
   ),
   timeout_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 300_000 })),
@@ -82,8 +82,10 @@ export const NewIntegration = Type.Object(
   {
     id: IntegrationId,
     integration_type: Type.Enum(['permanent', 'temporary']),
-    starts_at: Type.Optional(DateTime('From when on events are sent; not in the future.')),
-    ends_at: Type.Optional(DateTime('Until when; of temporary integrations only.')),
+    starts_at: Type.Optional(DateTime('The time of the first event; not in the future.')),
+    ends_at: Type.Optional(
+      DateTime('The time of the last event; for temporary integrations only.'),
+    ),
     filter_conditions: Type.Optional(FilterConditions),
     callback_parameters: Type.Optional(WebhookParameters),
     s3_parameters: Type.Optional(S3Parameters),
@@ -130,7 +132,7 @@ export function faultsOf(
     faults.push(...faultsOfS3(s3_parameters, { mayBorrowKeys }))
     faults.push(...faultsOfField(integration, 's3_parameters'))
   } else if (!callback_parameters) {
-    faults.push(fault('callback_parameters', 'required', 'is missing: name it or s3_parameters'))
+    faults.push(fault('callback_parameters', 'required', 'is missing: set it or s3_parameters'))
   }
   return faults
 }
@@ -158,7 +160,7 @@ export function faultsOfField(parts: IntegrationUpdate, field: TargetField): Fau
     )
   }
   if (delivery && field === 's3_parameters') {
-    faults.push(fault('delivery', 'not_allowed', 'is of webhooks only'))
+    faults.push(fault('delivery', 'not_allowed', 'is for webhooks only'))
   }
   return faults
 }
@@ -172,7 +174,7 @@ export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
     if (reason) faults.push(fault(field, 'invalid', reason))
   }
   if (filter_conditions && isFilterEmpty(filter_conditions)) {
-    const reason = 'names nothing: name an event or an entity; without a filter everything passes'
+    const reason = 'names nothing: name an event or an entity, or omit the filter to get everything'
     faults.push(fault('filter_conditions', 'empty', reason))
   }
   return [...faults, ...faultsOfHeaders(delivery?.headers ?? {})]
@@ -192,7 +194,7 @@ function faultsOfDates(integration: NewIntegration, now: number): Fault[] {
   if (integration_type === 'temporary') {
     for (const [name, date] of [['starts_at', starts_at] as const, ['ends_at', ends_at] as const]) {
       if (date === undefined) {
-        faults.push(fault(name, 'required', 'is required of a temporary integration'))
+        faults.push(fault(name, 'required', 'is required for a temporary integration'))
       }
     }
   } else if (ends_at !== undefined) {

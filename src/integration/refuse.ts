@@ -86,7 +86,7 @@ export function etagOf(found: FoundIntegration): string {
 }
 
 export function changedMeanwhile(): MillraceError {
-  return new MillraceError('precondition_failed', 'The integration was changed by somebody else.')
+  return new MillraceError('precondition_failed', 'Somebody else has changed the integration.')
 }
 
 export function noSuchIntegration(id: string): MillraceError {

@@ -53,7 +53,7 @@ export async function register(
   if (outcome === 'taken') throw new MillraceError('conflict', `The id ${id} is taken.`)
   if (outcome === 'full') {
     const most = limits.integrationsPerTenant
-    const message = `The tenant has ${most} integrations, the most there can be.`
+    const message = `The tenant already has ${most} integrations, the maximum.`
     throw new MillraceError('too_many_integrations', message)
   }
   return document

@@ -129,16 +129,16 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'updateIntegration',
       summary: 'Update the integration',
       description:
-        'Only a stopped, permanent integration is updated: its target, filter and delivery settings. What the body ' +
-        'does not name stays, secrets too, but not to another origin: then they are given anew. An empty api_key removes it. ' +
-        'What a GET shows may be sent back whole.',
+        'Only a stopped, permanent integration can be updated: its target, filter and delivery settings. Fields that the ' +
+        'body does not name stay, secrets too; for another origin they must be set anew. An empty api_key removes it. ' +
+        'The answer of a GET may be sent back whole.',
       parameters: [tenantHeader, idParameter, ifMatch],
       body: SentUpdate,
       responses: {
         ...errors,
         200: { description: 'The integration was updated.', schema: Integration, headers },
-        400: { description: 'Bad request; also where it is running or temporary.' },
-        412: { description: 'The integration is another than If-Match names.' },
+        400: { description: 'Bad request, or the integration is running or temporary.' },
+        412: { description: "The integration's version is not one that If-Match names." },
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -163,8 +163,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'deleteIntegration',
       summary: 'Delete the integration. Its history stays in the config log.',
       description:
-        `Its logs, statistics and rejected events can be read for another ${services.retentionDays} days, or until its id is ` +
-        'used again.',
+        `Its logs, statistics and rejected events stay available for another ${services.retentionDays} days, or until its ` +
+        'id is used again.',
       responses: { 200: { description: 'Integration was successfully deleted.' }, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -187,8 +187,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'startIntegration',
       summary: 'Start the integration',
       description:
-        `It goes on where it stopped, or from now if that is more than ${services.retentionDays} days ago, whatever was ` +
-        'changed since. A temporary one always goes on where it stopped.',
+        'It goes on where it stopped, whatever has changed since. It goes on from now if it stopped more than ' +
+        `${services.retentionDays} days ago, unless it is temporary.`,
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -208,8 +208,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'stopIntegration',
       summary: 'Stop the integration',
       description:
-        'No request leaves once the status is `stopped`. The answer waits for that for a few seconds; where a target takes ' +
-        'longer over a request that is under way, it says `running` still: poll the integration.',
+        'No request leaves once the status is `stopped`. The answer waits a few seconds for that. If a request in flight ' +
+        'takes longer, the status is still `running`: poll the integration.',
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -222,7 +222,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       path: `${path}/_rotate_signing_secret`,
       ...changing,
       operationId: 'rotateSigningSecret',
-      summary: 'Make a new signing secret; the old one signs too for a while.',
+      summary: 'Make a new signing secret; the old one also signs for a while.',
       body: Rotation,
       responses: {
         ...errors,

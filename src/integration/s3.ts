@@ -23,21 +23,21 @@ const shown = {
     Type.String({
       maxLength: 64,
       pattern: '^[a-zA-Z0-9-/_.]*[^/]$',
-      description: 'What keys begin with; the tenant follows by itself.',
+      description: 'The start of each key; the tenant follows it.',
     }),
   ),
   endpoint: Type.Optional(
     Type.String({
       maxLength: 2_048,
       format: 'uri',
-      description: 'Where a store is that speaks S3 and is not that of AWS: http or https.',
+      description: 'The http or https URL of another store with the API of S3.',
     }),
   ),
   force_path_style: Type.Optional(
-    Type.Boolean({ description: 'The bucket stands in the path, not in the name of the host.' }),
+    Type.Boolean({ description: 'Puts the bucket into the path, not into the host name.' }),
   ),
   compression: Type.Optional(
-    Type.Enum(['gzip'], { description: 'Content-Encoding of the files; without it none.' }),
+    Type.Enum(['gzip'], { description: 'Content-Encoding of the files; default: none.' }),
   ),
 }
 
@@ -47,7 +47,7 @@ const Key = (what: string) =>
       minLength: 1,
       maxLength: 256,
       pattern: '^[\\x21-\\x7e]+$',
-      description: `${what}. Never shown again. Needed unless the operator lends credentials.`,
+      description: `${what}. Never shown again. Required unless the operator provides credentials.`,
     }),
   )
 
@@ -93,7 +93,7 @@ function faultsOfKeys(
   if (missing.length === 0 || (missing.length === keys.length && mayBorrowKeys)) return []
   const reason =
     missing.length === keys.length
-      ? 'is missing: the operator lends no credentials (MILLRACE_S3_DEFAULT_CREDENTIALS)'
+      ? 'is missing: the operator provides no credentials (MILLRACE_S3_DEFAULT_CREDENTIALS)'
       : 'is missing'
   return missing.map((name) => fault(`s3_parameters.${name}`, 'required', reason))
 }

@@ -19,8 +19,8 @@ export const idParameter = {
 /** The errors of every operation on a tenant's configuration. */
 export const commonErrors = {
   400: { description: 'Bad request; the message names the field.' },
-  401: { description: 'No token, or an unknown one.' },
-  403: { description: 'The token may not do this for the tenant.' },
+  401: { description: 'The token is missing or unknown.' },
+  403: { description: 'The token does not allow this for the tenant.' },
   500: { description: 'Internal server error.' },
 }
 
@@ -76,7 +76,7 @@ export const IntegrationList = Type.Object(
 export const ifMatch = {
   in: 'header',
   name: 'if-match',
-  description: 'The ETag of the integration that the update is meant for, a list of them, or `*`.',
+  description: 'The ETag of the version to update, a list of them, or `*`.',
   required: false,
   schema: Type.String(),
 } as const
@@ -90,7 +90,7 @@ export const Rotated = Type.Object(
   {
     signing_secret: Type.String({
       examples: ['whsec_…'],
-      description: 'The new secret. Shown this once.',
+      description: 'The new secret. Only this answer ever shows it.',
     }),
     previous_valid_until: Type.String({ format: 'date-time' }),
   },

@@ -38,7 +38,7 @@ const DeliverySentBack = Type.Object(
 export const SentRegistration = Type.Object(
   {
     ...NewIntegration.properties,
-    status: asShown(status, 'As answers show it; ignored, since what is registered runs at once.'),
+    status: asShown(status, 'As answers show it; ignored, since a new integration runs at once.'),
     warnings: WarningsSentBack,
     delivery: Type.Optional(DeliverySentBack),
   },
@@ -98,12 +98,12 @@ export function registrationOf(sent: unknown): unknown {
     const { headers, is_signed } = delivery
     if (Array.isArray(headers)) {
       delete delivery['headers']
-      const reason = 'has names alone: their values are never shown, so they must be given anew'
+      const reason = 'has names without values: values are never shown, so set them anew'
       if (headers.length > 0) faults.push(fault('delivery.headers', 'masked', reason))
     }
     if (typeof is_signed === 'boolean') {
       delete delivery['is_signed']
-      const reason = 'is true, and the secret is never shown: signing_secret must be given anew'
+      const reason = 'is true, but the secret is never shown: set signing_secret anew'
       const isMissing = is_signed && delivery['signing_secret'] === undefined
       if (isMissing) faults.push(fault('delivery.is_signed', 'masked', reason))
     }
@@ -150,7 +150,7 @@ function leaveOut(part: Body, prefix: string, shown: Body, own: string[], faults
     if (own.includes(name) || !Object.hasOwn(known, name)) continue
     delete part[name]
     if (isDeepStrictEqual(sorted(value), sorted(shown[name]))) continue
-    const reason = 'is not as it is shown, and cannot be changed in this way'
+    const reason = 'differs from the current value, and cannot be changed here'
     faults.push(fault(prefix + name, 'read_only', reason))
   }
 }
@@ -182,7 +182,7 @@ function withoutMasks(body: Body, stored: IntegrationDocument | undefined): Faul
 }
 
 function faultOfMask(field: string): Fault {
-  return fault(field, 'masked', `is ${MASK}, what answers show, and no secret: give it anew`)
+  return fault(field, 'masked', `is the mask ${MASK}, not a secret: set it anew`)
 }
 
 /** Replaces a part of the body by a copy, so that the caller's object stays unchanged. */

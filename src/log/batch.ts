@@ -142,8 +142,8 @@ function explain(error: unknown): MillraceError {
   const refusedClock = clockProblem(error)
   if (refusedClock) return refusedClock
   if (code === '54001') return refused('payload', 'is nested too deeply to be stored', error)
-  if (code?.startsWith('54')) return refused('payload', 'is beyond a limit of Postgres', error)
-  if (code?.startsWith('22')) return refused('payload', 'is no JSON that can be stored', error)
+  if (code?.startsWith('54')) return refused('payload', 'exceeds a limit of Postgres', error)
+  if (code?.startsWith('22')) return refused('payload', 'is not JSON that can be stored', error)
   if (code === '23514' && constraint) {
     return refused(constraint.replace(/_is_.*/, ''), `fails the rule ${constraint}`, error)
   }

@@ -47,7 +47,7 @@ export async function listEventTypes(
   }: { after?: string | undefined; most: number; steps?: number },
 ): Promise<ShownEventType[]> {
   if (!(await readEventTypes(db, tenant, steps))) {
-    const message = 'The log is being read for its event names; try again.'
+    const message = 'The event names are still being read from the log; try again.'
     throw new MillraceError('unavailable', message, { retryAfterSeconds: 1 })
   }
   const { rows } = await sql<{ name: string; last: number | null }>`

@@ -21,7 +21,7 @@ const EventTypeList = Type.Object(
           description: Nullable(Type.String({ examples: ['An order was placed.'] })),
           deprecated: Type.Boolean({ default: false }),
           last_published_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-            description: 'Null if it never was. Kept when the event itself is past its retention.',
+            description: "Null if it never was. Outlives the event's retention.",
           }),
         },
         { title: 'EventType' },
@@ -31,7 +31,7 @@ const EventTypeList = Type.Object(
     next: Type.Optional(
       Type.String({
         examples: ['order.created'],
-        description: 'There is more: ask for it with `after`.',
+        description: 'If there are more: the value of `after` for the next page.',
       }),
     ),
   },
@@ -48,7 +48,7 @@ export function eventTypeRoutes({ db }: { db: Db }): Route[] {
       family: 'configuration',
       tag: 'Event types',
       operationId: 'listEventTypes',
-      summary: 'The known event types, and all that the tenant has published, by name.',
+      summary: 'The known event types, and all others that the tenant has published, by name.',
       description: `Of more than ${limits.eventTypesKept} names, those that were published last.`,
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {

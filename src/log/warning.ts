@@ -12,15 +12,14 @@ export const Warnings = Type.Optional(
         message: Type.String(),
         nearest: Type.Array(Type.String(), {
           examples: [['order.created']],
-          description: 'What may have been meant.',
+          description: 'The names that may have been meant.',
         }),
       },
       { title: 'Warning' },
     ),
     {
       maxItems: limits.mostWarnings,
-      description:
-        'Names that nobody has published so far. What was asked for is done all the same.',
+      description: 'Names that nobody has published so far. The request succeeded all the same.',
     },
   ),
 )

@@ -51,7 +51,9 @@ export async function changeJob(
     const changed = await write(db, tenant, found, document, action, change)
     if (changed) return changed
   }
-  throw new Error(`The job ${tenant}/${id} is changed by too many at once.`)
+  throw new Error(
+    `The job ${tenant}/${id} is being changed by too many requests at once; try again.`,
+  )
 }
 
 /** The written job; undefined if its version has changed meanwhile. */
@@ -80,6 +82,6 @@ async function write(
 }
 
 function tooManyJobs(): MillraceError {
-  const message = `The tenant has ${limits.jobsPerTenant} jobs, the most there can be.`
+  const message = `The tenant already has ${limits.jobsPerTenant} jobs, the maximum.`
   return new MillraceError('too_many_jobs', message)
 }

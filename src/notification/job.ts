@@ -21,7 +21,7 @@ const fields = {
   }),
   is_active: Type.Boolean({ description: 'A job that is not active never runs.' }),
   is_scheduled: Type.Boolean({
-    description: 'Whether it runs at its schedule; else by `_run` only.',
+    description: 'Whether it runs by its schedule; if not, only by `_run`.',
   }),
   job_parameters: Type.Object(
     {
@@ -43,13 +43,13 @@ const fields = {
     examples: ['0 9 * * 1-5'],
     description: 'Cron, five fields, UTC: `0 9 * * 1-5`.',
   }),
-  scheduleExpression: ShortText('The frequency in words.', 'On weekdays, at nine'),
+  scheduleExpression: ShortText('The frequency as a sentence.', 'On weekdays, at nine'),
   template_id: ShortText('A dynamic template of SendGrid.', 'd-0123456789abcdef', 1),
 }
 
 const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
   readOnly: true,
-  description: 'Null where it does not run by itself. Ignored if it is sent back.',
+  description: 'Null if it does not run by itself. Ignored in requests.',
 })
 
 export const JobId = Type.String({
@@ -76,15 +76,14 @@ export const NewJob = Type.Object(
     ...closed,
     title: 'JobInput',
     description:
-      'Without an id one is made. Without them is_active and is_scheduled are true, deleted is ' +
-      'false, and number_of_items_in_email is -1.',
+      'Defaults: a new id, is_active and is_scheduled true, deleted false, number_of_items_in_email -1.',
   },
 )
 
 export const JobUpdate = Type.Partial(NewJob, {
   ...closed,
   title: 'JobUpdate',
-  description: 'What is not named stays; so does a parameter. The id cannot be changed.',
+  description: 'Fields and parameters that it does not name stay. The id cannot be changed.',
 })
 
 export const Job = Type.Object(

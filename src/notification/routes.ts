@@ -90,7 +90,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       path: JOBS,
       scope: 'read',
       operationId: 'listJobs',
-      summary: 'All notification jobs, deleted ones too, in the order of their creation.',
+      summary: 'All notification jobs in the order of their creation, deleted ones included.',
       description: 'If there are more, the `Link` header has the next page: `<…>; rel="next"`.',
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
@@ -125,7 +125,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       limited: 'changes',
       operationId: 'updateJob',
       summary: 'Update notification job',
-      description: 'A deleted job lives again where `deleted` is false.',
+      description: '`deleted: false` restores a deleted job.',
       body: JobUpdate,
       responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
       async handle(context) {
@@ -173,7 +173,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       limited: 'changes',
       operationId: 'runJob',
       summary: 'Run the job now.',
-      description: 'Where a run is not over yet, the answer is that one.',
+      description: 'If a run is not over yet, the answer is that one.',
       responses: { 201: { description: 'The run.', schema: JobRun }, ...oneErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')

@@ -14,9 +14,9 @@ export function faultOfSchedule(schedule: string, now: number): string | undefin
   const fields = schedule.trim().split(/\s+/).length
   if (fields !== FIELDS) return `must have ${FIELDS} fields (minute hour day month weekday), in UTC`
   try {
-    return nextRun(schedule, now) === undefined ? 'never comes: there is no such day' : undefined
+    return nextRun(schedule, now) === undefined ? 'never matches: there is no such day' : undefined
   } catch (error) {
-    return `is no cron schedule: ${(error as Error).message.replace(/^CronPattern: /, '')}`
+    return `is not a cron schedule: ${(error as Error).message.replace(/^CronPattern: /, '')}`
   }
 }
 

@@ -9,8 +9,8 @@ import { SHOP } from './shop/project.ts'
 
 export const ShopStatistics = Type.Object(
   {
-    position: PositionValue('Everything up to here is in the projections.'),
-    lag_events: Type.Integer({ description: 'Events of the log that are not, of any name.' }),
+    position: PositionValue('The projections include everything up to here.'),
+    lag_events: Type.Integer({ description: 'Later events of the log, of any name.' }),
     lag_seconds: Type.Number({ description: 'The age of the oldest of them.' }),
     customers: Type.Integer(),
     products: Type.Integer(),
@@ -18,13 +18,13 @@ export const ShopStatistics = Type.Object(
     prices: Type.Integer(),
     inventory_levels: Type.Integer(),
     wishlist_items: Type.Integer(),
-    unreadable: Type.Integer({ description: 'Entities that were skipped, of the events kept.' }),
+    unreadable: Type.Integer({ description: 'Skipped entities, of events in the log.' }),
     last_unreadable: Type.Array(
       Type.Object(
         {
           position: PositionValue('Of the event.'),
           published_at: Type.String({ format: 'date-time' }),
-          entry: Type.Integer({ description: 'Which one of a bulk operation, from 0.' }),
+          entry: Type.Integer({ description: 'The index in a bulk operation, from 0.' }),
           reason: Type.String(),
         },
         { title: 'UnreadableEntity' },

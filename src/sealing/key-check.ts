@@ -88,16 +88,14 @@ function secretsIn(rows: { tenant: string; text: string }[]) {
 }
 
 function wrongKey(): Error {
-  const found =
-    'MILLRACE_SECRET_KEY is not the key that the secrets of this database are sealed with'
-  const todo = 'give that one, or as MILLRACE_SECRET_KEY_PREVIOUS beside a new one'
+  const found = 'MILLRACE_SECRET_KEY is not the key that sealed the secrets of this database'
+  const todo = 'set that key, or set it as MILLRACE_SECRET_KEY_PREVIOUS beside a new one'
   return new Error(`${found}: ${todo} (docs/operate.md, "The secret key").`)
 }
 
 function otherNextKey(): Error {
   const found =
-    'MILLRACE_SECRET_KEY is not the key that is being rolled in, or that one is missing beside it'
-  const todo =
-    'have both, one of them as MILLRACE_SECRET_KEY_PREVIOUS, until rotate-secrets is done'
+    'MILLRACE_SECRET_KEY is not the key of the change under way, or the other key is missing'
+  const todo = 'set both, one of them as MILLRACE_SECRET_KEY_PREVIOUS, until rotate-secrets is done'
   return new Error(`${found}: ${todo} (docs/operate.md, "The secret key").`)
 }

@@ -43,7 +43,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
   const family = 'configuration' as const
   const all = { family, tag: 'Subscriptions' as const, parameters: [tenantHeader] }
   const one = { ...all, parameters: [tenantHeader, idParameter] }
-  const written = { 201: { description: 'As it is now.', schema: Subscription } }
+  const written = { 201: { description: 'Its current representation.', schema: Subscription } }
 
   return [
     {
@@ -55,8 +55,8 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       operationId: 'createEventSubscription',
       summary: 'Create an event subscription.',
       description:
-        `It receives what is published from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
-        `${limits.subscriptionsKept} in all. Without an id one is made.`,
+        `It receives events from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
+        `${limits.subscriptionsKept} in all. The default of id is a new one.`,
       body: NewSubscription,
       responses: { ...written, ...errors },
       async handle(context) {
@@ -80,10 +80,10 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       operationId: 'updateEventSubscription',
       summary: 'Update the event subscription of the same id.',
       description:
-        'The representation takes the place of the one before, and events that were not sent yet go where it says. ' +
-        'Activated again it goes on where it stopped, or from now where that is more than ' +
-        `${services.retentionDays} days ago; where ${limits.subscriptionsPerTenant} are active already, it is refused and ` +
-        'stays as it was. Without `active` that stays as it is.',
+        'The representation replaces the old one, also for events that were not sent yet. ' +
+        'Activated again it goes on where it stopped, or from now if that is more than ' +
+        `${services.retentionDays} days ago. If ${limits.subscriptionsPerTenant} are active already, the update is refused. ` +
+        'Without `active` the status stays.',
       body: SubscriptionUpdate,
       responses: { ...written, ...notFound, ...errors },
       async handle(context) {
@@ -107,7 +107,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       path: SUBSCRIPTIONS,
       scope: 'read',
       operationId: 'listEventSubscriptions',
-      summary: 'Get all event subscriptions; `active` tells which of them receive events.',
+      summary: 'Get all event subscriptions; those with `active` receive events.',
       responses: { 200: { description: 'All of them.', schema: SubscriptionList }, ...errors },
       async handle(context) {
         const found = await listSubscriptions(db, tenantOf(context, 'read'))
@@ -140,8 +140,8 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       operationId: 'deleteEventSubscription',
       summary: 'Delete an event subscription. Its history stays in the config log.',
       description:
-        'No message leaves after the answer, but where a request is under way for longer than five ' +
-        'seconds. Its log, statistics and rejected events answer for another ' +
+        'No message leaves after the answer, unless a request takes longer than five ' +
+        'seconds. Its log, statistics and rejected events stay available for another ' +
         `${services.retentionDays} days.`,
       responses: { 204: { description: 'It is deleted.' }, ...notFound, ...errors },
       async handle(context) {
@@ -158,7 +158,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       scope: 'configure',
       operationId: 'deactivateEventSubscription',
       summary: 'Deactivate an event subscription.',
-      description: 'Messages that are on their way arrive; no other leaves, within a second.',
+      description: 'Within a second no new message leaves; those in flight arrive.',
       responses: {
         200: { description: 'Accepted.', schema: Deactivated },
         ...notFound,

@@ -91,7 +91,9 @@ export async function updateSubscription(
     if (changed.outcome === 'full') throw tooMany(`${mostRunning} active subscriptions`)
     if (changed.consumer) return subscriptionOf(update.id, changed.consumer)
   }
-  throw new Error(`The subscription ${consumer} is changed by too many.`)
+  throw new Error(
+    `The subscription ${consumer} is being changed by too many requests at once; try again.`,
+  )
 }
 
 /** Deactivates it; activated again, it goes on where it stopped. Throws `not_found`. */
@@ -133,7 +135,7 @@ function noSuchSubscription(id: string): MillraceError {
 }
 
 function tooMany(what: string): MillraceError {
-  const message = `The tenant has ${what}, the most there can be.`
+  const message = `The tenant already has ${what}, the maximum.`
   return new MillraceError('too_many_subscriptions', message)
 }
 

@@ -20,8 +20,8 @@ const Key = (description: string) =>
       maxLength: 256,
       pattern: '^[\\x21-\\x7e]+$',
       description:
-        `${description}. Shown as ${MASK}. Needed unless the operator lends credentials; an update that leaves it ` +
-        `out, or sends ${MASK}, keeps the stored one, if the destination stays at its origin.`,
+        `${description}. Shown as ${MASK}. Required unless the operator provides credentials; an update that omits it, ` +
+        `or sends ${MASK}, keeps the stored one, if the destination stays at its origin.`,
     }),
   )
 const account = {
@@ -37,7 +37,7 @@ const account = {
     Type.String({
       maxLength: 2_048,
       format: 'uri',
-      description: 'Where a service is that speaks the same and is not that of AWS: http or https.',
+      description: 'The http or https URL of another service with the same API.',
     }),
   ),
 }
@@ -89,11 +89,11 @@ export const ENTITY_TYPES = [
 const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
 const fields = {
   active: Type.Optional(
-    Type.Boolean({ description: 'Whether it receives events. true where it is left out.' }),
+    Type.Boolean({ description: 'Whether it receives events; default: true.' }),
   ),
   destination: Destination,
-  entityType: OpenEnum(ENTITY_TYPES, 'Every event of the log whose entity it is in snake case.'),
-  subscribeChange: flag('Takes actions that are neither of the other two.'),
+  entityType: OpenEnum(ENTITY_TYPES, 'The entity of the events, in snake case in the log.'),
+  subscribeChange: flag('Takes all other actions.'),
   subscribeCreate: flag('Takes actions that end in create or created.'),
   subscribeDelete: flag('Takes actions that end in delete or deleted.'),
 }
@@ -189,7 +189,7 @@ export function faultsOf(
   const found = parametersOf(destination)
   if (!found) {
     const field = `destination.${type.toLowerCase()}`
-    return [fault(field, 'required', `is missing: it says where the ${type} destination is`)]
+    return [fault(field, 'required', `is missing: it has the address of the ${type} destination`)]
   }
   const faults: Fault[] = []
   const { field, addressField, parameters } = found
@@ -210,11 +210,11 @@ export function faultsOf(
   })
   const missing = keys.filter(([, key]) => key === undefined)
   if (missing.length === 1 || (missing.length === 2 && !mayBorrowKeys)) {
-    const why = missing.length === 2 ? ': the operator lends no credentials' : ''
+    const why = missing.length === 2 ? ': the operator provides no credentials' : ''
     faults.push(...missing.map(([key]) => fault(name(key), 'required', `is missing${why}`)))
   }
   for (const [key, text] of keys) {
-    if (text === MASK) faults.push(fault(name(key), 'invalid', 'is what answers show, and no key'))
+    if (text === MASK) faults.push(fault(name(key), 'invalid', 'is the mask of answers, not a key'))
   }
   return faults
 }

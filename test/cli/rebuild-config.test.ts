@@ -170,13 +170,13 @@ describe('a configuration of every kind', () => {
       'notification_sender: 1 in the log, 1 differ',
       '  notification_sender dodici: document.from_email',
       'api_key: 3 in the log, the same',
-      'They differ; --apply puts in place what the log has.',
+      'They differ; --apply restores the rows from the log.',
     ])
     const program = await startProgram(['rebuild', 'config'], settings()).ended
     expect(program).toMatchObject({ status: 1, stdout: `${told}\n` })
 
     const applied = await rebuilt(database, { apply: true })
-    expect(applied.lines).toContain('consumer dodici stranger: not in the log: put in place')
+    expect(applied.lines).toContain('consumer dodici stranger: not in the log: restored')
     expect(applied.lines.slice(-4)).toEqual(same(4, 2, 1, 3))
     expect(applied.isSame).toBe(true)
     const { body } = await on(`${JOBS}/gone`, 'GET')
@@ -192,8 +192,8 @@ describe('a configuration of every kind', () => {
       set session_replication_role = origin`)
     const asService = await rebuilt(database, { apply: true })
     expect(asService.isSame).toBe(false)
-    expect(asService.told).toMatch(/^api_key 0123456789ab: not in the log: not put in place$/m)
-    expect(asService.told).toMatch(/^api_key \w+: scopes: not put in place$/m)
+    expect(asService.told).toMatch(/^api_key 0123456789ab: not in the log: not restored$/m)
+    expect(asService.told).toMatch(/^api_key \w+: scopes: not restored$/m)
     const entries = () => database.pool.query(`select from config_log where kind = 'key'`)
     const before = (await entries()).rowCount
     expect(await rebuilt(database, { apply: true, url: owner() })).toMatchObject({ isSame: true })

@@ -1,4 +1,4 @@
-// A consumer put in place by `rebuild config --apply`: its cursor where it surely had come to, and
+// A consumer restored by `rebuild config --apply`: its cursor where it surely had come to, and
 // never ahead of that, and nothing over a change that is made at the same moment.
 
 import { beforeAll, expect, it } from 'vitest'

@@ -106,7 +106,7 @@ describe('the documented life of an integration', () => {
     const reasonOf = (action: string) => entries.find((entry) => entry.action === action)?.reason
     // Newest first: b was listed before a.
     expect(reasonOf('rejected_event_delivered')).toMatch(
-      /^Sent again and taken: HTTP status code 200. It is order.created of order-1, .* key b\./,
+      /^Sent again and accepted: HTTP status code 200. It is order.created of order-1, .* key b\./,
     )
     expect(reasonOf('rejected_event_deleted')).toMatch(
       /^1 .* deleted via API: order.created of order-1 \(position \d+, idempotency key a\)\.$/,

@@ -134,7 +134,9 @@ describe('an integration', () => {
   it('is not registered on what is never shown', async () => {
     const shown = await get(at('webhook'))
     expect(await send('POST', EVENTSTREAM, { ...shown, id: 'again' })).toMatchObject(
-      refused(/^delivery.headers has names alone: .*; delivery.is_signed is true, and the secret/),
+      refused(
+        /^delivery.headers has names without values: .*; delivery.is_signed is true, but the/,
+      ),
     )
     const { signing_secret } = webhook.delivery
     const anew = {
@@ -149,17 +151,17 @@ describe('an integration', () => {
       ['delivery', 'signing_secret'],
     ] as const) {
       const body = { ...webhook, id: 'masked', [part]: { ...webhook[part], [field]: '***' } }
-      const message = `${part}.${field} is ***, what answers show, and no secret: give it anew.`
+      const message = `${part}.${field} is the mask ***, not a secret: set it anew.`
       expect(await send('POST', EVENTSTREAM, body)).toMatchObject(refused(message))
     }
     const s3_parameters = { ...files.s3_parameters, aws_secret_access_key: '***' }
     expect(
       await send('POST', EVENTSTREAM, { ...files, id: 'masked', s3_parameters }),
-    ).toMatchObject(refused(/^s3_parameters.aws_secret_access_key is \*\*\*/))
+    ).toMatchObject(refused(/^s3_parameters.aws_secret_access_key is the mask \*\*\*/))
     const headers = { 'x-a': '***' }
     expect(
       await send('POST', EVENTSTREAM, { ...plain, id: 'masked', delivery: { headers } }),
-    ).toMatchObject(refused(/^delivery.headers.x-a is \*\*\*/))
+    ).toMatchObject(refused(/^delivery.headers.x-a is the mask \*\*\*/))
   })
 
   it('is not updated with what it is not', async () => {
@@ -172,7 +174,7 @@ describe('an integration', () => {
       [{ delivery: { headers: ['x-b'] } }, 'delivery.headers'],
       [{ delivery: { is_signed: false } }, 'delivery.is_signed'],
     ] as const) {
-      const message = `${field} is not as it is shown, and cannot be changed in this way.`
+      const message = `${field} differs from the current value, and cannot be changed here.`
       expect(await send('PATCH', at('webhook'), body)).toMatchObject(refused(message))
     }
     expect(await send('PATCH', at('webhook'), { colour: 1 })).toMatchObject(
@@ -180,15 +182,13 @@ describe('an integration', () => {
     )
     const masked = { callback_parameters: { callback_url: 'http://127.0.0.1:9/', api_key: '***' } }
     expect(await send('PATCH', at('plain'), masked)).toMatchObject(
-      refused(/^callback_parameters.api_key is \*\*\*/),
+      refused(/^callback_parameters.api_key is the mask \*\*\*/),
     )
     // A stored secret stays with its origin, masked or left out.
     const moved = { callback_parameters: { callback_url: 'http://127.0.0.1:10/', api_key: '***' } }
     const shown = (await get(at('webhook'))) as Body
     expect(await send('PATCH', at('webhook'), { ...shown, ...moved })).toMatchObject(
-      refused(
-        /^callback_parameters.api_key must be given anew.*delivery.headers must be given anew/,
-      ),
+      refused(/^callback_parameters.api_key must be set anew.*delivery.headers must be set anew/),
     )
   })
 })
@@ -207,7 +207,7 @@ describe('a subscription', () => {
     await send('DELETE', path)
     expect(await send('POST', SUBSCRIPTIONS, shown)).toMatchObject(
       refused(
-        /^destination.sqs.accessKey is what answers show, and no key; .*accessSecret is what/,
+        /^destination.sqs.accessKey is the mask of answers, not a key; .*accessSecret is the mask/,
       ),
     )
     expect(await send('PUT', SUBSCRIPTIONS, shown)).toMatchObject({ status: 404 })
@@ -258,7 +258,7 @@ describe('a sender', () => {
     }
     const { url: _, ...elsewhere } = shown
     for (const body of [elsewhere, { ...shown, url: 'http://127.0.0.1:10/mail' }]) {
-      expect(await send('PUT', SENDER, body)).toMatchObject(refused(/^api_key must be given anew/))
+      expect(await send('PUT', SENDER, body)).toMatchObject(refused(/^api_key must be set anew/))
     }
     expect(await stored('notification_sender')).toEqual(before)
     expect(await send('PUT', SENDER, { ...shown, colour: 1 })).toMatchObject(

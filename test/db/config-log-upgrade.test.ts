@@ -116,7 +116,7 @@ it('takes the last document of a job that a process of before has deleted meanwh
     values ('dodici', position_of(now()), 'job', 'job:gone', 3, 'job_deleted', 'removed', 'x', 'x');
     delete from notification_job`)
   expect((await rebuilt(true)).slice(0, 1)).toEqual([
-    'notification_job dodici gone: missing: put in place',
+    'notification_job dodici gone: missing: restored',
   ])
   const { rows } = await database.pool.query('select document, version from notification_job')
   expect(rows).toEqual([{ document: JOB, version: 3 }])

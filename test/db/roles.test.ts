@@ -117,7 +117,7 @@ describe('the service', () => {
     await prepareSchema(database.url, logger)
     await database.admin.pool.query(`delete from function_checksum where name = 'is_due'`)
     await expect(prepareSchema(database.url, logger)).rejects.toThrow(
-      'The schema is to be migrated, and the role millrace_service may not: ' +
+      'The schema needs a migration, and the role millrace_service may not: ' +
         'run "millrace migrate" as millrace_owner.',
     )
     await migrate(asRole(database.url, 'owner'), logger)
@@ -128,7 +128,7 @@ describe('the service', () => {
     const { pool } = database.admin
     for (const table of ['notice', 'graphile_worker._private_jobs']) {
       await pool.query(`revoke all on ${table} from millrace_service`)
-      await expect(prepareSchema(database.url, logger)).rejects.toThrow(/is to be migrated/)
+      await expect(prepareSchema(database.url, logger)).rejects.toThrow(/needs a migration/)
       await prepareSchema(asRole(database.url, 'owner'), logger)
       await database.pool.query(`select from ${table}`)
     }
@@ -156,7 +156,7 @@ describe('the service', () => {
       `delete from graphile_worker.migrations
        where id = (select max(id) from graphile_worker.migrations) returning id, breaking`,
     )
-    await expect(prepareSchema(database.url, logger)).rejects.toThrow(/is to be migrated/)
+    await expect(prepareSchema(database.url, logger)).rejects.toThrow(/needs a migration/)
     await database.admin.pool.query(
       'insert into graphile_worker.migrations values ($1, now(), $2)',
       [rows[0].id, rows[0].breaking],

@@ -46,7 +46,11 @@ it('what is deleted while it is sent counts as deleted, and its record says that
   expect(stage.receiver.received.length).toBe(before + 1)
   const sent = (await own.logs()).filter(({ action }) => action === 'rejected_event_delivered')
   expect(pick(sent, 'reason')).toEqual([
-    [expect.stringMatching(/^Sent again and taken: HTTP status code 200, .*deleted or taken mean/)],
+    [
+      expect.stringMatching(
+        /^Sent again and accepted: HTTP status code 200, .*deleted or accepted mean/,
+      ),
+    ],
   ])
   expect(await own.completions()).toEqual([expect.stringContaining('0 delivered, 3 rejected.')])
 })

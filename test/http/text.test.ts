@@ -187,7 +187,7 @@ describe('a header', () => {
       const options = { headers, ...(route.body ? { body: '{}' } : {}) }
       const answer = await send(service.url, route.method.toUpperCase(), pathOf(route), options)
       faults.push(...unless([400], `${route.operationId} ${name}`, answer))
-      expect(answer.text).toContain(`${name} is there more than once`)
+      expect(answer.text).toContain(`${name} is repeated`)
     }
     expect(faults).toEqual([])
   })
@@ -200,7 +200,7 @@ describe('a header', () => {
     expect(answer.status).toBe(400)
     expect(JSON.parse(answer.text)).toEqual({
       error: 'invalid_request',
-      error_description: 'authorization is there more than once.',
+      error_description: 'authorization is repeated.',
     })
   })
 

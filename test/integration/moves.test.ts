@@ -28,7 +28,7 @@ describe('an update that moves the target to another origin', () => {
       status: 400,
       code: 'invalid_request',
     })
-    for (const field of fields) expect(problem['message']).toContain(`${field} must be given anew`)
+    for (const field of fields) expect(problem['message']).toContain(`${field} must be set anew`)
     return String(problem['message'])
   }
 

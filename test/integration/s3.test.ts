@@ -172,7 +172,7 @@ describe('an update', () => {
       ['webhook', { s3_parameters: good }, 's3_parameters is not allowed'],
       ['files', { callback_parameters }, 'callback_parameters is not allowed'],
       ['files', { callback_parameters, s3_parameters: good }, 'exclude each other'],
-      ['files', { delivery: { timeout_ms: 1_000 } }, 'delivery is of webhooks'],
+      ['files', { delivery: { timeout_ms: 1_000 } }, 'delivery is for webhooks'],
       ['files', { s3_parameters: { bucket: 'b' } }, 's3_parameters.aws_region'],
     ] as [string, object, string][]) {
       expect(await patch(id, body)).toMatchObject({

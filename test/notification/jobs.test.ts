@@ -135,10 +135,10 @@ describe('a job', () => {
 describe('bad input', () => {
   const refused: [string, object, RegExp][] = [
     ['cron', { schedule: 'every day' }, /schedule must have 5 fields/],
-    ['an hour', { schedule: '0 25 * * *' }, /schedule is no cron schedule/],
+    ['an hour', { schedule: '0 25 * * *' }, /schedule is not a cron schedule/],
     ['six fields', { schedule: '0 0 9 * * *' }, /schedule must have 5 fields/],
     ['a nickname', { schedule: '@daily' }, /schedule must have 5 fields/],
-    ['a day that never comes', { schedule: '0 9 31 2 *' }, /schedule never comes/],
+    ['a day that never comes', { schedule: '0 9 31 2 *' }, /schedule never matches/],
     ['notification', { notification: 'SALE' }, /notification must be one of BACK_IN_STOCK/],
     ['no notification', { notification: undefined }, /notification is missing/],
     ['no template', { template_id: undefined }, /template_id is missing/],

@@ -64,7 +64,7 @@ it('is migrated by the owner alone', () => {
   const refused = migrate(urlOf('service'))
   expect(refused.status).toBe(1)
   expect(refused.stderr.trim()).toBe(
-    'The schema is to be migrated, and the role millrace_service may not: ' +
+    'The schema needs a migration, and the role millrace_service may not: ' +
       'run "millrace migrate" as a role that may create tables.',
   )
   expect(migrate(urlOf('owner'))).toMatchObject({ status: 0 })

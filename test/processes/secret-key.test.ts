@@ -176,7 +176,7 @@ describe('the secret key', () => {
     expect(await delivered(service.url)).toBe('Bearer the-stored-key')
 
     const again = await startProgram(['rotate-secrets'], keys(second, first)).ended
-    const left = `Sealed anew: ${between.no}. The current key opens every stored secret.\n`
+    const left = `Resealed: ${between.no}. The current key opens every stored secret.\n`
     expect(again).toMatchObject({ status: 0, stdout: left })
     expect(await opened(second)).toEqual({ yes: 404, no: 0 })
     expect(await delivered(service.url)).toBe('Bearer the-stored-key')
@@ -187,7 +187,7 @@ describe('the secret key', () => {
     await after.kill('SIGTERM')
     await refused('start', first)
     const once = await startProgram(['rotate-secrets'], keys(second)).ended
-    expect(once.stdout).toMatch(/^Sealed anew: 0\./)
+    expect(once.stdout).toMatch(/^Resealed: 0\./)
   })
 
   it('opens the newest document of everything in the config log', async () => {

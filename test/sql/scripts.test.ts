@@ -48,9 +48,9 @@ describe('a script', () => {
     expect(statements[0]?.text).toMatch(/select \$1, \$2, \$1$/)
   })
   it('is refused where it does not open as the others do', () => {
-    expect(() => parseScript('x', 'select 1;')).toThrow(/does not say/)
+    expect(() => parseScript('x', 'select 1;')).toThrow(/lacks its question/)
     const odd = opening.replace('a=1:', 'a:')
-    expect(() => parseScript('x', `${odd}select 1;`)).toThrow(/line too many/)
+    expect(() => parseScript('x', `${odd}select 1;`)).toThrow(/unknown line/)
     expect(() => parseScript('x', `${opening}select 1`)).toThrow(/does not end/)
   })
   it('cannot be broken by what is given to it', async () => {

@@ -34,7 +34,7 @@ it('a subscription that moves to another origin names its keys anew', async () =
   ] as const
   for (const [destination, count] of moves) {
     const { status, body } = await put(aSubscription({ destination }))
-    const asked = String(body['message']).match(/\.access(Key|Secret) must be given anew/g)
+    const asked = String(body['message']).match(/\.access(Key|Secret) must be set anew/g)
     expect({ status, asked: asked?.length }).toEqual({ status: 400, asked: count })
   }
   expect(await document()).toEqual(before)

@@ -69,7 +69,7 @@ export function audienceOf(situation: Situation): Audience {
 }
 
 function obstacleOf(customer: Customer | undefined): string | undefined {
-  if (!customer) return 'The customer is not known.'
+  if (!customer) return 'The customer is unknown.'
   if (customer.marketing_consent !== true) return 'The customer has not given consent.'
   return customer.email ? undefined : 'The customer has no address.'
 }

@@ -22,18 +22,16 @@ export const JobRun = Type.Object(
     finished_at: Nullable(DateTime),
     duration_ms: Nullable(Type.Integer()),
     next_try_at: Nullable(DateTime),
-    found: Count(
-      'Notices that were due to customers since the last run, before any was held back.',
-    ),
-    sent: Count('Customers whose mail SendGrid took.'),
-    notices: Count('Items that those mails told of.'),
-    rejected: Count('Customers whose mail SendGrid would not take (400).'),
+    found: Count('Notices since the last run, before any was withheld.'),
+    sent: Count('Customers whose mail SendGrid accepted.'),
+    notices: Count('Items in those mails.'),
+    rejected: Count('Customers whose mail SendGrid refused (400).'),
     withheld: Count('Customers without consent or address, or whose items were gone again.'),
     unconfirmed: Count(
-      'Customers whose mail was on its way when a worker or the line broke: it may have arrived, ' +
+      'Customers whose mail was in flight when a worker or the connection broke: it may have arrived, ' +
         'and is not sent again.',
     ),
-    reason: Nullable(Type.String({ description: 'Why it failed, or is tried again.' })),
+    reason: Nullable(Type.String({ description: 'Why it failed, or is retried.' })),
     failures: Type.Array(
       Type.Object(
         { customer_id: Type.String(), reason: Type.String() },
@@ -72,7 +70,9 @@ export const JobRun = Type.Object(
 export const JobRunList = Type.Object(
   {
     runs: Type.Array(JobRun, { maxItems: limits.runsListed }),
-    next: Type.Optional(Type.String({ description: 'There is more: ask for it with `after`.' })),
+    next: Type.Optional(
+      Type.String({ description: 'If there are more: the value of `after` for the next page.' }),
+    ),
   },
   { title: 'JobRunList' },
 )

@@ -48,8 +48,8 @@ export function senderRoutes(services: SenderServices): Route[] {
       method: 'get',
       scope: 'read',
       operationId: 'getNotificationSender',
-      summary: 'With what the mails of notification jobs are sent.',
-      description: 'Without a sender of its own a tenant uses what the operator lends.',
+      summary: "The sender of the tenant's mails.",
+      description: "A tenant without its own sender uses the operator's.",
       responses: { ...shown, ...none, ...commonErrors },
       async handle(context) {
         const found = await findSender(db, tenantOf(context, 'read'))
@@ -63,7 +63,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       scope: 'configure',
       limited: 'changes',
       operationId: 'setNotificationSender',
-      summary: 'Set the SendGrid key and the address that mails come from.',
+      summary: "Set the SendGrid key and the sender's address.",
       body: NewSender,
       responses: { ...shown, ...commonErrors },
       async handle(context) {
@@ -79,7 +79,7 @@ export function senderRoutes(services: SenderServices): Route[] {
       method: 'delete',
       scope: 'configure',
       operationId: 'removeNotificationSender',
-      summary: 'Use what the operator lends.',
+      summary: "Use the operator's sender.",
       responses: { 204: { description: 'Removed.' }, ...none, ...commonErrors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -94,10 +94,10 @@ export function senderRoutes(services: SenderServices): Route[] {
       method: 'get',
       scope: 'read',
       operationId: 'getShopStatistics',
-      summary: 'How far the projections that notifications are made from have come.',
+      summary: 'The progress of the projections that notifications use.',
       responses: {
         200: { description: 'Statistics.', schema: ShopStatistics },
-        404: { description: 'There are none before the first notification job.' },
+        404: { description: 'The tenant has no notification job yet.' },
         ...commonErrors,
       },
       async handle(context) {
@@ -120,7 +120,9 @@ export function senderRoutes(services: SenderServices): Route[] {
       const change = { actor, reason: 'Set via API.', ifVersion: found?.version ?? 0 }
       if ((await changeSender(db, tenant, document, change)) === true) return
     }
-    throw new Error(`The sender of ${tenant} is changed by too many at once.`)
+    throw new Error(
+      `The sender of ${tenant} is being changed by too many requests at once; try again.`,
+    )
   }
 
   function show(context: RequestContext, { api_key: _, ...sender }: NewSender): void {

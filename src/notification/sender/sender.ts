@@ -36,7 +36,7 @@ export const NewSender = Type.Object(
         pattern: '^[\\x21-\\x7e]+$',
         examples: ['SG.a-key'],
         description:
-          'Of SendGrid, with the permission mail.send. Never shown again. Left out, or given as ' +
+          'Of SendGrid, with the permission mail.send. Never shown again. Omitted, or sent as ' +
           `${MASK}, the stored one stays, if the url stays at its origin.`,
       }),
     ),
@@ -66,7 +66,7 @@ export function sealSender(
 ): SenderDocument {
   if (key !== undefined && key !== MASK) return { ...sender, api_key: secrets.seal(tenant, key) }
   if (!stored) {
-    const reason = key === MASK ? `is ${MASK}, and no key is stored` : 'is missing'
+    const reason = key === MASK ? `is the mask ${MASK}, but no key is stored` : 'is missing'
     throw invalid([fault('api_key', 'required', reason)])
   }
   if (!isSameOrigin(stored.url ?? ownUrl, sender.url ?? ownUrl)) {

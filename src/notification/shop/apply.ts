@@ -85,7 +85,7 @@ function applyWishlist({ wishlists }: Shop, change: ChangeOf<'wishlist'>): strin
     return
   }
   const customer_id = value.customer_id ?? [...old.values()][0]?.customer_id
-  if (!customer_id) return 'customer_id is missing, and the wishlist is not known'
+  if (!customer_id) return 'customer_id is missing, and the wishlist is unknown'
   const items = value.items?.map(itemOf) ?? [...old.keys()]
   const missing = items.indexOf(undefined)
   if (missing !== -1) return `items.${missing} has neither variant_id nor product_id`
@@ -134,7 +134,7 @@ function applyPrice({ prices }: Shop, change: ChangeOf<'price'>): string | undef
   const item_id = itemOf(value) ?? old?.item_id
   const amount = value.amount ?? old?.amount
   const currency = value.currency ?? old?.currency
-  if (!item_id) return 'variant_id is missing, and the price is not known'
+  if (!item_id) return 'variant_id is missing, and the price is unknown'
   if (amount === undefined || !currency) return 'amount or currency is missing'
   prices.set(id, { price_id: id, item_id, currency, amount, position })
 }
@@ -144,7 +144,7 @@ function applyLevel(shop: Shop, change: ChangeOf<'inventory_level'>): string | u
   const old = shop.levels.get(id)
   const item_id = itemOf(value) ?? old?.item_id
   if (isDeleted && !old) return
-  if (!item_id) return 'variant_id is missing, and the level is not known'
+  if (!item_id) return 'variant_id is missing, and the level is unknown'
   const available = isDeleted ? 0 : (value.available ?? old?.available)
   if (available === undefined) return 'available is missing'
   const location_id = value.location_id ?? old?.location_id ?? ''

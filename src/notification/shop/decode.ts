@@ -68,7 +68,7 @@ function contentOf(
   if (!isObject(collected)) return { list: [posted] }
   const encoded = collected['base64_encoded_payload_json']
   if (isDeleted && !encoded) return { list: [{ id: collected['entity_id'] ?? entityId }] }
-  if (typeof encoded !== 'string') return { reason: 'base64_encoded_payload_json is no text' }
+  if (typeof encoded !== 'string') return { reason: 'base64_encoded_payload_json is not a text' }
   const parsed = parseJson(Buffer.from(encoded, 'base64'))
   if ('fault' in parsed) {
     return { reason: parsed.fault.message.replace(/^body/, 'base64_encoded_payload_json') }

@@ -13,10 +13,10 @@ const Id = (description: string) =>
   Type.Optional(
     Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\u0000]*$', description }),
   )
-const OwnId = Id("Left out, it is the event's entity_id.")
+const OwnId = Id("Default: the event's entity_id.")
 const item = {
   variant_id: Id('The item.'),
-  product_id: Id('The item, where it is a product without variants.'),
+  product_id: Id('The item, if it is a product without variants.'),
 }
 const display = { name: Maybe(1_000), url: Maybe(2_048), image_url: Maybe(2_048) }
 const Amount = Type.Number({ minimum: -1e12, maximum: 1e12 })
@@ -31,7 +31,7 @@ export const entities = {
       last_name: Maybe(255),
       marketing_consent: Type.Optional(
         Type.Union([Type.Boolean(), Type.Null()], {
-          description: 'Only who has given it (true) gets mails.',
+          description: 'Only customers with true get mails.',
         }),
       ),
     },
@@ -44,10 +44,10 @@ export const entities = {
   wishlist: Type.Object(
     {
       id: OwnId,
-      customer_id: Id('Whose it is. Needed where the wishlist is not known yet.'),
+      customer_id: Id('The owner. Required if the wishlist is unknown so far.'),
       items: Type.Optional(
         Type.Array(Type.Object(item, { title: 'WishlistItem' }), {
-          description: 'All of them, in place of those before.',
+          description: 'All items; they replace the old ones.',
         }),
       ),
     },
@@ -60,7 +60,7 @@ export const entities = {
   variant_product: Type.Object(
     {
       id: OwnId,
-      product_id: Id('Whose name, url and image stand in for missing ones.'),
+      product_id: Id('The product, whose name, url and image fill in missing ones.'),
       ...display,
     },
     { examples: [{ id: 'v-1', product_id: 'p-1', name: 'Boot, 42' }] },
@@ -73,7 +73,7 @@ export const entities = {
     {
       id: OwnId,
       ...item,
-      location_id: Id('Where it is; stock counts over all locations.'),
+      location_id: Id('The location; stock counts over all locations.'),
       available: Type.Optional(Amount),
     },
     { examples: [{ id: 'l-1', variant_id: 'v-1', location_id: 'store-7', available: 3 }] },
