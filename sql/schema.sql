@@ -730,18 +730,18 @@ begin
 end
 $$;
 
--- Appends one event, with the outcomes of append_events. A batch of one pays for what only several
--- events need: sorting, windows and arrays. Here a new event costs two statements. If its key may
--- be known, append_events decides: it compares the key itself and the payload.
+-- Appends one event, with the outcomes of append_events. A batch of one would pay for sorting,
+-- windows and arrays, which only several events need; here a new event costs two statements. If its
+-- key may be known, append_events decides: it compares the key itself and the payload.
 --
--- As there, the lane is taken in a statement before the one that looks for the key and writes it:
--- a single statement would look with the snapshot that it took before it waited for the lane.
+-- As there, a first statement takes the lane, and a second one looks for the key and writes it: a
+-- single statement would use its snapshot from before the wait for the lane.
 create or replace function append_event(
   tenant text, name text, entity_id text, idempotency_key text, team text, service text,
   correlation_ids text, payload text, latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- As in append_events: keys are probed by index for ever.
+-- As in append_events: every plan must probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -750,7 +750,7 @@ as $$
 declare
   first_free bigint;
   new_hash bytea := event_key_hash(append_event.name, append_event.idempotency_key);
-  -- Once, and not once for each partition that is probed.
+  -- Computed once, not for each partition that is probed.
   new_fingerprint bigint := event_key_fingerprint(append_event.tenant, new_hash);
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -797,19 +797,19 @@ begin
 end
 $$;
 
--- Appends events in the order of the arrays, all of the same length, and answers one row for each,
--- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
--- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
--- their own, after the lock is held: one statement alone would look with the snapshot that it took
--- before it waited. That needs read committed, which is checked.
+-- Appends events in the order of the arrays, which have the same length, and returns a row for
+-- each, in that order. Outcomes: 'appended'; 'duplicate' (same key and payload, with the first
+-- one's position); 'key_reused' (same key, another payload: nothing is appended). A separate
+-- statement looks up the keys after the lock is held: a single statement would use its snapshot
+-- from before the wait. That needs read committed, which is checked.
 create or replace function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
   latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
--- by index for ever.
+-- The plan is made once per connection, perhaps while the partitions are empty; it must always
+-- probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -909,7 +909,7 @@ begin
   select
     case
       when batch.known_position is null and batch.ordinal = batch.first_ordinal then 'appended'
-      -- Subscripts are evaluated for repeated keys only: finding one walks along the array.
+      -- Subscripts are evaluated for repeated keys only: each walks along the array.
       when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
         then 'duplicate'
       else 'key_reused'

@@ -1,4 +1,4 @@
-// Wiring of `millrace serve`: routes to the app, the app to a port. Nothing is decided here.
+// The wiring of `millrace serve`: routes to the app, the app to a port. No decisions here.
 
 import type http from 'node:http'
 import net from 'node:net'
@@ -40,22 +40,19 @@ import { createSecretBox } from './sealing/secret.ts'
 import { subscriptionRoutes } from './subscription/routes.ts'
 
 const HOUR_MS = 3_600_000
-/**
- * How long connections that are kept alive may send one more request after the service was told to
- * stop.
- */
+/** How long kept-alive connections may send one more request after the service was told to stop. */
 const LINGER_MS = 1_000
 
 export type Server = {
   url: string
-  /** What it serves, for whoever checks the rules that hold for every route. */
+  /** The served routes, for checks of the rules that hold for every route. */
   routes: Route[]
   stop(): Promise<void>
 }
 
 /**
- * Starts serving. `stop` answers what has come in, within limits.shutdownMs. Rejects where the port
- * is taken.
+ * Starts serving. `stop` answers the received requests, within limits.shutdownMs. Rejects if the
+ * port is taken.
  */
 export async function startServer(
   config: Config,
@@ -109,7 +106,7 @@ export async function startServer(
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
       onHalted(tenant, id) {
         waker.halt(tenant, id)
-        // Where no run is under way, one is needed to close the last file.
+        // If no run is under way, one must close the last file.
         waker.wake(tenant)
       },
     }),
@@ -145,8 +142,8 @@ export async function startServer(
       const problem = await schemaProblem(durable.pool)
       if (problem) return problem
       if (!(await partitionsArePresent(durable.pool))) return 'Today has no partition in the log.'
-      // A publish of no event, on a connection of the publisher's own: it must be writable, and the
-      // lane free.
+      // Publishes no event, on the publisher's own connection: it must be writable, and the lane
+      // free.
       await appendEvents(appending.pool, [])
       return undefined
     }),
@@ -165,7 +162,7 @@ export async function startServer(
   const server = createServer(app)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    // Whoever has yet to be accepted must not lose his place to a burst of others.
+    // A connection that waits to be accepted must not lose its place to a burst of others.
     const backlog = limits.connections.all
     server.listen({ port: config.PORT, host: config.HOST, backlog }, resolve)
   })
@@ -185,8 +182,8 @@ export async function startServer(
 }
 
 /**
- * Stops listening, and goes on answering on the connections there are, each answer asking to close.
- * http.Server.close would cut idle ones at once, among them those whose next request is on its way.
+ * Stops listening, and goes on answering on open connections; each answer asks to close.
+ * http.Server.close would cut idle connections at once, even those with a request on its way.
  */
 async function close(server: http.Server): Promise<void> {
   const closed = new Promise<void>((resolve) => {

@@ -1,15 +1,15 @@
--- Appends one event, with the outcomes of append_events. A batch of one pays for what only several
--- events need: sorting, windows and arrays. Here a new event costs two statements. If its key may
--- be known, append_events decides: it compares the key itself and the payload.
+-- Appends one event, with the outcomes of append_events. A batch of one would pay for sorting,
+-- windows and arrays, which only several events need; here a new event costs two statements. If its
+-- key may be known, append_events decides: it compares the key itself and the payload.
 --
--- As there, the lane is taken in a statement before the one that looks for the key and writes it:
--- a single statement would look with the snapshot that it took before it waited for the lane.
+-- As there, a first statement takes the lane, and a second one looks for the key and writes it: a
+-- single statement would use its snapshot from before the wait for the lane.
 create or replace function append_event(
   tenant text, name text, entity_id text, idempotency_key text, team text, service text,
   correlation_ids text, payload text, latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- As in append_events: keys are probed by index for ever.
+-- As in append_events: every plan must probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -18,7 +18,7 @@ as $$
 declare
   first_free bigint;
   new_hash bytea := event_key_hash(append_event.name, append_event.idempotency_key);
-  -- Once, and not once for each partition that is probed.
+  -- Computed once, not for each partition that is probed.
   new_fingerprint bigint := event_key_fingerprint(append_event.tenant, new_hash);
 begin
   if current_setting('transaction_isolation') <> 'read committed' then

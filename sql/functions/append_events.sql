@@ -1,8 +1,8 @@
--- Appends events in the order of the arrays, all of the same length, and answers one row for each,
--- in that order: outcome 'appended', 'duplicate' (same key, same payload: the first one's position)
--- or 'key_reused' (another payload: nothing is appended). The keys are looked up in a statement of
--- their own, after the lock is held: one statement alone would look with the snapshot that it took
--- before it waited. That needs read committed, which is checked.
+-- Appends events in the order of the arrays, which have the same length, and returns a row for
+-- each, in that order. Outcomes: 'appended'; 'duplicate' (same key and payload, with the first
+-- one's position); 'key_reused' (same key, another payload: nothing is appended). A separate
+-- statement looks up the keys after the lock is held: a single statement would use its snapshot
+-- from before the wait. That needs read committed, which is checked.
 drop function if exists append_events(
   text[], text[], text[], text[], text[], text[], text[], text[]
 );
@@ -13,8 +13,8 @@ create or replace function append_events(
   latest_position bigint default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
--- The plan is made once per connection, perhaps while the partitions are empty; it must probe keys
--- by index for ever.
+-- The plan is made once per connection, perhaps while the partitions are empty; it must always
+-- probe keys by index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -114,7 +114,7 @@ begin
   select
     case
       when batch.known_position is null and batch.ordinal = batch.first_ordinal then 'appended'
-      -- Subscripts are evaluated for repeated keys only: finding one walks along the array.
+      -- Subscripts are evaluated for repeated keys only: each walks along the array.
       when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
         then 'duplicate'
       else 'key_reused'

@@ -1,5 +1,5 @@
-// Turns a publish request into an event, or says everything that is wrong with it. The body is
-// looked through to be checked and for nothing else: what is stored and sent is the bytes.
+// Turns a publish request into an event, or reports all its faults. The body is only checked: its
+// bytes are stored and sent.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { limits } from '../config.ts'
@@ -12,7 +12,7 @@ import { isEventName, type NewEvent } from '../log/event.ts'
 
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 
-/** Headers of a publish request and what they are in an event (docs/publish.md). */
+/** Headers of a publish request and their fields in an event (docs/publish.md). */
 const REQUIRED = ['team', 'service', 'entity-id', 'tenant', 'idempotency-key'] as const
 
 /**

@@ -1,20 +1,20 @@
-// Requests that two programs may read differently, such as a proxy that checks and this service
-// that acts, are refused: a header that is there twice, two tenants, a path that is no text.
+// Refuses requests that two programs may read differently, such as a proxy that checks and this
+// service that acts: repeated headers, two tenants, a path that is not text.
 
 import type { IncomingMessage } from 'node:http'
 import { type Fault, fault, invalid, type MillraceError } from '../errors.ts'
 import { hasControlCharacter } from '../input/text.ts'
 
-/** Headers that a request has once. The others that are read may be lists, as If-Match. */
+/** Headers that must not be repeated. Others may be lists, such as If-Match. */
 export const SINGLE_HEADERS = new Set([
   ...['authorization', 'content-type', 'tenant', 'x-twc-tenant', 'team', 'service', 'entity-id'],
   ...['idempotency-key', 'correlation-ids'],
 ])
 
-/** Throws `invalid_request` if a header is there twice, or two of them name different tenants. */
+/** Throws `invalid_request` if a header is repeated, or if two of them name different tenants. */
 export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage): void {
   const faults: Fault[] = []
-  // Node joins what is there twice, or keeps the first: then there are fewer names than headers.
+  // Node joins repeated headers, or keeps the first: then there are fewer names than headers.
   if (Object.keys(headers).length * 2 !== rawHeaders.length) {
     for (const name of repeatedAmong(rawHeaders)) {
       if (SINGLE_HEADERS.has(name)) faults.push(fault(name, 'repeated', 'is repeated'))
@@ -27,7 +27,7 @@ export function refuseAmbiguousHeaders({ rawHeaders, headers }: IncomingMessage)
   if (faults.length > 0) throw invalid(faults)
 }
 
-/** Of name, value, name, value, …: the names in lower case that are there twice. */
+/** From name, value, name, value, …: the repeated names in lower case. */
 function repeatedAmong(rawHeaders: string[]): Set<string> {
   const seen = new Set<string>()
   const repeated = new Set<string>()
@@ -40,8 +40,8 @@ function repeatedAmong(rawHeaders: string[]): Set<string> {
 }
 
 /**
- * Throws `invalid_request` if a path does not say one text: raw bytes, escapes that are no UTF-8,
- * control characters. So no id of a path has any of these.
+ * Throws `invalid_request` if a path is not one clear text: raw bytes, escapes that are not UTF-8,
+ * control characters. So no id in a path has any of these.
  */
 export function refuseFaultyPath(path: string): void {
   if (/^[!-$&-~]*$/.test(path)) return

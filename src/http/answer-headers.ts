@@ -1,4 +1,4 @@
-// The headers of answers, as the document names them, and which answer has which.
+// The headers of answers for the document, and which answers have them.
 
 import type { Answer, Route } from './route.ts'
 

@@ -1,7 +1,7 @@
-// The HTTP application: routes as values become koa routers, one for each resource: a router tries
-// all its routes on every request, which for all of them was a quarter of what publishing left to
-// the garbage collector. Each request gets an id, an identity where its route asks for one, and an
-// error in the shape of its family.
+// The HTTP application: routes become koa routers, one for each resource, since a router tries all
+// its routes on every request. A single router for all caused a quarter of the garbage of
+// publishing. Each request gets an id, an identity if its route needs one, and errors in the format
+// of its family.
 
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
@@ -14,11 +14,11 @@ import { createDirect } from './direct.ts'
 import { type HandleOptions, handle, refusalOf } from './handle.ts'
 import type { Exchange, Family, Route } from './route.ts'
 
-/** What the paths of a resource begin with: "/events", "/api/v1/jobs". */
+/** The start of a resource's paths: "/events", "/api/v1/jobs". */
 const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
 
 /**
- * Builds the application. `isDraining` tells whether connections are to be closed after their
+ * Builds the application. `isDraining` says whether connections are to be closed after their
  * answer.
  */
 export function createApp(
@@ -51,14 +51,15 @@ export function createApp(
       context.set(problem.headers)
       context.body = problem.body
     }
-    // Whoever has not sent all of it, and has its answer, would be waited for.
+    // Otherwise the process would wait for a client that has its answer, but has not sent
+    // everything.
     if (!context.req.complete) context.set('connection', 'close')
   })
   app.use((context, next) => {
     const [serve, refuse] = resources.get(resourceOf(context.path)) ?? []
     return serve && refuse ? serve(context, () => refuse(context, next)) : next()
   })
-  // What koa itself reports: a socket that broke while it was answered. Nothing is lost by it.
+  // Errors that koa itself reports: a socket that broke during the answer. Nothing is lost by it.
   app.on('error', (error: Error) =>
     options.logger.debug({ reason: error.message }, 'answer not sent'),
   )
@@ -81,8 +82,7 @@ function resourceOf(path: string): string {
 }
 
 /**
- * No route answered: koa says 404, or its router 405 or 501 with the methods that the path has in
- * `allow`.
+ * No route answered: koa sets 404, or its router 405 or 501, with the path's methods in `allow`.
  */
 function refuseUnrouted(status: number): void {
   if (status === 404) throw new MillraceError('not_found', 'There is no such path.')

@@ -1,6 +1,6 @@
-// Who calls, and whether it may: a bearer token (RFC 6750) becomes an identity, an identity is
-// asked for a scope and a tenant. Every route declares its scope (http/route.ts); there is no other
-// place where access is decided.
+// Authorization: a bearer token (RFC 6750) becomes an identity, and the identity is checked for a
+// scope and a tenant. Every route declares its scope (http/route.ts); access is decided nowhere
+// else.
 
 import type { IncomingMessage } from 'node:http'
 import { MillraceError } from '../errors.ts'
@@ -15,9 +15,9 @@ import {
 const NO_TOKEN = 'A bearer token is required: Authorization: Bearer <token>.'
 
 /**
- * The caller, who has the scope for some tenant at least. Throws `unauthorized` where there is no
- * token or an unknown one, `forbidden` where it lacks the scope. Gives a promise only where the
- * token has to be looked up: publishing is hot.
+ * The caller, who has the scope for at least one tenant. Throws `unauthorized` if the token is
+ * missing or unknown, `forbidden` if it lacks the scope. Returns a promise only if the token must
+ * be looked up: publishing is hot.
  */
 export function identify(
   request: IncomingMessage,
@@ -40,15 +40,13 @@ function admit(identity: Identity | undefined, scope: Scope): Identity {
   throw new MillraceError('forbidden', `This token does not have the scope ${scope}.`)
 }
 
-/** Throws `forbidden` where the caller may not do this for the tenant. */
+/** Throws `forbidden` if the caller lacks the scope for the tenant. */
 export function requireScope(identity: Identity, tenant: string, scope: Scope): void {
   if (identity.mayActFor(tenant, scope)) return
   throw new MillraceError('forbidden', `This token may not ${scope} for the tenant ${tenant}.`)
 }
 
-/**
- * Throws `forbidden`, with a detail for each reason, where the caller may not publish this event.
- */
+/** Throws `forbidden`, with a detail for each reason, if the caller may not publish this event. */
 export function requirePublishing(identity: Identity, event: Publishing): void {
   const details = refusalsOf(identity, event)
   if (details.length === 0 && identity.may('publish')) return

@@ -1,7 +1,7 @@
-// Reads a request's body as bytes, up to a limit, within a budget of bytes that are under way: the
-// process has one heap, so there is one budget, and a part of it that only small bodies may use.
-// Bytes are held from before they are read until the answer has left. What is beyond is dropped as
-// it comes, or not read at all.
+// Reads a request's body as bytes, within a limit and a budget of bytes in flight. The process has
+// one heap, so there is one budget, with a part for small bodies only. Bytes are reserved before
+// they are read, and released after the answer has left. Excess bytes are dropped as they arrive,
+// or not read at all.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
@@ -13,15 +13,16 @@ import type { Exchange } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'
 
 /**
- * How much of a known caller's body that is not wanted is read and dropped, so that it can read the
- * answer. One that is larger, or of nobody known, is answered at once, and the connection closed.
+ * How much of an unwanted body is read and dropped for a known caller, so that it can read the
+ * answer. A larger one, or one of an unknown caller, is answered at once, and the connection
+ * closed.
  */
 const DROPPED_BYTES = 8 * 1024 * 1024
-/** What a body takes first that does not say its length; then it doubles. */
+/** The first reservation for a body of unknown length; then it doubles. */
 const FIRST_BYTES = 4 * 1024
 /** A body of at most this size is small. */
 const SMALL_BYTES = 64 * 1024
-/** Bodies of nobody known that are under way: beyond them the oldest one's connection is closed. */
+/** Bodies of unknown callers in flight: beyond them the oldest one's connection is closed. */
 const MOST_UNKNOWN = 256
 
 const small = createBudget(limits.smallBodiesBytes)
@@ -33,8 +34,7 @@ type Admit = (size: number) => MillraceError | Promise<void> | undefined
 
 /**
  * The body's bytes. Rejects with `payload_too_large` past `limit`, with `overloaded` if the budget
- * has no room for it. On a public route, which knows no caller, only the limit holds: it must be
- * small.
+ * has no room. On a public route without a known caller only the limit applies: it must be small.
  */
 export function readBody(context: Exchange, limit: number): Promise<Buffer> {
   const { req: request, res } = context
@@ -63,7 +63,7 @@ export function readBody(context: Exchange, limit: number): Promise<Buffer> {
     : collect(request, withinBudget, dropped)
 }
 
-/** Takes bytes of the budget until the answer is over; a promise if they have to be waited for. */
+/** Reserves bytes of the budget until the answer is over; returns a promise if it must wait. */
 function take(
   owner: string,
   bytes: number,
@@ -76,7 +76,7 @@ function take(
   return undefined
 }
 
-/** Collects what is to be done when an answer has left, or its client has gone. */
+/** Collects actions for when an answer has left, or its client has gone. */
 function onCloseOf(answer: ServerResponse): (act: () => void) => void {
   const acts: (() => void)[] = []
   answer.once('close', () => {
@@ -89,8 +89,8 @@ function onCloseOf(answer: ServerResponse): (act: () => void) => void {
 }
 
 /**
- * Whose share of the budget a body takes: the tenant's that the caller names, if it may; else of
- * all its tenants together, so that more keys are no more shares. Undefined: nobody is known.
+ * The owner of a body's share of the budget: the tenant that the caller names, if it may. Otherwise
+ * all its tenants together, so that more keys are not more shares. Undefined: an unknown caller.
  */
 export function ownerOf(context: Exchange): string | undefined {
   const identity = context.state.identity as Identity | undefined
@@ -110,9 +110,9 @@ function readUnknown(request: IncomingMessage, admit: Admit): Promise<Buffer> {
 }
 
 /**
- * All chunks, or the first refusal of their size so far, after what is left was dropped, within
- * `mostDropped`. If the size has to wait for its room, nothing is read meanwhile. By events: an
- * async iterator costs more than all the rest of reading.
+ * All chunks; or the first refusal of their size, after dropping the rest, within `mostDropped`.
+ * While the size waits for room, nothing is read. It uses events: an async iterator costs more than
+ * all other parts of reading.
  */
 function collect(request: IncomingMessage, admit: Admit, mostDropped: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -143,7 +143,7 @@ function collect(request: IncomingMessage, admit: Admit, mostDropped: number): P
     })
     request.on('error', () => {}) // close follows
     const onGone = () => {
-      // Before the end the client has gone: nobody reads the answer, it is no fault of ours to log.
+      // Before the end the client has gone: nobody reads the answer, and nothing needs logging.
       if (!request.readableEnded) reject(refusal ?? cutOff())
     }
     if (request.destroyed) onGone()
@@ -162,8 +162,8 @@ function tooLarge(limit: number): MillraceError {
 }
 
 /**
- * The body parsed as JSON; `absent` in place of an empty one. Throws `invalid_request` if it is not
- * UTF-8 or no JSON, or empty without `absent`.
+ * The body parsed as JSON; `absent` replaces an empty one. Throws `invalid_request` if it is not
+ * UTF-8 or not JSON, or empty without `absent`.
  */
 export async function readJson(
   context: Exchange,

@@ -1,13 +1,13 @@
-// How many bytes of bodies are under way at once, over all connections, and whose. An owner may
-// hold an eighth of what is free (dynamic thresholds, Choudhury and Hahne): one that takes all it
-// can holds a ninth of the whole, ten hold two thirds, and something is left for the next one. What
-// does not fit waits, each owner in a line of its own, and is refused after a while.
+// Bounds the bytes of bodies in flight, over all connections and per owner. An owner may hold an
+// eighth of what is free (dynamic thresholds, Choudhury and Hahne). So one greedy owner holds a
+// ninth of the whole, ten hold two thirds, and something is left for the next one. What does not
+// fit waits in its owner's queue, and is refused after a while.
 
 import { MillraceError } from '../errors.ts'
 
-/** Of what is free, the part that an owner may hold is one in this many. */
+/** An owner may hold the free bytes divided by this. */
 const PART = 8
-/** How many bodies of one owner, and of all, may wait, and how long. */
+/** How many bodies of one owner, and of all, may wait, and for how long. */
 const MOST_WAITING = 256
 const MOST_WAITING_OF_ALL = 1_024
 const LONGEST_WAIT_MS = 10_000
@@ -16,9 +16,8 @@ const LONGEST_WAIT_MS = 10_000
 export type Release = () => void
 
 /**
- * Takes bytes for an owner: at once if they fit, or as soon as they do. Rejects with `overloaded`
- * if too many wait already, after ten seconds, or if whoever waits has gone: `onGone` takes what is
- * to be done then.
+ * Reserves bytes for an owner, at once or when they fit. Rejects with `overloaded` if too many wait
+ * already, after ten seconds, or if the client has gone (`onGone` registers the action for that).
  */
 export type Budget = (
   owner: string,
@@ -28,7 +27,7 @@ export type Budget = (
 
 type Waiting = { bytes: number; grant: (release: Release) => void; timer: NodeJS.Timeout }
 
-/** A budget of so many bytes. An owner that holds nothing may take any part of what is free. */
+/** A budget of `total` bytes. An owner that holds nothing may take any part of what is free. */
 export function createBudget(total: number): Budget {
   const held = new Map<string, number>()
   /** In the order of their turns; none is empty. */
@@ -75,7 +74,7 @@ export function createBudget(total: number): Budget {
     })
   }
 
-  /** One body of each line that fits; whoever got one has its next turn after the others. */
+  /** One body of each queue that fits; then that owner's next turn comes after the others. */
   function serve(): void {
     for (const [owner, line] of [...lines]) {
       const first = line[0]
@@ -87,7 +86,7 @@ export function createBudget(total: number): Budget {
     }
   }
 
-  /** Whether it was in its line. */
+  /** Returns whether it was in its queue. */
   function leave(owner: string, one: Waiting): boolean {
     const line = lines.get(owner) ?? []
     const at = line.indexOf(one)

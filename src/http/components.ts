@@ -1,25 +1,25 @@
-// Named schemas: one that has a title is a component of the document under that name, and stands
-// wherever it is used as a reference to it. Generators make one model of it.
+// Named schemas: a schema with a title becomes a component of the document under that name, and is
+// referenced wherever it is used. Generators make one model of it.
 
 import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../input/json.ts'
 
-/** What these hold is a value, and no schema. */
+/** Keywords that contain values, not schemas. */
 const VALUES = ['const', 'default', 'enum', 'example', 'examples', 'required']
 
 export type Components = {
   /** The components so far, by name. */
   schemas: Record<string, object>
-  /** The schema as it stands in the document: a reference if it has a title. */
+  /** The schema for the document: a reference if it has a title. */
   refer(schema: object): object
 }
 
-/** Collects named schemas. `refer` throws if two schemas that differ have the same title. */
+/** Collects named schemas. `refer` throws if two different schemas have the same title. */
 export function createComponents(): Components {
   const schemas: Record<string, object> = {}
   return {
     schemas,
-    // Through JSON: what typebox keeps beside a schema does not count.
+    // Through JSON, which drops typebox's own properties.
     refer: (schema) => referAll(JSON.parse(JSON.stringify(schema))) as object,
   }
 
@@ -48,8 +48,8 @@ export function createComponents(): Components {
 }
 
 /**
- * The same schema, as more generators understand it: they ask for the type of an enum, and make of
- * a pattern of names an object without any.
+ * The same schema for less capable generators: they need the type of an enum, and would turn a
+ * pattern of names into an object without properties.
  */
 function forGenerators(schema: Record<string, unknown>): Record<string, unknown> {
   const { patternProperties, ...rest } = schema

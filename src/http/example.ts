@@ -1,7 +1,7 @@
-// An example of a schema's value: the one that the schema gives, or one made of those of its parts.
-// So every body in the document has an example, and it has the fields that the schema has.
+// Examples of a schema's values: the schema's own, or one composed of its parts' examples. So every
+// body in the document has an example, with all fields of its schema.
 
-/** What is read of a JSON Schema. */
+/** The keywords of JSON Schema that this reads. */
 type Schema = {
   type?: string
   format?: string
@@ -24,8 +24,8 @@ const texts: Record<string, string> = {
 }
 
 /**
- * The first example of a schema, or one that is made of its parts' examples. `isSent`: of a
- * request, which has nothing that is read only.
+ * The first example of a schema, or one composed of its parts' examples. `isSent`: for a request,
+ * without read-only fields.
  */
 export function exampleOf(schema: Schema, isSent = false): unknown {
   const { type, examples, properties = {}, items, anyOf } = schema

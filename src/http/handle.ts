@@ -1,5 +1,5 @@
-// What happens to each request whose route is found, whatever serves it (koa in app.ts, nothing in
-// direct.ts): who calls, how often, what the route does, and what becomes of an error.
+// The handling of each request with a known route, for koa (app.ts) and without it (direct.ts):
+// identity, rate limits, the route itself, and its errors.
 
 import type { Logger } from '../logger.ts'
 import { refuseAmbiguousHeaders } from './ambiguity.ts'
@@ -13,7 +13,7 @@ import { tarpit } from './tarpit.ts'
 
 export type HandleOptions = { authenticate: Authenticate; rateLimit?: RateLimit }
 
-/** Lets the route answer into `exchange`. Rejects with why it does not. */
+/** Lets the route answer into `exchange`. Rejects with its error. */
 export async function handle(
   route: Route,
   exchange: Exchange,
@@ -29,7 +29,7 @@ export async function handle(
   else await route.handle(exchange as unknown as RequestContext)
 }
 
-/** The answer to what was thrown, as soon as it may be given (tarpit.ts). */
+/** The answer to an exception, as soon as it may be sent (tarpit.ts). */
 export async function refusalOf(
   error: unknown,
   exchange: Exchange,

@@ -1,5 +1,5 @@
-// GET /healthz: the process answers. GET /readyz: it can do its work. That is asked of the database
-// each time, as the work itself asks it.
+// GET /healthz: the process answers. GET /readyz: it can do its work. Each request checks the
+// database in the same way as the work itself.
 
 import { Type } from 'typebox'
 import { takesNoWrites, waitedTooLong } from '../db/failure.ts'
@@ -10,11 +10,11 @@ import type { Route } from './route.ts'
 const Health = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 /**
- * `problem` says in words what keeps the process from its work; undefined if nothing does. It may
- * reject with the database's error.
+ * `problem` returns what keeps the process from its work, as a sentence; undefined if nothing does.
+ * It may reject with the database's error.
  */
 export function healthRoutes(problem: () => Promise<string | undefined>): Route[] {
-  // One question at a time, shared by all who ask: whoever may ask needs no token.
+  // One check at a time, shared by all requests: they need no token.
   let asking: Promise<string | undefined> | undefined
   const ask = () => {
     asking ??= problem().finally(() => {

@@ -1,9 +1,9 @@
-// Who calls and what they may do: a grant, and the questions that routes ask of it. Scopes are
-// declared by routes; identities come from src/access.
+// The identity of a caller: its grant, and the checks that routes need. Routes declare scopes;
+// identities come from src/access.
 
 import { type Fault, fault } from '../errors.ts'
 
-/** What a token may be allowed. `admin` implies all, `configure` implies `read`. */
+/** The scopes of a token. `admin` implies all, `configure` implies `read`. */
 export const SCOPES = ['publish', 'read', 'configure', 'admin'] as const
 
 /** `public` needs no token. */
@@ -12,36 +12,36 @@ export type Scope = 'public' | (typeof SCOPES)[number]
 /** Stands for every tenant in a list of tenants. */
 export const EVERY_TENANT = '*'
 
-/** What a token allows. A list that is null allows any. */
+/** The rights of a token. A null list allows any value. */
 export type Grant = {
   /** `['*']` is every tenant. */
   tenants: string[]
   scopes: string[]
-  /** These three bind publishing. An event name may end in `*`. */
+  /** These three restrict publishing. An event name may end in `*`. */
   teams: string[] | null
   services: string[] | null
   eventNames: string[] | null
 }
 
-/** What is asked of a grant before an event is published. */
+/** The event properties that a grant is checked for. */
 export type Publishing = { tenant: string; team: string; service: string; name: string }
 
 export type Identity = Grant & {
-  /** How the config log and the operator's log name the caller; never the token. */
+  /** The caller's name in the config log and in the operator's log; never the token. */
   actor: string
   /** When the token ends; null: never. A key that it makes ends no later. */
   expiresAt: Date | null
   /**
-   * The API key behind it, with its lineage: itself, its maker, that one's, and so on. Null: the
-   * admin token, or a JWT of somebody else's.
+   * The API key behind it, with its lineage: itself, its maker, the maker's maker, and so on. Null:
+   * the admin token, or somebody else's JWT.
    */
   key: { rate: number | null; lineage: { id: string; rate: number | null }[] } | null
-  /** Whether it may do this for any tenant at all. */
+  /** Whether it has the scope for any tenant at all. */
   may(scope: Scope): boolean
   mayActFor(tenant: string, scope: Scope): boolean
 }
 
-/** The identity behind a token, at once where no question is asked of others; undefined: nobody. */
+/** Returns the identity of a token, at once if no look-up is needed; undefined: unknown. */
 export type Authenticate = (token: string) => Identity | undefined | Promise<Identity | undefined>
 
 const impliedBy: Record<Scope, string[]> = {
@@ -52,7 +52,7 @@ const impliedBy: Record<Scope, string[]> = {
   admin: ['admin'],
 }
 
-/** An identity that may do what the grant says. */
+/** An identity with this grant. */
 export function identityOf(
   actor: string,
   grant: Grant,
@@ -72,12 +72,12 @@ export function identityOf(
   }
 }
 
-/** The tenant that a token is bound to; undefined where it is bound to none, or to several. */
+/** The only tenant of a token; undefined if it has none or several. */
 export function onlyTenantOf({ tenants }: Grant): string | undefined {
   return tenants.length === 1 && tenants[0] !== EVERY_TENANT ? tenants[0] : undefined
 }
 
-/** Why the grant does not allow the event to be published, a fault for each reason. */
+/** Why the grant does not allow the event, a fault for each reason. */
 export function refusalsOf(grant: Grant, { tenant, team, service, name }: Publishing): Fault[] {
   const faults: Fault[] = []
   const refuse = (field: string, value: string) =>
@@ -91,14 +91,14 @@ export function refusalsOf(grant: Grant, { tenant, team, service, name }: Publis
   return faults
 }
 
-/** Whether a list of tenants has this one, or every one. */
+/** Whether a list of tenants includes this one, or every one. */
 export function includesTenant(tenants: string[], tenant: string): boolean {
   return tenants.includes(EVERY_TENANT) || tenants.includes(tenant)
 }
 
 /**
- * Whether a pattern (`order.created`, `order.*`, `*`) takes a name. Of two patterns it tells
- * whether the first takes all that the second does.
+ * Whether a pattern (`order.created`, `order.*`, `*`) matches a name. For two patterns: whether the
+ * first includes the second.
  */
 export function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name

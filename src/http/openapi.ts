@@ -1,6 +1,5 @@
-// GET /openapi.json: the OpenAPI 3.1 document, made from the same routes that are served. What
-// holds for every route of a kind (who may not, what comes too often, a database that is away) is
-// said here, for all of them.
+// GET /openapi.json: the OpenAPI 3.1 document, generated from the served routes. The rules for all
+// routes of a kind (access, rate limits, an unreachable database) are described here, once.
 
 import { maxHeaderSize } from 'node:http'
 import { type TSchema, Type } from 'typebox'
@@ -16,11 +15,11 @@ import { tags } from './tags.ts'
 
 const problems = { gateway: GatewayProblem, configuration: ConfigurationProblem } as const
 
-/** What the document says beyond the routes. */
+/** The parts of the document beyond the routes. */
 type Beyond = {
-  /** Schemas of what no route takes or gives. */
+  /** Schemas that no route uses. */
   schemas: Record<string, TSchema>
-  /** The requests that the service sends, and components that are used by nothing else. */
+  /** The requests that the service sends, with the components that only they use. */
   describeWebhooks: (
     components: Components,
   ) => Record<'webhooks' | 'responses', Record<string, object>>
@@ -112,7 +111,7 @@ function parameterOf({ schema, ...rest }: Parameter, { refer }: Components): obj
   return { ...rest, schema: refer(schema) }
 }
 
-/** A body whose schema has a default may be left out. */
+/** A body whose schema has a default is optional. */
 function requestBody(
   { operationId }: Route,
   body: TSchema,
@@ -149,7 +148,7 @@ function responseOf(route: Route, status: number, answer: Answer, components: Co
   }
   return {
     description,
-    // What is refused before there is a request has none.
+    // An answer before there is a request has no such headers.
     ...(status === 431 ? {} : { headers: headersOf(route, status, answer) }),
     content: content(),
   }
@@ -177,7 +176,7 @@ const protectedRoute = {
   503: unavailable,
 }
 
-/** What each route answers that has such parts, unless it says it in words of its own. */
+/** The answers that every route with such parts has, unless it describes them itself. */
 function impliedBy({ parameters, body, bodyType, limited, scope }: Route): Route['responses'] {
   return {
     ...(parameters ? faulty : {}),
@@ -198,7 +197,7 @@ function contentOf(
   return Object.fromEntries(types.map((type) => [type, content]))
 }
 
-/** A body that has no name of its own is named after its operation. */
+/** A body without its own name is named after its operation. */
 function titled(schema: TSchema, title: string): TSchema {
   return 'title' in schema ? schema : { ...schema, title }
 }

@@ -1,15 +1,15 @@
-// Lists in pages: `limit` and `after` in the query, and in the answer where the next page begins.
-// If nothing changes the order of a list, its pages have each row once while others are added.
+// Lists in pages: `limit` and `after` in the query, and `next` in the answer. If a list's order is
+// stable, its pages have each row once even while rows are added.
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
 import { faultOfText } from '../input/text.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
-/** What is asked for; `after`: what the page before has given as the next one. */
+/** The requested page; `after`: `next` of the previous page. */
 export type Page = { limit: number; after: string | undefined }
 
-/** What the document says of a list whose pages have at most `most` rows. */
+/** The parameters of a list with at most `most` rows per page. */
 export const pageParameters = (most: number): Parameter[] => [
   {
     in: 'query',
@@ -27,7 +27,10 @@ export const pageParameters = (most: number): Parameter[] => [
   },
 ]
 
-/** The page of a request. Throws `invalid_request` if `limit` is none, or one is given twice. */
+/**
+ * The page of a request. Throws `invalid_request` if `limit` is invalid, or a parameter is
+ * repeated.
+ */
 export function pageOf({ query }: RequestContext, most: number): Page {
   const { limit: given = String(most), after } = query
   const limit = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0
@@ -36,12 +39,14 @@ export function pageOf({ query }: RequestContext, most: number): Page {
   return { limit, after }
 }
 
-/** For an `after` that no page has given. */
+/** The error for an `after` that no page has given. */
 export function unknownPage() {
   return invalid([fault('after', 'invalid', 'must be `next` of a page')])
 }
 
-/** Cuts `found`, which has one row more than the page if there is a next one, named by its last. */
+/**
+ * Cuts `found` to the page. If it has one row more, there is a next page, named by its last row.
+ */
 export function cutPage<Row>(
   found: Row[],
   { limit }: Page,

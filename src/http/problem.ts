@@ -1,6 +1,6 @@
-// The only place where an error becomes an answer. A client sees the message of a MillraceError;
-// everything else is an internal error whose cause goes to the operator's log, with the request id
-// that the client was given.
+// The only code that turns an error into an answer. A client sees the message of a MillraceError.
+// For any other error it sees an internal error; the cause goes to the operator's log, with the
+// client's request id.
 
 import { Type } from 'typebox'
 import { maySendAgain } from '../db/failure.ts'
@@ -54,13 +54,13 @@ export function exampleProblem(family: Family, status: number, message: string):
   return render(new MillraceError(code, message), family, '1a8a5052-8741-4daf-982e-e0a12990335a')
 }
 
-/** Turns what a handler threw into an answer, and logs what no client may see. */
+/** Turns an exception of a handler into an answer, and logs what no client may see. */
 export function problemOf(
   error: unknown,
   options: { family: Family; requestId: string; logger: Logger },
 ): Problem {
   const known = asMillraceError(error)
-  // What a target does not take is no failure of ours; and who floods must not fill the log too.
+  // A target's refusal is not our failure, and a flood must not fill the log.
   if (known.code === 'bad_gateway') {
     options.logger.warn({ requestId: options.requestId, code: known.code }, known.message)
   } else if (known.status >= 500 && known.code !== 'overloaded') {
@@ -79,7 +79,7 @@ export function problemOf(
 function asMillraceError(error: unknown): MillraceError {
   const known = error instanceof MillraceError ? error : clockProblem(error)
   if (known) return known
-  // What koa and its router throw, such as a malformed escape in a path.
+  // Exceptions of koa and its router, such as for a malformed escape in a path.
   const { status, expose, message } = error as {
     status?: number
     expose?: boolean

@@ -1,7 +1,7 @@
-// How fast a tenant or a key may publish, and how often a tenant's configuration may change: token
-// buckets of this process, asked right after authentication and before any of the body is read, so
-// that a flood is cheap; what only the body names is asked for after it. Who may not act for a
-// tenant takes none of its tokens.
+// Rate limits: how fast a tenant or a key may publish, and how often a tenant's configuration may
+// change. They are token buckets of this process. They are checked right after authentication and
+// before the body is read, so that a flood is cheap; tenants named only in the body are checked
+// later. Callers without rights on a tenant take none of its tokens.
 
 import { MillraceError } from '../errors.ts'
 import { isTenant } from '../input/tenant.ts'
@@ -11,19 +11,19 @@ import { tenantHeaderOf } from './tenant.ts'
 import { type Bucket, type BucketState, createTokenBuckets } from './token-bucket.ts'
 
 /**
- * Both throw `rate_limited` or `too_many_changes` for what comes too soon, and say in RateLimit-*
- * headers how the limit stands.
+ * Both throw `rate_limited` or `too_many_changes` beyond the limit, and set the RateLimit-*
+ * headers.
  */
 export type RateLimit = {
-  /** Before the body is read: a request for the tenant that it names, or its only one. */
+  /** Before the body is read: a request for the named tenant, or for the token's only one. */
   request(context: Exchange, route: Route): void
-  /** A change for these tenants, those left out that `request` was asked for. */
+  /** A change for these tenants, except those that `request` has already counted. */
   change(context: Exchange, tenants: string[]): void
 }
 
 /**
  * `publishRate`: the events a second that a tenant may publish. `changesPerMinute`: of a tenant's
- * configuration. 0 is no limit. A key may have a rate of its own.
+ * configuration. 0 means no limit. A key may have its own rate.
  */
 export function createRateLimit(settings: {
   publishRate: number
@@ -54,7 +54,7 @@ export function createRateLimit(settings: {
   function publishing(context: Exchange): Bucket[] {
     const { key, mayActFor } = context.state.identity
     const buckets: Bucket[] = []
-    // Keys that it made draw from its bucket, too: all together have its rate.
+    // The keys that it made draw from its bucket, too: they share its rate.
     for (const { id, rate } of key?.lineage ?? []) {
       if (rate) buckets.push(perSecond(`key ${id}`, rate))
     }
@@ -80,7 +80,7 @@ export function createRateLimit(settings: {
 
 const perSecond = (name: string, rate: number) => ({ name, perSecond: rate, burst: rate })
 
-/** The tenant of the request, if it says so. What is wrong with a name the route will say. */
+/** The tenant of the request, if it names one. The route reports a faulty name. */
 function nameOf(context: Exchange): string | undefined {
   const named = tenantHeaderOf(context)
   if (named) return isTenant(named) ? named : undefined

@@ -1,23 +1,20 @@
-// A route as a value: what the router serves, what the access rule asks, and what the OpenAPI
-// document says come from the same object, so that none can disagree with the others.
+// A route as a value. The router, the access rule and the OpenAPI document use the same object, so
+// that they cannot disagree.
 
 import type { Context } from 'koa'
 import type { TSchema } from 'typebox'
 import type { Identity, Scope } from './identity.ts'
 import type { Tag } from './tags.ts'
 
-/**
- * Which of the two families of the API a route belongs to: they differ in the shape of their
- * errors.
- */
+/** The API family of a route: the two differ in the format of their errors. */
 export type Family = 'gateway' | 'configuration'
 
 type State = { requestId: string; identity: Identity }
 
-/** Koa's, of a request whose route is found. */
+/** Koa's context of a request with a known route. */
 export type RequestContext = Context & { state: State; params: Record<string, string> }
 
-/** What a direct route sees of a request, and says in its answer: a part of koa's context. */
+/** The part of koa's context that a direct route uses. */
 export type Exchange = Pick<
   RequestContext,
   'req' | 'res' | 'state' | 'params' | 'status' | 'body'
@@ -32,25 +29,25 @@ export type Parameter = {
   example?: string
 }
 
-/** What a status of a route means. */
+/** The meaning of a route's status. */
 export type Answer = {
   description: string
-  /** Of its body; of an error only where it is not that of the family. */
+  /** The schema of the body; for an error only if it is not the family's. */
   schema?: TSchema
-  /** Where the body is no JSON: what it may be. */
+  /** The types of a body that is not JSON. */
   types?: string[]
-  /** Where it is another than that of the schema. */
+  /** If it is not the schema's own example. */
   example?: object
-  /** Headers that this very answer may have, beside those that all of its kind have. */
+  /** Headers that only this answer has, beside those of its kind. */
   headers?: ('etag' | 'link')[]
 }
 
 export type Route = {
   method: 'get' | 'post' | 'patch' | 'put' | 'delete'
-  /** As koa-router writes it: /events/:event_name */
+  /** In koa-router's syntax: /events/:event_name */
   path: string
   scope: Scope
-  /** What may come too often, and is then refused with 429: http/rate-limit.ts. */
+  /** The rate limit that applies; beyond it the answer is 429: http/rate-limit.ts. */
   limited?: 'publishing' | 'changes'
   family: Family
   tag: Tag
@@ -59,11 +56,11 @@ export type Route = {
   description?: string
   parameters?: Parameter[]
   body?: TSchema
-  /** Where the body is no JSON. */
+  /** The type of a body that is not JSON. */
   bodyType?: string
   responses: Record<number, Answer>
 } & (
   | { direct?: false; handle(context: RequestContext): Promise<void> | void }
-  /** Served without koa (direct.ts): its path ends in its parameter, its body is a text of JSON. */
+  /** Served without koa (direct.ts): its path ends in its parameter, its answer is JSON text. */
   | { direct: true; handle(exchange: Exchange): Promise<void> | void }
 )

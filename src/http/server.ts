@@ -1,7 +1,7 @@
-// An http server that its connections cannot hold: a head and a body have their time, a connection
-// on which nothing moves is closed, and beyond a number of them the one goes that has been silent
-// for longest. Never one whose request is being answered; uploads of known callers are bounded by
-// their budget (body.ts), and go last.
+// An HTTP server that connections cannot exhaust. A head and a body have time limits, and a
+// connection without progress is closed. Beyond a number of connections the longest silent one is
+// closed, but never one with a request in work. Uploads of known callers are bounded by their
+// budget (body.ts), and closed last.
 
 import http from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,7 +9,7 @@ import { limits } from '../config.ts'
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** Its body is read for a caller who has shown a token. */
+    /** A body is being read for a caller with a valid token. */
     isOfKnownCaller?: boolean
   }
 }
@@ -18,19 +18,19 @@ declare module 'node:http' {
 const MOST_AHEAD = 64
 type Connection = {
   socket: Socket
-  /** When it was opened, or its last request came, or that was answered, or its upload moved. */
+  /** When it was opened, its last request came or was answered, or its upload made progress. */
   since: number
-  /** What had been read of its upload then. */
+  /** The bytes of its upload that were read by then. */
   read: number
-  /** The last one; undefined before there was one. */
+  /** The last one; undefined before the first. */
   request: http.IncomingMessage | undefined
-  /** Those that have not left. */
+  /** The answers that have not left. */
   answers: Set<http.ServerResponse>
 }
 
 /**
- * A server for `handle`. `most`: its connections, and those of them that have sent no request for
- * `silentMs`; of a burst, many are accepted before the first one is read.
+ * A server for `handle`. `most` bounds its connections, and those without a request for `silentMs`:
+ * in a burst, many are accepted before the first one is read.
  */
 export function createServer(
   handle: http.RequestListener,
@@ -42,7 +42,7 @@ export function createServer(
     headersTimeout: limits.headMs,
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: 2_000,
-    // What node reads of a body before anybody asks for it.
+    // How much of a body node reads before it is requested.
     highWaterMark: 16 * 1024,
   }
   const server = http.createServer(options, (request, answer) => {
@@ -101,7 +101,9 @@ export function createServer(
   }
 }
 
-/** Whether a request is whole, and its answer is not: one that nobody reads is no work. */
+/**
+ * Whether the request is complete, and its answer is not: an answer that nobody reads is not work.
+ */
 function isAtWork({ answers }: Connection): boolean {
   for (const { req, writableEnded } of answers) if (req.complete && !writableEnded) return true
   return false

@@ -1,6 +1,6 @@
-// Documents that are the same for all who ask, until the service is another: held as bytes, and
-// compressed once. Who has one asks each time whether it is still that, so that after an upgrade no
-// part of a page is older than the page.
+// Documents that change only with the version of the service: held as bytes, and compressed once.
+// Clients revalidate them at each use, so that after an upgrade no part of a page is older than the
+// page.
 
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -9,7 +9,7 @@ import type { Answer, RequestContext } from './route.ts'
 
 export type StaticBody = { type: string; bytes: Buffer; etag: string; gzipped?: Promise<Buffer> }
 
-/** What documents answer besides 200. */
+/** Answers of documents besides 200. */
 export const unchanged: Record<304, Answer> = {
   304: { description: 'It is as `If-None-Match` says.', headers: ['etag'] },
 }
@@ -18,11 +18,11 @@ export const unchanged: Record<304, Answer> = {
 export function staticBody(type: string, content: string | Buffer): StaticBody {
   const bytes = Buffer.from(content)
   const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
-  // Weak: it is of the compressed bytes, too.
+  // Weak, since it also names the compressed bytes.
   return { type, bytes, etag: `W/"${digest}"` }
 }
 
-/** Answers with a document, compressed for those who take that. */
+/** Answers with a document, compressed for clients that accept that. */
 export async function sendStatic(context: RequestContext, body: StaticBody): Promise<void> {
   const { type, bytes, etag } = body
   context.status = 200

@@ -1,4 +1,4 @@
-// The groups of operations, as documents and generated clients show them.
+// The groups of operations in documents and generated clients.
 
 export const tags = {
   Publishing: 'Publish events: the event gateway.',

@@ -1,18 +1,18 @@
-// Large bodies that are refused cost the process what good ones cost, and their sender nothing: it
-// need not wait for a commit. So who sends them by the dozen waits for each answer (a tarpit).
+// Large refused bodies cost the process as much as good ones, but their sender does not even wait
+// for a commit. So whoever sends dozens of them waits for each answer (a tarpit).
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenBuckets } from './token-bucket.ts'
 
 const LARGE_BYTES = 16 * 1024
-/** Refused at once, for each owner. */
+/** Refusals without delay, for each owner. */
 const PER_SECOND = 20
 const PAUSE_MS = 250
 
 const buckets = createTokenBuckets()
 
-/** Resolves when a refusal may be answered. `owner`: whose body it was. */
+/** Resolves when a refusal may be sent. `owner`: the owner of its body. */
 export async function tarpit(owner: string, headers: IncomingHttpHeaders): Promise<void> {
   const { 'content-length': announced, 'transfer-encoding': chunked } = headers
   if (!(Number(announced) > LARGE_BYTES) && chunked === undefined) return

@@ -1,4 +1,4 @@
-// Which tenant a request is for: the header names it, or the token is bound to one.
+// The tenant of a request: from its header, or the only one of its token.
 
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
@@ -19,8 +19,8 @@ export const tenantHeader: Parameter = {
 }
 
 /**
- * The tenant of a request. Throws `invalid_request` where none is named and the token does not say
- * it, `forbidden` where the caller may not act for it.
+ * The tenant of a request. Throws `invalid_request` if neither the header nor the token names one,
+ * `forbidden` if the caller may not act for it.
  */
 export function tenantOf(context: Exchange, scope: Scope): string {
   const tenant = namedTenant(context) ?? onlyTenantOf(context.state.identity)
@@ -29,12 +29,14 @@ export function tenantOf(context: Exchange, scope: Scope): string {
   return tenant
 }
 
-/** What the tenant header says, whatever it is; undefined if it is not there or empty. */
+/** The tenant header's value, valid or not; undefined if it is missing or empty. */
 export function tenantHeaderOf({ req: { headers } }: Exchange): string | undefined {
   return ((headers['tenant'] || headers['x-twc-tenant']) as string | undefined) || undefined
 }
 
-/** The tenant that the header names, if it does. Throws `invalid_request` where it is no tenant. */
+/**
+ * The tenant in the header, if there is one. Throws `invalid_request` if it is not a tenant's name.
+ */
 export function namedTenant(context: Exchange): string | undefined {
   const tenant = tenantHeaderOf(context)
   if (tenant === undefined || isTenant(tenant)) return tenant

@@ -1,8 +1,8 @@
-// Token buckets of this process, by name. A bucket that is full again is as good as one that never
-// was, so full ones are forgotten: there are no more than took a token in the time that a bucket
-// takes to fill.
+// Token buckets of this process, by name. A full bucket is equal to a new one, so full ones are
+// forgotten. So the number of buckets is bounded by the takers within the time that a bucket needs
+// to fill.
 
-/** `perSecond` tokens come in a second, up to `burst` of them, which is 1 or more. */
+/** `perSecond` tokens are added a second, up to `burst`, which is 1 or more. */
 export type Bucket = { name: string; perSecond: number; burst: number }
 
 /** The state of the emptiest bucket. `readySeconds`: until each has a token again. */
@@ -16,12 +16,12 @@ export type BucketState = {
 
 type Level = { bucket: Bucket; tokens: number; at: number }
 
-/** From how many buckets on the full ones are looked for. */
+/** The number of buckets at which full ones are removed. */
 const FEW = 1_000
 
 /**
- * Buckets that start full. `take` takes a token of each of them, or of none if one has none; there
- * is one bucket at least. `now` is a clock in milliseconds that never goes back.
+ * Buckets that start full. `take` takes a token of each of them, or of none if one is empty; it
+ * needs at least one bucket. `now` is a clock in milliseconds that never goes back.
  */
 export function createTokenBuckets(now = () => performance.now()): {
   take(buckets: Bucket[]): BucketState
@@ -49,7 +49,7 @@ export function createTokenBuckets(now = () => performance.now()): {
     },
   }
 
-  /** The bucket's level at this moment; not kept, unless a token is taken. */
+  /** The bucket's level at this moment; stored only if a token is taken. */
   function levelOf(bucket: Bucket, at: number): Level {
     const last = levels.get(bucket.name)
     if (!last) return { bucket, tokens: bucket.burst, at }

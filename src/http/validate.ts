@@ -1,6 +1,6 @@
-// Checks a value against a typebox schema and names what is wrong in words: the field by its path,
-// and the rule. Every body passes here, so this is where text that Postgres cannot keep is refused.
-// Naming is far slower than checking: it is for small bodies only, and typebox stops after eight.
+// Checks a value against a typebox schema, and words its faults: the field by its path, and the
+// rule. Every body passes here, so text that Postgres cannot store is refused here, too. Wording is
+// far slower than checking: it is for small bodies only, and typebox stops after eight faults.
 
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -10,16 +10,18 @@ import { isObject } from '../input/json.ts'
 import { faultOfText } from '../input/text.ts'
 import { microsecondsOf } from '../input/time.ts'
 
-/** Entries of one list or object up to which faults are named: twice what any list may have. */
+/**
+ * The most entries of a list or object for which faults are worded: twice what any list may have.
+ */
 const MOST_ENTRIES = 2_000
 
-// The format's own check takes leap seconds.
+// The format's own check accepts leap seconds.
 Format.Set('date-time', (text) => microsecondsOf(text) !== undefined)
 
 /**
- * A check that returns the value typed, or throws `invalid_request` whose message and details name
- * the faults. `textsOf` picks what is kept as text, if that is not the whole value. The schema is
- * compiled with the first value: all of them together would take a part of each start.
+ * A check that returns the typed value, or throws `invalid_request` with all faults. `textsOf`
+ * picks the parts that are stored as text; default: the whole value. The schema is compiled at the
+ * first value: compiling all of them would slow each start.
  */
 export function compile<Schema extends TSchema>(
   schema: Schema,
@@ -39,7 +41,7 @@ export function compile<Schema extends TSchema>(
   }
 }
 
-/** In a value that is wrong somewhere, a list or object that is too large to look for where. */
+/** In a wrong value: a list or object that is too large to search for faults. */
 function crowdedIn(value: unknown, field: string): Fault | undefined {
   if (!isObject(value) && !Array.isArray(value)) return undefined
   const entries = Object.entries(value)
@@ -54,7 +56,7 @@ function crowdedIn(value: unknown, field: string): Fault | undefined {
   return undefined
 }
 
-/** Texts, keys among them, that Postgres would refuse or change. */
+/** Texts, keys included, that Postgres would refuse or change. */
 function faultsOfTexts(value: unknown, field: string): Fault[] {
   if (typeof value === 'string') {
     const reason = faultOfText(value)
@@ -82,7 +84,7 @@ function faultsOf(error: SchemaError): Fault[] {
     case 'boolean':
       return [fault(field, 'unknown', 'is not known')]
     case 'additionalProperties':
-      return [] // said before, of each, unless typebox has said enough
+      return [] // reported for each one, unless typebox has reported enough
     case 'enum':
       return [fault(field, 'enum', `must be one of ${error.params.allowedValues.join(', ')}`)]
     case 'format':

@@ -1,17 +1,16 @@
-// The one way into the log. Why a tailing reader can trust it: append_events takes positions under
-// an advisory lock of the transaction (next_position, sql/functions), and Postgres
-// releases that lock after the rows are visible. So the next publisher's positions are larger than
-// every position that anyone can see, and a reader that asks for `position > cursor order by
-// position` never finds a row appear behind it. A sequence alone does not give that: a tailing
-// reader of a bigserial missed 66,867 of 387,404 rows. The call is one autocommit round trip, so
-// that the lock is never held while a client thinks.
+// The only way into the log. append_events takes positions under an advisory lock of the
+// transaction (sql/functions/next_position.sql), and Postgres releases that lock after the rows are
+// visible. So the next publisher's positions are larger than every visible one, and a reader of
+// `position > cursor order by position` never misses a row that appears later. A sequence alone
+// does not guarantee that: a tailing reader of a bigserial missed 66,867 of 387,404 rows. The call
+// is one autocommit round trip, so no client can hold the lock between two.
 
 import { binaryTextArray } from '../db/binary-array.ts'
 import type { Queryable } from '../db/pipe.ts'
 import type { Appended, NewEvent } from './event.ts'
 import { latestPosition } from './position.ts'
 
-/** Functions that append a batch, and answer for each event of it. */
+/** Functions that append a batch, and return an outcome for each event. */
 type Append = 'append_events' | 'append_collected'
 
 const statementOf = (append: Append) => ({
@@ -31,17 +30,17 @@ const oneEvent = {
 }
 
 /**
- * Appends events in their order in one transaction and answers for each, in that order, durably
- * committed when it resolves. Rejects with node-postgres' error; then nothing was appended, unless
- * the connection was lost (then it is not known, and the same call again is safe: idempotency
- * keys).
+ * Appends events in order in one transaction, and resolves with their outcomes once they are
+ * durably committed. Rejects with node-postgres' error; then nothing was appended. Only if the
+ * connection was lost the outcome is unknown; the same call again is safe, because of the
+ * idempotency keys.
  */
 export function appendEvents(db: Queryable, events: NewEvent[]): Promise<Appended[]> {
   const [first, second] = events
   return first && !second ? appendOne(db, first) : appendThrough('append_events', db, events)
 }
 
-/** An idle publisher's event comes alone: it has a function of its own, which costs less. */
+/** An idle publisher's event comes alone: for it a function of its own costs less. */
 async function appendOne(db: Queryable, event: NewEvent): Promise<Appended[]> {
   const { rows } = await db.query<Appended>({
     ...oneEvent,

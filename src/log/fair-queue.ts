@@ -1,18 +1,18 @@
-// What waits to be appended: a line for each tenant, and a batch takes one event of each line in
-// turn (round robin), so that nobody waits for what another tenant has in front of it. Two kinds of
-// line go in batches of their own: one whose next event is large, for it would hold up all that
-// travel with it, and one of a tenant that had an event in a batch that Postgres refused. While
-// others publish, such a line has one batch under way at most, and rests after it for as long as it
-// took: half of the time is theirs. Small events of a tenant that rests go on in turn.
+// The queue for appends: a line for each tenant. A batch takes one event of each line in turn
+// (round robin), so that nobody waits behind another tenant's events. Two kinds of line get batches
+// of their own: a line whose next event is large, since it would hold up the others in its batch,
+// and a line of a tenant whose last batch Postgres refused. While others publish, such a line has
+// at most one batch in flight, and then rests for as long as it took: half of the time is theirs.
+// Small events of a resting tenant go on in turn.
 
 import { limits } from '../config.ts'
 import type { NewEvent } from './event.ts'
 import type { Pacing } from './pacing.ts'
 
-/** What can wait: the caller adds what it needs to answer. */
+/** A queued item; the caller adds the fields for its answer. */
 type Item = { event: NewEvent }
 
-/** Of so many tenants is remembered that Postgres refused a batch. */
+/** The most tenants with a refused batch to remember. */
 const MOST_APART = 1_000
 
 type Line<T> = { tenant: string; waiting: T[]; bytes: number }
@@ -20,22 +20,23 @@ type Line<T> = { tenant: string; waiting: T[]; bytes: number }
 type FairQueue<T extends Item> = {
   readonly length: number
   /**
-   * Puts an item at the end of its tenant's line. If the queue is full, the tenant that fills most
-   * of it loses its last one, perhaps this one: returned, it is not in the queue.
+   * Adds an item to the end of its tenant's line. If the queue is full, the tenant with the largest
+   * share loses its last item, perhaps this one. Returns the dropped item.
    */
   push(item: T): T | undefined
   /**
-   * Takes the next batch; of what is left, each line keeps its order. Empty if nothing waits, or if
-   * all that waits rests.
+   * Takes the next batch; the lines keep their order. Empty if nothing waits, or if all waiting
+   * tenants rest.
    */
   next(): T[]
-  /** A batch came back after so many ms, whatever came of it. */
+  /** Reports how long a batch took, whatever its outcome. */
   tookMs(batch: T[], ms: number): void
-  /** A batch was stored: what its tenant may have in a batch of its own doubles. */
+  /** Reports a stored batch: its tenant's limit for batches of its own doubles. */
   accepted(batch: T[]): void
   /**
-   * Postgres refused a batch. Puts it back, each tenant apart from the others and at most half of
-   * it at once, so that a bad event is alone after a few. One that was alone is not put back.
+   * Puts back a batch that Postgres refused. Each tenant is set apart from the others, with at most
+   * half as many events at once, so that a bad event is soon alone. An event that was alone is not
+   * put back.
    */
   refused(batch: T[]): void
 }
@@ -44,9 +45,9 @@ type FairQueue<T extends Item> = {
 export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
   /** In the order of their turns; none is empty. */
   const lines = new Map<string, Line<T>>()
-  /** How many events a tenant may have in a batch, for those that had one refused. */
+  /** The limit of events per batch, for tenants with a refused batch. */
   const apart = new Map<string, number>()
-  /** Batches of lines that are apart, until they come back. */
+  /** Batches of lines set apart, until they come back. */
   const underWay = new Set<T[]>()
   let length = 0
   let bytes = 0
@@ -115,7 +116,7 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
     return false
   }
 
-  /** The latest at the end; the oldest one is forgotten where they are too many. */
+  /** The latest is last; beyond the limit the oldest one is forgotten. */
   function setApart(tenant: string, most: number): void {
     apart.delete(tenant)
     apart.set(tenant, most)
@@ -126,7 +127,7 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
     return (line.waiting[0] as T).event.payload.length > limits.apartBytes || apart.has(line.tenant)
   }
 
-  /** Drops the last item of the longest line; 'none' if that is the one who asks for room. */
+  /** Drops the last item of the longest line; 'none' if that is the line of this tenant. */
   function makeRoom(tenant: string): T | 'none' {
     const partOf = (line: Line<T>) =>
       line.waiting.length / limits.queueEvents + line.bytes / limits.queueBytes
@@ -163,13 +164,15 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
     line.bytes += sign * event.payload.length
   }
 
-  /** Of a batch in turn, that two tenants had one: two tell of anybody whether others publish. */
+  /**
+   * Notes two tenants of a mixed batch: two suffice to say for any tenant whether others publish.
+   */
   function inTurn(batch: T[]): T[] {
     for (const item of batch.slice(0, 2)) pacing.tookTurn(item.event.tenant)
     return batch
   }
 
-  /** One event of each line that is not apart, and again, while there are any and they fit. */
+  /** Takes one event of each line that is not apart, again and again while they fit. */
   function takeInTurn(): T[] {
     const batch: T[] = []
     let size = 0
@@ -180,7 +183,7 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
         const itsBytes = item?.event.payload.length ?? Infinity
         const fits = itsBytes <= limits.apartBytes && size + itsBytes <= limits.batchBytes
         if (!item || !fits || batch.length === limits.batchEvents) {
-          shift(line, turn) // It gave one in each turn before.
+          shift(line, turn) // It gave one in each earlier turn.
           return false
         }
         size += itsBytes
@@ -202,7 +205,7 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
     return shift(line, taken)
   }
 
-  /** Takes the first items of a line, whose next turn then comes after the others'. */
+  /** Takes the first items of a line; then its next turn comes after the others'. */
   function shift(line: Line<T>, taken: number): T[] {
     if (taken === 0) return []
     const batch = line.waiting.slice(0, taken)

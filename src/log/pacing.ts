@@ -1,28 +1,29 @@
-// What the queues of one append lane share: which tenants publish, and which rest. A tenant whose
-// batches hold up the others rests after each for as long as it took, whatever queue it came by.
+// The shared state of the queues of one append lane: which tenants publish, and which rest. If a
+// tenant's batches hold up others, it rests after each for as long as the batch took, whichever
+// queue it came through.
 
-/** A tenant publishes if it had a turn within this time. */
+/** A tenant counts as publishing for this long after a turn. */
 const RECENT_MS = 1_000
 
 export type Pacing = {
-  /** A tenant had a turn in a batch that many share. */
+  /** Notes a tenant's turn in a mixed batch. */
   tookTurn(tenant: string): void
-  /** Whether another tenant publishes, or did so many ms ago. */
+  /** Whether another tenant publishes, or did so `msAgo`. */
   othersPublish(tenant: string, msAgo?: number): boolean
-  /** From now on the tenant rests, for so many ms. */
+  /** From now on the tenant rests, for `ms`. */
   rest(tenant: string, ms: number): void
   rests(tenant: string): boolean
-  /** How long until the first of those that rest has rested; 0 if none does. */
+  /** How long until the first resting tenant may go on; 0 if none rests. */
   restMs(): number
 }
 
-/** Nobody publishes, nobody rests. */
+/** A state in which nobody publishes and nobody rests. */
 export function createPacing(): Pacing {
   const never = { tenant: '', at: Number.NEGATIVE_INFINITY }
-  /** The last two: one of them is another than whoever is asked about. */
+  /** The last two tenants: at least one differs from any tenant in question. */
   let last = never
   let before = never
-  /** Until when a tenant rests. */
+  /** When each tenant's rest ends. */
   const resting = new Map<string, number>()
 
   return {
