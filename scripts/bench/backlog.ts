@@ -3,11 +3,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ADMIN_TOKEN } from '../kit/client.ts'
-import { fill, register, unregister } from './events.ts'
+import { call, EVENTSTREAM, register } from '../kit/client.ts'
+import { fill } from './events.ts'
 import { SIGNING_SECRET } from './post.ts'
 import { type Launched, launch } from './process.ts'
-import { expectWhole, type Receiver, rateOf, type Sample } from './receiver.ts'
+import { expectWhole, type Receiver, rateOf } from './receiver.ts'
 import type { Stage } from './stage.ts'
 
 /** So many that an entity, of which one event is sent at a time, never limits what is in flight. */
@@ -66,12 +66,12 @@ export async function openBacklog(
     const id = randomUUID()
     const path = `/${id}`
     await receiver.reset()
-    await register(serve.url, ADMIN_TOKEN, id, receiver.url + path, {
+    await register(serve.url, id, receiver.url + path, {
       starts_at: startsAt,
       delivery: { max_in_flight: maxInFlight, signing_secret: SIGNING_SECRET },
     })
     const rate = await measure(path)
-    await unregister(serve.url, ADMIN_TOKEN, id)
+    await call(`${serve.url}${EVENTSTREAM}/${id}`, { method: 'DELETE' })
     await quiet(receiver)
     await expectWhole(receiver, { path })
     return rate
@@ -95,9 +95,9 @@ export async function rateOver(
 
 /** Resolves when nothing more arrives. */
 async function quiet(receiver: Receiver): Promise<void> {
-  for (let before: Sample | undefined; ; ) {
-    const now = await receiver.sample()
-    if (now.count === before?.count) return
+  const count = async () => (await receiver.sample()).count
+  let before = -1
+  for (let now = await count(); now !== before; now = await count()) {
     before = now
     await sleep(50)
   }

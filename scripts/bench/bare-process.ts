@@ -2,14 +2,14 @@
 // database, no order and no signature.
 
 import { serveCalls } from '../kit/remote.ts'
-import { newEvents, positionNow, webhookOf } from './events.ts'
+import { newEvents, webhookOf } from './events.ts'
 import { createPost } from './post.ts'
 
 const PREPARED = 5_000
 
 export type BareLoad = { target: string; concurrency: number }
 
-const position = positionNow()
+const position = Date.now() * 1_000
 const requests = newEvents(PREPARED, { entities: PREPARED }).map((event, i) =>
   webhookOf(event, position + i),
 )

@@ -1,44 +1,24 @@
 // Delivering a backlog to one webhook, signed and in order per entity: against a bare loop that
 // posts the same bodies to the same receiver, which is the most that this client, receiver and
-// machine can do; and against job queues with one job an event.
+// machine can do; and against a job queue with one job an event.
 
 import { type Remote, startRemote } from '../kit/remote.ts'
 import { type Backlog, openBacklog, rateOver, type Span } from './backlog.ts'
 import type { BareLoad } from './bare-process.ts'
 import { byTurns } from './measure.ts'
 import { type Receiver, rateOf, startReceiver } from './receiver.ts'
-import { startRedis } from './redis.ts'
-import { type Rival, startRival } from './rival.ts'
-import { compare, type Line, type Scenario, type Size } from './scenario.ts'
+import type { Backlog as RivalBacklog, Work } from './rival.ts'
+import { compare, type Line, memoryLine, type Scenario, type Size } from './scenario.ts'
 import type { Stage } from './stage.ts'
 
 const DRAIN_TIMEOUT_MS = 60_000
 const WARM_UPS = 3
-const WARM_UP_MS = 2_000
+const WARM_UP: Span = { warmMs: 0, ms: 2_000 }
 
 const sizes = {
-  full: {
-    events: 100_000,
-    rounds: 3,
-    // Where nobody waits, the machine's speed is what is measured, and that changes.
-    busyRounds: 9,
-    rivalRounds: 5,
-    warmMs: 800,
-    ms: 1_500,
-    // For nearly as long as Millrace is measured: the rivals' batches are large.
-    jobs: 16_000,
-    defaultJobs: 2_000,
-  },
-  smoke: {
-    events: 4_000,
-    rounds: 1,
-    busyRounds: 1,
-    rivalRounds: 1,
-    warmMs: 50,
-    ms: 150,
-    jobs: 500,
-    defaultJobs: 100,
-  },
+  // If nobody waits, the machine's speed is what is measured, and that changes: so more rounds.
+  full: { events: 100_000, rounds: 3, busyRounds: 9, warmMs: 800, ms: 1_500, jobs: 16_000 },
+  smoke: { events: 4_000, rounds: 1, busyRounds: 1, warmMs: 50, ms: 150, jobs: 500 },
 }
 
 type Cell = {
@@ -72,50 +52,35 @@ const cells: Cell[] = [
 export const delivery: Scenario = {
   name: 'delivery',
   async run(stage, size) {
-    const [receiver, bare] = await Promise.all([
-      startReceiver(),
-      startRemote('bench/bare-process.ts'),
-    ])
+    const receiver = await startReceiver()
+    const bare = await startRemote('bench/bare-process.ts')
     const backlog = await openBacklog(stage, receiver, sizes[size].events)
     try {
-      const atRest = await backlog.work.memoryMiB()
+      const atRest = backlog.work.memoryMiB()
       const lines: Line[] = []
       // The smoke run goes through the code once, not through every figure.
       const tried = size === 'full' ? cells : [cells[0], cells.at(-1)].filter((cell) => !!cell)
-      if (size === 'full') await warmUp(receiver, bare, backlog)
+      // Both become faster for some seconds.
+      const warming = {
+        bare: () => rateOfBare(receiver, bare, 16, WARM_UP),
+        ours: () => backlog.rate(16, WARM_UP),
+      }
+      if (size === 'full') await byTurns(WARM_UPS, warming)
       for (const cell of tried) lines.push(await againstBare(cell, size, receiver, bare, backlog))
       await receiver.set({ latencyMs: 0, slowPart: 0 })
-      const { events } = backlog
-      const drained = await backlog.drain(64)
-      lines.push({
-        what: `delivery of all ${events} events, 0 ms, 64 in flight`,
-        figure: drained,
-        unit: 'events/s',
-        runs: [drained],
-      })
-      lines.push(...(await againstRivals(stage, size, receiver, backlog)))
-      const peak = await backlog.work.peakMemoryMiB()
+      const figure = await backlog.drain(64)
+      const what = `delivery of all ${backlog.events} events, 0 ms, 64 in flight`
+      lines.push({ what, figure, unit: 'events/s', runs: [figure] })
       return [
         ...lines,
-        { what: 'memory of work, at rest', figure: atRest, unit: 'MiB', runs: [atRest] },
-        { what: 'memory of work, peak of delivery', figure: peak, unit: 'MiB', runs: [peak] },
+        await againstRival(stage, size, receiver, backlog),
+        memoryLine('work, at rest', atRest),
+        memoryLine('work, peak of delivery', backlog.work.peakMemoryMiB()),
       ]
     } finally {
       await Promise.all([backlog.close(), bare.stop(), receiver.stop()])
     }
   },
-}
-
-/**
- * What is compiled late is compiled now: both went on becoming faster for some seconds, and the
- * first cell was measured in those.
- */
-async function warmUp(receiver: Receiver, bare: Remote, backlog: Backlog): Promise<void> {
-  const span = { warmMs: 0, ms: WARM_UP_MS }
-  await byTurns(WARM_UPS, {
-    bare: () => rateOfBare(receiver, bare, 16, span),
-    ours: () => backlog.rate(16, span),
-  })
 }
 
 async function againstBare(
@@ -161,62 +126,40 @@ function spanOf({ latencyMs, slowPart, slowMs = 0 }: Cell, span: { warmMs: numbe
   return latencyMs === 0 ? { warmMs, ms } : { warmMs: warmMs / 2, ms: ms / 2 }
 }
 
-async function againstRivals(
+async function againstRival(
   stage: Stage,
   size: Size,
   receiver: Receiver,
   backlog: Backlog,
-): Promise<Line[]> {
-  const { rivalRounds, warmMs, ms, jobs, defaultJobs } = sizes[size]
-  const redis = await startRedis(stage)
-  const [graphile, pgboss, bullmq] = await Promise.all([
-    startRival('graphile', { stage }, 1),
-    startRival('pgboss', { stage }, 1),
-    redis && startRival('bullmq', { redisUrl: redis.url }, 1),
-  ])
+): Promise<Line> {
+  const { rounds, warmMs, ms, jobs } = sizes[size]
+  const database = await stage.database('rival')
+  const rival = await startRemote('bench/rival.ts')
+  const contenders = {
+    ours: () => backlog.rate(64, { warmMs, ms }),
+    rival: () => drain(receiver, rival, { url: database.url, events: jobs }),
+  }
   try {
-    const contenders: Record<string, () => Promise<number>> = {
-      ours: () => backlog.rate(64, { warmMs, ms }),
-      graphile: () => drain(receiver, graphile, { jobs: defaultJobs, tuned: false }),
-      graphileTuned: () => drain(receiver, graphile, { jobs, tuned: true }),
-      pgboss: () => drain(receiver, pgboss, { jobs, tuned: true }),
-      ...(bullmq ? { bullmq: () => drain(receiver, bullmq, { jobs, tuned: true }) } : {}),
-    }
-    // What is compiled late is compiled now.
-    if (size === 'full') await byTurns(1, contenders)
-    const runs = await byTurns(rivalRounds, contenders)
-    const line = (rival: string, key: string, goal: string) =>
-      compare(
-        'delivery, receiver 0 ms, 64 in flight',
-        runs['ours'] as number[],
-        { what: rival, runs: runs[key] as number[] },
-        goal,
-      )
-    return [
-      line('graphile-worker, a job an event, as it comes', 'graphile', '≥ 5'),
-      line('graphile-worker, a job an event, tuned', 'graphileTuned', '≥ 2'),
-      line('pg-boss, a job an event, tuned', 'pgboss', '≥ 2'),
-      ...(bullmq ? [line('BullMQ, a job an event, tuned', 'bullmq', '≥ 2')] : []),
-    ]
+    if (size === 'full') await byTurns(1, contenders) // warms up
+    const runs = await byTurns(rounds, contenders)
+    const against = { what: 'graphile-worker, a job an event, tuned', runs: runs.rival }
+    return compare('delivery, receiver 0 ms, 64 in flight', runs.ours, against, '≥ 2')
   } finally {
-    await Promise.all([graphile, pgboss, bullmq].map((rival) => rival?.stop()))
-    await redis?.stop()
+    await rival.stop()
+    await database.drop()
   }
 }
 
 /** Events a second of a backlog of jobs, without its first fifth, in which it warms up. */
-async function drain(
-  receiver: Receiver,
-  { url, publisher, worker }: Rival,
-  { jobs, tuned }: { jobs: number; tuned: boolean },
-): Promise<number> {
+async function drain(receiver: Receiver, rival: Remote, backlog: RivalBacklog): Promise<number> {
+  const { url, events } = backlog
   await receiver.reset()
-  await publisher.call('fill', { url, from: 0, count: jobs, tuned })
-  await worker.call('work', { url, target: `${receiver.url}/rival`, tuned })
-  await receiver.reached(jobs / 5, DRAIN_TIMEOUT_MS)
+  await rival.call('fill', backlog)
+  await rival.call('work', { url, target: `${receiver.url}/rival` } satisfies Work)
+  await receiver.reached(events / 5, DRAIN_TIMEOUT_MS)
   const from = await receiver.sample()
-  await receiver.reached(jobs, DRAIN_TIMEOUT_MS)
+  await receiver.reached(events, DRAIN_TIMEOUT_MS)
   const to = await receiver.sample()
-  await worker.call('rest')
+  await rival.call('rest')
   return rateOf(from, to)
 }

@@ -1,17 +1,16 @@
 // What the benchmark publishes: orders of about 1.5 KB, the same in every run, with keys from which
 // the receiver can tell loss, repeats and disorder.
 
-import { request } from 'undici'
 import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { NewEvent } from '../../src/log/event.ts'
-import { positionOf, timeOf } from '../../src/log/position.ts'
+import { timeOf } from '../../src/log/position.ts'
 import { createLogger } from '../../src/logger.ts'
 
-const EVENTSTREAM = '/api/v1/org/integrations/eventstream'
 const BATCH = 500
 const VARIANTS = 50
-export const TENANT = 'bench'
+/** The kit's client speaks for it. */
+export const TENANT = 'dodici'
 
 export type EventOptions = {
   /** Over so many entities the events go around: event i belongs to entity i % entities. */
@@ -145,45 +144,4 @@ export function publishHeaders(event: NewEvent, token: string): Record<string, s
     tenant: event.tenant,
     'idempotency-key': event.idempotencyKey,
   }
-}
-
-/** A position of now, for what is not in the log. */
-export function positionNow(): number {
-  return positionOf(new Date().toISOString()) as number
-}
-
-/**
- * Registers a webhook integration over the API, a permanent one unless `more` says otherwise;
- * throws where that is not answered with 200. `more` may name a tenant.
- */
-export async function register(
-  url: string,
-  token: string,
-  id: string,
-  callbackUrl: string,
-  more: { tenant?: string } & Record<string, unknown> = {},
-): Promise<void> {
-  const { tenant = TENANT, ...document } = more
-  const { statusCode, body } = await request(url + EVENTSTREAM, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, tenant, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      id,
-      integration_type: 'permanent',
-      callback_parameters: { callback_url: callbackUrl },
-      ...document,
-    }),
-  })
-  const text = await body.text()
-  if (statusCode !== 200) throw new Error(`${id} was not registered: ${statusCode} ${text}`)
-}
-
-/** Removes an integration over the API. Its events that are in flight may still arrive. */
-export async function unregister(url: string, token: string, id: string): Promise<void> {
-  const { statusCode, body } = await request(`${url}${EVENTSTREAM}/${id}`, {
-    method: 'DELETE',
-    headers: { authorization: `Bearer ${token}`, tenant: TENANT },
-  })
-  const text = await body.text()
-  if (statusCode >= 300) throw new Error(`${id} was not removed: ${statusCode} ${text}`)
 }

@@ -2,18 +2,15 @@
 // flooded and of ten whose targets are dead.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { request } from 'undici'
-import { ADMIN_TOKEN } from '../kit/client.ts'
+import { call, EVENTSTREAM } from '../kit/client.ts'
+import { query } from '../kit/postgres.ts'
 import { fill } from './events.ts'
 import { median, quantile } from './measure.ts'
 import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
-import { compare, type Line, type Scenario } from './scenario.ts'
+import { compare, memoryLine, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
-import { ask } from './stored.ts'
 
-const TENANTS = 200
-const INTEGRATIONS = 1_000
 const DEAD = 10
 const FLOODED = 'flooded'
 /** Published by the tenants one after the other; each event goes to its tenant's integrations. */
@@ -27,8 +24,8 @@ const TRICKLE = { events: 100, everyMs: 250 }
 
 const sizes = {
   full: {
-    tenants: TENANTS,
-    integrations: INTEGRATIONS,
+    tenants: 200,
+    integrations: 1_000,
     backlog: 100_000,
     rounds: 5,
     /** In this time every tenant publishes once, before it counts. */
@@ -65,7 +62,7 @@ export const fairness: Scenario = {
         flood += count
       }
       await floodMore(backlog)
-      await ask(database.url, 'checkpoint')
+      await query(database.url, 'checkpoint')
       await round() // everybody's connections; the compiler
       const without: number[] = []
       const withTrouble: number[] = []
@@ -84,7 +81,6 @@ export const fairness: Scenario = {
       await command(cast, 'start', [{ tenant: FLOODED, id: FLOODED }])
       await troubled.reached(flood, TIMEOUT_MS, `/${FLOODED}`)
       await expectWhole(troubled, { path: `/${FLOODED}`, count: flood })
-      const peak = worker.peakMemoryMiB()
       return [
         {
           ...compare(
@@ -101,11 +97,10 @@ export const fairness: Scenario = {
           unit: 'events/s',
           runs: floodRates,
         },
-        memoryLine(`memory of work, ${registered.count} integrations, at rest`, memoryAtRest),
-        memoryLine('memory of work, peak of the flood', peak),
+        memoryLine(`work, ${registered.count} integrations, at rest`, memoryAtRest),
+        memoryLine('work, peak of the flood', worker.peakMemoryMiB()),
       ]
     } finally {
-      await steady.stop()
       await Promise.all([service.stop(), worker.stop(), normal.stop(), troubled.stop()])
       await database.drop()
     }
@@ -143,7 +138,7 @@ async function registerAll(
       registered.normal.set(tenant, (registered.normal.get(tenant) ?? 0) + 1)
     }
   }
-  await ask(
+  await query(
     url,
     `select register_consumer(
       tenant, 'integration', id,
@@ -200,17 +195,9 @@ async function command(
 ): Promise<void> {
   await Promise.all(
     troubles.map(async ({ tenant, id }) => {
-      const path = `/api/v1/org/integrations/eventstream/${id}/_${verb}`
-      const { statusCode, body } = await request(service.url + path, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, tenant },
-      })
-      const text = await body.text()
-      if (statusCode !== 200) throw new Error(`${id} did not ${verb}: ${statusCode} ${text}`)
+      const url = `${service.url}${EVENTSTREAM}/${id}/_${verb}`
+      const { status, body } = await call(url, { method: 'POST', headers: { tenant } })
+      if (status !== 200) throw new Error(`${id} did not ${verb}: ${JSON.stringify(body)}`)
     }),
   )
-}
-
-function memoryLine(what: string, figure: number): Line {
-  return { what, figure, unit: 'MiB', runs: [figure] }
 }

@@ -3,11 +3,10 @@
 // is.
 
 import { partitionDays } from '../../src/log/partitions.ts'
-import { ask } from './stored.ts'
+import { query } from '../kit/postgres.ts'
 
 const KEY_DAYS = partitionDays.event_key
 const DAY_US = 86_400_000_000
-/** As many as there are cores on a small machine. */
 const CONNECTIONS = 2
 const PAYLOAD = JSON.stringify({ order_id: 'order-1', note: 'x'.repeat(160) })
 
@@ -36,11 +35,11 @@ export async function fillDays(
   const stepUs = (days * DAY_US) / count
   const work = parts.values()
   const fillNext = async () => {
-    for (const part of work) await ask(url, fillStatements(part, oldest * DAY_US, stepUs, tenant))
+    for (const part of work) await query(url, fillStatements(part, oldest * DAY_US, stepUs, tenant))
   }
   await Promise.all(Array.from({ length: CONNECTIONS }, fillNext))
   // Written to the disk before anything is measured.
-  await ask(url, 'checkpoint')
+  await query(url, 'checkpoint')
 }
 
 function fillStatements(part: Part, start: number, stepUs: number, tenant: string): string {

@@ -6,13 +6,16 @@ import net from 'node:net'
 
 export type Request = {
   path: string
-  /** A header by its name in lower case. */
-  header(name: string): string | undefined
+  header(name: keyof typeof HEADERS): string | undefined
   answer(status: number): void
 }
 
 const END_OF_HEAD = '\r\n\r\n'
-const patterns = new Map<string, RegExp>()
+const HEADERS = {
+  'content-length': /\r\ncontent-length: *(\d+)/i,
+  'idempotency-key': /\r\nidempotency-key: *([^\r]*)/i,
+  'millrace-position': /\r\nmillrace-position: *(\d+)/i,
+}
 
 /** A server that gives each request to `onRequest` when the whole of it has come. */
 export function createHttpServer(onRequest: (request: Request) => void): net.Server {
@@ -40,7 +43,7 @@ function readRequest(
   const headEnd = bytes.indexOf(END_OF_HEAD, 0, 'latin1')
   if (headEnd === -1) return undefined
   const head = bytes.toString('latin1', 0, headEnd)
-  const header = (name: string) => patternOf(name).exec(head)?.[1]
+  const header = (name: keyof typeof HEADERS) => HEADERS[name].exec(head)?.[1]
   const end = headEnd + END_OF_HEAD.length + Number(header('content-length') ?? 0)
   if (bytes.length < end) return undefined
   const path = head.slice(head.indexOf(' ') + 1, head.indexOf(' HTTP/'))
@@ -48,13 +51,4 @@ function readRequest(
     socket.write(`HTTP/1.1 ${status} -\r\ncontent-length: 0\r\n\r\n`, 'latin1')
   onRequest({ path, header, answer })
   return end
-}
-
-function patternOf(header: string): RegExp {
-  let pattern = patterns.get(header)
-  if (!pattern) {
-    pattern = new RegExp(`\r\n${header}: *([^\r]*)`, 'i')
-    patterns.set(header, pattern)
-  }
-  return pattern
 }

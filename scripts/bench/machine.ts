@@ -1,11 +1,12 @@
-// What the figures were measured on and with: they mean nothing without it.
+// What the figures were measured on and with.
 
+import { spawnSync } from 'node:child_process'
 import os from 'node:os'
-import { redisVersion } from './redis.ts'
 import type { Size } from './scenario.ts'
 
 export type Machine = {
   date: string
+  commit: string
   size: Size
   processor: string
   cores: number
@@ -13,14 +14,15 @@ export type Machine = {
   system: string
   node: string
   postgres: string
-  redis: string
   settings: string
 }
 
 /** The machine, the versions and the settings of this run. */
 export function describeMachine(known: { postgres: string; size: Size }): Machine {
+  const commit = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' })
   return {
     date: new Date().toISOString(),
+    commit: commit.stdout?.trim() || 'unknown',
     size: known.size,
     processor: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.availableParallelism(),
@@ -28,10 +30,8 @@ export function describeMachine(known: { postgres: string; size: Size }): Machin
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.versions.node,
     postgres: `${known.postgres}, embedded`,
-    redis: redisVersion() ?? 'none on the PATH: BullMQ left out',
     settings:
       'PostgreSQL: its defaults (fsync and synchronous_commit on) but for wal_init_zero off; ' +
-      'Redis: appendfsync everysec; ' +
       'events of 1.5 KB; publishers, receivers and all that is compared on the same machine',
   }
 }

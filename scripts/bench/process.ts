@@ -9,7 +9,6 @@ import { type Command, startService } from '../kit/service.ts'
 export type Launched = {
   /** Where it answers; empty of one that only works. */
   url: string
-  pid: number
   /** Resident memory now, and the most there was so far. NaN where there is no /proc. */
   memoryMiB(): number
   peakMemoryMiB(): number
@@ -35,7 +34,6 @@ export async function launch(
   const pid = service.process.pid as number
   return {
     url: service.url,
-    pid,
     memoryMiB: () => memoryOf(pid, 'VmRSS'),
     peakMemoryMiB: () => memoryOf(pid, 'VmHWM'),
     async stop() {

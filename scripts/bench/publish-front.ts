@@ -4,7 +4,6 @@
 
 import '../../src/heap.ts'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createAccess } from '../../src/access/access.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
@@ -14,6 +13,7 @@ import { createApp } from '../../src/http/app.ts'
 import { createRateLimit } from '../../src/http/rate-limit.ts'
 import type { Publisher } from '../../src/log/batch.ts'
 import { createLogger } from '../../src/logger.ts'
+import { listen } from '../kit/listen.ts'
 import { serveCalls } from '../kit/remote.ts'
 
 export type Front = { kind: 'ceiling' | 'rival'; databaseUrl: string; adminToken: string }
@@ -67,6 +67,5 @@ async function serve({ kind, databaseUrl, adminToken }: Front): Promise<string> 
   const routes = gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES)
   const app = createApp(routes, { authenticate, isDraining: () => false, logger })
   const server = http.createServer({ keepAliveTimeout: 65_000 }, app)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${await listen(server)}`
 }

@@ -2,14 +2,15 @@
 // database, which nothing can beat, and against what one would write first, an INSERT a request.
 
 import { ADMIN_TOKEN } from '../kit/client.ts'
+import { query } from '../kit/postgres.ts'
 import { type Remote, startRemote } from '../kit/remote.ts'
 import { byTurns, median } from './measure.ts'
-import { type Launched, launch } from './process.ts'
+import { launch } from './process.ts'
 import type { Front } from './publish-front.ts'
 import type { Load, LoadResult } from './publish-load.ts'
-import { compare, type Line, type Scenario, type Size } from './scenario.ts'
-import type { BenchDatabase, Stage } from './stage.ts'
-import { ask, expectStored } from './stored.ts'
+import { compare, type Line, memoryLine, type Scenario, type Size } from './scenario.ts'
+import type { Stage } from './stage.ts'
+import { expectStored } from './stored.ts'
 
 const CONNECTIONS = 64
 /** Something must be published, however busy the machine is. */
@@ -45,9 +46,8 @@ export const publish: Scenario = {
   async run(stage, size) {
     const load = await startRemote('bench/publish-load.ts')
     try {
-      const fast = await atThisDisk(stage, size, load)
-      const slow = await atSlowCommits(stage, size, load)
-      return [...fast, ...slow]
+      const lines = await atThisDisk(stage, size, load)
+      return [...lines, ...(await atSlowCommits(stage, size, load))]
     } finally {
       await load.stop()
     }
@@ -60,7 +60,8 @@ type Contender = { run(more?: Partial<Load>): Promise<LoadResult>; results: Load
 async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[]> {
   const { rounds } = sizes[size]
   const database = await stage.database('publish')
-  const rivalDatabase = await plainDatabase(stage, 'publish_rival')
+  const rivalDatabase = await stage.database('publish_rival')
+  await query(rivalDatabase.url, PLAIN_TABLE)
   const [service, [ceilingFront, ceilingUrl], [rivalFront, rivalUrl]] = await Promise.all([
     launch('serve', database.url),
     startFront('ceiling', rivalDatabase.url),
@@ -91,7 +92,8 @@ async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[
       latencyLine('publish, p99 at full load', ours.results, 'p99'),
       latencyLine('publish, p50 at half load', half, 'p50'),
       { ...latencyLine('publish, p99 at half load', half, 'p99'), goal: '≤ 20' },
-      ...(await memoryLines(service, memoryAtRest)),
+      memoryLine('serve, at rest', memoryAtRest),
+      memoryLine('serve, peak of publishing', service.peakMemoryMiB()),
     ]
   } finally {
     await Promise.all([service.stop(), ceilingFront.stop(), rivalFront.stop()])
@@ -100,9 +102,9 @@ async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[
 }
 
 async function atSlowCommits(stage: Stage, size: Size, load: Remote): Promise<Line[]> {
-  const options = { commitDelayUs: SLOW_COMMIT_US }
-  const database = await stage.database('publish_slow', options)
-  const rivalDatabase = await plainDatabase(stage, 'publish_slow_rival', options)
+  const database = await stage.database('publish_slow', SLOW_COMMIT_US)
+  const rivalDatabase = await stage.database('publish_slow_rival', SLOW_COMMIT_US)
+  await query(rivalDatabase.url, PLAIN_TABLE)
   const [service, [rivalFront, rivalUrl]] = await Promise.all([
     launch('serve', database.url),
     startFront('rival', rivalDatabase.url),
@@ -121,16 +123,6 @@ async function atSlowCommits(stage: Stage, size: Size, load: Remote): Promise<Li
   }
 }
 
-async function plainDatabase(
-  stage: Stage,
-  name: string,
-  options: { commitDelayUs?: number } = {},
-): Promise<BenchDatabase> {
-  const database = await stage.database(name, options)
-  await ask(database.url, PLAIN_TABLE)
-  return database
-}
-
 async function startFront(
   kind: Front['kind'],
   databaseUrl: string,
@@ -141,7 +133,7 @@ async function startFront(
 }
 
 /** One that serves at `url`, under a load of so many connections. */
-export function contender(load: Remote, size: Size, url: string, connections: number): Contender {
+function contender(load: Remote, size: Size, url: string, connections: number): Contender {
   const { ms, warmMs } = sizes[size]
   const results: LoadResult[] = []
   return {
@@ -151,7 +143,7 @@ export function contender(load: Remote, size: Size, url: string, connections: nu
 }
 
 /** Requests a second of each, by turns, after each has been warmed up. */
-export async function inTurn<Name extends string>(
+async function inTurn<Name extends string>(
   size: Size,
   contenders: Record<Name, Contender>,
 ): Promise<Record<Name, number[]>> {
@@ -171,12 +163,4 @@ export async function inTurn<Name extends string>(
 function latencyLine(what: string, results: LoadResult[], quantile: 'p50' | 'p99'): Line {
   const runs = results.map((result) => result[quantile])
   return { what, figure: median(runs), unit: 'ms', runs }
-}
-
-async function memoryLines(service: Launched, atRest: number): Promise<Line[]> {
-  const peak = service.peakMemoryMiB()
-  return [
-    { what: 'memory of serve, at rest', figure: atRest, unit: 'MiB', runs: [atRest] },
-    { what: 'memory of serve, peak of publishing', figure: peak, unit: 'MiB', runs: [peak] },
-  ]
 }

@@ -3,8 +3,9 @@
 // "<entity>:<sequence within the entity>", sequences from 0.
 
 import '../../src/heap.ts'
-import type { AddressInfo } from 'node:net'
+import { listen } from '../kit/listen.ts'
 import { serveCalls } from '../kit/remote.ts'
+import { within } from '../kit/until.ts'
 import { createHttpServer, type Request } from './http-server.ts'
 import type { ReceiverOptions, Report, Sample } from './receiver.ts'
 
@@ -28,11 +29,13 @@ const newStream = (): Stream => ({
   ahead: new Set(),
 })
 
+/** Between two looks whether enough have arrived. */
+const POLL_MS = 2
+
 let streams = new Map<string, Stream>()
 let total = 0
 let options: ReceiverOptions = {}
 let answers = 0
-let waiting: { isOver: () => boolean; resolve: () => void }[] = []
 
 const server = createHttpServer((request) => {
   if (request.path.startsWith('/dead')) return request.answer(503)
@@ -46,8 +49,7 @@ serveCalls({
   ping: () => {},
   async start(given: ReceiverOptions): Promise<string> {
     options = given
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${await listen(server)}`
   },
   set(changes: ReceiverOptions) {
     options = { ...options, ...changes }
@@ -62,21 +64,9 @@ serveCalls({
     return { count, lastMs, atMs: now() }
   },
   report: reportOf,
-  reached({ count, timeoutMs, path }: { count: number; timeoutMs: number; path?: string }) {
-    const isOver = () => countOf(path) >= count
-    if (isOver()) return
-    return new Promise<void>((resolve, reject) => {
-      const waiter = { isOver, resolve }
-      const timer = setTimeout(() => {
-        waiting = waiting.filter((other) => other !== waiter)
-        reject(new Error(`${countOf(path)} of ${count} events arrived in ${timeoutMs} ms.`))
-      }, timeoutMs)
-      waiter.resolve = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      waiting.push(waiter)
-    })
+  async reached({ count, timeoutMs, path }: { count: number; timeoutMs: number; path?: string }) {
+    if (await within(timeoutMs, () => countOf(path) >= count, POLL_MS)) return
+    throw new Error(`${countOf(path)} of ${count} events arrived in ${timeoutMs} ms.`)
   },
 })
 
@@ -113,7 +103,6 @@ function arrived({ path, header }: Request): void {
   note(stream, header('idempotency-key') as string)
   const position = options.keepLatencies ? header('millrace-position') : undefined
   if (position !== undefined) stream.latenciesMs.push(at - Number(position) / 1000)
-  if (waiting.length > 0) wakeWaiting()
 }
 
 function note(stream: Stream, key: string): void {
@@ -134,13 +123,6 @@ function note(stream: Stream, key: string): void {
     while (stream.ahead.size > 0 && stream.ahead.delete(`${entity}:${next}`)) next++
   }
   stream.next.set(entity, next)
-}
-
-function wakeWaiting(): void {
-  const over = waiting.filter(({ isOver }) => isOver())
-  if (over.length === 0) return
-  waiting = waiting.filter((waiter) => !over.includes(waiter))
-  for (const { resolve } of over) resolve()
 }
 
 function summed(parts: Stream[]): Report {

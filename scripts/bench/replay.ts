@@ -1,15 +1,14 @@
 // Half a million events sent again by date while others are published: how fast the replay is, and
 // what those who follow live feel of it.
 
-import { request } from 'undici'
-import { ADMIN_TOKEN } from '../kit/client.ts'
-import { payloadOf, register, TENANT } from './events.ts'
+import { call, EVENTSTREAM, register } from '../kit/client.ts'
+import { query } from '../kit/postgres.ts'
+import { payloadOf, TENANT } from './events.ts'
 import { quantile } from './measure.ts'
 import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
-import { compare, type Scenario } from './scenario.ts'
+import { compare, memoryLine, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
-import { ask } from './stored.ts'
 
 const RATE = 200
 const ENTITIES = 1_000
@@ -44,7 +43,7 @@ export const replay: Scenario = {
     const steady = createSteady(service.url, { entities: LIVE_ENTITIES, firstEntity: ENTITIES })
     const cast: Cast = { service, receiver, steady }
     try {
-      await register(service.url, ADMIN_TOKEN, 'live', receiver.url + LIVE)
+      await register(service.url, 'live', receiver.url + LIVE)
       await live(cast, ms / 2)
       const without: number[] = []
       const withReplay: number[] = []
@@ -56,7 +55,6 @@ export const replay: Scenario = {
         rates.push(rate)
       }
       await expectWhole(receiver, { path: LIVE, count: steady.published() })
-      const peak = worker.peakMemoryMiB()
       return [
         compare(
           `replay of ${events.toLocaleString('en')} events by date`,
@@ -73,10 +71,9 @@ export const replay: Scenario = {
           ),
           unit: 'ms',
         },
-        { what: 'memory of work, peak of the replay', figure: peak, unit: 'MiB', runs: [peak] },
+        memoryLine('work, peak of the replay', worker.peakMemoryMiB()),
       ]
     } finally {
-      await steady.stop()
       await Promise.all([service.stop(), worker.stop(), receiver.stop()])
       await database.drop()
     }
@@ -103,7 +100,7 @@ async function replayMeanwhile(
 ): Promise<{ p99: number; rate: number }> {
   const { service, receiver } = cast
   const path = `/${id}`
-  await register(service.url, ADMIN_TOKEN, id, receiver.url + path, {
+  await register(service.url, id, receiver.url + path, {
     integration_type: 'temporary',
     starts_at: new Date(range.from).toISOString(),
     ends_at: new Date(range.to).toISOString(),
@@ -112,27 +109,21 @@ async function replayMeanwhile(
   const begin = await receiver.sample(path)
   const p99 = await live(cast, ms)
   const end = await receiver.sample(path)
-  const { statusCode, body } = await request(
-    `${service.url}/api/v1/org/integrations/eventstream/${id}`,
-    { method: 'DELETE', headers: { authorization: `Bearer ${ADMIN_TOKEN}`, tenant: TENANT } },
-  )
-  if (statusCode >= 300) throw new Error(`${id} was not removed: ${await body.text()}`)
-  await body.dump()
+  await call(`${service.url}${EVENTSTREAM}/${id}`, { method: 'DELETE' })
   // Cut off in the middle: what has arrived is the beginning of the range, without a gap.
   await expectWhole(receiver, { path })
   return { p99, rate: ((end.count - begin.count) * 1000) / (end.atMs - begin.atMs) }
 }
 
-/** Events as if they had been published evenly in the range; two connections fill a half each. */
+/** Events as if they had been published evenly in the range. */
 async function fillPast(url: string, events: number, range: Range): Promise<void> {
-  await ask(
+  await query(
     url,
     `select create_partition('event', day::date, 1)
     from generate_series(to_timestamp($1 / 1000.0), now(), interval '1 day') as day`,
     [range.from],
   )
   const stepUs = ((range.to - range.from) * 1000) / events
-  const half = Math.ceil(events / 2)
   const text = `
     insert into event (
       tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
@@ -142,11 +133,7 @@ async function fillPast(url: string, events: number, range: Range): Promise<void
       $1, $2::bigint + (i * $3::float8)::bigint, 'order.created', 'order-' || i % ${ENTITIES},
       i % ${ENTITIES} || ':' || i / ${ENTITIES}, 'team-orders', 'shop', '{}',
       octet_length($4), $4::json
-    from generate_series($5::integer, $6::integer) as i`
+    from generate_series(0, $5::integer - 1) as i`
   const payload = payloadOf(0).toString()
-  const first = range.from * 1000
-  await Promise.all([
-    ask(url, text, [TENANT, first, stepUs, payload, 0, half - 1]),
-    ask(url, text, [TENANT, first, stepUs, payload, half, events - 1]),
-  ])
+  await query(url, text, [TENANT, range.from * 1000, stepUs, payload, events])
 }

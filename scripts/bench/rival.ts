@@ -1,90 +1,79 @@
-// What is common to the rivals, job queues with one job an event: each runs in a process of its
-// own, or in one that publishes and one that works, as Millrace does, and takes the calls below.
+// The rival: graphile-worker with one job an event, on the same PostgreSQL, in a process of its
+// own. It is tuned: the local queue and batched completion of its manual's page on performance, and
+// jobs that hold the text to be sent, so that its worker has nothing to build.
 
-import { type Remote, startRemote } from '../kit/remote.ts'
-import { newEvent } from './events.ts'
-import { type JobData, jobOf } from './post.ts'
-import type { Stage } from './stage.ts'
+import { Logger, makeWorkerUtils, type Runner, run, type WorkerUtils } from 'graphile-worker'
+import { sign, signingKey } from '../../src/destination/sign.ts'
+import { serveCalls } from '../kit/remote.ts'
+import { newEvents, webhookOf } from './events.ts'
+import { createPost, SIGNING_SECRET } from './post.ts'
 
-/** Jobs of events `from` to `from + count - 1`, as fast as the rival takes them. */
-type Backlog = { url: string; from: number; count: number; tuned: boolean }
-/** One job a call, `concurrency` calls at once: what a publisher does. */
-export type Publishing = Backlog & { concurrency: number }
-/** Sends to `target`, as the rival comes or at its best tuning. */
-type Work = { url: string; target: string; tuned: boolean }
+export type Backlog = { url: string; events: number }
+export type Work = { url: string; target: string }
 
-/** What a rival's file serves as a process. */
-export type RivalMethods = {
-  fill(backlog: Backlog): Promise<void>
-  publish(publishing: Publishing): Promise<void>
-  work(work: Work): Promise<void>
-  /** Finishes what is under way and takes no more jobs. */
-  rest(): Promise<void>
-}
-
-export type Rival = {
-  url: string
-  publisher: Remote
-  worker: Remote
-  stop(): Promise<void>
-}
-
-const rivalFiles = {
-  graphile: 'bench/rival-graphile.ts',
-  pgboss: 'bench/rival-pgboss.ts',
-  bullmq: 'bench/rival-bullmq.ts',
-} as const
-
-export const ENTITIES = 4_096
-/** Apart from what is published over HTTP, with the same keys. */
-export const PUBLISHER_TENANT = 'publisher'
+const ENTITIES = 4_096
 const BATCH = 500
+const CONCURRENCY = 64
+const TASK = 'send'
+const TUNED = { localQueue: { size: 500 }, completeJobBatchDelay: 20, failJobBatchDelay: 20 }
+const keys = [signingKey(SIGNING_SECRET)]
+const logger = new Logger(() => (level, message) => {
+  // The local queue complains of being released, each time that it is.
+  if (level === 'error' && !resting) console.error(`graphile-worker: ${message}`)
+})
 
-/** The jobs of some events of a backlog, batch by batch. */
-export function* batchesOf({ from, count, tuned }: Backlog): Generator<JobData[]> {
-  for (let done = 0; done < count; done += BATCH) {
-    const size = Math.min(BATCH, count - done)
-    yield Array.from({ length: size }, (_, i) => jobAt(from + done + i, tuned))
+/** The request of an event, but for what depends on the moment. */
+type Job = { id: string; key: string; body: string }
+
+let utils: WorkerUtils | undefined
+let runner: Runner | undefined
+let resting = false
+
+serveCalls({
+  ping: () => {},
+  async fill({ url, events }: Backlog) {
+    utils ??= await makeWorkerUtils({ connectionString: url, logger })
+    for (let from = 0; from < events; from += BATCH) {
+      const batch = newEvents(Math.min(BATCH, events - from), { entities: ENTITIES, from })
+      const jobs = batch.map((event): Job => {
+        const { headers, body } = webhookOf(event, Date.now() * 1_000)
+        return { id: headers['webhook-id'] as string, key: event.idempotencyKey, body }
+      })
+      await utils.addJobs(jobs.map((payload) => ({ identifier: TASK, payload })))
+    }
+  },
+  async work({ url, target }: Work) {
+    const post = createPost(target, CONCURRENCY)
+    resting = false
+    runner = await run({
+      connectionString: url,
+      concurrency: CONCURRENCY,
+      maxPoolSize: 10,
+      noHandleSignals: true,
+      crontab: ' ',
+      logger,
+      taskList: { [TASK]: (job) => send(post, job as Job) },
+      preset: { worker: TUNED },
+    })
+  },
+  /** Finishes what is under way and takes no more jobs. */
+  async rest() {
+    resting = true
+    await runner?.stop()
+  },
+})
+
+/** The job's work: what Millrace does of an event. */
+function send(post: ReturnType<typeof createPost>, { id, key, body }: Job): Promise<void> {
+  const timestamp = String(Math.floor(Date.now() / 1000))
+  const bytes = Buffer.from(body)
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'Millrace',
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    'idempotency-key': key,
+    'webhook-signature': sign(keys, id, timestamp, bytes),
   }
-}
-
-/** The job of event number `i`. */
-export function jobAt(i: number, tuned: boolean): JobData {
-  return jobOf(newEvent(i, { entities: ENTITIES }), tuned)
-}
-
-/** Calls `add` for each event, so many at once. */
-export async function addEach(
-  { from, count, concurrency }: Omit<Publishing, 'tuned'>,
-  add: (i: number) => Promise<unknown>,
-): Promise<void> {
-  let next = from
-  const loop = async () => {
-    while (next < from + count) await add(next++)
-  }
-  await Promise.all(Array.from({ length: concurrency }, loop))
-}
-
-/**
- * The processes of a rival, on a database of the stage, or on the Redis given. One alone is enough
- * where it does not publish while it works.
- */
-export async function startRival(
-  kind: keyof typeof rivalFiles,
-  place: { stage: Stage } | { redisUrl: string },
-  processes: 1 | 2,
-): Promise<Rival> {
-  const database = 'stage' in place ? await place.stage.database(`rival_${kind}`) : undefined
-  const url = 'stage' in place ? (database?.url as string) : place.redisUrl
-  const publisher = await startRemote(rivalFiles[kind])
-  const worker = processes === 1 ? publisher : await startRemote(rivalFiles[kind])
-  return {
-    url,
-    publisher,
-    worker,
-    async stop() {
-      await Promise.all([publisher.stop(), worker.stop()])
-      await database?.drop()
-    },
-  }
+  return post(headers, bytes)
 }

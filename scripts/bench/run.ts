@@ -1,46 +1,33 @@
-// `make bench`: runs the scenarios one after the other on a PostgreSQL of its own, prints one table
-// on standard output, and writes it as JSON to bench.json. What it prints was measured in that run.
-// It fails where a scenario finds an event lost or an entity's order broken, never for a figure.
+// `make bench`: runs the scenarios one after the other on a PostgreSQL of its own and prints one
+// table. It goes into bench.json and, if no scenario was chosen, into docs/benchmarks.md. A lost
+// event or a broken order of an entity fails the run, a figure never does.
 
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { append } from './append.ts'
-import { bulk } from './bulk.ts'
 import { delivery } from './delivery.ts'
 import { fairness } from './fairness.ts'
 import { growth } from './growth.ts'
-import { jit } from './jit.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import { publish } from './publish.ts'
-import { queue } from './queue.ts'
 import { replay } from './replay.ts'
-import { s3 } from './s3.ts'
 import type { Scenario } from './scenario.ts'
 import { openStage, type Stage } from './stage.ts'
-import { type Measured, renderTable } from './table.ts'
+import { type Measured, renderTable, withTable } from './table.ts'
 import { together } from './together.ts'
 
-const scenarios = [
-  publish,
-  append,
-  bulk,
-  delivery,
-  together,
-  latency,
-  fairness,
-  replay,
-  s3,
-  queue,
-  growth,
-]
-/** They need what npm does not install, and run by name only. */
-const onRequest = [jit]
+/** Those that the pages and the README rest on. */
+const scenarios = [publish, delivery, latency, fairness, replay, growth]
+/** With --all, or by name. */
+const others = [append, together]
 const OUTPUT = 'bench.json'
+const PAGE = 'docs/benchmarks.md'
 
 const words = process.argv.slice(2)
 const size = words.includes('--smoke') ? 'smoke' : 'full'
-const chosen = words.filter((word) => word !== '--smoke').map(named)
+const standard = words.includes('--all') ? [...scenarios, ...others] : scenarios
+const chosen = words.filter((word) => !word.startsWith('--')).map(named)
 
 // What is running is ended by the guard; here is nothing to wait for.
 process.on('SIGINT', () => process.exit(130))
@@ -52,15 +39,21 @@ if (size === 'smoke') process.env['NODE_COMPILE_CACHE'] = path.join(stage.direct
 const machine = describeMachine({ postgres: stage.postgresVersion, size })
 const measured: Measured[] = []
 try {
-  for (const scenario of chosen.length > 0 ? chosen : scenarios) await measure(scenario, stage)
+  for (const scenario of chosen.length > 0 ? chosen : standard) await measure(scenario, stage)
 } finally {
   await stage.close()
 }
 const result = { ...machine, scenarios: measured }
 writeFileSync(OUTPUT, `${JSON.stringify(result, null, 2)}\n`)
-console.log(renderTable(machine, measured))
+const table = renderTable(machine, measured)
+console.log(table)
 console.error(`\nwritten to ${path.resolve(OUTPUT)}`)
-process.exit(measured.some(({ failure }) => failure !== undefined) ? 1 : 0)
+const hasFailed = measured.some(({ failure }) => failure !== undefined)
+if (size === 'full' && chosen.length === 0 && !hasFailed && existsSync(PAGE)) {
+  writeFileSync(PAGE, withTable(readFileSync(PAGE, 'utf8'), table))
+  console.error(`written to ${path.resolve(PAGE)}`)
+}
+process.exit(hasFailed ? 1 : 0)
 
 /** A scenario that fails does not take from the others what they measure. */
 async function measure(scenario: Scenario, place: Stage): Promise<void> {
@@ -79,11 +72,11 @@ async function measure(scenario: Scenario, place: Stage): Promise<void> {
 }
 
 function named(word: string): Scenario {
-  const known = [...scenarios, ...onRequest]
+  const known = [...scenarios, ...others]
   const scenario = known.find(({ name }) => name === word)
   if (scenario) return scenario
   console.error(
-    `There is no scenario ${word}: ${known.map(({ name }) => name).join(', ')}; --smoke.`,
+    `There is no scenario ${word}: ${known.map(({ name }) => name).join(', ')}; --all, --smoke.`,
   )
   return process.exit(2)
 }

@@ -30,8 +30,7 @@ export type Scenario = {
 
 /**
  * A line of the medians of what was measured by turns, as many of each, and of the median of the
- * turns' ratios: the machine's speed changes from turn to turn (an app without a database answered
- * 9,688, 17,108 and 17,155 requests/s in three), and a turn's figures were measured side by side.
+ * turns' ratios: the machine's speed changes from turn to turn.
  */
 export function compare(
   what: string,
@@ -48,4 +47,9 @@ export function compare(
     ...(goal === undefined ? {} : { goal }),
     runs,
   }
+}
+
+/** A line of what a process takes, which is compared with nothing. */
+export function memoryLine(what: string, figure: number): Line {
+  return { what: `memory of ${what}`, figure, unit: 'MiB', runs: [figure] }
 }

@@ -1,13 +1,12 @@
-// Where the benchmark plays: a PostgreSQL of its own in a temporary directory, the embedded one
-// unless a scenario brings another, and fresh, migrated databases in it. All of it is gone
-// afterwards, whatever happens.
+// Where the benchmark plays: an embedded PostgreSQL of its own in a temporary directory, and fresh,
+// migrated databases in it. All of it is gone afterwards, whatever happens.
 
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
@@ -16,9 +15,7 @@ import { databaseUrl, query } from '../kit/postgres.ts'
 
 const TEMPLATE = 'bench_template'
 
-export type BenchDatabase = { url: string; analyze(): Promise<unknown>; drop(): Promise<unknown> }
-
-type DatabaseOptions = { commitDelayUs?: number; jit?: 'on' | 'off' }
+type BenchDatabase = { url: string; drop(): Promise<unknown> }
 
 export type Stage = {
   /** For files of the scenarios; removed at the end. */
@@ -27,19 +24,17 @@ export type Stage = {
   postgresVersion: string
   /**
    * A database of its own, migrated, with partitions. `commitDelayUs` makes each commit take that
-   * much longer, as on a slower disk; `jit` is its default for every session.
+   * much longer, as on a slower disk.
    */
-  database(name: string, options?: DatabaseOptions): Promise<BenchDatabase>
+  database(name: string, commitDelayUs?: number): Promise<BenchDatabase>
   close(): Promise<void>
 }
 
 /** Starts a PostgreSQL and prepares the template of the databases. */
-export async function openStage(
-  start: (directory: string) => Promise<EmbeddedPostgres> = startEmbeddedPostgres,
-): Promise<Stage> {
+export async function openStage(): Promise<Stage> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-bench-'))
   guardDirectory(directory)
-  const server = await start(directory)
+  const server = await startEmbeddedPostgres(directory)
   await query(server.url, `create database ${TEMPLATE}`)
   const templateUrl = databaseUrl(server.url, TEMPLATE)
   await migrate(templateUrl, createLogger('silent'))
@@ -51,17 +46,15 @@ export async function openStage(
   return {
     directory,
     postgresVersion: rows[0]?.server_version ?? 'unknown',
-    async database(name, { commitDelayUs, jit } = {}) {
+    async database(name, commitDelayUs) {
       const unique = `${name.replace(/\W/g, '_')}_${randomBytes(4).toString('hex')}`
       await query(server.url, `create database ${unique} template ${TEMPLATE}`)
       if (commitDelayUs !== undefined) {
         await query(server.url, `alter database ${unique} set commit_delay = ${commitDelayUs}`)
         await query(server.url, `alter database ${unique} set commit_siblings = 0`)
       }
-      if (jit) await query(server.url, `alter database ${unique} set jit = ${jit}`)
       return {
         url: databaseUrl(server.url, unique),
-        analyze: () => query(databaseUrl(server.url, unique), 'analyze'),
         drop: () => query(server.url, `drop database ${unique} with (force)`),
       }
     },

@@ -1,9 +1,7 @@
-// Publishing at an even pace, well below what the service can do: the load under which latencies
-// are measured.
+// Publishing at an even pace, well below what the service can do, to measure latencies.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent } from 'undici'
-import { ADMIN_TOKEN } from '../kit/client.ts'
+import { ADMIN_TOKEN, send } from '../kit/client.ts'
 import { type EventOptions, newEvent, publishHeaders, TENANT } from './events.ts'
 
 /** A publisher that goes on numbering where it left off. */
@@ -14,7 +12,6 @@ export type Steady = {
   flow(options: { rate: number; ms: number; tenants?: string[] }): Promise<number>
   /** Of one tenant, so far. */
   published(tenant?: string): number
-  stop(): Promise<void>
 }
 
 /**
@@ -23,7 +20,6 @@ export type Steady = {
  */
 export function createSteady(url: string, options: EventOptions): Steady {
   const { entities, tenant: only = TENANT } = options
-  const agent = new Agent({ connections: 128, keepAliveTimeout: 60_000 })
   const counts = new Map<string, number>()
   const newest = new Map<string, Promise<void>>()
 
@@ -43,7 +39,6 @@ export function createSteady(url: string, options: EventOptions): Steady {
       return stored.length
     },
     published: (tenant = only) => counts.get(tenant) ?? 0,
-    stop: () => agent.close(),
   }
 
   function publish(tenant: string): Promise<void> {
@@ -51,21 +46,18 @@ export function createSteady(url: string, options: EventOptions): Steady {
     counts.set(tenant, i + 1)
     const entity = `${tenant}/${i % entities}`
     const before = newest.get(entity)
-    const stored = before ? before.then(() => send(tenant, i)) : send(tenant, i)
+    const stored = before ? before.then(() => store(tenant, i)) : store(tenant, i)
     newest.set(entity, stored)
     return stored
   }
 
-  async function send(tenant: string, i: number): Promise<void> {
+  async function store(tenant: string, i: number): Promise<void> {
     const event = newEvent(i, { ...options, tenant })
-    const { statusCode, body } = await agent.request({
-      origin: url,
-      path: `/events/${event.name}`,
-      method: 'POST',
-      headers: publishHeaders(event, ADMIN_TOKEN),
+    const headers = publishHeaders(event, ADMIN_TOKEN)
+    const { status, body } = await send(`${url}/events/${event.name}`, {
+      headers,
       body: event.payload,
     })
-    const text = await body.text()
-    if (statusCode !== 201) throw new Error(`An event was not stored: ${statusCode} ${text}`)
+    if (status !== 201) throw new Error(`An event was not stored: ${JSON.stringify(body)}`)
   }
 }

@@ -1,26 +1,13 @@
-// What is in a database of the benchmark, asked on a connection of its own; above all, whether it
-// is everything that was stored, once each and in order.
+// Whether a database of the benchmark holds everything that was stored, once each and in order.
 
-import pg from 'pg'
-
-/** The rows of one statement. */
-export async function ask<Row extends pg.QueryResultRow>(
-  url: string,
-  text: string,
-  values: unknown[] = [],
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  const { rows } = await client.query<Row>(text, values).finally(() => client.end())
-  return rows
-}
+import { query } from '../kit/postgres.ts'
 
 /**
- * Throws where the table does not hold `count` events, each of them once, and those of each entity
- * in the order in which they were published.
+ * Throws if the table does not hold `count` events, each of them once, and those of each entity in
+ * the order in which they were published.
  */
 export async function expectStored(url: string, table: string, count = 0): Promise<void> {
-  const [found] = await ask<{ events: number; keys: number; misplaced: number }>(
+  const { rows } = await query<{ events: number; keys: number; misplaced: number }>(
     url,
     `select count(*)::integer as events,
       count(distinct (tenant, idempotency_key))::integer as keys,
@@ -32,6 +19,7 @@ export async function expectStored(url: string, table: string, count = 0): Promi
       from ${table}
     ) as placed`,
   )
+  const found = rows[0]
   if (found?.events === count && found.keys === count && found.misplaced === 0) return
   throw new Error(`${count} events were stored; in ${table}: ${JSON.stringify(found)}`)
 }

@@ -10,16 +10,16 @@ const TO_THE_RIGHT = [1, 4, 5]
 
 /** The machine, then a block for each scenario. */
 export function renderTable(machine: Machine, scenarios: Measured[]): string {
-  const { date, size, processor, cores, memoryGiB, system, node, postgres, redis } = machine
+  const { date, size, processor, cores, memoryGiB, system, node, postgres, commit } = machine
   const head = [
     `Millrace benchmark, ${date.slice(0, 16).replace('T', ' ')} UTC${size === 'smoke' ? ', smoke: the figures mean nothing' : ''}`,
     `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`,
-    `Node ${node}, PostgreSQL ${postgres}, Redis ${redis}`,
+    `Node ${node}, PostgreSQL ${postgres}; commit ${commit}`,
     machine.settings,
   ]
   const rows = [COLUMNS, ...scenarios.flatMap(({ lines }) => lines.map(rowOf))]
   const failures = scenarios.flatMap(({ name, failure }) =>
-    failure === undefined ? [] : [`${name} failed: ${failure}`],
+    failure ? [`${name} failed: ${failure}`] : [],
   )
   return [...head, '', ...align(rows), ...(failures.length > 0 ? ['', ...failures] : [])].join('\n')
 }
@@ -72,4 +72,14 @@ function align(rows: string[][]): string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+const [BEGIN, END] = ['<!-- The table of make bench begins. -->', '<!-- It ends. -->']
+
+/** A page with this table in the place of the one before. */
+export function withTable(page: string, table: string): string {
+  const [before, rest] = page.split(BEGIN)
+  const after = rest?.split(END)[1]
+  if (after === undefined) throw new Error(`The page has no "${BEGIN}" and "${END}".`)
+  return `${before}${BEGIN}\n\n\`\`\`text\n${table}\n\`\`\`\n\n${END}${after}`
 }

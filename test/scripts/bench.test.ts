@@ -6,22 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { isMet } from '../../scripts/bench/table.ts'
+import { isMet, withTable } from '../../scripts/bench/table.ts'
 
 const program = path.resolve(import.meta.dirname, '../../scripts/bench/run.ts')
-const SCENARIOS = [
-  'publish',
-  'append',
-  'bulk',
-  'delivery',
-  'together',
-  'latency',
-  'fairness',
-  'replay',
-  's3',
-  'queue',
-  'growth',
-]
+const SCENARIOS = 'publish delivery latency fairness replay growth append together'.split(' ')
 
 type Line = { what: string; figure: number; against?: { figure: number } }
 type Result = { scenarios: { name: string; lines: Line[]; failure?: string }[] }
@@ -30,7 +18,7 @@ describe('the benchmark', () => {
   it('runs all its scenarios, and says what it measured as a table and as JSON', async () => {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
     try {
-      const { status, output, errors } = await run(['--smoke'], directory)
+      const { status, output, errors } = await run(['--smoke', '--all'], directory)
       expect(status, errors).toBe(0)
       const { scenarios }: Result = JSON.parse(
         readFileSync(path.join(directory, 'bench.json'), 'utf8'),
@@ -53,6 +41,21 @@ describe('the benchmark', () => {
     const { status, errors } = await run(['speed'], os.tmpdir())
     expect(status).toBe(2)
     expect(errors).toContain('There is no scenario speed')
+  })
+})
+
+describe('the page about benchmarks', () => {
+  const page = readFileSync('docs/benchmarks.md', 'utf8')
+  it('gets the table of a run in the place of the last one, and nothing else', () => {
+    const once = withTable(page, 'the first table')
+    const twice = withTable(once, 'the second table')
+    expect(twice).toContain('\n```text\nthe second table\n```\n')
+    expect(twice.replace('the second table', 'the first table')).toBe(once)
+    const [head, tail] = [page.slice(0, 500), page.slice(-500)]
+    expect([once.slice(0, 500), once.slice(-500)]).toEqual([head, tail])
+  })
+  it('must have a place for it', () => {
+    expect(() => withTable('# Benchmarks', 'table')).toThrow(/^The page has no/)
   })
 })
 
