@@ -1186,8 +1186,8 @@ declare
   ended record;
   receipts record;
   taken_later bigint;
-  kept bigint;
-  told text;
+  rejected_left bigint;
+  summary text;
 begin
   -- Records after the end of the previous life belong to this one. (Not records after its
   -- registration: if the clock was set back, that position may be ahead of them.)
@@ -1204,7 +1204,9 @@ begin
   from attempt a
   where a.tenant = tenant and a.consumer = consumer and a.run = run
     and a.position > life_before and a.outcome = 'delivered';
-  select count(*) into kept from rejected_event r where r.tenant = tenant and r.consumer = consumer;
+  select count(*) into rejected_left
+  from rejected_event r
+  where r.tenant = tenant and r.consumer = consumer;
   is_own := coalesce(
     life.document ->> 'integration_type' = 'temporary' and run = (
       select min(c.run) from cursor c where c.tenant = tenant and c.consumer = consumer
@@ -1227,7 +1229,7 @@ begin
   if ended.consumer is null then
     return false;
   end if;
-  told := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
+  summary := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
     told_time(ended.stop_position), receipts.delivered, receipts.rejected,
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
   if not is_own then
@@ -1235,18 +1237,18 @@ begin
     perform note_consumer(
       tenant, consumer, 'replay_completed', 'millrace',
       -- replay/progress looks for this prefix.
-      format('Replay %s: %s%s', run, lower(left(told, 1)), substr(told, 2)), latest_position
+      format('Replay %s: %s%s', run, lower(left(summary, 1)), substr(summary, 2)), latest_position
     );
-  elsif kept = 0 then
+  elsif rejected_left = 0 then
     perform change_consumer(
-      tenant, consumer, life.version, 'removed', 'integration_completed', 'millrace', told, null,
-      false, latest_position
+      tenant, consumer, life.version, 'removed', 'integration_completed', 'millrace', summary,
+      null, false, latest_position
     );
   elsif life.status = 'running' then
     perform change_consumer(
       tenant, consumer, life.version, 'stopped', 'integration_stopped', 'millrace',
       format('%s %s rejected event(s) are kept; it completes when the last one is retried or deleted.',
-        told, kept),
+        summary, rejected_left),
       null, false, latest_position
     );
     return false;

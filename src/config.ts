@@ -107,7 +107,7 @@ export const limits = {
   integrationsPerTenant: 10,
   /** Active subscriptions, and all of them, since their list has no pages. */
   subscriptionsPerTenant: 100,
-  subscriptionsKept: 1_000,
+  storedSubscriptions: 1_000,
   /** Jobs that are not deleted, and active keys. */
   jobsPerTenant: 100,
   keysPerTenant: 1_000,
@@ -129,7 +129,7 @@ export const limits = {
   eventTypeSteps: 20,
   eventTypeStepsOfWarning: 4,
   /** Names kept for a tenant: those published last. */
-  eventTypesKept: 10_000,
+  storedEventTypes: 10_000,
   mostWarnings: 20,
   /**
    * How many warnings suggest similar names, and how many names are compared before and after each.
@@ -155,7 +155,7 @@ export const limits = {
   mailRequestBytes: 20 * 1024 * 1024,
   /** How much of a target's response is read, and how much of that logs keep. */
   responseBytes: 64 * 1024,
-  responseKept: 512,
+  storedResponse: 512,
   /** Events read from the log and not yet settled, per integration. */
   windowEvents: 500,
   windowBytes: 4 * 1024 * 1024,

@@ -34,7 +34,7 @@ export type Run = {
   /** By operation, what its requests came to: valid ones that were taken, and all refusals. */
   tallies: Map<string, Tally>
   /** Pairs of a caller and of another tenant that it has named in what it stored. */
-  told: Set<string>
+  seen: Set<string>
   slowestMs: number
 }
 
@@ -67,19 +67,19 @@ export async function sendBatch(run: Run, block: Block, from: number, end: numbe
 
 async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Promise<Outcome> {
   const names = block.tenants.map(({ name }) => name)
-  const telling = othersToldBy(request, names).filter((pair) => !run.told.has(pair))
-  for (const pair of telling) run.told.add(pair)
+  const telling = othersNamedBy(request, names).filter((pair) => !run.seen.has(pair))
+  for (const pair of telling) run.seen.add(pair)
   const answer = await wire.send(toBytes(request), { isHead: request.method === 'HEAD' })
   const outcome = { request, answer }
   if (!answer) return outcome
-  if (answer.status >= 300) for (const pair of telling) run.told.delete(pair)
-  const tell = (check: string, what: string) =>
+  if (answer.status >= 300) for (const pair of telling) run.seen.delete(pair)
+  const report = (check: string, what: string) =>
     run.findings.broke(check, `${what}\n${describe(request, answer)}`)
-  for (const { check, what } of run.judge.faultsOf(request, answer)) tell(check, what)
+  for (const { check, what } of run.judge.faultsOf(request, answer)) report(check, what)
   const unknown = othersIn(request, answer, names).filter(
-    (name) => !run.told.has(pairOf(request, name)),
+    (name) => !run.seen.has(pairOf(request, name)),
   )
-  for (const name of unknown) tell("another tenant's", name)
+  for (const name of unknown) report("another tenant's", name)
   count(run, request, answer)
   harvest(outcome)
   return outcome
@@ -89,7 +89,7 @@ async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Pr
 const pairOf = ({ caller }: Request, name: string) => `${caller.tenants.join()} ${name}`
 
 /** Other tenants whose names the caller may store itself: its lists may then show them to it. */
-function othersToldBy(request: Request, names: string[]): string[] {
+function othersNamedBy(request: Request, names: string[]): string[] {
   const body = String(request.body ?? '')
   const others = names.filter((name) => !request.caller.tenants.includes(name))
   return others.filter((name) => body.includes(name)).map((name) => pairOf(request, name))

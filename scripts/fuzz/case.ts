@@ -18,16 +18,16 @@ export function describe(request: Request, answer: Answer | undefined): string {
     `  ${method} ${cut(target)}`,
     ...headers.map(([name, value]) => `  ${name}: ${cut(JSON.stringify(value))}`),
     `  ${body ? quoted(body) : 'no body'}`,
-    `  → ${answer ? toldOf(answer) : 'nothing'}`,
+    `  → ${answer ? lineOf(answer) : 'nothing'}`,
   ].join('\n')
 }
 
 /** An exchange over a raw socket. */
 export function describeBroken({ what, pieces }: Broken, answers: Answer[]): string {
   const sent = pieces.map((piece) => `  ${quoted(piece)}`)
-  return [what, ...sent, ...answers.map((answer) => `  → ${toldOf(answer)}`)].join('\n')
+  return [what, ...sent, ...answers.map((answer) => `  → ${lineOf(answer)}`)].join('\n')
 }
 
-function toldOf({ status, ms, body }: Answer): string {
+function lineOf({ status, ms, body }: Answer): string {
   return `${status} in ${Math.round(ms)} ms ${cut(body.toString())}`
 }

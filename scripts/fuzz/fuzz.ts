@@ -70,7 +70,7 @@ export async function fuzz(options: Options): Promise<Report> {
       judge: createJudge(document, operations),
       stored: await watchStored(database.pool, findings),
       tallies: new Map(),
-      told: new Set(),
+      seen: new Set(),
       slowestMs: 0,
     }
     const growth = await sendAll(run, service, options)

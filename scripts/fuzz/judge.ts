@@ -32,7 +32,7 @@ const INSIDE = /\bat (?:file:|async |[\w.<>]+ \()|node:internal|\/src\/\w+|node_
 /** An API key or a JWT. */
 export const CREDENTIAL = /\bmr_[0-9a-f]{12}_|\beyJ[\w-]{8,}\.eyJ/
 /** Their answers are credentials, this once. */
-const TELLS_CREDENTIALS = ['createApiKey', 'issueToken']
+const SHOWS_CREDENTIALS = ['createApiKey', 'issueToken']
 /** Headers that say where a request ends, or on which connection it is the last one. */
 const FRAMING = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
@@ -108,8 +108,8 @@ function faultsOfText({ headers, body }: Answer, operation: Operation | undefine
   refuse('the inside of the program', INSIDE.exec(text))
   const [spelling] = spellingsIn(text, SECRET)
   if (spelling) faults.push({ check: 'a secret in an answer', what: spelling })
-  const mayTell = operation && TELLS_CREDENTIALS.includes(operation.id)
-  if (!mayTell) refuse('a credential in an answer', CREDENTIAL.exec(text))
+  const mayShow = operation && SHOWS_CREDENTIALS.includes(operation.id)
+  if (!mayShow) refuse('a credential in an answer', CREDENTIAL.exec(text))
   if (headers.has('x-injected')) faults.push({ check: 'a header of a request', what: 'x-injected' })
   return faults
 }

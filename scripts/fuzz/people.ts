@@ -50,7 +50,7 @@ async function makeStopped(tenant: string, operate: Operate): Promise<string> {
 }
 
 /** Which id of an answer's body fills which parameter of a path. */
-const TOLD: Record<string, [parameter: string, field: string]> = {
+const ANSWERED: Record<string, [parameter: string, field: string]> = {
   registerIntegration: ['integration_id', 'id'],
   createApiKey: ['key_id', 'id'],
   createJob: ['job_id', 'id'],
@@ -59,15 +59,15 @@ const TOLD: Record<string, [parameter: string, field: string]> = {
 }
 
 /** Whether an operation makes something that others ask for by its id. */
-export const makes = (operation: string): boolean => operation in TOLD
+export const makes = (operation: string): boolean => operation in ANSWERED
 
 /** Adds what a success made to the ids of its tenant. */
 export function harvest({ request, answer }: Outcome): void {
-  const told = TOLD[request.operation.id]
+  const answered = ANSWERED[request.operation.id]
   const { caller, tenant, method, operation } = request
-  if (!told || !answer || answer.status > 201 || method !== operation.method) return
+  if (!answered || !answer || answer.status > 201 || method !== operation.method) return
   if (caller.tenants.join() !== tenant.name) return
-  const [parameter, field] = told
+  const [parameter, field] = answered
   const id = JSON.parse(answer.body.toString())[field]
   // An answer of another operation, if the path or the method was another.
   if (typeof id === 'string') addId(tenant, parameter, id)

@@ -5,7 +5,7 @@ import type { Report } from './fuzz.ts'
 const MIB = 1024 * 1024
 
 /** The lines of a run. */
-export function tell({ seed, count, findings, tallies, slowestMs, growth }: Report): string {
+export function summaryOf({ seed, count, findings, tallies, slowestMs, growth }: Report): string {
   const rows = [...tallies].sort(([a], [b]) => a.localeCompare(b))
   const table = rows.map(([id, { successes, refusals }]) => {
     return `  ${id.padEnd(36)} ${String(successes).padStart(6)} ${String(refusals).padStart(6)}`
@@ -16,7 +16,7 @@ export function tell({ seed, count, findings, tallies, slowestMs, growth }: Repo
   return [
     `seed ${seed}, ${count} requests: make fuzz COUNT=${count} SEED=${seed}`,
     ...(broken.length > 0 ? ['What broke:', ...broken] : ['Nothing broke.']),
-    ...findings.told(),
+    ...findings.lines(),
     `  ${'operation'.padEnd(36)}  valid, taken  refused`,
     ...table,
     `memory: heap ${megabytes(growth.heap)} MiB, resident ${megabytes(growth.resident)} MiB more than after the warm-up`,

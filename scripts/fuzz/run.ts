@@ -10,7 +10,7 @@ import { openDatabase } from '../../src/db/pool.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
 import { createLogger } from '../../src/logger.ts'
 import { fuzz } from './fuzz.ts'
-import { tell } from './report.ts'
+import { summaryOf } from './report.ts'
 
 const seed = Number(process.env['SEED'] || Math.floor(Math.random() * 1_000_000))
 const count = Number(process.env['COUNT'] || 10_000)
@@ -42,7 +42,7 @@ try {
     residentBytes: 192 * 1024 * 1024,
     isOver: () => isOver,
   })
-  console.log(tell(report))
+  console.log(summaryOf(report))
   process.exitCode = report.findings.counts().size === 0 ? 0 : 1
 } finally {
   await database.close()

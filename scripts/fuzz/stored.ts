@@ -27,17 +27,17 @@ export async function watchStored(pool: pg.Pool, findings: Findings): Promise<St
 
   return {
     async compare(outcomes, raw) {
-      const told = outcomes.filter((one) => isNewEvent(one, collected)).length
+      const answered = outcomes.filter((one) => isNewEvent(one, collected)).length
       const { rows: events } = await pool.query(
         `select tenant, position from event where position > $1 and name not like 'millrace.%'`,
         [through],
       )
       // What was not answered may have been stored; sent again, it is answered as a duplicate.
       const unknown = outcomes.filter(({ answer }) => !answer).length
-      if (events.length < told + raw.least || events.length > told + raw.most + unknown) {
-        const tells = `answers tell of ${told}, ${unknown} had none`
+      if (events.length < answered + raw.least || events.length > answered + raw.most + unknown) {
+        const expected = `answers tell of ${answered}, ${unknown} had none`
         const came = `${raw.least} to ${raw.most} came raw`
-        findings.broke('events', `${events.length} are new, ${tells}, ${came}`)
+        findings.broke('events', `${events.length} are new, ${expected}, ${came}`)
       }
       const actors = Map.groupBy(outcomes, actorOf)
       const { rows: changes } = await pool.query(
@@ -85,12 +85,12 @@ function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
   if (!first) return undefined
   const { operation, what } = first.request
   const { tenant, kind, id } = change
-  const told = `${kind} ${id} of ${tenant} by ${operation.id} (${what})`
+  const label = `${kind} ${id} of ${tenant} by ${operation.id} (${what})`
   const isOwn = by.some(({ request }) => request.caller.tenants.includes(tenant))
-  if (!isOwn) return `${told}: another's`
+  if (!isOwn) return `${label}: another's`
   // One that was late was sent again; a key made few requests of a hundred, most of them one.
   const isRefused = by.every((one) => (one.answer?.status ?? 0) >= 400 && !isHalfDone(one))
-  return isRefused ? `${told}: stored after ${first.answer?.status}` : undefined
+  return isRefused ? `${label}: stored after ${first.answer?.status}` : undefined
 }
 
 /** Whether it stops a consumer first, which may wait for a worker, before it deletes or looks. */

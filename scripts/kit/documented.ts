@@ -26,14 +26,14 @@ export async function expectDocumented(
     found.kind === 'path' ? found.operations.find((one) => one.method === method) : undefined
   // What node refuses before there is a request: no body, and the connection ends.
   if (!operation || (body === '' && headers['connection'] === 'close')) return
-  const tell = (what: string) => {
+  const report = (what: string) => {
     const answer = JSON.stringify(body).slice(0, 1_000)
     throw new Error(`${operation.id}, ${status}: ${what}: ${answer}`)
   }
-  if (!operation.answers.has(status)) tell('a status that is not documented')
+  if (!operation.answers.has(status)) report('a status that is not documented')
   const expected = operation.answers.get(status)
-  if (!expected && body !== '') tell('a body that is not documented')
-  if (expected && !expected.fits(body)) tell('a body of another shape than is documented')
+  if (!expected && body !== '') report('a body that is not documented')
+  if (expected && !expected.fits(body)) report('a body of another shape than is documented')
 }
 
 async function readOperations(origin: string): Promise<Operation[] | undefined> {

@@ -6,22 +6,22 @@ export type Findings = {
   /** How often each check broke. */
   counts(): Map<string, number>
   /** The first few of each, in words. */
-  told(): string[]
+  lines(): string[]
 }
 
-const TOLD_OF_EACH = 5
+const SHOWN_OF_EACH = 5
 
 export function createFindings(): Findings {
   const counts = new Map<string, number>()
-  const told: string[] = []
+  const lines: string[] = []
   return {
     broke(check, what) {
       const count = (counts.get(check) ?? 0) + 1
       counts.set(check, count)
-      if (count > TOLD_OF_EACH) return
-      told.push(`${new Date().toISOString()} ${check}: ${what}`)
+      if (count > SHOWN_OF_EACH) return
+      lines.push(`${new Date().toISOString()} ${check}: ${what}`)
     },
     counts: () => counts,
-    told: () => told,
+    lines: () => lines,
   }
 }

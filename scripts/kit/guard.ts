@@ -11,16 +11,16 @@ let guard: ChildProcess | undefined
 
 /** Told of a process that must not outlive the benchmark. */
 export function guardProcess(child: ChildProcess): void {
-  tell(`process ${child.pid}`)
-  child.once('exit', () => tell(`over ${child.pid}`))
+  report(`process ${child.pid}`)
+  child.once('exit', () => report(`over ${child.pid}`))
 }
 
 /** Told of a directory that goes with the benchmark, and with it the PostgreSQL that runs there. */
 export function guardDirectory(directory: string): void {
-  tell(`directory ${directory}`)
+  report(`directory ${directory}`)
 }
 
-function tell(line: string): void {
+function report(line: string): void {
   guard ??= startGuard()
   guard.stdin?.write(`${line}\n`)
 }

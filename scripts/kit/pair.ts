@@ -36,7 +36,7 @@ export type Pair = {
 type Server = ServerAccess & { directory: string; running: EmbeddedPostgres }
 
 /** The WAL that a standby may still need while it is made. */
-const WAL_KEPT = '1GB'
+const WAL_SIZE = '1GB'
 const FOLLOW_MS = 60_000
 
 /** Starts the primary in a directory of its own below `directory`. */
@@ -49,7 +49,7 @@ export async function startPair(directory: string): Promise<Pair> {
     await query(primary.url, `alter system set ${setting} = '${value}'`)
     await query(primary.url, 'select pg_reload_conf()')
   }
-  await setPrimary('wal_keep_size', WAL_KEPT)
+  await setPrimary('wal_keep_size', WAL_SIZE)
 
   return {
     get primary() {

@@ -36,7 +36,7 @@ export type Held = {
   altered: string[]
 }
 
-const ALTERED_TOLD = 5
+const ALTERED_LISTED = 5
 const HARVEST_MS = 2_000
 const agent = new Agent({ connections: 64 })
 /** What has been taken out of each queue. */
@@ -86,7 +86,7 @@ function harvest(): void {
       const { event_payload, entity_id } = JSON.parse(message.body)
       const payload = Buffer.from(event_payload.base64_encoded_payload_json, 'base64').toString()
       const isWhole = payload === payloadOf(serial) && event_payload.entity_id === entity_id
-      if (!isWhole && held.altered.length < ALTERED_TOLD) held.altered.push(message.body)
+      if (!isWhole && held.altered.length < ALTERED_LISTED) held.altered.push(message.body)
       held.serials.push(serial)
       held.positions.push(Number(position?.StringValue))
       held.groups.push(message.messageGroupId ?? entity_id)
@@ -128,10 +128,10 @@ async function startFront(target: string, chance: Chance): Promise<string> {
     })
     const text = await answer.body.text()
     if (mood === 'unheard') return void response.socket?.resetAndDestroy()
-    const told = failed.length > 0 ? { ...JSON.parse(text), Failed: failed } : undefined
+    const reply = failed.length > 0 ? { ...JSON.parse(text), Failed: failed } : undefined
     response
       .writeHead(answer.statusCode, { 'content-type': String(answer.headers['content-type']) })
-      .end(told ? JSON.stringify(told) : text)
+      .end(reply ? JSON.stringify(reply) : text)
   }
 
   /** At least one is taken: a batch of none would be refused as a whole. */

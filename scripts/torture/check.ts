@@ -82,7 +82,7 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
 /** Every event reached every integration that takes it, or stands in its rejected events. */
 export async function checkDeliveries(evidence: Evidence): Promise<number> {
   const { session, journal, findings, integrations, replays } = evidence
-  const kept = new Set(
+  const stored = new Set(
     (
       await insist<{ consumer: string; event_position: number }>(
         session,
@@ -101,7 +101,7 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
     for (const { id, ledger } of integrations) {
       if (!ledger.mustTake(serial)) continue
       if (!ledger.isPassed(serial)) miss(id, serial, 'never received')
-      else if (!ledger.isTaken(serial) && !kept.has(`${id}/${position}`)) {
+      else if (!ledger.isTaken(serial) && !stored.has(`${id}/${position}`)) {
         miss(id, serial, 'rejected, and does not keep,')
       }
     }

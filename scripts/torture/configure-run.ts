@@ -54,7 +54,7 @@ function report(result: Configured, kills: number): string {
     `compared with the log ${comparisons} times`,
     `deleted and restored: ${list(restored)}`,
     `events ${events}; after that ${again} arrived again`,
-    ...findings.told(),
+    ...findings.lines(),
     findings.counts().size === 0 ? 'nothing broke' : `broke: ${list(findings.counts())}`,
   ].join('\n')
 }

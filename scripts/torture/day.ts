@@ -174,9 +174,9 @@ function report(): boolean {
     const isLog = name === 'event' || name === 'event_key'
     const grows = !isLog && third > 0 && last > middle * GROWTH && last > middle + GROWTH_BYTES
     if (grows) isFlat = false
-    const told = isLog ? 'the log' : grows ? 'GROWS' : 'flat'
+    const trend = isLog ? 'the log' : grows ? 'GROWS' : 'flat'
     console.log(
-      `${name.padEnd(24)}${megabytes(middle).padStart(14)}${megabytes(last).padStart(14)}  ${told}`,
+      `${name.padEnd(24)}${megabytes(middle).padStart(14)}${megabytes(last).padStart(14)}  ${trend}`,
     )
   }
   console.log(`${published} events, ${receiver.distinct()} delivered, ${samples.length} days`)

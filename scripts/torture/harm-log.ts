@@ -24,7 +24,7 @@ export type HarmLog = {
   /** How long delivery took to recover, by kind. */
   recoveries(): Map<HarmKind, RecoveryTime[]>
   /** What was done when, in words, one a line. */
-  told(): string
+  text(): string
 }
 
 /** What made a worker send again: harm, or a machine that had no time for it. */
@@ -150,11 +150,11 @@ export function createHarmLog(newestSerial: () => number, watched: number): Harm
       open = open.filter(({ missing }) => missing.size > 0)
     },
     recoveries: () => recovered,
-    told: () => entries.map(tell).join('\n'),
+    text: () => entries.map(lineOf).join('\n'),
   }
 }
 
-function tell({ kind, from, until }: Entry): string {
+function lineOf({ kind, from, until }: Entry): string {
   const end = until === Number.MAX_SAFE_INTEGER ? 'for good' : `for ${until - from} ms`
   return `${new Date(from).toISOString()} ${kind} ${end}`
 }

@@ -24,7 +24,7 @@ import { createSession, type Session } from './session.ts'
 const STOPS_IN_A_ROW = 3
 const STANDBY = 'standby'
 /** A standby outlives the spell in which it was taken for the primary. */
-const KEPT_MS = 5_000
+const LASTING_MS = 5_000
 /** How long the standby receives nothing before the primary crashes. */
 const BEHIND_MS = 300
 /** How long commits wait for the standby before the primary crashes. */
@@ -111,7 +111,7 @@ export function createHarmer(victims: Victims): Harmer {
           await database.addStandby()
         },
         async after() {
-          await Promise.all([probe(harm.kind), lasting(KEPT_MS)])
+          await Promise.all([probe(harm.kind), lasting(LASTING_MS)])
           await database.dropStandby()
           busy.delete(STANDBY)
         },

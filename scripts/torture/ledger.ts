@@ -149,7 +149,7 @@ export function createLedger(
       const after = `${at - arrivedAt.get(serial)} ms after it was taken`
       findings.broke('duplicate without a cause', `${id} received event ${serial} again ${after}`)
     }
-    const told = cause ?? 'none'
-    counts.duplicates.set(told, (counts.duplicates.get(told) ?? 0) + 1)
+    const known = cause ?? 'none'
+    counts.duplicates.set(known, (counts.duplicates.get(known) ?? 0) + 1)
   }
 }

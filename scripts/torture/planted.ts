@@ -183,7 +183,7 @@ const ownPlants: Plant[] = [
     changes: [
       {
         file: 'sql/functions/complete_replay.sql',
-        find: 'elsif kept = 0 then',
+        find: 'elsif rejected_left = 0 then',
         put: 'elsif true then',
       },
     ],

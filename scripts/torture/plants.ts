@@ -47,8 +47,8 @@ async function tryPlant(plant: Plant): Promise<string | undefined> {
       if (outcome.directory) rmSync(outcome.directory, { recursive: true, force: true })
       const counts = [...outcome.findings.counts()]
       if (counts.length > 0) {
-        const told = counts.map(([check, times]) => `${check} (${times})`).join(', ')
-        return `${told}; seed ${seed}`
+        const list = counts.map(([check, times]) => `${check} (${times})`).join(', ')
+        return `${list}; seed ${seed}`
       }
     } finally {
       rmSync(copy, { recursive: true, force: true })

@@ -28,13 +28,13 @@ export async function probePublishing(kind: HarmKind, services: Services): Promi
   async function probe(server: number): Promise<void> {
     const serial = journal.begin(server, 0)
     const { path, headers, body } = requestOf(journal, serial)
-    for (let isTold = false; ; ) {
+    for (let isReported = false; ; ) {
       const answer = await client.send(path, { headers, body, pick: server })
       if (answer?.status === 201) return journal.answered(serial, Number(answer.body['position']))
       const ms = Date.now() - from
       const isLate = ms > BACK_MS && !harmLog.wasDisturbed(kind, from, Date.now())
-      if (!isTold && (isLate || ms > PATIENCE_MS)) {
-        isTold = true
+      if (!isReported && (isLate || ms > PATIENCE_MS)) {
+        isReported = true
         const said = answer ? `${answer.status} ${JSON.stringify(answer.body)}` : 'no answer'
         findings.broke('not publishing again', `${ms} ms after ${kind}: ${said}`)
       }

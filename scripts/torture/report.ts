@@ -140,5 +140,5 @@ function verdict({ findings, directory, seed, seconds: length }: Outcome): strin
   if (findings.counts().size === 0) return ['Nothing broke.']
   const counted = [...findings.counts()].map(([check, times]) => `BROKEN ${check}: ${times}`)
   const again = `Again: make torture SECONDS=${length} SEED=${seed}`
-  return [...counted, ...findings.told().map((told) => `  ${told}`), again, `Kept: ${directory}`]
+  return [...counted, ...findings.lines().map((line) => `  ${line}`), again, `Kept: ${directory}`]
 }

@@ -203,7 +203,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await database.stop()
   process.off('exit', stopAtExit)
   if (findings.counts().size === 0) rmSync(directory, { recursive: true, force: true })
-  else writeFileSync(path.join(logs, 'harm.log'), harmLog.told())
+  else writeFileSync(path.join(logs, 'harm.log'), harmLog.text())
   return {
     seed,
     seconds,

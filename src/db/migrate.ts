@@ -25,7 +25,7 @@ const LOCK_RETRY_MS = 200
 const BUSY_TRIES = 10
 const BUSY_PAUSE_MS = 1_000
 /** Every ten seconds. */
-const TRIES_TOLD = 50
+const TRIES_LOGGED = 50
 
 type MigrationFile = { name: string; text: string; checksum: string }
 
@@ -104,7 +104,7 @@ async function lock(client: pg.Client, logger: Logger): Promise<void> {
   for (let tries = 0; ; tries++) {
     const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [MIGRATION_LOCK])
     if (rows[0].mine) return
-    if (tries % TRIES_TOLD === 0) {
+    if (tries % TRIES_LOGGED === 0) {
       const holder = await client.query(holderOfLock, [MIGRATION_LOCK])
       logger.warn({ ...holder.rows[0] }, 'waiting for another process that migrates')
     }

@@ -64,7 +64,7 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
       timeoutMs: delivery?.timeout_ms ?? config.MILLRACE_DELIVERY_TIMEOUT_MS,
       allowPrivateTargets,
       responseBytes: limits.responseBytes,
-      responseKept: limits.responseKept,
+      storedResponse: limits.storedResponse,
     })
   }
 }

@@ -49,6 +49,6 @@ function statusText(status: number): string {
 /** "NoSuchBucket, The specified bucket does not exist." */
 export function detailOf(name: string, message: string): string {
   const isNamed = /^[A-Z][\w.]+$/.test(name) && !GENERIC.includes(name)
-  const isTold = message && message !== name && message !== 'UnknownError'
-  return [isNamed ? name : '', isTold ? message : ''].filter(Boolean).join(', ')
+  const hasMessage = message && message !== name && message !== 'UnknownError'
+  return [isNamed ? name : '', hasMessage ? message : ''].filter(Boolean).join(', ')
 }

@@ -28,7 +28,10 @@ export function createKeyMask(
   credentials: Credentials | undefined,
 ): () => Promise<Mask> {
   const maskOf = (keys: (Credentials & { sessionToken?: string | undefined }) | undefined) =>
-    createMask([keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken], limits.responseKept)
+    createMask(
+      [keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken],
+      limits.storedResponse,
+    )
   const own = credentials && maskOf(credentials)
   return async () => {
     if (own) return own

@@ -70,7 +70,7 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
       keepsThem = false
       setTimeout(() => {
         keepsThem = 'unknown'
-        tellIfEmpty()
+        reportIfEmpty()
       }, DISTRUST_MS).unref()
     },
     async close() {
@@ -114,10 +114,10 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
   function drop(connection: Connection): void {
     all.delete(connection)
     void connection.client.destroy()
-    tellIfEmpty()
+    reportIfEmpty()
   }
 
-  function tellIfEmpty(): void {
+  function reportIfEmpty(): void {
     if (all.size === 0 && keepsThem !== false) onEmpty()
   }
 }

@@ -63,7 +63,7 @@ export function createSendGrid(
     timeoutMs: number
     allowPrivateTargets: boolean
     responseBytes: number
-    responseKept: number
+    storedResponse: number
   },
 ): Mailer {
   const base = new URL(sender.url)
@@ -75,7 +75,7 @@ export function createSendGrid(
     'content-type': 'application/json',
     'user-agent': 'Millrace',
   }).flat()
-  const mask = createMask([sender.apiKey], options.responseKept)
+  const mask = createMask([sender.apiKey], options.storedResponse)
   const failed = (reason: string) => `SendGrid at ${base.host} failed. Reason: ${mask(reason)}`
 
   return {

@@ -31,7 +31,7 @@ export type WebhookOptions = {
   /** The most bytes to read of an answer; a longer one is a failure. */
   responseBytes: number
   /** The most characters to keep of it. */
-  responseKept: number
+  storedResponse: number
 }
 
 /** A destination that POSTs to a URL. Its owner shares and closes `connections`. */
@@ -48,7 +48,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const shown = url.origin + url.pathname
   const to = { origin: url.origin, path: url.pathname + url.search }
   const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...signing]
-  const mask = createMask([...secrets, ...signing.map(secretBytes)], options.responseKept)
+  const mask = createMask([...secrets, ...signing.map(secretBytes)], options.storedResponse)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
 
   return {

@@ -45,8 +45,8 @@ export function createApp(
       await next()
       if (context.body == null) refuseUnrouted(context.status)
     } catch (error) {
-      const told = { family: familyOf(context.path), logger: options.logger }
-      const problem = await refusalOf(error, context as unknown as Exchange, told)
+      const problemOptions = { family: familyOf(context.path), logger: options.logger }
+      const problem = await refusalOf(error, context as unknown as Exchange, problemOptions)
       context.status = problem.status
       context.set(problem.headers)
       context.body = problem.body

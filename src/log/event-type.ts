@@ -26,7 +26,7 @@ export async function readEventTypes(db: Db, tenant: string, steps: number): Pro
   for (let step = 0; step < steps; step++) {
     const { rows } = await sql<{ ended: boolean }>`
       select read_event_types(
-        ${tenant}, ${limits.eventTypeStep}, ${limits.eventTypesKept}
+        ${tenant}, ${limits.eventTypeStep}, ${limits.storedEventTypes}
       ) as ended`.execute(db)
     if (rows[0]?.ended) return true
   }

@@ -49,7 +49,7 @@ export function eventTypeRoutes({ db }: { db: Db }): Route[] {
       tag: 'Event types',
       operationId: 'listEventTypes',
       summary: 'The known event types, and all others that the tenant has published, by name.',
-      description: `Of more than ${limits.eventTypesKept} names, those that were published last.`,
+      description: `Of more than ${limits.storedEventTypes} names, those that were published last.`,
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
         200: { description: 'A page of them.', schema: EventTypeList },

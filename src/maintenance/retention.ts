@@ -90,10 +90,10 @@ const orphans = `
  * Notes the events that consumers lose at the horizon. Each note is a separate statement: a single
  * one would hold the lane while it counts all events.
  */
-async function noteLosses(client: pg.PoolClient, horizon: string, told: [string, string]) {
-  const { rows } = await client.query(lossesQuery(horizon), told)
+async function noteLosses(client: pg.PoolClient, horizon: string, range: [string, string]) {
+  const { rows } = await client.query(lossesQuery(horizon), range)
   for (const { tenant, consumer, reason } of rows) {
-    const values = [tenant, consumer, told[0], reason, latestPosition()]
+    const values = [tenant, consumer, range[0], reason, latestPosition()]
     await client.query(`select note_consumer($1, $2, $3, 'millrace', $4, $5)`, values)
   }
 }
@@ -118,7 +118,7 @@ const lossesQuery = (horizon: string) => `
     ) as range
     where consumer.status = 'running' and range.count > 0
   ),
-  told as (
+  loss as (
     select
       tenant, consumer,
       format('%s event(s) not yet sent, from %s (position %s) to %s (position %s), $2: they are '
@@ -128,10 +128,10 @@ const lossesQuery = (horizon: string) => `
     from lost
   )
   select tenant, consumer, replace(reason, '$2', $2) as reason
-  from told
+  from loss
   where not exists (
     select from config_log
-    where config_log.tenant = told.tenant and config_log.id = told.consumer
+    where config_log.tenant = loss.tenant and config_log.id = loss.consumer
       and config_log.action = $1
-      and config_log.reason like '%(position ' || told.last_position || '), %'
+      and config_log.reason like '%(position ' || loss.last_position || '), %'
   )`

@@ -56,7 +56,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       summary: 'Create an event subscription.',
       description:
         `It receives events from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
-        `${limits.subscriptionsKept} in all. The default of id is a new one.`,
+        `${limits.storedSubscriptions} in all. The default of id is a new one.`,
       body: NewSubscription,
       responses: { ...written, ...errors },
       async handle(context) {

@@ -38,8 +38,8 @@ export async function subscribe(
   const { db, secrets } = services
   await refuseFaults(services, tenant, subscription)
   // Not exact in a race: it only bounds the list.
-  if ((await countSubscriptions(db, tenant)) >= limits.subscriptionsKept) {
-    throw tooMany(`${limits.subscriptionsKept} subscriptions, inactive ones included`)
+  if ((await countSubscriptions(db, tenant)) >= limits.storedSubscriptions) {
+    throw tooMany(`${limits.storedSubscriptions} subscriptions, inactive ones included`)
   }
   const consumer = consumerIdOf('subscription', subscription.id)
   const most = limits.subscriptionsPerTenant

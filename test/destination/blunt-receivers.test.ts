@@ -33,7 +33,7 @@ function sendAll(url: string, count: number, inFlight: number, fill = ''): Promi
     timeoutMs: 5_000,
     allowPrivateTargets: true,
     responseBytes: 65_536,
-    responseKept: 100,
+    storedResponse: 100,
   })
   const outcomes: Outcome[] = []
   let position = 1

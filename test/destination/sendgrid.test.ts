@@ -25,7 +25,7 @@ const mailer = (
   return createSendGrid(
     agent,
     { url, apiKey, from },
-    { timeoutMs: 1_000, allowPrivateTargets: allow, responseBytes: 1_000, responseKept: 200 },
+    { timeoutMs: 1_000, allowPrivateTargets: allow, responseBytes: 1_000, storedResponse: 200 },
   )
 }
 const mails = (count: number): Mail[] =>

@@ -29,7 +29,7 @@ const webhook = (url: string, changes: Partial<WebhookOptions> = {}) =>
     timeoutMs: 5_000,
     allowPrivateTargets: true,
     responseBytes: 65_536,
-    responseKept: 100,
+    storedResponse: 100,
     ...changes,
   })
 async function receiver(answer?: Parameters<typeof startReceiver>[0]) {
@@ -171,7 +171,7 @@ describe('a private target', () => {
     const target = await receiver()
     for (const host of ['localhost', '127.0.0.1']) {
       const url = target.url.replace('127.0.0.1', host)
-      const options = { timeoutMs: 5_000, responseBytes: 1, responseKept: 100, url }
+      const options = { timeoutMs: 5_000, responseBytes: 1, storedResponse: 100, url }
       const strict = createWebhook(guarded, { ...options, allowPrivateTargets: false })
       const outcome = await sendOne(strict, event)
       expect(outcome).toMatchObject({

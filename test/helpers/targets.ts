@@ -75,7 +75,7 @@ async function startWebhookTarget(): Promise<Target> {
         timeoutMs,
         allowPrivateTargets,
         responseBytes: 65_536,
-        responseKept: 512,
+        storedResponse: 512,
       })
     },
     received: () => taken,

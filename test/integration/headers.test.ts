@@ -39,7 +39,7 @@ async function sent(headers: Record<string, string>) {
     timeoutMs: 5_000,
     allowPrivateTargets: true,
     responseBytes: 65_536,
-    responseKept: 100,
+    storedResponse: 100,
   })
   const outcome = await sendOne(webhook, {
     tenant: 'dodici',

@@ -243,12 +243,12 @@ describe('an audience', () => {
           ),
         }
         const { mails, withheld } = audienceOf(given)
-        const settled = [...mails.flatMap(({ told }) => told), ...withheld.map((one) => one.due)]
+        const settled = [...mails.flatMap(({ dues }) => dues), ...withheld.map((one) => one.due)]
         expect(new Set(settled)).toEqual(new Set(given.due))
         expect(settled).toHaveLength(given.due.length)
         const customers = mails.map(({ customer_id }) => customer_id)
         expect(new Set(customers).size).toBe(customers.length)
-        for (const { customer_id, mail, told } of mails) {
+        for (const { customer_id, mail, dues } of mails) {
           const n = Number(customer_id.slice(2))
           expect(consents[n]).toBe(true)
           const { items, item_count } = mail.data as {
@@ -259,13 +259,13 @@ describe('an audience', () => {
           expect(new Set(listed).size).toBe(listed.length)
           for (const id of listed) expect(wishes[n]).toContain(Number(id.slice(2)))
           const whole = wishes[n]?.length ?? 0
-          expect(item_count).toBe(isReminder ? whole : new Set(told.map((one) => one.item_id)).size)
+          expect(item_count).toBe(isReminder ? whole : new Set(dues.map((one) => one.item_id)).size)
           expect(listed.length).toBe(limit === -1 ? whole : Math.min(limit, item_count))
           if (notification === 'BACK_IN_STOCK') {
-            for (const { item_id } of told) expect(stock[Number(item_id.slice(2))]).toBe(1)
+            for (const { item_id } of dues) expect(stock[Number(item_id.slice(2))]).toBe(1)
           }
           if (notification === 'PRICE_DROP') {
-            for (const { item_id } of told) expect(stock[Number(item_id.slice(2))]).toBe(0)
+            for (const { item_id } of dues) expect(stock[Number(item_id.slice(2))]).toBe(0)
           }
         }
       }),

@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest'
 import { fuzz, NEVER_TAKEN } from '../../scripts/fuzz/fuzz.ts'
-import { tell } from '../../scripts/fuzz/report.ts'
+import { summaryOf } from '../../scripts/fuzz/report.ts'
 import { useDatabase } from '../helpers/database.ts'
 
 const database = useDatabase()
@@ -16,12 +16,12 @@ it(
     const seed = Math.floor(Math.random() * 1_000_000)
     console.log(`fuzz: seed ${seed}`)
     const report = await fuzz({ seed, count: COUNT, database, say() {} })
-    expect(report.findings.told(), tell(report)).toEqual([])
+    expect(report.findings.lines(), summaryOf(report)).toEqual([])
     const { tallies } = report
     expect(tallies.size).toBeGreaterThan(50)
     const untaken = [...tallies].filter(([, { successes }]) => successes === 0)
     const names = untaken.map(([id]) => id).filter((id) => !NEVER_TAKEN.includes(id))
-    expect(names, `never taken\n${tell(report)}`).toEqual([])
+    expect(names, `never taken\n${summaryOf(report)}`).toEqual([])
     expect([...tallies].filter(([, { refusals }]) => refusals === 0)).toEqual([])
   },
   TIMEOUT_MS,

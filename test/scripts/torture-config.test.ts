@@ -17,7 +17,7 @@ it('is rebuilt from its log, whatever was changed and killed', async () => {
     database: { url: database.url, query: (text) => database.admin.pool.query(text) },
     say() {},
   })
-  expect(result.findings.told()).toEqual([])
+  expect(result.findings.lines()).toEqual([])
   expect(result.taken).toBeGreaterThanOrEqual(500)
   for (const table of ['consumer', 'notification_job', 'api_key']) {
     expect(result.restored.get(table)).toBeGreaterThan(0)

@@ -35,7 +35,7 @@ export type Item = {
 }
 
 export type Audience = {
-  mails: { customer_id: string; mail: Mail; told: Due[] }[]
+  mails: { customer_id: string; mail: Mail; dues: Due[] }[]
   withheld: { due: Due; reason: string }[]
 }
 
@@ -55,15 +55,15 @@ export function audienceOf(situation: Situation): Audience {
   for (const [customer_id, due] of byCustomer) {
     const customer = situation.customers.get(customer_id)
     const obstacle = obstacleOf(customer)
-    const told: Due[] = []
+    const dues: Due[] = []
     for (const one of due) {
       const reason = obstacle ?? staleness(situation, one)
       if (reason) audience.withheld.push({ due: one, reason })
-      else told.push(one)
+      else dues.push(one)
     }
-    if (told.length === 0 || !customer?.email) continue
-    const mail = mailOf(situation, customer, told)
-    audience.mails.push({ customer_id, mail: { ...mail, email: customer.email }, told })
+    if (dues.length === 0 || !customer?.email) continue
+    const mail = mailOf(situation, customer, dues)
+    audience.mails.push({ customer_id, mail: { ...mail, email: customer.email }, dues })
   }
   return audience
 }
@@ -90,13 +90,13 @@ function staleness({ job, wishes, items }: Situation, due: Due): string | undefi
   return isLower ? undefined : 'The price is not lower any more.'
 }
 
-function mailOf(situation: Situation, customer: Customer, told: Due[]): Omit<Mail, 'email'> {
+function mailOf(situation: Situation, customer: Customer, dues: Due[]): Omit<Mail, 'email'> {
   const { job, wishes } = situation
   const { campaign_id, utm_medium } = job.job_parameters
   const limit = job.number_of_items_in_email
   const isReminder = job.notification === 'WISHLIST_REMINDER'
-  const occasions = new Map(told.map((due) => [due.item_id, due]))
-  const news = [...new Set(told.map(({ item_id }) => item_id))].filter(Boolean)
+  const occasions = new Map(dues.map((due) => [due.item_id, due]))
+  const news = [...new Set(dues.map(({ item_id }) => item_id))].filter(Boolean)
   const others = (wishes.get(customer.customer_id) ?? []).filter((id) => !occasions.has(id))
   const listed = [...(limit === -1 ? news : news.slice(0, limit)), ...restListed(job, others)]
   const name = [customer.first_name, customer.last_name].filter(Boolean).join(' ')

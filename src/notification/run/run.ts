@@ -117,7 +117,7 @@ async function carryOut(
     to: Settled,
     reason?: string,
   ): Promise<boolean> {
-    const lines = batch.flatMap(({ told }) => told.map((due) => line(due, reason)))
+    const lines = batch.flatMap(({ dues }) => dues.map((due) => line(due, reason)))
     const pauseMs = () => SETTLE_AGAIN_MS
     // By time alone: an outage of the database also ends the presence, and the write itself checks
     // the lease.
@@ -204,10 +204,10 @@ async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Pr
     set ${change}
     where tenant = ${tenant} and job_id = ${jobId} and id = ${runId} and state = 'running'
       and exists (${heldBy(lease)})`.execute(db)
-  const told = { tenant, job: jobId, run: runId }
-  if (end.why === 'again') logger.warn({ ...told, ...end }, 'notification run waits')
+  const logged = { tenant, job: jobId, run: runId }
+  if (end.why === 'again') logger.warn({ ...logged, ...end }, 'notification run waits')
   if (end.why !== 'failed' || !numAffectedRows) return
-  logger.error({ ...told, reason: end.reason }, 'notification run failed')
+  logger.error({ ...logged, reason: end.reason }, 'notification run failed')
   await sql`
     select note_notification_job(
       ${tenant}, ${jobId}, 'job_run_failed', ${end.reason}, ${latestPosition()}

@@ -123,7 +123,7 @@ export function createMailers(
   const options = {
     timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
     responseBytes: limits.responseBytes,
-    responseKept: limits.responseKept,
+    storedResponse: limits.storedResponse,
   }
   return async (tenant) => {
     const own = (await findSender(db, tenant))?.document

@@ -128,7 +128,7 @@ describe('a run', () => {
   it(`finds ${PAIRS} pairs and sends them within seconds`, async () => {
     const { kysely: db } = database
     const from = { email: 'shop@example.com' }
-    const limits = { timeoutMs: 10_000, responseBytes: 1_000, responseKept: 100 }
+    const limits = { timeoutMs: 10_000, responseBytes: 1_000, storedResponse: 100 }
     const mailer = createSendGrid(
       agent,
       { url: sendgrid.url, apiKey: SENDGRID_KEY, from },
