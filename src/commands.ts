@@ -41,13 +41,20 @@ const HELP = `millrace <command>
 
 Settings come from the environment: docs/operate.md, "Settings".`
 
-type Part = { url?: string; stop(): Promise<void> }
+type Part = {
+  url?: string
+  /** New events of a tenant may be there. */
+  wake?(tenant: string): void
+  stop(): Promise<void>
+}
 type Surroundings = {
   config: Config
   logger: Logger
   url: string
   adminToken: string
   secretKey: string
+  /** Wakes what works in this process, without the way through the database. */
+  wakeHere(tenant: string): void
 }
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {
@@ -116,7 +123,10 @@ async function run(
       const secretKey = config.MILLRACE_SECRET_KEY ?? secretFromFile(dataDir, 'secret-key')
       const secrets = createSecretBox(secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
       await refuseWrongKey(url, secrets)
-      const surroundings = { config, logger, url, adminToken, secretKey }
+      const wakeHere = (tenant: string) => {
+        for (const part of parts) part.wake?.(tenant)
+      }
+      const surroundings = { config, logger, url, adminToken, secretKey, wakeHere }
       for (const startPart of start) parts.push(await startPart(surroundings))
     }
     // A killed process would not write it. Takes 55 ms after an upgrade, otherwise 1 ms.

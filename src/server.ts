@@ -56,7 +56,14 @@ export type Server = {
  */
 export async function startServer(
   config: Config,
-  options: { url: string; adminToken: string; secretKey: string; logger: Logger },
+  options: {
+    url: string
+    adminToken: string
+    secretKey: string
+    logger: Logger
+    /** Wakes what delivers in this process; waking the others takes the way over the database. */
+    wakeHere?(tenant: string): void
+  },
 ): Promise<Server> {
   const { logger } = options
   const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
@@ -73,7 +80,12 @@ export async function startServer(
     const pipe = createPipe(appending.pool)
     return createPublisher({
       append: (events) => append(pipe, events),
-      onAppended: (tenants) => tenants.forEach(waker.wake),
+      onAppended(tenants) {
+        for (const tenant of tenants) {
+          options.wakeHere?.(tenant)
+          waker.wake(tenant)
+        }
+      },
       pacing,
     })
   }

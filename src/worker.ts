@@ -23,6 +23,8 @@ import { createSecretBox } from './sealing/secret.ts'
 const HOUR_MS = 3_600_000
 
 type Worker = {
+  /** New events of a tenant may be there. */
+  wake(tenant: string): void
   /** What keeps it from delivering, in words. Rejects with the database's error. */
   problem(): Promise<string | undefined>
   stop(): Promise<void>
@@ -64,6 +66,7 @@ export async function startWorker(
   lookForWork()
 
   return {
+    wake: delivering.wake,
     async problem() {
       if (isStopping) return 'The worker is stopping.'
       const problem = await schemaProblem(relaxed.pool)
