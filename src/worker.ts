@@ -1,5 +1,5 @@
-// Wiring of `millrace work`: tasks to the runners, notifications to the runs, the sweep and
-// retention to their clocks. Nothing is decided here.
+// The wiring of `millrace work`: tasks to runners, notifications to turns, chores to their clocks.
+// No decisions here.
 
 import type { Config } from './config.ts'
 import { channels, listen } from './db/listen.ts'
@@ -25,14 +25,14 @@ const HOUR_MS = 3_600_000
 type Worker = {
   /** New events of a tenant may be there. */
   wake(tenant: string): void
-  /** What keeps it from delivering, in words. Rejects with the database's error. */
+  /** What keeps it from delivering, as a sentence. Rejects with the database's error. */
   problem(): Promise<string | undefined>
   stop(): Promise<void>
 }
 
 /**
- * Starts delivering. `stop` lets what is in flight finish, within limits.shutdownMs, and writes
- * down how far it came.
+ * Starts delivering. `stop` lets events in flight finish, within limits.shutdownMs, and writes the
+ * progress.
  */
 export async function startWorker(
   config: Config,
@@ -85,12 +85,12 @@ export async function startWorker(
   }
 }
 
-/** What is done at the start and then again and again. */
+/** The chores: at the start, and then repeatedly. */
 function startChores(config: Config, { pool, kysely }: Database, logger: Logger): Repeated[] {
   const { MILLRACE_RETENTION_DAYS: days, MILLRACE_SWEEP_MS: sweepMs } = config
   const hourly = {
     'making partitions': () => createPartitions(pool),
-    // Before events go: their names stay.
+    // Before the retention: names outlive events.
     'reading event names': () => readAllEventTypes({ kysely, pool }),
     async retention() {
       const dropped = await retirePartitions(pool, days)

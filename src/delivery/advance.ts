@@ -1,14 +1,15 @@
-// Advancing one consumer: the heart of delivery. A turn takes the lease of a cursor and hands it to
-// what its kind needs: send.ts sends events one by one, files/export.ts writes files, project.ts
-// writes tables of ours. One that sends reads pages of the log into a window, sends what the window
-// offers, and writes progress every 250 ms or 200 events. Why nothing is lost, by crash point:
-//   before the send: the event is above read_position or in `unresolved`; the next turn sends it.
-//   after the send, before the step: the same; the target sees it twice (at least once).
-//   after a 400, before it is kept: the same; it is kept once, its position being unique there.
-//   in the middle of a step: a step is one statement.
-// A frozen process wakes up past its deadline: it sends nothing more, and its writes name an old
-// epoch. A failure that is to be retried closes the line: what is in flight finishes, the cursor
-// keeps the count and the time, and the next turn, as configured then, sends the oldest one alone.
+// Advances one consumer: the heart of delivery. A turn takes the lease of a cursor and passes it on
+// by kind: send.ts sends single events, files/export.ts writes files, project.ts writes our own
+// tables. send.ts reads pages of the log into a window, sends what the window offers, and writes
+// progress every 250 ms or 200 events. Why no crash loses an event:
+// * before the send: the event is above read_position or in `unresolved`; the next turn sends it.
+// * after the send, before the step: the same; the target sees it twice (at least once).
+// * after a 400, before it is kept: the same; it is kept once, since its position is unique there.
+// * in the middle of a step: a step is one statement.
+// A frozen process wakes up past its deadline: it sends nothing more, and the fence refuses its
+// writes, which name an old epoch. A failure to be retried halts the cursor: events in flight
+// finish, the cursor stores the count and the time, and the next turn sends the oldest event alone,
+// under the configuration of then.
 
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Presence } from '../db/presence.ts'
@@ -21,7 +22,7 @@ import { type SendServices, sendEvents } from './send.ts'
 import type { Slot, TurnResult } from './turn.ts'
 
 export type AdvanceServices = {
-  /** Leases are taken under it; without it, none. */
+  /** Leases are taken under it; without it, none are. */
   presence: Pick<Presence, 'session'>
   sending: SendServices
   exporting: ExportServices

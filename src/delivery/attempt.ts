@@ -1,4 +1,4 @@
-// The record of attempts that failed, for the integration's log and for audits.
+// The record of failed attempts, for the integration's log and for audits.
 
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
@@ -7,8 +7,8 @@ import type { Lease } from './cursor.ts'
 import { databaseNow } from './database-now.ts'
 
 /**
- * Records one failed attempt to deliver the event at `eventPosition`. `attempt` counts from 1. A
- * worker that has lost its lease records nothing: what it took for a failure may be its own sleep.
+ * Records one failed attempt to deliver the event at `eventPosition`. `attempt` counts from 1.
+ * Without the lease nothing is recorded: the failure may only be the worker's own freeze.
  */
 export async function recordAttempt(
   db: Db,

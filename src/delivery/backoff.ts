@@ -1,12 +1,13 @@
-// When a failed delivery is tried again (docs/receive.md). Pure: time and chance are arguments.
+// The times of retries after failed deliveries (docs/receive.md). Pure: time and chance are
+// arguments.
 
 import { limits } from '../config.ts'
 
 /**
  * Milliseconds until retry number `retry` (1 to 10), undefined after the last one: `baseMs`
- * doubling, ±10 % jitter, so that 1.2 s gives ten retries in about 20 minutes. What the target
- * asked for (`retryAfterMs`) is honoured where it is longer, up to the longest delay of the
- * schedule. `chance` is in [0, 1).
+ * doubling, ±10 % jitter, so that 1.2 s gives ten retries in about 20 minutes. A longer
+ * `retryAfterMs` of the target counts, up to the longest delay of the schedule. `chance` is in [0,
+ * 1).
  */
 export function retryDelayMs(
   retry: number,

@@ -1,6 +1,5 @@
-// What a consumer is, as far as delivery is concerned: the kind and its document, which events it
-// takes, and how many of them may be under way at once. Here a kind becomes an answer; the rest of
-// delivery treats all consumers alike.
+// The configuration of a consumer for delivery: its kind and document, its filter, and its
+// in-flight limit. Only here the kind matters; the rest of delivery treats all consumers alike.
 
 import { limits } from '../config.ts'
 import { QUEUE_IN_FLIGHT } from '../destination/queue.ts'
@@ -10,7 +9,7 @@ import { filterOfSubscription, type SubscriptionDocument } from '../subscription
 
 export type IntegrationConfiguration = { kind: 'integration'; document: IntegrationDocument }
 type SubscriptionConfiguration = { kind: 'subscription'; document: SubscriptionDocument }
-/** Tables of ours; what it takes stands in its document as with an integration. */
+/** Our own tables; the filter is in the document, as for an integration. */
 type ProjectionConfiguration = {
   kind: 'projection'
   document: Pick<IntegrationDocument, 'filter_conditions'>
@@ -19,15 +18,15 @@ export type Configuration =
   | IntegrationConfiguration
   | SubscriptionConfiguration
   | ProjectionConfiguration
-/** What events are sent to. */
+/** Configurations with a target. */
 export type SendingConfiguration = Exclude<Configuration, ProjectionConfiguration>
 
-/** Which events of the log a consumer takes; null takes everything. */
+/** The filter of a consumer; null takes everything. */
 export function filterOfConfiguration({ kind, document }: Configuration): EventFilter | null {
   return kind === 'subscription' ? filterOfSubscription(document) : filterOf(document)
 }
 
-/** How many events of different entities may be sent to it at once. */
+/** How many events of different entities may be in flight at once. */
 export function maxInFlightOf({ kind, document }: SendingConfiguration): number {
   if (kind === 'subscription') return QUEUE_IN_FLIGHT
   return document.delivery?.max_in_flight ?? limits.maxInFlight

@@ -1,11 +1,11 @@
-// The cursor of a consumer and its lease. A lease is the mutual exclusion between workers: a job is
-// only a hint that there is something to do. Every write names the owner and the epoch it was
-// given; a write that finds no row is a zombie's, and the zombie stops. All runs of a worker have
-// the same owner, the worker's presence; the epoch tells them apart. A step whose answer was
-// lost may come after the next one, or may have been carried out: none takes the cursor back.
-// Progress is written with relaxed durability: a database crash may take back 200 ms of it, and
-// then events are sent again, which at-least-once allows. All is prepared: of statements this short
-// planning takes longer than running them, and there are hundreds a second of them.
+// The cursor of a consumer and its lease. The lease is the mutual exclusion between workers; a job
+// is only a hint. Every write checks owner and epoch (a fence): if it finds no row, its process is
+// a zombie, and stops. All turns of a worker have the same owner, the worker's presence; epochs
+// tell them apart. A step with a lost answer may arrive after the next one, or be executed already:
+// no step moves the cursor back. Progress is written with relaxed durability: a database crash may
+// undo 200 ms of it, and then events are sent again, which at-least-once allows. All statements are
+// prepared: planning such short ones takes longer than running them, and there are hundreds a
+// second.
 
 import { type RawBuilder, sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
@@ -17,9 +17,7 @@ import { databaseNow } from './database-now.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
 
-/**
- * What a worker gets with a lease: where the consumer stands, and its configuration at that moment.
- */
+/** A worker's view of a leased consumer: its position, and its configuration at that moment. */
 export type Leased = {
   lease: Lease
   readPosition: number
@@ -28,19 +26,19 @@ export type Leased = {
   stopPosition: number | null
   attempts: number
   version: number
-  /** The one under which what is unresolved was read; null: not known. */
+  /** The version under which the unresolved events were read; null: unknown. */
   windowVersion: number | null
   configuration: Configuration
-  /** Of a stopped integration: its last file holds what was published up to this position. */
+  /** For a stopped integration: its last file has the events up to this position. */
   finishBy: number | null
 }
 
-/** How long a worker that dies while it writes a last file is waited for, beyond its lease. */
+/** How long others wait, beyond its lease, for a worker that dies while it writes a last file. */
 const FINISH_MS = 30_000
 
 /**
  * Takes the lease of a cursor for `leaseMs`, also from a worker that is gone. Undefined if another
- * worker holds it, its consumer is stopped (and has no file to finish) or gone, or its retry is not
+ * worker holds it, its consumer is gone or stopped (without a file to finish), or its retry is not
  * due.
  */
 export async function takeLease(
@@ -54,7 +52,7 @@ export async function takeLease(
   >`
     /* prepared: take_lease */
     with configured as (
-      -- Shared: a stop waits for this statement, or this one sees the stop.
+      -- Shared: a stop waits for this statement, or this statement sees the stop.
       select tenant, id, kind, version, status, document,
         coalesce(stopped_position, changed_position) as stopped_position
       from consumer
@@ -87,7 +85,7 @@ export async function takeLease(
   }
 }
 
-/** A step of a cursor: where it stands now, and what was settled since the step before. */
+/** A step of a cursor: its new position, and the events settled since the previous step. */
 export type Step = {
   readPosition: number
   unresolved: number[]
@@ -102,21 +100,21 @@ export type Step = {
 }
 
 /**
- * What a step found: its consumer still runs as it was leased, was stopped, or was changed since
- * (`superseded`); or the lease is another worker's by now (`lost`).
+ * The state of the consumer at a step: it runs unchanged since the lease, was stopped, or has
+ * another version (`superseded`); or another worker has the lease (`lost`).
  */
 export type StepOutcome = 'running' | 'stopped' | 'superseded' | 'lost'
 
-/** What is written with a step: a part of its statement, which reads from `moved`. */
+/** A part of the step's statement that writes something else with it; it reads from `moved`. */
 type Along = {
-  /** Of the prepared statement. */
+  /** The name of the prepared statement. */
   name: string
   part: RawBuilder<unknown>
 }
 
 /**
- * Writes a step with its receipt, and keeps the lease for another `leaseMs`. A cursor that is ahead
- * of the step already stays as it is.
+ * Writes a step with its receipt, and renews the lease for `leaseMs`. A cursor already ahead of the
+ * step stays.
  */
 export function moveCursor(
   db: Db,
@@ -127,7 +125,7 @@ export function moveCursor(
   return moveCursorAlong(db, lease, { step, leaseMs }, { name: 'move_cursor', part: sql`` })
 }
 
-/** The same, and writes something along with it: both, or neither. */
+/** The same, with another write in the same statement: both happen, or neither. */
 export function moveCursorAlong(
   db: Db,
   lease: Lease,
@@ -139,8 +137,8 @@ export function moveCursorAlong(
 }
 
 /**
- * Writes down what the window of a former version has settled out of turn, before this one settles
- * the rest of it.
+ * Writes down what the window of an earlier version has settled out of order, before this version
+ * settles the rest of it.
  */
 export async function saveWindow(db: Db, leased: Leased): Promise<void> {
   const { lease, version, windowVersion, unresolved } = leased
@@ -153,7 +151,7 @@ export async function saveWindow(db: Db, leased: Leased): Promise<void> {
     )`.execute(db)
 }
 
-/** Keeps the lease for another `leaseMs`, and moves nothing. */
+/** Renews the lease for `leaseMs`, and moves nothing. */
 export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise<StepOutcome> {
   const { rows } = await sql<{ status: 'running' | 'stopped' }>`
     /* prepared: renew_lease */
@@ -193,8 +191,8 @@ async function write(
   { name, part, hold }: Along & { hold: RawBuilder<unknown> },
 ): Promise<StepOutcome> {
   const unresolved = sql`${`{${step.unresolved}}`}::bigint[]`
-  // Under one lease what was read only grows, and until more is read what is unresolved only
-  // shrinks: that tells which of two steps is the newer one.
+  // Under one lease the read position only grows, and between reads the number of unresolved events
+  // only shrinks. So these two order any two steps.
   const isAhead = sql`(cursor.read_position, -cardinality(cursor.unresolved))
     > (${step.readPosition}::bigint, -cardinality(${unresolved}))`
   const { rows } = await sql<{ status: Exclude<StepOutcome, 'lost'> }>`
@@ -240,9 +238,9 @@ function leaseEnd(leaseMs: number) {
 }
 
 /**
- * Completes a replay that has come to its end, and says whether it did: then its cursor is gone,
- * and so is a temporary integration from the list. One that keeps rejected events is stopped, and
- * completes when they are gone (complete_waiting).
+ * Completes a replay at its end, and returns whether it did: then its cursor is gone, and a
+ * temporary integration too. A replay that keeps rejected events stops, and completes when they are
+ * gone (complete_waiting).
  */
 export async function completeReplay(db: Db, job: AdvanceJob): Promise<boolean> {
   const { rows } = await sql<{ completed: boolean }>`

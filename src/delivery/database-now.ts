@@ -1,6 +1,6 @@
-// When something was done, as the position of its receipt or record. By the database's clock, but
-// at most by what ours allows: far ahead there is no partition, and a step of the cursor that
-// cannot be written down is a delivery that is repeated.
+// The position of a receipt or record for something done now. It uses the database's clock, bounded
+// by ours: far ahead there is no partition, and a step that cannot be written means deliveries that
+// are repeated.
 
 import { type RawBuilder, sql } from 'kysely'
 import { latestPosition } from '../log/position.ts'

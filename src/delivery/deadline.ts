@@ -1,9 +1,9 @@
-// Until when a worker may be sure of its lease, by two clocks and its presence: the steady clock
-// stands still while a machine is suspended, the wall clock can be set back, and a worker without a
-// presence counts as dead. Over is what any of them says is over.
+// How long a worker may trust its lease, by two clocks and its presence. The steady clock stops
+// while a machine is suspended, the wall clock can be set back, and a worker without a presence
+// counts as dead. The earliest end of the three counts.
 
 export type Deadline = {
-  /** Begins anew, from a moment that now() gave before the lease was asked for. */
+  /** Restarts it, from a moment that now() gave before the lease was requested. */
   extend(from: Moment): void
   isOver(): boolean
 }
@@ -15,8 +15,8 @@ export function now(): Moment {
 }
 
 /**
- * A deadline `milliseconds` after `from`. `isPresent`: whether the session stands under which the
- * lease was taken.
+ * A deadline `milliseconds` after `from`. `isPresent`: whether the session of the lease still
+ * stands.
  */
 export function createDeadline(
   from: Moment,

@@ -1,5 +1,5 @@
-// From a consumer's document to the destination that its events are sent to. The clients of AWS are
-// loaded when the first subscription needs one: who has webhooks only does without them.
+// Creates the destination of a consumer from its document. The clients of AWS are loaded for the
+// first subscription: an installation with webhooks only does without them.
 
 import { type Config, limits } from '../config.ts'
 import { createConnections } from '../destination/connections.ts'
@@ -20,7 +20,7 @@ export type Destinations = {
   close(): Promise<void>
 }
 
-/** Makes destinations that share connections. */
+/** Creates destinations that share connections. */
 export function createDestinations(config: Config, secrets: SecretBox): Destinations {
   const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
   const webhooks = createConnections({ allowPrivateTargets })
@@ -31,7 +31,7 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
       try {
         return await opened(tenant, configuration)
       } catch (error) {
-        // Told with each attempt, retried with the usual patience, and then the stream stops.
+        // Reported with each attempt and retried as usual; then the consumer stops.
         if (error instanceof NotOpened) return unavailableDestination(error.message)
         throw error
       }

@@ -1,4 +1,4 @@
-// The ending of a turn: why it ends. A turn of any kind has one; it ends as soon as there is a
+// The ending of a turn: the reason why it ends. A turn of any kind has one; it ends once there is a
 // reason, and release.ts acts on the reason.
 
 import { isBug, maySendAgain } from '../db/failure.ts'
@@ -6,11 +6,17 @@ import type { Logger } from '../logger.ts'
 import type { Lease } from './cursor.ts'
 
 /**
- * `halted`: its consumer was stopped or changed. `draining`: the process ends. `yielded`: others
- * want the slot, or there is nothing to do. `expired`: it cannot be sure of its lease. `lost`:
- * another worker has the lease. `at_end`: a replay is at its end. `broken`: a failure of ours.
- * `finished`: the last file of a stopped integration is written. `not_due`: the next file is not
- * due yet. `retry`: the target may take it later. `stop`: the target takes nothing more.
+ * * `halted`: its consumer was stopped or changed.
+ * * `draining`: the process ends.
+ * * `yielded`: others want the slot, or there is nothing to do.
+ * * `expired`: the lease may have run out.
+ * * `lost`: another worker has the lease.
+ * * `at_end`: a replay is at its end.
+ * * `broken`: a failure on our side.
+ * * `finished`: the last file of a stopped integration is written.
+ * * `not_due`: the next file is not due yet.
+ * * `retry`: the target may accept it later.
+ * * `stop`: the target accepts nothing more.
  */
 export type Reason =
   | { why: 'halted' | 'draining' | 'yielded' | 'expired' | 'lost' | 'at_end' | 'finished' }
@@ -27,11 +33,11 @@ export type Ending = {
   readonly reason: Reason | undefined
   /** Ends the turn. The first reason counts, unless a later one says more about the stream. */
   begin(reason: Reason): void
-  /** Ends the turn for a failure of ours, mostly the database's. */
+  /** Ends the turn for a failure on our side, mostly the database's. */
   breakOff(error: Error): void
 }
 
-/** `onReason` is called for each reason that counts, and so once or twice. */
+/** `onReason` is called for each reason that counts: once or twice. */
 export function createEnding(logger: Logger, lease: Lease, onReason: () => void): Ending {
   let current: Reason | undefined
 

@@ -1,6 +1,6 @@
-// What a failure means for the stream. This is the only place that decides it: a rejected event is
-// kept and the stream goes on, a refusal stops the consumer, anything else closes the line until a
-// retry. What failed was in flight; it is settled or given back here.
+// The meaning of a failure for the stream, decided only here. A rejected event is kept, and the
+// stream goes on; a refusal stops the consumer; anything else halts the cursor until a retry. The
+// failed event was in flight; it is settled or given back here.
 
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
@@ -21,9 +21,9 @@ type FailureServices = {
 }
 
 export type Failures = {
-  /** Acts on a failure. Rejects if it cannot be written down, and nothing is settled then. */
+  /** Acts on a failure. Rejects if it cannot be written down; then nothing is settled. */
   conclude(event: LoggedEvent, failure: Failure): Promise<void>
-  /** Resolves when all is written down. */
+  /** Resolves when everything is written down. */
   written(): Promise<unknown>
 }
 
@@ -63,7 +63,7 @@ export function createFailures(
     writes = writes.then(() => recordAttempt(db, lease, failed, failure)).catch(ending.breakOff)
   }
 
-  /** The limit of kept events is exact since they are kept one after the other. */
+  /** One at a time, so that the limit of kept events is exact. */
   async function reject(event: LoggedEvent, answer: { status: number; response: string }) {
     const keeping = writes.then(() => keepRejected(durable, lease, event, answer))
     writes = keeping.catch(() => {})

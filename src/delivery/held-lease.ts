@@ -1,18 +1,18 @@
-// A lease that is held while something takes its time: renewed in the background, and surely held
-// only until a deadline, which each renewal moves on. Cursors and notification jobs have such
-// leases. A turn that sends events renews its lease with its steps instead (steps.ts).
+// A lease for longer work: renewed in the background, and certainly held only until a deadline,
+// which each renewal moves. Cursors and notification jobs use it. A turn that sends events renews
+// its lease with its steps instead (steps.ts).
 
 import type { Db } from '../db/pool.ts'
 import type { Session } from '../db/presence.ts'
 import { type Lease, renewLease } from './cursor.ts'
 import { createDeadline, type Deadline, now } from './deadline.ts'
 
-/** The part of a lease after which nothing is sent any more: clocks run at different speeds. */
+/** The part of a lease after which nothing is sent: clocks run at different speeds. */
 const SAFE_PART = 0.8
 
 /**
- * Takes a lease for `leaseMs` under the presence of this worker, with `take`. `deadline`: until
- * when it is surely held. Undefined without a presence, and if `take` gives nothing.
+ * Takes a lease for `leaseMs` under the presence of this worker, with `take`. `deadline`: how long
+ * it is certainly held. Undefined without a presence, or if `take` returns nothing.
  */
 export async function takeUntilDeadline<Leased>(
   session: Session | undefined,
@@ -28,11 +28,11 @@ export async function takeUntilDeadline<Leased>(
 type HeldLease = {
   /** Whether it may have run out: nothing may be sent any more. */
   isOver(): boolean
-  /** Renews it no more. Resolves when no renewal is under way. */
+  /** Stops renewing. Resolves when no renewal is under way. */
   end(): Promise<void>
 }
 
-/** Holds a lease. `renew` says whether it is still ours; if it rejects it is called again. */
+/** Holds a lease. `renew` says whether it is still ours; if it rejects, it is called again. */
 export function holdLease(
   leaseMs: number,
   deadline: Deadline,
@@ -41,7 +41,7 @@ export function holdLease(
   let renewing: Promise<void> | undefined
   const timer = setInterval(() => {
     renewing ??= renewOnce()
-      .catch(() => {}) // the deadline sees to it that nobody waits too long
+      .catch(() => {}) // the deadline bounds the wait
       .finally(() => {
         renewing = undefined
       })
@@ -61,7 +61,7 @@ export function holdLease(
   }
 }
 
-/** Holds the lease of a cursor; of what a renewal finds the turn hears by `on`. */
+/** Holds the lease of a cursor; `on` reports the findings of a renewal to the turn. */
 export function holdCursor(
   { db, leaseMs }: { db: Db; leaseMs: number },
   lease: Lease,

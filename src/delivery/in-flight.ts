@@ -1,33 +1,34 @@
-// How many events may be in flight to one target at once. One until the target has taken one, so
-// that a dead one sees one event; then twice as many with each, as TCP starts (RFC 5681). A target
-// that says 429, or whose answers take longer and longer, gets fewer: it has a queue of its own by
-// then, and filling that delivers nothing sooner. Success raises the limit again, one at a time.
-// Pure: no time, no network.
+// The limit of events in flight to one target: a congestion window. It starts at one, so that a
+// dead target sees one event, and doubles with each success, like TCP's slow start (RFC 5681). A
+// 429, or growing latency, lowers it: the target has a queue by then, and filling that delivers
+// nothing sooner. Success raises it again, one at a time. Pure: no time, no network.
 
-/** What counts as longer: this many times the best, and not by a few milliseconds. */
+/**
+ * Latency counts as grown at this multiple of the best one, and by more than a few milliseconds.
+ */
 const GROWN_TIMES = 3
 const GROWN_MS = 50
 const SHRINK = 0.8
-/** Latency alone takes the limit down to this part of the most: it may have grown by itself. */
+/** Latency alone lowers the limit only to this part of the most: it may have grown by itself. */
 const LEAST_PART = 0.25
-/** The best is forgotten slowly, since a target may have moved. */
+/** The best latency is forgotten slowly, since a target may have moved. */
 const FORGET = 1.01
-/** Answers whose median is looked at: a single slow answer says nothing. */
+/** The median of this many answers counts: a single slow answer means nothing. */
 const SAMPLE = 16
 
 export type InFlightLimit = {
   readonly current: number
-  /** The target has taken one, after this long. */
+  /** A success, after this long. */
   taken(latencyMs: number): void
-  /** The target has said that it gets too many. */
+  /** The target has said that it is overloaded. */
   throttled(): void
   /** Nothing is left to be sent: the next event goes alone. */
   rest(): void
 }
 
 /**
- * Limits that know what earlier runs of the same consumer have learnt: a target that was throttled
- * is approached with care again. Kept in memory: another worker learns it anew.
+ * Limits with a memory of earlier turns of the same consumer: a throttled target is approached with
+ * care again. In memory only: another worker learns it again.
  */
 export function createInFlightLimits(): (consumer: string, most: number) => InFlightLimit {
   const thresholds = new Map<string, number>()
@@ -40,7 +41,7 @@ export function createInFlightLimits(): (consumer: string, most: number) => InFl
 
 /**
  * A limit of at most `most` that doubles up to `threshold` and grows one by one beyond it;
- * `onMoved` is told where that is by now.
+ * `onMoved` gets the new threshold.
  */
 export function createInFlightLimit(
   most: number,

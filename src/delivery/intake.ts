@@ -1,5 +1,5 @@
-// What a turn takes in: rows of the log, read a page ahead, and from there into the window as far
-// as it has room. The cursor counts as read what stands in the window, and nothing before that.
+// Moves rows from the reader, which is a page ahead, into the window as far as it has room. The
+// cursor counts rows as read once they are in the window, and not before.
 
 import { limits } from '../config.ts'
 import type { LoggedEvent } from '../log/event.ts'
@@ -9,20 +9,20 @@ import type { Progress } from './progress.ts'
 import type { Reader } from './reader.ts'
 import type { Window } from './window.ts'
 
-/** The window is filled up with this many rows at once, or with as many as may be in flight. */
+/** The window is filled with this many rows at once, or with as many as may be in flight. */
 const FILL_ROWS = 50
 
 export type Intake = {
   readonly reader: Reader
   readonly window: Window
   readonly progress: Progress
-  /** Where the cursor stands: everything up to here is in the window or settled. */
+  /** The cursor's position: everything up to here is in the window or settled. */
   readPosition: number
 }
 
 /**
- * Moves rows from the reader into the window while it offers fewer than `wanted`. All of the window
- * is written down with every step, so it has bounds of its own.
+ * Moves rows from the reader into the window while it offers fewer than `wanted`. The window has
+ * its own bounds, since every step writes all of it.
  */
 export function fill(intake: Intake, wanted: number): void {
   const { reader, window } = intake
@@ -48,7 +48,7 @@ export function isEmpty({ window, reader }: Intake): boolean {
   return window.size === 0 && reader.isEmpty
 }
 
-/** The step up to here, for a cursor that has failed `attempts` times in a row. */
+/** The step up to here, for a cursor with `attempts` consecutive failures. */
 export function stepOf({ window, progress, readPosition }: Intake, attempts: number): Step {
   const unresolved = window.unresolved()
   return progress.step({ readPosition, unresolved, attempts })

@@ -1,9 +1,8 @@
-// The pace of replays: so many events a second, evenly, for all replays of a worker together. A
-// replay at full speed fills the cores, and live events then wait for it: their p99 doubled
-// (measured).
+// The pace of replays: an even rate of events a second for all replays of a worker together. At
+// full speed a replay would fill the cores, and double the p99 of live events.
 
 export type Pace = {
-  /** 0: send one now, it is counted. Otherwise how many ms to wait before asking again. */
+  /** 0: send one now; it is counted. Otherwise the ms to wait before asking again. */
   take(): number
 }
 
@@ -27,7 +26,7 @@ export function createPace(eventsPerSecond: number, clock = () => performance.no
   }
 }
 
-/** Asks the pace before each send; where it says no, `resume` is called once, when it is time. */
+/** Asks the pace before each send. If it says no, `resume` is called once, at the right time. */
 export function paced(pace: Pace, resume: () => void): () => boolean {
   let isWaiting = false
   return () => {

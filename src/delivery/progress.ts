@@ -1,4 +1,4 @@
-// What a turn has settled since its last step, for the receipt.
+// Counts what a turn has settled since its last step, for the receipt.
 
 import type { LoggedEvent } from '../log/event.ts'
 import type { Leased, Step } from './cursor.ts'
@@ -6,7 +6,7 @@ import type { Leased, Step } from './cursor.ts'
 const BUCKETS = 20
 
 export type Progress = {
-  /** Failures in a row: anything that is settled for good ends them. */
+  /** Consecutive failures: every event that is settled resets them. */
   readonly attempts: number
   delivered(event: Pick<LoggedEvent, 'position'>, nowMs: number): void
   rejected(): void
@@ -15,11 +15,11 @@ export type Progress = {
   count(): number
   /** The step up to here. */
   step(state: Pick<Step, 'readPosition' | 'unresolved' | 'attempts'>): Step
-  /** The step is written down: what it counted is not counted again. */
+  /** The step is written: its counts are not counted again. */
   written(step: Step): void
 }
 
-/** Begins where the cursor stood when it was leased. */
+/** Begins at the cursor's position at the lease. */
 export function createProgress(
   leased: Pick<Leased, 'readPosition' | 'unresolved' | 'version' | 'attempts'>,
 ): Progress {

@@ -1,7 +1,6 @@
-// A turn that advances a projection: tables of ours that follow the log. What a page of events
-// makes of them and the step of the cursor are one transaction, which names the epoch: so each
-// event counts exactly once, whatever is killed in between, and a zombie's page is rolled back with
-// its step.
+// A turn that advances a projection: our own tables that follow the log. One transaction applies a
+// page of events and writes the step of the cursor, and it checks the epoch. So each event counts
+// exactly once, whatever is killed in between, and a zombie's page is rolled back with its step.
 
 import { limits } from '../config.ts'
 import { maySendAgain } from '../db/failure.ts'
@@ -19,18 +18,18 @@ import { type ReleaseServices, release } from './release.ts'
 import { createSignal } from './signal.ts'
 import { SLICE_MS, type Slot, type TurnResult } from './turn.ts'
 
-/** A turn that waits for new events looks at the log this often, and when woken. */
+/** How often a turn that waits for new events reads the log, besides wake-ups. */
 const TICK_MS = 1_000
 
-/** Both write within the transaction that they are given, which moves the cursor too. */
+/** Both write within the given transaction, which also moves the cursor. */
 export type Projection = {
   apply(db: Db, tenant: string, events: LoggedEvent[]): Promise<void>
-  /** Notes an event that cannot be applied, whatever is tried. */
+  /** Notes an event that can never be applied. */
   passOver(db: Db, tenant: string, event: LoggedEvent, reason: string): Promise<void>
 }
 
 export type ProjectServices = ReleaseServices & {
-  /** How large a page may be at the moment, so that all turns together stay within bounds. */
+  /** The current limit of a page, so that all turns together stay within bounds. */
   pageBytes(): number
   /** By consumer id. */
   projections: Record<string, Projection>
@@ -49,7 +48,7 @@ type Projecting = {
 
 class Lost extends Error {}
 
-/** Applies what is in the log, page by page, and releases the lease. Like advance(). */
+/** Applies the log page by page, and releases the lease. Like advance(). */
 export async function project(
   services: ProjectServices,
   leased: Leased,
@@ -99,7 +98,7 @@ function breakOff(ending: Ending, error: Error): false {
   return false
 }
 
-/** Whether there was one. A page that fails is halved until what fails is a single event. */
+/** Returns whether there was a page. A page that fails is halved until a single event fails. */
 async function nextPage(turn: Projecting): Promise<boolean> {
   const { services, leased, projection, readPosition: after, maxEvents } = turn
   const { lease, configuration } = leased
@@ -132,7 +131,7 @@ async function nextPage(turn: Projecting): Promise<boolean> {
   return true
 }
 
-/** One transaction: what `apply` does, and the step of the cursor over `rows`. */
+/** One transaction: `apply`, and the step of the cursor over `rows`. */
 async function write(
   turn: Projecting,
   rows: readonly PageRow[],
@@ -144,7 +143,7 @@ async function write(
   const outcome = await db.transaction().execute(async (trx) => {
     await apply(trx)
     const moved = await moveCursor(trx, lease, step, leaseMs)
-    // Thrown, so that what was applied is rolled back.
+    // Thrown to roll back the applied events.
     if (moved === 'lost') throw new Lost('The lease is lost.')
     return moved
   })
@@ -152,7 +151,7 @@ async function write(
   if (outcome !== 'running') turn.ending.begin({ why: 'halted' })
 }
 
-/** The step over some rows; the last one is over none. */
+/** The step over some rows; the last step is over none. */
 function stepOver(
   { leased, readPosition }: Projecting,
   rows: readonly PageRow[],

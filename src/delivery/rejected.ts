@@ -1,5 +1,5 @@
-// Rejected events: a target answered 400, so the event is kept for its integration to retry or
-// delete, and the stream goes on. At most 30 are kept for an integration (docs/integrate.md).
+// Rejected events: the target answered 400, so the event is kept to be retried or deleted, and the
+// stream goes on. An integration keeps at most 30 (docs/integrate.md).
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
@@ -8,9 +8,9 @@ import type { LoggedEvent } from '../log/event.ts'
 import type { Lease } from './cursor.ts'
 
 /**
- * Keeps a rejected event. `last`: kept, and there is no room for another one. `no_room`: not kept.
- * Keeping the same event twice, as after a crash between this and the next step of the cursor,
- * keeps it once. `lost`: the lease is another worker's by now.
+ * Keeps a rejected event. `last`: kept, and there is no room for another. `no_room`: not kept. The
+ * same event is kept once, even after a crash between this and the next step of the cursor. `lost`:
+ * another worker has the lease by now.
  */
 export async function keepRejected(
   db: Db,

@@ -1,5 +1,5 @@
-// The end of a turn: it writes its last step and releases the lease. Before that it decides what
-// comes next: a retry at a time, a stop of the consumer, or nothing.
+// The end of a turn: its last step, and the release of the lease. First it decides what follows: a
+// retry at a time, a stop of the consumer, or nothing.
 
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
@@ -10,16 +10,16 @@ import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.t
 import type { Reason } from './ending.ts'
 import type { TurnResult } from './turn.ts'
 
-/** How long a cursor is left alone after a failure of ours, and after one of the connection. */
+/** The pause of a cursor after a failure on our side, and after a lost connection. */
 const BROKEN_RETRY_MS = 1_000
 const CUT_OFF_RETRY_MS = 100
-/** The pause between two tries to release a lease while the database is away. */
+/** The pause between two tries to release a lease while the database is unreachable. */
 const AWAY_PAUSE_MS = 250
 
 export type ReleaseServices = {
   /** Progress and reads. */
   db: Db
-  /** What must not be lost: rejected events, the end of a replay. */
+  /** Writes that must not be lost: rejected events, the end of a replay. */
   durable: Db
   /** Stops the consumer, with a reason for people. */
   stop(job: AdvanceJob, reason: string): Promise<void>
@@ -32,15 +32,15 @@ export type ReleaseServices = {
 
 type End = {
   reason: Reason
-  /** Failures in a row before this turn ended. */
+  /** Consecutive failures before this turn ended. */
   attempts: number
-  /** What is to be tried again, in words. */
+  /** Names what is to be retried, for reasons. */
   failing: string
   /** Makes the last step. */
   stepOf: (attempts: number) => Step
 }
 
-/** Ends a turn, and says what became of it. */
+/** Ends a turn, and returns its result. */
 export async function release(
   services: ReleaseServices,
   lease: Lease,
@@ -52,11 +52,11 @@ export async function release(
     return { kind: 'lost' }
   }
   const { attempts, retryInMs } = await whatNext(services, lease, end)
-  // A stop writes the last file once: it does not wait for a store that fails.
+  // A stop tries to write the last file once: it does not wait for a failing store.
   const isFinished = ['finished', 'stop', 'retry'].includes(reason.why)
   const step = end.stepOf(attempts)
   const until = performance.now() + services.leaseMs
-  // A lease that is not released when the database returns keeps everybody waiting for its end.
+  // An unreleased lease would keep everybody waiting for its end after the database is back.
   const outcome = await whileAway(
     () => releaseCursor(services.db, lease, step, { retryInMs, isFinished }),
     {
@@ -65,7 +65,7 @@ export async function release(
     },
   )
   if (outcome === 'lost') return { kind: 'lost' }
-  // Not completed if an append was under way that may still belong to it: it is woken again.
+  // Not completed if an append under way may still belong to it: then it is woken again.
   if (reason.why === 'at_end') await completeReplay(services.durable, lease)
   // Stopped or changed meanwhile: there may be a file to finish.
   if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }
@@ -75,8 +75,8 @@ export async function release(
 type Next = { attempts: number; retryInMs: number | undefined }
 
 /**
- * Stops the consumer if it must be, which comes before the release: a crash in between leaves a
- * lease that ends by itself, never one try too many.
+ * Stops the consumer if needed, before the release: a crash in between leaves a lease that ends by
+ * itself, never one try too many.
  */
 async function whatNext(
   services: ReleaseServices,
@@ -99,7 +99,7 @@ async function whatNext(
       const retryInMs = retryDelayMs(failures, schedule)
       if (retryInMs !== undefined) return { attempts: failures, retryInMs }
       await services.stop(lease, `${failing} failed ${failures} times; no retries are left.`)
-      // A start in between begins anew, and so does every later one.
+      // A start in between resets the attempts, and so does every later one.
       return { attempts: 0, retryInMs }
     }
     default:

@@ -1,9 +1,9 @@
-// A semaphore: at most N hold it at once, and the others wait in line.
+// A semaphore: at most N holders at once, and the others wait in line.
 
 export type Semaphore = {
   /**
-   * Resolves when it is one's turn, with what is to be called at the end of it; with undefined
-   * where `signal` is aborted before that.
+   * Resolves once it has entered, with the function to leave; with undefined if `signal` is aborted
+   * before.
    */
   enter(signal: AbortSignal): Promise<(() => void) | undefined>
 }
@@ -36,7 +36,7 @@ export function createSemaphore(most: number): Semaphore {
     })
   }
 
-  /** Hands over to the next in line, if there is one. */
+  /** Lets the next in line enter, if there is one. */
   function leave(): void {
     const [next] = waiting
     if (!next) free++

@@ -1,6 +1,6 @@
-// A turn that sends events one by one: the loop from the window to the destination and back. It
-// sends what the window offers, as many at once as the target takes; each answer settles its event
-// and sends the next. Crash points: see advance.ts.
+// A turn that sends single events: the loop from the window to the destination and back. It sends
+// what the window offers, within the in-flight limit. Each answer settles its event and sends the
+// next one. Crash points: see advance.ts.
 
 import { limits } from '../config.ts'
 import { consumerKey } from '../db/jobs.ts'
@@ -26,12 +26,12 @@ import { createSteps, STEP_EVENTS, STEP_MS, type Steps } from './steps.ts'
 import { SLICE_MS, type Slot, type Turn, type TurnResult } from './turn.ts'
 import { createWindow } from './window.ts'
 
-/** A turn that waits for new events looks at the clock this often, and at the log when woken. */
+/** How often a turn that waits for new events checks the time; it reads the log when woken. */
 const TICK_MS = 1_000
 
 export type SendServices = ReleaseServices & {
   destinationOf(tenant: string, configuration: SendingConfiguration): Promise<Destination>
-  /** How large a page may be at the moment, so that all turns together stay within bounds. */
+  /** The current limit of a page, so that all turns together stay within bounds. */
   pageBytes(): number
   /** Pages of turns that follow the log, shared if they are the same. */
   readLive: ReadPage
@@ -54,7 +54,7 @@ type Sending = {
   readonly failures: Failures
   readonly steps: Steps
   readonly signal: Signal
-  /** Whether the pace of replays lets one more event go. */
+  /** Whether the pace of replays allows one more event. */
   readonly paceLets: () => boolean
   /** Whether a request may leave once more. */
   readonly maySend: () => boolean
@@ -63,7 +63,7 @@ type Sending = {
   isAbandoned: boolean
 }
 
-/** Sends what the log has for the consumer, and releases the lease. Like advance(). */
+/** Sends the consumer's events, and releases the lease. Like advance(). */
 export async function sendEvents(
   services: SendServices,
   leased: SendingLease,
@@ -77,7 +77,7 @@ export async function sendEvents(
   const { intake, ending, failures } = turn
   slot.attach(handleOf(turn))
   await saveWindow(db, leased)
-  // Those that retention has removed meanwhile are missing; the log of the integration says so.
+  // Events that retention has removed meanwhile are missing; the log of the integration says so.
   push(intake, await readEvents(db, lease.tenant, unresolved, filterOfConfiguration(configuration)))
   await sendUntilEnd(services, turn, slot)
   await failures.written()
@@ -181,7 +181,7 @@ async function sendUntilEnd({ db }: SendServices, turn: Sending, slot: Slot): Pr
   }
 }
 
-/** Whether nothing can come any more up to there: the log says so, whatever the clocks. */
+/** Whether no more events can appear up to there: the log decides that, not a clock. */
 async function isAtEnd(db: Db, stopPosition: number, { breakOff }: Ending): Promise<boolean> {
   return (await logHasPassed(db, stopPosition).catch(breakOff)) ?? false
 }
@@ -192,13 +192,13 @@ function isOver({ startedAt, lastBusyAt }: Sending, isIdle: boolean, slot: Slot)
   return time - startedAt > SLICE_MS && slot.mustYield(false)
 }
 
-/** Sends what may be in flight. */
+/** Sends as much as may be in flight. */
 function send(turn: Sending): void {
   const { intake, inFlight, ending, deadline } = turn
   const { window } = intake
   if (!ending.reason) fill(intake, inFlight.current)
   while (!ending.reason && window.inFlight < inFlight.current) {
-    // Others may hold the lease by now. To release it is safe: that write is theirs to refuse.
+    // Others may hold the lease by now. Releasing it is safe: that write checks the lease.
     if (deadline.isOver()) {
       ending.begin({ why: 'expired' })
       return

@@ -1,4 +1,4 @@
-// Wiring: what the turns of a worker need, each kind of them its own. Nothing is decided here.
+// Wiring: the services that each kind of turn needs. No decisions here.
 
 import { type Config, limits } from '../config.ts'
 import { changeConsumer } from '../consumer/change.ts'
@@ -19,11 +19,11 @@ import { createSemaphore } from './semaphore.ts'
 import { createSharedRead } from './shared-read.ts'
 import { createWaker } from './wake.ts'
 
-/** What a worker has for its turns. */
+/** The parts of a worker for its turns. */
 export type DeliveryParts = {
   /** For progress and reads. */
   relaxed: Database
-  /** For what must not be lost. */
+  /** For writes that must not be lost. */
   durable: Database
   presence: Presence
   secrets: SecretBox
@@ -32,7 +32,7 @@ export type DeliveryParts = {
   logger: Logger
 }
 
-/** `pageBytes`: how large a page may be at the moment. */
+/** `pageBytes`: the current limit of a page. */
 export function advanceServices(
   config: Config,
   parts: DeliveryParts,
@@ -48,7 +48,7 @@ export function advanceServices(
     async stop(job, reason) {
       const change = { actor: 'millrace', reason }
       await changeConsumer(durable.kysely, job.tenant, job.consumer, 'stop', change)
-      // Its other runs, if it has any, on whatever worker.
+      // Its other turns, if it has any, on any worker.
       waker.halt(job.tenant, job.consumer)
     },
     leaseMs: config.MILLRACE_LEASE_MS,

@@ -1,17 +1,14 @@
-// Integrations of a tenant that have all caught up stand at the same position, and a wake-up makes
-// all of them ask for what follows. Those that ask in the same turn of the event loop, with the
-// same filter, get one page, read once. The statement leaves after the last of them has asked, so
-// its snapshot is as new as each of them needs; an answer that was already on its way might miss
-// the very event that one was woken for.
+// Shares reads of the log. Integrations of a tenant that have caught up are at the same position,
+// and a wake-up makes all of them read. Requests with the same filter in one turn of the event loop
+// share one page. The statement leaves after the last request, so its snapshot is recent enough for
+// each: an answer already on its way could miss the event that caused the wake-up.
 
 import type { Db } from '../db/pool.ts'
 import { type Page, type PageRange, readPage } from '../log/read.ts'
 
 export type ReadPage = (range: PageRange) => Promise<Page>
 
-/**
- * readPage, shared. The `through` of the first one that asks holds for all: they follow the log.
- */
+/** readPage, shared. The first request's `through` holds for all: they follow the log. */
 export function createSharedRead(db: Db): ReadPage {
   const asked = new Map<string, Promise<Page>>()
   return (range) => {

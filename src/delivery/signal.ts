@@ -1,10 +1,10 @@
-// Waiting for something to happen. A signal that is raised while nobody waits is kept for the next
-// wait. Each wait lets the event loop go round at least once: a loop that raises its own signal
-// delays others and never locks them out.
+// A signal to wait for. If it is raised while nobody waits, the next wait returns at once. Each
+// wait lets the event loop turn at least once: a loop that raises its own signal delays others, but
+// never locks them out.
 
 export type Signal = {
   raise(): void
-  /** Resolves when it is raised, at once if it was since the last wait, or after a time. */
+  /** Resolves when it is raised (at once, if it was since the last wait), or after a time. */
   raisedOrAfter(milliseconds: number): Promise<void>
 }
 

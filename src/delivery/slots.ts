@@ -1,8 +1,8 @@
-// The slots of a worker for turns of one kind. If all are taken others may wait for one, so a turn
-// that has had its time yields. Of the idle ones a few yield at a time: if all did at once, they
-// would all come back at once.
+// The slots of a worker for turns of one kind. If all are taken, others may wait, so a turn yields
+// after its time. Of idle turns only a few yield at a time: otherwise all of them would return at
+// once.
 
-/** One idle turn in so many yields at a time. */
+/** The part of idle turns that yields at a time. */
 const YIELDING_PART = 1 / 64
 
 type Slots = {

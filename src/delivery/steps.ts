@@ -1,5 +1,5 @@
-// The steps of a turn that sends: progress and lease, written together by one statement, every 250
-// ms or 200 events, and as often as the lease needs it. One at a time.
+// The steps of a turn that sends: one statement writes progress and renews the lease, every 250 ms
+// or 200 events, or earlier if the lease needs it. One step at a time.
 
 import type { Db } from '../db/pool.ts'
 import { type Lease, moveCursor } from './cursor.ts'
@@ -13,13 +13,13 @@ export const STEP_EVENTS = 200
 const RENEW_PART = 0.4
 
 export type Steps = {
-  /** Goes on while what is in flight finishes: the lease must not end before that. */
+  /** Also called while events in flight finish: the lease must not end before that. */
   writeIfDue(): void
   /** One is under way. */
   readonly isWriting: boolean
 }
 
-/** `onWritten` is called after each step, also one that failed. */
+/** `onWritten` is called after each step, even a failed one. */
 export function createSteps(
   { db, leaseMs }: { db: Db; leaseMs: number },
   held: { lease: Lease; deadline: Deadline; intake: Intake; ending: Ending },
@@ -49,7 +49,7 @@ export function createSteps(
 
   function isDue(sinceMs: number): boolean {
     const count = progress.count()
-    // One that failed is not tried again at once: the last step follows.
+    // A failed step is not retried at once: the last step follows.
     if (count >= STEP_EVENTS && !isAway(ending)) return true
     return sinceMs >= leaseMs * RENEW_PART || (count > 0 && sinceMs >= STEP_MS)
   }
@@ -65,7 +65,7 @@ export function createSteps(
   }
 }
 
-/** Whether the database may be away. */
+/** Whether the database may be unreachable. */
 function isAway({ reason }: Ending): boolean {
   return reason?.why === 'broken' || reason?.why === 'expired'
 }

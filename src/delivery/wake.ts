@@ -1,7 +1,7 @@
-// From "there are new events" to a run. After the commit, never in it: NOTIFY takes a server-wide
-// lock through the commit (at 2 ms commits it cut 64 writers from 14,685 to 384 transactions/s).
-// Wake-ups are coalesced: the first at once, the next 20 ms later at the earliest. They are only
-// speed: what is missed here the sweep finds.
+// Turns new events into turns. It runs after the commit, never in it: NOTIFY takes a server-wide
+// lock through the commit (with commits of 2 ms, 64 writers fell from 14,685 to 384
+// transactions/s). Wake-ups are coalesced: the first at once, the next at the earliest 20 ms later.
+// They only save time: the sweep finds what they miss.
 
 import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
@@ -12,10 +12,10 @@ import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
 
-// NOTIFY wakes a consumer that is being advanced right now; a sleeping one gets a job, and so does
-// one whose worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a job that
-// waits already is replaced, never doubled. Always in the same order, so that two that wake at once
-// cannot lock each other out. A stopped integration whose last file is open gets a job too.
+// NOTIFY wakes a consumer that is being advanced; a sleeping one gets a job, and so does one whose
+// worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a waiting job is
+// replaced, never doubled. A fixed order prevents deadlocks between two wake-ups. A stopped
+// integration with an open last file gets a job, too.
 const wake = (scope: string, condition: string) => `
   with due as (
     select
@@ -51,7 +51,7 @@ const wake = (scope: string, condition: string) => `
     from due
     where not is_advancing
   ),
-  -- Not called where nobody sleeps: it would notify every runner of no job at all.
+  -- Not called if nobody sleeps: it would notify every runner of no job.
   queued as (
     select from sleeping, graphile_worker.add_jobs(sleeping.jobs) where sleeping.jobs is not null
   )
@@ -59,7 +59,7 @@ const wake = (scope: string, condition: string) => `
     (select count(*)::integer from notified) as notified,
     (select count(*)::integer from queued) as queued`
 
-/** $1: tenants that have new events. */
+/** $1: tenants with new events. */
 const wakeTenants = wake('cursor.tenant = any($1::text[])', 'true')
 
 const IS_BEHIND = `(
@@ -73,17 +73,19 @@ const IS_BEHIND = `(
   or log_has_passed(cursor.stop_position)
 )`
 
-/** Everything that is behind, advanced or not: the sweep. */
+/** Every consumer that is behind, advanced or not: the sweep. */
 export const wakeAllBehind = wake('true', IS_BEHIND)
 
-/** $1 tenant, $2 consumer: one consumer, if it is behind: what a run asks after it has let go. */
+/**
+ * $1 tenant, $2 consumer: one consumer, if it is behind: for a turn that has released its lease.
+ */
 export const wakeIfBehind = wake('cursor.tenant = $1 and cursor.consumer = $2', IS_BEHIND)
 
 type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
 
 /**
- * Wakes consumers through the pool given, one statement at a time. Errors are logged: the sweep
- * makes good for them.
+ * Wakes consumers through this pool, one statement at a time. Errors are logged: the sweep makes
+ * good for them.
  */
 export function createWaker(pool: pg.Pool, logger: Logger): Waker {
   const tenants = new Set<string>()

@@ -1,14 +1,13 @@
-// A turn that writes files. What a file collects stays in the log until it is due: 5 minutes after
-// its first event, or when the next event has no room in it, or when nothing more can come (a stop,
-// the end of a replay). Until then nobody holds the lease; the cursor says when to look again.
-// next-file.ts begins what is due, write-file.ts writes it. Why each event is in exactly one file,
-// by crash point:
-//   before the manifest: nothing has happened.
-//   after it, in the upload, after the upload: the manifest is open; the next turn aborts what the
-//     store has of it and writes the same file under the same key.
-//   the manifest is finished and the cursor is moved by one statement, which names the epoch.
-// A frozen process sends nothing past its deadline; should a request of it be under way just then,
-// it can only write the very same file.
+// A turn that writes files. The events of a file stay in the log until it is due: 5 minutes after
+// its first event, or when the next event does not fit, or when no more can come (a stop, the end
+// of a replay). Until then nobody holds the lease; the cursor says when to look again. next-file.ts
+// begins the due file, write-file.ts writes it. Why no crash puts an event into two files, or none:
+// * before the manifest: nothing has happened.
+// * after it, during or after the upload: the manifest is open; the next turn aborts the upload and
+//   writes the same file under the same key.
+// * at the end: one statement, which checks the epoch, finishes the manifest and moves the cursor.
+// A frozen process sends nothing past its deadline. If a request of it is under way just then, it
+// can only write the very same file.
 
 import type { Deadline } from '../deadline.ts'
 import { createEnding, type Reason } from '../ending.ts'
@@ -29,7 +28,7 @@ import { findOpenFile } from './manifest.ts'
 import { nextFile } from './next-file.ts'
 import { writeFile } from './write-file.ts'
 
-/** Writes the files that are due, one after the other, and releases the lease. Like advance(). */
+/** Writes the due files, one after the other, and releases the lease. Like advance(). */
 export async function exportFiles(
   services: ExportServices,
   leased: ExportLease,
@@ -41,7 +40,7 @@ export async function exportFiles(
   const { ending } = turn
   const held = holdCursor(services, lease, deadline, {
     lost: () => lose(turn),
-    // To a turn that writes a last file a stop is no news.
+    // A turn that writes a last file already knows of the stop.
     stopped: () => finishBy === null && halt(turn),
   })
   slot.attach(handleOf(turn))
@@ -76,7 +75,7 @@ function begin(services: ExportServices, leased: ExportLease, deadline: Deadline
 
 function handleOf(turn: Exporting): Turn {
   return {
-    // It looks at the log again after each file anyway.
+    // It reads the log again after each file anyway.
     wake() {},
     requestHalt: (why) => (why === 'halted' ? halt(turn) : turn.ending.begin({ why })),
     abandon() {

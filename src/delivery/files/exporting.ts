@@ -1,5 +1,5 @@
-// The state of a turn that writes files, and the two ways to end one: a halt lets the file that is
-// being written be written to its end, a cut gives it up.
+// The state of a turn that writes files, and the two ways to end it early: a halt lets the current
+// file finish, a cut-off abandons it.
 
 import type { FileStore } from '../../destination/destination.ts'
 import type { IntegrationDocument } from '../../integration/integration.ts'
@@ -13,14 +13,14 @@ import type { LineReader } from './lines.ts'
 import type { Plan, Planner } from './plan.ts'
 
 export type ExportServices = ReleaseServices & {
-  /** The store is closed by the turn. */
+  /** The turn closes the store. */
   storeOf(tenant: string, document: IntegrationDocument): Promise<FileStore>
-  /** A turn passes the one to write a file, and the other one to try again after a failure. */
+  /** A turn enters the first one to write a file, and the other one to retry after a failure. */
   fileSemaphore: Semaphore
   failedFileSemaphore: Semaphore
   linesOf: LineReader
   planOf: Planner
-  /** A file ends this long after its first event, or before it has more bytes than that. */
+  /** A file ends this long after its first event, or before it exceeds these bytes. */
   fileLimits: { windowMs: number; maxBytes: number }
 }
 
@@ -32,7 +32,7 @@ export type Exporting = {
   readonly ending: Ending
   /** Aborted with the first reason to end. */
   readonly ended: AbortSignal
-  /** Whether a request may leave: nothing was cut off, and the lease is surely held. */
+  /** Whether a request may leave: nothing was cut off, and the lease is certainly held. */
   readonly maySend: () => boolean
   isCutOff: boolean
   store: FileStore | undefined
@@ -40,17 +40,17 @@ export type Exporting = {
   readPosition: number
   /** A file that is planned while the one before it is written. */
   planned: { after: number; plan: Promise<Plan> } | undefined
-  /** What is to be tried again, in words. */
+  /** Names what is to be retried, for reasons. */
   failing: string
 }
 
-/** Ends the turn after the file that is being written, but does not wait for a store that fails. */
+/** Ends the turn after the current file, but does not wait for a failing store. */
 export function halt(turn: Exporting): void {
   turn.ending.begin({ why: 'halted' })
   if (turn.progress.attempts > 0) cutOff(turn)
 }
 
-/** Gives up what is under way; the next turn writes it again. */
+/** Abandons the current file; the next turn writes it again. */
 export function cutOff(turn: Exporting): void {
   turn.isCutOff = true
   turn.store?.halt()
@@ -69,7 +69,7 @@ export async function storeOf(turn: Exporting): Promise<FileStore> {
   return turn.store
 }
 
-/** The step up to here, for a cursor that has failed `attempts` times in a row. */
+/** The step up to here, for a cursor with `attempts` consecutive failures. */
 export function stepOf({ progress, readPosition }: Exporting, attempts: number): Step {
   return progress.step({ readPosition, unresolved: [], attempts })
 }

@@ -1,6 +1,6 @@
-// The lines of a file, page by page: the body of a webhook, one a line, in the order of the log. A
-// payload that was published in several lines stands in one: JSON has line breaks between tokens
-// only, and each of them becomes a space.
+// The lines of a file, page by page: webhook bodies, one a line, in the order of the log. A payload
+// published in several lines becomes one: JSON has line breaks only between tokens, and each of
+// them becomes a space.
 
 import type pg from 'pg'
 import { limits } from '../../config.ts'
@@ -17,15 +17,15 @@ const SPACE = 0x20
 
 /** What has been read so far. */
 export type Content = {
-  /** The positions of the events, in order: 8 bytes each, to tell how long they took. */
+  /** The positions of the events, in order, 8 bytes each, to compute their latency. */
   positions: number[]
   filtered: number
 }
 
 /**
- * The lines of a file as they are read; `content` is told what they hold. `ends` are those of its
- * pages as planned; undefined where an earlier run has planned it. A buffer is used again when the
- * next one is asked for.
+ * The lines of a file; their contents are recorded in `content`. `ends` are the planned ends of its
+ * pages; undefined if an earlier turn has planned it. A buffer is reused once the next one is
+ * requested.
  */
 export type LineReader = (
   tenant: string,
@@ -34,7 +34,7 @@ export type LineReader = (
   ends?: number[],
 ) => AsyncGenerator<Buffer>
 
-/** The same lines; undefined where there is none. */
+/** The same lines; undefined if there are none. */
 export async function unlessEmpty(
   lines: AsyncGenerator<Buffer>,
 ): Promise<AsyncGenerator<Buffer> | undefined> {
@@ -68,7 +68,7 @@ export function createLineReader(pool: pg.Pool): LineReader {
         ;[chunks, nextChunks] = [nextChunks, chunks]
       }
     } finally {
-      // A file that is given up may have a page on its way, into one of them.
+      // An abandoned file may have a page on its way, into one of the buffers.
       const giveBack = () => free.push(chunks, nextChunks)
       page.then(giveBack, giveBack)
     }
@@ -80,7 +80,7 @@ export function createLineReader(pool: pg.Pool): LineReader {
       const before = ends[index - 1] ?? after
       const within = { ...range, after: before, through: end }
       const page = readRaw(pool, within, limits.pageEvents, (row) => add(row, into))
-      page.catch(() => {}) // whoever awaits it has it too; nobody does once the file is given up
+      page.catch(() => {}) // whoever awaits it gets the error, too; an abandoned file has nobody
       return page
     }
 
@@ -102,7 +102,7 @@ type Chunks = {
   filled(): Buffer[]
 }
 
-/** Lines in few buffers, which are used again. */
+/** Lines in a few buffers, which are reused. */
 function createChunks(): Chunks {
   const buffers: Buffer[] = []
   let chunks: { buffer: Buffer; used: number }[] = []
@@ -140,7 +140,7 @@ function createChunks(): Chunks {
   }
 }
 
-/** One line of it, of the same length. */
+/** Turns it into one line of the same length. */
 function unbreak(payload: Buffer): void {
   for (const breaking of [LF, CR]) {
     for (let at = payload.indexOf(breaking); at !== -1; at = payload.indexOf(breaking, at)) {

@@ -1,6 +1,6 @@
-// The manifest of files: a row says what a file will hold before the first byte of it leaves, so
-// that after a crash it is the same file again: the same key, the same content. It is finished in
-// the statement that moves the cursor, so that an event is in one finished file and no other.
+// The manifest of files: a row describes a file before its first byte leaves. So after a crash it
+// is the same file again: the same key, the same content. The statement that finishes it also moves
+// the cursor, so each event is in exactly one finished file.
 
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
@@ -8,7 +8,7 @@ import type { Db } from '../../db/pool.ts'
 import type { EventFilter } from '../../log/event.ts'
 import { type Lease, moveCursorAlong, type Step, type StepOutcome } from '../cursor.ts'
 
-/** A file that is begun and not finished: what the filter takes of (fromPosition, toPosition]. */
+/** A file that is begun and not finished: the filtered events of (fromPosition, toPosition]. */
 export type OpenFile = {
   position: number
   key: string
@@ -19,11 +19,11 @@ export type OpenFile = {
   toPosition: number
   filter: EventFilter | null
   compression: 'gzip' | null
-  /** How the store names the last upload that was begun for it. */
+  /** The store's name of the last upload for it. */
   uploadId: string | null
 }
 
-/** What was written: `bytes` and `sha256` of the object as it stands in the bucket. */
+/** A written file: `bytes` and `sha256` of the object in the bucket. */
 type WrittenFile = {
   events: number
   bytes: number
@@ -36,7 +36,7 @@ const columns = sql`
   position, key, version, from_position as "fromPosition", first_position as "firstPosition",
   to_position as "toPosition", filter, compression, upload_id as "uploadId"`
 
-/** The file that an earlier run of the cursor has begun; undefined where there is none. */
+/** The file that an earlier turn has begun; undefined if there is none. */
 export async function findOpenFile(db: Db, lease: Lease): Promise<OpenFile | undefined> {
   const { rows } = await sql<OpenFile>`
     select ${columns}
@@ -46,7 +46,7 @@ export async function findOpenFile(db: Db, lease: Lease): Promise<OpenFile | und
   return rows[0]
 }
 
-/** Begins a file. Undefined where the lease is another worker's by now. */
+/** Begins a file. Undefined if another worker has the lease by now. */
 export async function beginFile(
   db: Db,
   lease: Lease,
@@ -57,7 +57,7 @@ export async function beginFile(
   const filter = file.filter && JSON.stringify(file.filter)
   const { rows } = await sql<OpenFile>`
     with held as (
-      -- After its integration was registered and its last file begun, wherever the clock is now.
+      -- After the integration's registration and its last file, wherever the clock is now.
       select greatest(
         position_of(clock_timestamp()),
         1 + (select created_position from consumer where tenant = c.tenant and id = c.consumer),
@@ -93,8 +93,8 @@ export async function databaseTime(db: Db): Promise<number> {
 }
 
 /**
- * Whether the last file was finished within `milliseconds`, by the clock: for when it was set back,
- * and positions do not tell any more how long an event has waited.
+ * Whether the last file was finished within `milliseconds`, by the clock. After the clock was set
+ * back, positions do not tell how long an event has waited.
  */
 export async function hasFinishedWithin(
   db: Db,
@@ -112,8 +112,8 @@ export async function hasFinishedWithin(
 }
 
 /**
- * Notes what a later run needs to clear an upload that this one does not end. False where the lease
- * is another worker's by now.
+ * Notes the name of an upload, so that a later turn can clear it. False if another worker has the
+ * lease by now.
  */
 export async function noteUpload(
   db: Db,
@@ -154,10 +154,7 @@ export async function finishFile(
   return moveCursorAlong(db, lease, end, { name: 'finish_file', part })
 }
 
-/**
- * Gives a file up of whose events none is left in the log, and moves the cursor past them, or
- * neither.
- */
+/** Drops a file whose events have all left the log, and moves the cursor past them, or neither. */
 export async function dropFile(
   db: Db,
   lease: Lease,
@@ -175,7 +172,7 @@ export async function dropFile(
   return moveCursorAlong(db, lease, end, { name: 'drop_file', part })
 }
 
-/** A finished file, for whoever collects it. */
+/** A finished file in the API. */
 type ListedFile = {
   key: string
   count: number

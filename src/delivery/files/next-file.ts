@@ -1,5 +1,4 @@
-// The next file of a consumer: what the log holds for it, whether that is due, and the manifest
-// that begins it.
+// The next file of a consumer: its plan, whether it is due, and the manifest that begins it.
 
 import { filterOf } from '../../integration/integration.ts'
 import { logHasPassed, readLogEnd } from '../../log/read.ts'
@@ -9,14 +8,14 @@ import { beginFile, databaseTime, hasFinishedWithin, type OpenFile } from './man
 import type { Plan } from './plan.ts'
 
 /**
- * While a file is not due, the log is looked at for its size: this often in a window, within these
- * bounds, and at most this part of the time.
+ * While a file is not due, its size is checked this many times in a window, within these bounds,
+ * and for at most this part of the time.
  */
 const LOOKS = 60
 const LOOK_MS = { least: 200, most: 5_000 }
 const LOOK_PART = 0.02
 
-/** Begins the next file if it is due; otherwise says why the turn ends. */
+/** Begins the next file if it is due; otherwise returns why the turn ends. */
 export async function nextFile(turn: Exporting): Promise<{ file: OpenFile; plan: Plan } | Reason> {
   const asked = performance.now()
   const plan = await planNext(turn)
@@ -34,7 +33,7 @@ export async function nextFile(turn: Exporting): Promise<{ file: OpenFile; plan:
   return file ? { file, plan } : { why: 'lost' }
 }
 
-/** What the filter does not take is settled without a file. */
+/** Events that the filter does not take are settled without a file. */
 function passOver(turn: Exporting, { leading }: Plan, through: number): void {
   turn.readPosition = through
   turn.progress.filtered(leading)
@@ -54,7 +53,7 @@ function begin(turn: Exporting, plan: Plan, firstPosition: number): Promise<Open
   })
 }
 
-/** What the log holds from the cursor on; a full file is planned while another is written. */
+/** Plans the events from the cursor on; a full file is planned while another one is written. */
 async function planNext(turn: Exporting): Promise<Plan> {
   const { readPosition, planned, leased } = turn
   const early = planned?.after === readPosition ? await planned.plan : undefined
@@ -62,7 +61,7 @@ async function planNext(turn: Exporting): Promise<Plan> {
   turn.planned = undefined
   if (plan.isFull && leased.finishBy === null) {
     turn.planned = { after: plan.through, plan: planFrom(turn, plan.through) }
-    turn.planned.plan.catch(() => {}) // whoever awaits it has it too
+    turn.planned.plan.catch(() => {}) // whoever awaits it gets the error, too
   }
   return plan
 }
@@ -76,7 +75,7 @@ async function planFrom({ services, leased }: Exporting, after: number): Promise
   return services.planOf({ tenant: lease.tenant, after, through, filter, maxBytes })
 }
 
-/** Why the turn ends if nothing is there that a file could be made of. */
+/** Why the turn ends if there are no events for a file. */
 async function endOfLog(turn: Exporting): Promise<Reason> {
   if (turn.leased.finishBy !== null) return { why: 'finished' }
   return { why: (await isAtEnd(turn)) ? 'at_end' : 'yielded' }
@@ -92,7 +91,7 @@ async function dueIn(turn: Exporting, plan: Plan, first: number): Promise<number
   const { windowMs } = services.fileLimits
   if (plan.isFull || finishBy !== null || (await isAtEnd(turn))) return 0
   const now = await databaseTime(services.db)
-  // The clock was set back: a window of it is not waited for.
+  // The clock was set back: do not wait for a window that it makes longer.
   if (first / 1000 > now + windowMs) {
     return (await hasFinishedWithin(services.db, lease, windowMs)) ? windowMs : 0
   }

@@ -1,6 +1,5 @@
-// What the next file will hold: a look at the log's positions and sizes, without the payloads. The
-// log itself is what is collected for a window; nothing is held in memory meanwhile, so there is
-// nothing to lose.
+// Plans the next file from positions and sizes in the log, without payloads. The log itself holds a
+// window's events; nothing is in memory meanwhile, so nothing can be lost.
 
 import type pg from 'pg'
 import { limits } from '../../config.ts'
@@ -8,35 +7,35 @@ import { bodyText } from '../../destination/body.ts'
 import { timeOf } from '../../log/position.ts'
 import { type RawRange, type RawSize, readSizes } from '../../log/raw.ts'
 
-/** Events that one statement looks at. */
+/** Events per statement. */
 const LOOK_EVENTS = 10_000
 
 /** The line of an event without its tenant, name and payload, with the newline. */
 const LINE_BYTES =
   bodyText({ tenant: '', name: '', publishedAt: timeOf(0), payload: '' }).length + 1
 
-/** `maxBytes`: what a file may hold; one event always fits. */
+/** `maxBytes`: the limit of a file; a single event always fits. */
 type PlanRange = RawRange & { maxBytes: number }
 
 export type Plan = {
-  /** Where the file ends, or where the look at the log did. */
+  /** The last position of the file, or of the part of the log that was read. */
   through: number
   /** Events that the filter takes, and the bytes of their lines. */
   events: number
   bytes: number
-  /** Events that were looked at before the first one that the filter takes. */
+  /** Events before the first one that the filter takes. */
   leading: number
-  /** The first event that the filter takes; null where there is none. */
+  /** The first event that the filter takes; null if there is none. */
   first: number | null
-  /** The next event has no room: the file will not grow. */
+  /** The next event does not fit: the file cannot grow. */
   isFull: boolean
-  /** Where its pages end: each is small enough to be read at once. */
+  /** The ends of its pages: each is small enough to be read at once. */
   ends: number[]
 }
 
 export type Planner = (range: PlanRange) => Promise<Plan>
 
-/** What one file can take of a range. */
+/** The most of a range that fits into one file. */
 export async function planFile(pool: pg.Pool, range: PlanRange): Promise<Plan> {
   const plan: Plan = {
     through: range.after,

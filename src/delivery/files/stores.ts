@@ -1,5 +1,5 @@
-// From an integration's document to the store that its files are written to. The S3 client is
-// loaded with the first file: it takes 37 MiB, and 0.1 s of a start.
+// Creates the store for an integration's files from its document. The S3 client is loaded with the
+// first file: it takes 37 MiB of memory, and 0.1 s at a start.
 
 import type { Config } from '../../config.ts'
 import { type FileStore, unavailableStore } from '../../destination/destination.ts'
@@ -8,7 +8,7 @@ import type { IntegrationDocument } from '../../integration/integration.ts'
 import { openDocument } from '../../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
 
-/** A function that makes stores, each with connections of its own. */
+/** A function that creates stores, each with its own connections. */
 export function createStores(
   config: Config,
   secrets: SecretBox,
@@ -18,7 +18,7 @@ export function createStores(
     try {
       return await storeOf(openDocument(tenant, stored, secrets))
     } catch (error) {
-      // Told with each attempt, retried with the usual patience, and then the stream stops.
+      // Reported with each attempt and retried as usual; then the consumer stops.
       if (error instanceof NotOpened) return unavailableStore(error.message)
       throw error
     }

@@ -1,5 +1,5 @@
-// Writing one file: its semaphore, the upload, and the step that finishes its manifest and
-// moves the cursor. What the store's failures mean for the stream is decided here.
+// Writes one file: its semaphore, the upload, and the step that finishes its manifest and moves the
+// cursor. It decides what the store's failures mean for the stream.
 
 import type { FileFailure } from '../../destination/destination.ts'
 import { recordAttempt } from '../attempt.ts'
@@ -10,7 +10,7 @@ import { type Content, unlessEmpty } from './lines.ts'
 import { dropFile, finishFile, noteUpload, type OpenFile } from './manifest.ts'
 import type { Plan } from './plan.ts'
 
-/** Writes a file that is begun. Without a plan an earlier turn has begun it. */
+/** Writes a file that is begun. Without a plan, an earlier turn has begun it. */
 export async function writeFile(turn: Exporting, file: OpenFile, plan?: Plan): Promise<void> {
   const { fileSemaphore, failedFileSemaphore } = turn.services
   const semaphore = turn.progress.attempts === 0 ? fileSemaphore : failedFileSemaphore
@@ -26,7 +26,10 @@ export async function writeFile(turn: Exporting, file: OpenFile, plan?: Plan): P
   }
 }
 
-/** Aborts what an earlier turn has left at the store. If it may not look, it goes on. */
+/**
+ * Aborts the uploads that an earlier turn has left at the store. If listing is not allowed, it goes
+ * on.
+ */
 async function isClear(turn: Exporting, file: OpenFile): Promise<boolean> {
   const store = await storeOf(turn)
   const { uploadId } = file
@@ -63,7 +66,7 @@ async function upload(turn: Exporting, file: OpenFile, plan?: Plan): Promise<voi
   return settle(turn, file, content, (end) => finishFile(durable, lease, { file, written }, end))
 }
 
-/** Moves the cursor past a file, with what becomes of the file. */
+/** Moves the cursor past a file, and finishes or drops the file. */
 async function settle(
   turn: Exporting,
   file: OpenFile,
@@ -83,7 +86,7 @@ async function settle(
   if (moved !== 'running' && leased.finishBy === null) ending.begin({ why: 'halted' })
 }
 
-/** What a failure means for the stream. */
+/** The meaning of a failure for the stream. */
 async function conclude(turn: Exporting, file: OpenFile, failure: FileFailure): Promise<void> {
   const { services, leased, progress, ending } = turn
   const { lease } = leased
