@@ -49,9 +49,9 @@ const TRIES = 10
 export async function registerConsumer(
   db: Db,
   tenant: string,
-  kind: Kind,
   id: string,
   options: Change & {
+    kind: Kind
     document: object
     most: number
     status?: Status
@@ -61,7 +61,7 @@ export async function registerConsumer(
   },
 ): Promise<'registered' | 'taken' | 'full'> {
   const document = JSON.stringify(options.document)
-  const { status = 'running', note } = options
+  const { kind, status = 'running', note } = options
   const { action } = registrations[status]
   const outcome = await untilKnown(async (attempt) => {
     const { rows } = await sql<{ outcome: 'registered' | 'known' | 'taken' | 'full' }>`
@@ -96,8 +96,7 @@ export async function changeConsumer(
   db: Db,
   tenant: string,
   id: string,
-  command: Command,
-  options: Options,
+  options: Options & { command: Command },
 ): Promise<Changed> {
   for (let tries = 0; tries < TRIES; tries++) {
     const current = await db
@@ -112,11 +111,11 @@ export async function changeConsumer(
     if (options.ifVersion !== undefined && options.ifVersion !== version) {
       return { outcome: 'refused' }
     }
-    const next = transition(status, command)
+    const next = transition(status, options.command)
     if (!next) return { outcome: 'refused' }
     if (!next.action) return { outcome: 'unchanged', consumer: current }
-    const step = { to: next.to, action: next.action(kind) }
-    const position = await write(db, tenant, current, step, options)
+    const step = { ...options, to: next.to, action: next.action(kind) }
+    const position = await write(db, tenant, current, step)
     if (position === 0) return { outcome: 'full' }
     if (position !== null) {
       const { document = current.document } = options
@@ -135,9 +134,9 @@ function write(
   db: Db,
   tenant: string,
   { id, version }: Consumer,
-  { to, action }: { to: string; action: string },
-  options: Options,
+  options: Options & { to: string; action: string },
 ): Promise<number | null> {
+  const { to, action } = options
   const document = options.document ? JSON.stringify(options.document) : null
   return untilKnown(async (attempt) => {
     const { rows } = await sql<{ position: number | null }>`
@@ -173,5 +172,5 @@ export async function startConsumer(
   const fromNow = stopped !== undefined && stopped.at < options.oldestRestart
   const since = fromNow && ` It was stopped at ${timeOf(stopped.at)}, too long ago`
   const reason = since ? `${options.reason}${since}: it goes on from now.` : options.reason
-  return changeConsumer(db, tenant, id, 'start', { ...options, reason, fromNow })
+  return changeConsumer(db, tenant, id, { command: 'start', ...options, reason, fromNow })
 }

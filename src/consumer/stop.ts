@@ -20,7 +20,7 @@ export async function stopAndWait(
   id: string,
   options: Change & { onHalted: (tenant: string, id: string) => void },
 ): Promise<Consumer | undefined> {
-  const { consumer } = await changeConsumer(db, tenant, id, 'stop', options)
+  const { consumer } = await changeConsumer(db, tenant, id, { ...options, command: 'stop' })
   if (!consumer) return undefined
   options.onHalted(tenant, id)
   const deadline = performance.now() + STOP_WAIT_MS

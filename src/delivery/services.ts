@@ -47,7 +47,7 @@ export function advanceServices(
     durable: durable.kysely,
     async stop(job, reason) {
       const change = { actor: 'millrace', reason }
-      await changeConsumer(durable.kysely, job.tenant, job.consumer, 'stop', change)
+      await changeConsumer(durable.kysely, job.tenant, job.consumer, { ...change, command: 'stop' })
       // Its other turns, if it has any, on any worker.
       waker.halt(job.tenant, job.consumer)
     },

@@ -35,14 +35,17 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
       const origin = originOf(request.origin)
       const connection = origin.take()
       const begun = performance.now()
-      send(origin, connection, request, limits, (result) => {
+      const met = returning(origin, connection, (result) => {
         if (isClosed || !metClosed(connection, result)) return done(result)
         origin.distrust()
         origins.set(request.origin, origin)
         if (!maySend()) return done(result)
         const timeoutMs = Math.max(1, limits.timeoutMs - (performance.now() - begun))
-        send(origin, origin.open(), request, { ...limits, timeoutMs }, done)
+        const fresh = origin.open()
+        const rest = { ...limits, timeoutMs }
+        exchange(fresh.client, request, rest, returning(origin, fresh, done))
       })
+      exchange(connection.client, request, limits, met)
     },
     async close() {
       isClosed = true
@@ -62,19 +65,14 @@ export function createConnections(options: { allowPrivateTargets: boolean }): Co
   }
 }
 
-function send(
-  origin: Origin,
-  connection: Connection,
-  request: PostRequest,
-  limits: PostLimits,
-  done: Done,
-): void {
-  exchange(connection.client, request, limits, (result) => {
+/** Takes a connection back with its result, and passes the result on. */
+function returning(origin: Origin, connection: Connection, done: Done): Done {
+  return (result) => {
     if (result instanceof Error || result.body === undefined) origin.drop(connection)
     // Before the callback, which may post again at once, on this connection.
     else origin.giveBack(connection)
     done(result)
-  })
+  }
 }
 
 /** Whether a request met a used connection that was closed meanwhile: no byte came back. */

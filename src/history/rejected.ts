@@ -52,8 +52,7 @@ export async function deleteRejected(
   db: Db,
   tenant: string,
   consumer: string,
-  ids: string[],
-  actor: string,
+  { ids, actor }: { ids: string[]; actor: string },
 ): Promise<number> {
   if (ids.length === 0) return 0
   return untilKnown(async (attempt) => {
@@ -118,8 +117,7 @@ export async function retryRejected(
   db: Db,
   tenant: string,
   consumer: string,
-  event: RejectedEvent,
-  destination: Destination,
+  { event, destination }: { event: RejectedEvent; destination: Destination },
 ): Promise<Retried | undefined> {
   const { run, eventPosition: position, name, entityId, idempotencyKey, payload } = event
   const { rows } = await sql<{ at: number }>`

@@ -136,7 +136,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
         const events = await listRejected(db, tenant, consumer.id)
         const ids = events.map(({ id }) => id)
         const { actor } = context.state.identity
-        context.body = { deleted: await deleteRejected(db, tenant, consumer.id, ids, actor) }
+        context.body = { deleted: await deleteRejected(db, tenant, consumer.id, { ids, actor }) }
       },
     },
     {
@@ -186,7 +186,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       async handle(context) {
         const { tenant, consumer, event } = await findEvent(context, 'configure')
         const { actor } = context.state.identity
-        await deleteRejected(db, tenant, consumer.id, [event.id], actor)
+        await deleteRejected(db, tenant, consumer.id, { ids: [event.id], actor })
         context.status = 200
         context.body = ''
       },
@@ -220,7 +220,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
 
   async function retry(tenant: string, consumer: FoundConsumer, event: RejectedEvent) {
     const destination = await destinationOf(tenant, consumer.configuration)
-    const retried = await retryRejected(db, tenant, consumer.id, event, destination)
+    const retried = await retryRejected(db, tenant, consumer.id, { event, destination })
     if (!retried || retried.outcome.kind === 'delivered') return retried
     const message = `The rejected event ${event.id} was not accepted: ${retried.outcome.reason}.`
     throw new MillraceError('bad_gateway', message)

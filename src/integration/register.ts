@@ -41,7 +41,8 @@ export async function register(
   const startsAt = starts_at === undefined ? undefined : positionOf(starts_at)
   const isLate = startsAt !== undefined && startsAt < oldestRetained
   const document = sealDocument(tenant, integration, secrets)
-  const outcome = await registerConsumer(db, tenant, 'integration', id, {
+  const outcome = await registerConsumer(db, tenant, id, {
+    kind: 'integration',
     document,
     most: limits.integrationsPerTenant,
     // The event at exactly starts_at is included.

@@ -173,7 +173,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         // in time.
         await stop(context, tenant, id, 'Stopped to be deleted via API.')
         const change = changeBy(context, 'Deleted via API.')
-        const { outcome } = await changeConsumer(db, tenant, id, 'remove', change)
+        const { outcome } = await changeConsumer(db, tenant, id, { ...change, command: 'remove' })
         if (outcome === 'absent') throw noSuchIntegration(id)
         context.status = 200
         context.body = ''
@@ -245,7 +245,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
           previous_valid_until,
           secrets,
         )
-        const { outcome } = await changeConsumer(db, tenant, id, 'rotate', {
+        const { outcome } = await changeConsumer(db, tenant, id, {
+          command: 'rotate',
           ...changeBy(context, 'Signing secret rotated via API.'),
           document,
           ifVersion: found.version,

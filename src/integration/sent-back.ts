@@ -123,13 +123,13 @@ export function updateOf(
   if (!isObject(sent)) return sent
   const body = withoutPassing(sent)
   const faults = withoutMasks(body, stored)
-  leaveOut(body, '', shown, Object.keys(IntegrationUpdate.properties), faults)
+  faults.push(...leaveOut(body, '', shown, Object.keys(IntegrationUpdate.properties)))
   const delivery = partOf(body, 'delivery')
   if (delivery) {
     const own = Object.keys(Delivery.properties).filter(
       (name) => name !== 'headers' || !Array.isArray(delivery['headers']),
     )
-    leaveOut(delivery, 'delivery.', shown.delivery ?? {}, own, faults)
+    faults.push(...leaveOut(delivery, 'delivery.', shown.delivery ?? {}, own))
   }
   if (faults.length > 0) throw invalid(faults)
   return body
@@ -144,7 +144,8 @@ function withoutPassing(sent: object): Body {
 }
 
 /** Removes the fields that `shown` has and a request (`own`) has not, if they are unchanged. */
-function leaveOut(part: Body, prefix: string, shown: Body, own: string[], faults: Fault[]): void {
+function leaveOut(part: Body, prefix: string, shown: Body, own: string[]): Fault[] {
+  const faults: Fault[] = []
   const known = prefix === '' ? Integration.properties : DeliverySentBack.properties
   for (const [name, value] of Object.entries(part)) {
     if (own.includes(name) || !Object.hasOwn(known, name)) continue
@@ -153,6 +154,7 @@ function leaveOut(part: Body, prefix: string, shown: Body, own: string[], faults
     const reason = 'differs from the current value, and cannot be changed here'
     faults.push(fault(prefix + name, 'read_only', reason))
   }
+  return faults
 }
 
 const sorted = (value: unknown) => (Array.isArray(value) ? value.toSorted() : value)

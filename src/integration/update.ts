@@ -45,7 +45,8 @@ export async function updateIntegration(
     if (faults.length > 0) throw invalid(faults)
     refuseUpdate(found, update, ifMatch)
     if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, update)
-    const { consumer } = await changeConsumer(db, tenant, id, 'update', {
+    const { consumer } = await changeConsumer(db, tenant, id, {
+      command: 'update',
       ...change,
       document: updateDocument(tenant, found.document, update, secrets),
       ifVersion: found.version,

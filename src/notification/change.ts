@@ -14,6 +14,10 @@ import { type JobDocument, nextRunOf } from './job.ts'
 /** The author of a change, its time (ms) and its reason, for the config log. */
 type Change = { actor: string; reason: string; now: number }
 
+/** The document after a change, and the name of the change in the config log. */
+type Decision = { document: JobDocument; action: string }
+type Decide = (document: JobDocument) => Decision | undefined
+
 /** How often a change that loses to another one is decided again. */
 const TRIES = 10
 
@@ -25,10 +29,9 @@ export async function createJob(
   db: Db,
   tenant: string,
   id: string,
-  document: JobDocument,
-  change: Change,
+  change: Change & { document: JobDocument },
 ): Promise<FoundJob | undefined> {
-  return write(db, tenant, { id, version: 0 }, document, 'job_created', change)
+  return write(db, tenant, { id, version: 0 }, { ...change, action: 'job_created' })
 }
 
 /**
@@ -40,15 +43,13 @@ export async function changeJob(
   db: Db,
   tenant: string,
   id: string,
-  decide: (document: JobDocument) => { document: JobDocument; action: string } | undefined,
-  change: Change,
+  { decide, ...change }: Change & { decide: Decide },
 ): Promise<FoundJob | undefined> {
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await findJob(db, tenant, id)
     const decided = found && decide(found.document)
     if (!decided) return found
-    const { document, action } = decided
-    const changed = await write(db, tenant, found, document, action, change)
+    const changed = await write(db, tenant, found, { ...change, ...decided })
     if (changed) return changed
   }
   throw new Error(
@@ -61,9 +62,7 @@ async function write(
   db: Db,
   tenant: string,
   { id, version }: { id: string; version: number },
-  document: JobDocument,
-  action: string,
-  { actor, reason, now }: Change,
+  { actor, reason, now, document, action }: Change & Decision,
 ): Promise<FoundJob | undefined> {
   const next = nextRunOf(document, now)
   const next_run_at = next === undefined ? null : new Date(next)

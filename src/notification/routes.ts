@@ -76,7 +76,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
         if (faults.length > 0) throw invalid(faults)
         const id = job.id ?? randomUUID()
         const change = changeBy(context, 'Created via API.')
-        const created = await createJob(db, tenant, id, document, change)
+        const created = await createJob(db, tenant, id, { ...change, document })
         if (!created) {
           throw invalid([fault('id', 'taken', `${JSON.stringify(id)} names another job`)])
         }
@@ -142,7 +142,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
           return { document, action: 'job_updated' }
         }
         const change = changeBy(context, 'Updated via API.')
-        const changed = await changeJob(db, tenant, id, decide, change)
+        const changed = await changeJob(db, tenant, id, { ...change, decide })
         if (!changed) throw noSuchJob(id)
         context.body = presentJob(changed)
       },
@@ -215,7 +215,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
     const decide = (old: FoundJob['document']) =>
       old.deleted ? undefined : { document: { ...old, deleted: true }, action: 'job_deleted' }
     const change = changeBy(context, 'Deleted via API.')
-    if (!(await changeJob(db, tenant, id, decide, change))) throw noSuchJob(id)
+    if (!(await changeJob(db, tenant, id, { ...change, decide }))) throw noSuchJob(id)
     context.status = 204
   }
 

@@ -45,7 +45,8 @@ export async function subscribe(
   const most = limits.subscriptionsPerTenant
   const document = sealSubscription(tenant, subscription, secrets)
   const desired = subscription.active === false ? 'stopped' : 'running'
-  const outcome = await registerConsumer(db, tenant, 'subscription', consumer, {
+  const outcome = await registerConsumer(db, tenant, consumer, {
+    kind: 'subscription',
     ...change,
     most,
     document,
@@ -78,7 +79,7 @@ export async function updateSubscription(
     if (update.active === false && found.desired === 'running') {
       // Before the replacement, so that nothing leaves that the update would not have allowed;
       // after the checks, so that a refused update changes nothing.
-      await changeConsumer(db, tenant, consumer, 'stop', change)
+      await changeConsumer(db, tenant, consumer, { ...change, command: 'stop' })
       continue
     }
     const mostRunning = limits.subscriptionsPerTenant
@@ -87,7 +88,7 @@ export async function updateSubscription(
     const changed =
       update.active && found.desired === 'stopped'
         ? await startConsumer(db, tenant, consumer, { ...options, oldestRestart })
-        : await changeConsumer(db, tenant, consumer, 'replace', options)
+        : await changeConsumer(db, tenant, consumer, { ...options, command: 'replace' })
     if (changed.outcome === 'full') throw tooMany(`${mostRunning} active subscriptions`)
     if (changed.consumer) return subscriptionOf(update.id, changed.consumer)
   }
@@ -104,7 +105,7 @@ export async function deactivate(
   change: Change,
 ): Promise<FoundSubscription> {
   const found = await mustFind(db, tenant, id)
-  await changeConsumer(db, tenant, found.consumer, 'stop', change)
+  await changeConsumer(db, tenant, found.consumer, { ...change, command: 'stop' })
   return found
 }
 
@@ -119,7 +120,7 @@ export async function removeSubscription(
   const stop = { actor, reason: 'Stopped to be deleted via API.', onHalted }
   await stopAndWait(db, tenant, consumer, stop)
   const change = { actor, reason: 'Deleted via API.' }
-  const { outcome } = await changeConsumer(db, tenant, consumer, 'remove', change)
+  const { outcome } = await changeConsumer(db, tenant, consumer, { ...change, command: 'remove' })
   if (outcome === 'absent') throw noSuchSubscription(id)
 }
 

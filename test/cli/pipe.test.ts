@@ -19,7 +19,8 @@ const quietly = (status: number) => ({ status, stdout: '', stderr: '' })
 it('puts all rows in place, whoever hears of the first', async () => {
   const document = { integration_type: 'permanent' }
   for (let n = 0; n < 20; n++) {
-    await registerConsumer(database.kysely, 'dodici', 'integration', `erp-${n}`, {
+    await registerConsumer(database.kysely, 'dodici', `erp-${n}`, {
+      kind: 'integration',
       actor: 'ada',
       reason: 'A test.',
       document,

@@ -15,9 +15,9 @@ const document = {
 const most = limits.integrationsPerTenant
 const who = { actor: 'ada', reason: 'A test.' }
 const register = (tenant: string, id: string) =>
-  registerConsumer(database.kysely, tenant, 'integration', id, { ...who, document, most })
+  registerConsumer(database.kysely, tenant, id, { kind: 'integration', ...who, document, most })
 const command = async (tenant: string, what: 'stop' | 'update' | 'remove') =>
-  (await changeConsumer(database.kysely, tenant, 'erp', what, who)).outcome
+  (await changeConsumer(database.kysely, tenant, 'erp', { ...who, command: what })).outcome
 const start = async (tenant: string, oldestRestart: number) =>
   (await startConsumer(database.kysely, tenant, 'erp', { ...who, oldestRestart })).outcome
 const history = async (tenant: string) =>

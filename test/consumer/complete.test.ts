@@ -39,7 +39,8 @@ async function arrived(tenant: string, count: number) {
   }
   const stopPosition = positions.at(-1) ?? 1
   const range = { startsAfter: 0, stopPosition }
-  await registerConsumer(database.kysely, tenant, 'integration', 'erp', {
+  await registerConsumer(database.kysely, tenant, 'erp', {
+    kind: 'integration',
     ...who,
     ...range,
     document,
@@ -72,11 +73,12 @@ async function arrived(tenant: string, count: number) {
     release,
     ids,
     complete: () => completeReplay(database.kysely, job),
-    remove: async () => deleteRejected(database.kysely, tenant, 'erp', await ids(), 'ada'),
+    remove: async () =>
+      deleteRejected(database.kysely, tenant, 'erp', { ids: await ids(), actor: 'ada' }),
     async retry() {
       const events = await listRejected(database.kysely, tenant, 'erp')
       for (const event of events) {
-        await retryRejected(database.kysely, tenant, 'erp', event, taking)
+        await retryRejected(database.kysely, tenant, 'erp', { event, destination: taking })
       }
     },
     async state() {
@@ -179,7 +181,7 @@ describe('the end of a replay', () => {
       await replay.release()
       const ids = await replay.ids()
       const one = (id: string) =>
-        deleteRejected(database.kysely, `many-${round}`, 'erp', [id], 'ada')
+        deleteRejected(database.kysely, `many-${round}`, 'erp', { ids: [id], actor: 'ada' })
       await Promise.all([replay.complete(), ...ids.map(one), replay.retry(), replay.complete()])
       expect(await replay.state()).toBe('gone')
       const ends = (await replay.actions()).filter((action) => action === 'integration_completed')
@@ -211,10 +213,14 @@ describe('the end of a replay', () => {
     // One that somebody has stopped stays stopped.
     const byHand = await arrived('by-hand', 1)
     await byHand.release()
-    await changeConsumer(database.kysely, 'by-hand', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'by-hand', 'erp', { ...who, command: 'stop' })
     // One that the program has stopped before its end.
     const early = await arrived('early', 1)
-    await changeConsumer(database.kysely, 'early', 'erp', 'stop', { ...who, actor: 'millrace' })
+    await changeConsumer(database.kysely, 'early', 'erp', {
+      command: 'stop',
+      ...who,
+      actor: 'millrace',
+    })
     expect(await completeWaiting(database.pool)).toBe(0)
     // As a process of before removes it.
     await database.pool.query(`delete from rejected_event where tenant = 'missed'`)
@@ -227,7 +233,7 @@ describe('the end of a replay', () => {
 
   it('is not skipped by a start long after its stop: a replay has dates of its own', async () => {
     const replay = await arrived('late', 1)
-    await changeConsumer(database.kysely, 'late', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'late', 'erp', { ...who, command: 'stop' })
     const oldestRestart = (Date.now() + 60_000) * 1000
     await startConsumer(database.kysely, 'late', 'erp', { ...who, oldestRestart })
     const { rows } = await database.pool.query(
@@ -246,7 +252,7 @@ describe('what a deleted integration has kept', () => {
   it('stays as long as it is known, and goes with an entry that names it', async () => {
     const replay = await arrived('known', 2)
     for (const position of replay.positions) await replay.keep(position)
-    await changeConsumer(database.kysely, 'known', 'erp', 'remove', who)
+    await changeConsumer(database.kysely, 'known', 'erp', { ...who, command: 'remove' })
     const find = (since: number) =>
       findEnded(database.kysely, 'known', { id: 'erp', kind: 'integration', since })
     expect(await find((Date.now() - 60_000) * 1000)).toMatchObject({
@@ -272,7 +278,7 @@ describe('what a deleted integration has kept', () => {
   it('is not taken for that of a newer one of its name', async () => {
     const replay = await arrived('newer', 1)
     await replay.keep(replay.positions[0] as number)
-    await changeConsumer(database.kysely, 'newer', 'erp', 'remove', who)
+    await changeConsumer(database.kysely, 'newer', 'erp', { ...who, command: 'remove' })
     const next = await arrived('newer', 1)
     await next.keep(next.positions[0] as number)
     expect(await retireRejected(database.pool, TOMORROW)).toBe(0)

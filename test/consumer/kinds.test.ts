@@ -13,7 +13,8 @@ const who = { actor: 'ada', reason: 'A test.' }
 let service: Service
 const id = consumerIdOf('subscription', 'crm')
 const registerSubscription = (most: number, name = id, status: 'running' | 'stopped' = 'stopped') =>
-  registerConsumer(database.kysely, 'dodici', 'subscription', name, {
+  registerConsumer(database.kysely, 'dodici', name, {
+    kind: 'subscription',
     ...who,
     document: { entityType: 'ORDER' },
     status,
@@ -71,7 +72,13 @@ describe('a consumer of another kind', () => {
   it('needs no room where it is stopped, and room to be started', async () => {
     const c = consumerIdOf('subscription', 'c')
     const start = async (mostRunning: number) =>
-      (await changeConsumer(database.kysely, 'dodici', c, 'start', { ...who, mostRunning })).outcome
+      (
+        await changeConsumer(database.kysely, 'dodici', c, {
+          command: 'start',
+          ...who,
+          mostRunning,
+        })
+      ).outcome
     expect(await registerSubscription(1, c)).toBe('registered')
     expect(await start(1)).toBe('full')
     expect(await start(2)).toBe('changed')
@@ -84,15 +91,15 @@ describe('a consumer of another kind', () => {
       ['subscription', 'erp'],
       ['subscription', 'projection:shop'],
     ] as const) {
-      const options = { ...who, document: {}, most: 100 }
-      const registered = registerConsumer(database.kysely, 'other', kind, name, options)
+      const options = { ...who, kind, document: {}, most: 100 }
+      const registered = registerConsumer(database.kysely, 'other', name, options)
       await expect(registered).rejects.toMatchObject({ constraint: 'id_tells_kind' })
     }
   })
 
   it('is changed by its own id, and its log says of what kind it is', async () => {
     const run = (command: 'start' | 'replace' | 'stop') =>
-      changeConsumer(database.kysely, 'dodici', id, command, who)
+      changeConsumer(database.kysely, 'dodici', id, { ...who, command: command })
     for (const command of ['start', 'replace', 'stop'] as const) {
       expect((await run(command)).outcome).toBe('changed')
     }

@@ -14,9 +14,14 @@ const who = { actor: 'ada', reason: 'A test.' }
 const permanent = { integration_type: 'permanent' }
 const temporary = { integration_type: 'temporary' }
 const register = (id: string, document: object) =>
-  registerConsumer(database.kysely, 'dodici', 'integration', id, { ...who, document, most: 10 })
+  registerConsumer(database.kysely, 'dodici', id, {
+    kind: 'integration',
+    ...who,
+    document,
+    most: 10,
+  })
 const change = (id: string, command: 'stop' | 'update' | 'rotate' | 'remove') =>
-  changeConsumer(database.kysely, 'dodici', id, command, who)
+  changeConsumer(database.kysely, 'dodici', id, { ...who, command: command })
 const record = (id: string) =>
   database.pool.query(
     `with now as (select position_of(clock_timestamp()) as position),

@@ -39,9 +39,9 @@ const take = (leaseMs = 60_000) => takeLease(database.kysely, job, randomUUID(),
 const cursor = async () => (await database.pool.query('select * from cursor')).rows[0]
 
 beforeEach(async () => {
-  await changeConsumer(database.kysely, 'dodici', 'erp', 'remove', who)
-  const options = { ...who, document, most: 10 }
-  await registerConsumer(database.kysely, 'dodici', 'integration', 'erp', options)
+  await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'remove' })
+  const options = { ...who, kind: 'integration', document, most: 10 } as const
+  await registerConsumer(database.kysely, 'dodici', 'erp', options)
   // A new one stands at the end of the log, which is now.
   await database.pool.query('update cursor set read_position = 0')
 })
@@ -63,10 +63,10 @@ describe('a lease', () => {
     await database.pool.query(`
       update cursor
       set lease_until = now() + interval '2 hours', close_until = now() + interval '2 hours'`)
-    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'stop' })
     const found = await findIntegration(database.kysely, 'dodici', 'erp')
     expect(found).toMatchObject({ desired: 'stopped', status: 'stopped' })
-    await changeConsumer(database.kysely, 'dodici', 'erp', 'start', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'start' })
     expect(await take()).toMatchObject({ lease: { epoch: first.lease.epoch + 1 } })
   })
 
@@ -98,7 +98,7 @@ describe('a lease', () => {
 
   it('is refused to a stopped integration, and its holder is told of the stop', async () => {
     const { lease } = (await take()) as Leased
-    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'stop' })
     expect(await moveCursor(database.kysely, lease, step(), 1_000)).toBe('stopped')
     await releaseCursor(database.kysely, lease, step())
     expect(await take()).toBeUndefined()

@@ -44,12 +44,13 @@ async function wake(): Promise<{ notified: number; queued: number }> {
 }
 
 beforeEach(async () => {
-  await changeConsumer(database.kysely, 'dodici', 'erp', 'remove', who)
+  await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'remove' })
   const document = {
     integration_type: 'permanent' as const,
     callback_parameters: { callback_url: 'http://a.example' },
   }
-  await registerConsumer(database.kysely, 'dodici', 'integration', 'erp', {
+  await registerConsumer(database.kysely, 'dodici', 'erp', {
+    kind: 'integration',
     ...who,
     document,
     most: 10,

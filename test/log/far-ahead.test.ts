@@ -45,12 +45,17 @@ describe("a database's clock", () => {
 
   it('of 3 days ahead is refused for changes of configuration, too', async () => {
     const register = (id: string) =>
-      registerConsumer(database.kysely, 'dodici', 'integration', id, { ...who, document, most: 10 })
+      registerConsumer(database.kysely, 'dodici', id, {
+        kind: 'integration',
+        ...who,
+        document,
+        most: 10,
+      })
     await register('erp')
     const end = await readLogEnd(database.kysely)
     await setClock('3 days')
     await expect(register('late')).rejects.toMatchObject({ code: 'MR004' })
-    const stop = changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    const stop = changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'stop' })
     await expect(stop).rejects.toMatchObject({ code: 'MR004' })
     expect(await readLogEnd(database.kysely)).toBe(end)
   })

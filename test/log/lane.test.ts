@@ -21,13 +21,14 @@ const document = { callback_parameters: { callback_url: 'http://a.example' } }
 const schedule = { notification: 'PRICE_DROP' as const, schedule: '0 9 * * *', template_id: 't' }
 const sender = { api_key: 'k', from_email: 'a@b.example' }
 const register = (id: string, stopPosition?: number) =>
-  registerConsumer(database.kysely, tenant, 'integration', id, {
+  registerConsumer(database.kysely, tenant, id, {
+    kind: 'integration',
     ...who,
     document,
     most: 100,
     ...(stopPosition && { startsAfter: 0, stopPosition }),
   })
-const stop = () => changeConsumer(database.kysely, tenant, 'erp', 'stop', who)
+const stop = () => changeConsumer(database.kysely, tenant, 'erp', { ...who, command: 'stop' })
 const complete = () => completeReplay(database.kysely, job)
 
 afterEach(() =>
@@ -67,7 +68,11 @@ const prepared = {
         response
       ) values ('dodici', 'erp', 1, 'order.created', 'o', 'k', '{}', 400, '')`),
   job: () =>
-    createJob(database.kysely, tenant, 'drops', documentOf(schedule), { ...who, now: Date.now() }),
+    createJob(database.kysely, tenant, 'drops', {
+      ...who,
+      now: Date.now(),
+      document: documentOf(schedule),
+    }),
   sender: () => changeSender(database.kysely, tenant, sender as never, who),
 }
 const pause = (one: ReturnType<typeof documentOf>) => ({
@@ -87,7 +92,7 @@ const changes: [string, keyof typeof prepared, string, () => Promise<unknown>][]
   [
     'a change of a job that waits for the beginning of a run',
     ...(['job', 'select from notification_job for update'] as const),
-    () => changeJob(database.kysely, tenant, 'drops', pause, { ...who, now: Date.now() }),
+    () => changeJob(database.kysely, tenant, 'drops', { ...who, now: Date.now(), decide: pause }),
   ],
   [
     'a change of a sender that waits for another',

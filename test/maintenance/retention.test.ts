@@ -49,8 +49,8 @@ describe('retirePartitions', () => {
 
   it('tells an integration what it will lose, a day ahead, once', async () => {
     const startsAfter = (Date.now() - 41 * 86_400_000) * 1000
-    const options = { ...who, document, startsAfter, most: 10 }
-    await registerConsumer(database.kysely, 'dodici', 'integration', 'behind', options)
+    const options = { ...who, kind: 'integration', document, startsAfter, most: 10 } as const
+    await registerConsumer(database.kysely, 'dodici', 'behind', options)
     for (let run = 0; run < 2; run++) expect(await retirePartitions(database.pool, 40)).toEqual([])
     expect(await ages()).toEqual([40, 20])
     expect(await notes()).toEqual([

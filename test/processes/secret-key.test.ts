@@ -145,7 +145,8 @@ describe('the secret key', () => {
     for (let n = 0; n < 400; n++) {
       const tenant = `tenant-${n % 50}`
       const api_key = box.seal(tenant, randomBytes(8).toString('hex'))
-      await registerConsumer(database.kysely, tenant, 'integration', `many-${n}`, {
+      await registerConsumer(database.kysely, tenant, `many-${n}`, {
+        kind: 'integration',
         document: { integration_type: 'permanent', callback_parameters: { callback_url, api_key } },
         most: 1_000,
         actor: 'test',

@@ -46,7 +46,8 @@ describe('a target that fails', () => {
     await send('order.created', 'e-1')
     await arrived('ended', 1)
     const { database, tenant } = stage
-    await changeConsumer(database.kysely, tenant, 'subscription:ended', 'remove', {
+    await changeConsumer(database.kysely, tenant, 'subscription:ended', {
+      command: 'remove',
       actor: 'ada',
       reason: 'A test.',
     })

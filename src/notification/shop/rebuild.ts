@@ -58,11 +58,11 @@ export async function rebuildShop(
           (like ${sql.id(live.schema, table)} including indexes) on commit drop`.execute(trx)
       }
       await replay(trx, tenant, live.position)
-      const oldest = await oldestPosition(trx, tenant)
+      const kept = { schema: live.schema, oldest: await oldestPosition(trx, tenant) }
       const compared: Compared[] = []
       for (const table of tables) {
-        compared.push(await compare(trx, tenant, table, live.schema, oldest))
-        if (apply) await replaceRows(trx, tenant, table, live.schema, oldest)
+        compared.push(await compare(trx, tenant, table, kept))
+        if (apply) await replaceRows(trx, tenant, table, kept)
       }
       return compared
     })
@@ -92,12 +92,14 @@ async function oldestPosition(db: Db, tenant: string): Promise<number> {
   return oldest?.position ?? Number.MAX_SAFE_INTEGER
 }
 
+/** The schema of the live tables, and the position from which the log is complete. */
+type Live = { schema: string; oldest: number }
+
 async function compare(
   db: Db,
   tenant: string,
   table: string,
-  schema: string,
-  oldest: number,
+  { schema, oldest }: Live,
 ): Promise<Compared> {
   const columns = columnsOf(table)
   const rebuilt = sql`select ${columns} from ${sql.id('pg_temp', table)} where tenant = ${tenant}`
@@ -117,8 +119,7 @@ async function replaceRows(
   db: Db,
   tenant: string,
   table: string,
-  schema: string,
-  oldest: number,
+  { schema, oldest }: Live,
 ): Promise<void> {
   const keys = Object.keys(shapes[table as keyof typeof shapes].columns)
     .slice(0, shapes[table as keyof typeof shapes].key)

@@ -14,7 +14,10 @@ const take = async () => Boolean(await takeJob(database.kysely, key, randomUUID(
 beforeAll(async () => {
   const schedule = { notification: 'PRICE_DROP' as const, schedule: '0 9 * * *', template_id: 't' }
   const change = { actor: 'ada', reason: 'A test.', now: Date.now() }
-  await createJob(database.kysely, key.tenant, key.jobId, documentOf(schedule), change)
+  await createJob(database.kysely, key.tenant, key.jobId, {
+    ...change,
+    document: documentOf(schedule),
+  })
   await database.pool.query(`
     insert into notification_run (
       tenant, job_id, position, cause, state, started_at, from_position, to_position

@@ -36,7 +36,8 @@ beforeAll(async () => {
   const { pool } = database.admin
   const { kysely } = database
   const who = { actor: 'ada', reason: 'A test.', now: Date.now() }
-  await createJob(kysely, 'dodici', 'back-in-stock', documentOf(aJob() as never), who)
+  const document = documentOf(aJob() as never)
+  await createJob(kysely, 'dodici', 'back-in-stock', { ...who, document })
   // Customer n wishes for every tenth of the items, from n on: each item has as many wishes.
   const inserts = [
     `insert into shop_customer
