@@ -1,10 +1,12 @@
 // The style as a test: the rules of helpers/tidy.ts hold for this repository, and each of them can
 // fail.
 
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   circles,
   deadFiles,
@@ -12,6 +14,7 @@ import {
   importRule,
   leftovers,
   lengths,
+  longFunctions,
   names,
   openings,
   packedFields,
@@ -30,6 +33,7 @@ describe('this repository', () => {
   it('has no circles', () => expect(circles(files)).toEqual([]))
   it('has no index.ts, no utils', () => expect(names(files)).toEqual([]))
   it('has short files and lines', () => expect(lengths(files)).toEqual([]))
+  it('has short functions', () => expect(longFunctions(files)).toEqual([]))
   it('opens each file with a comment', () => expect(openings(files)).toEqual([]))
   it('spreads no literal into another', () => expect(packedFields(files)).toEqual([]))
   it('exports only what another file imports', () => expect(unusedExports(files)).toEqual([]))
@@ -87,6 +91,39 @@ describe('each rule', () => {
     expect(circles(tree({ 'src/log/a.ts': a, 'src/log/b.ts': b }))).toEqual([
       'src/log/a.ts → src/log/b.ts → src/log/a.ts',
     ])
+  })
+  it('finds a function that is too long, of whatever form', () => {
+    const body = '  a()\n'.repeat(69)
+    const inner = '    a()\n'.repeat(69)
+    for (const [long, line] of [
+      [`export function a(): void {\n${body}}\n`, 1],
+      [`export async function a(\n  b: string,\n): Promise<void> {\n${body}}\n`, 1],
+      [`export function a(b: {\n  c: string\n}): void {\n${body}}\n`, 1],
+      [`const a = () => {\n${body}}\n`, 1],
+      [`const a = {\n  async b(c) {\n${inner}  },\n}\n`, 2],
+      [`class A {\n  #b<T>(c: T) {\n${inner}  }\n}\n`, 2],
+    ] as const) {
+      const found = longFunctions(tree({ 'src/log/a.ts': long }))
+      expect(found).toEqual([expect.stringContaining(`src/log/a.ts:${line} has a function of 7`)])
+      expect(longFunctions(tree({ 'src/log/a.ts': long.replace(/( +a\(\)\n){6}/, '') }))).toEqual(
+        [],
+      )
+    }
+    const routes = `export function jobRoutes(): Route[] {\n${body}}\n`
+    expect(longFunctions(tree({ 'src/log/routes.ts': routes }))).toEqual([])
+  })
+  it('refuses a function of more than four parameters', () => {
+    const copy = mkdtempSync(path.join(os.tmpdir(), 'millrace-tidy-'))
+    onTestFinished(() => rmSync(copy, { recursive: true }))
+    mkdirSync(path.join(copy, 'src'))
+    cpSync(path.join(root, 'biome.json'), path.join(copy, 'biome.json'))
+    const lint = (text: string) => {
+      writeFileSync(path.join(copy, 'src/planted.ts'), text)
+      return spawnSync('biome', ['lint', 'src'], { cwd: copy, encoding: 'utf8' })
+    }
+    const five = 'export const f = (a: 1, b: 1, c: 1, d: 1, e: 1) => [a, b, c, d, e]\n'
+    expect(lint(five).stderr).toContain('5 parameters')
+    expect(lint(five.replaceAll(/, e(: 1)?/g, '')).status).toBe(0)
   })
   it('finds names, lengths, openings, leftovers and dead files', () => {
     const wrong = tree({

@@ -65,16 +65,10 @@ class Refusal {
   }
 }
 
+type TokenServices = { keys: KeyCache; jwt: Jwt; clock: Clock }
+
 /** The route of the token endpoint. */
-export function tokenRoute({
-  keys,
-  jwt,
-  clock,
-}: {
-  keys: KeyCache
-  jwt: Jwt
-  clock: Clock
-}): Route {
+export function tokenRoute(services: TokenServices): Route {
   return {
     method: 'post',
     path: '/oauth2/token',
@@ -101,7 +95,7 @@ export function tokenRoute({
     },
     async handle(context) {
       context.set({ 'cache-control': 'no-store', pragma: 'no-cache' })
-      const answer = await issue(context).catch(refusalOf)
+      const answer = await issue(services, context).catch(refusalOf)
       if (!(answer instanceof Refusal)) {
         context.body = answer
         return
@@ -112,38 +106,41 @@ export function tokenRoute({
       context.body = { error, error_description: description }
     },
   }
+}
 
-  async function issue(context: RequestContext): Promise<object | Refusal> {
-    refuseAmbiguousHeaders(context.req)
-    if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
-    const body = await readBody(context, limits.tokenRequestBytes)
-    const form = new URLSearchParams(body.toString('utf8'))
-    // One pass: callers have no token yet, and getAll for each name is quadratic.
-    if (new Set(form.keys()).size !== form.size) {
-      return new Refusal('invalid_request', 'A parameter is repeated.')
-    }
-    const grantType = form.get('grant_type')
-    if (!grantType) return new Refusal('invalid_request', 'grant_type is missing.')
-    if (grantType !== 'client_credentials') {
-      return new Refusal('unsupported_grant_type', 'grant_type must be client_credentials.')
-    }
+async function issue(
+  { keys, jwt, clock }: TokenServices,
+  context: RequestContext,
+): Promise<object | Refusal> {
+  refuseAmbiguousHeaders(context.req)
+  if (!context.is(FORM)) return new Refusal('invalid_request', `The body must be ${FORM}.`)
+  const body = await readBody(context, limits.tokenRequestBytes)
+  const form = new URLSearchParams(body.toString('utf8'))
+  // One pass: callers have no token yet, and getAll for each name is quadratic.
+  if (new Set(form.keys()).size !== form.size) {
+    return new Refusal('invalid_request', 'A parameter is repeated.')
+  }
+  const grantType = form.get('grant_type')
+  if (!grantType) return new Refusal('invalid_request', 'grant_type is missing.')
+  if (grantType !== 'client_credentials') {
+    return new Refusal('unsupported_grant_type', 'grant_type must be client_credentials.')
+  }
 
-    const client = clientOf(context.get('authorization'), form)
-    if (client instanceof Refusal) return client
-    const key = await findActiveKey(keys, client, clock)
-    if (!key) return new Refusal('invalid_client', UNKNOWN)
-    const scopes = scopesOf(key, form.get('scope'))
-    if (scopes instanceof Refusal) return scopes
+  const client = clientOf(context.get('authorization'), form)
+  if (client instanceof Refusal) return client
+  const key = await findActiveKey(keys, client, clock)
+  if (!key) return new Refusal('invalid_client', UNKNOWN)
+  const scopes = scopesOf(key, form.get('scope'))
+  if (scopes instanceof Refusal) return scopes
 
-    const left = key.expires_at ? Math.floor((key.expires_at.getTime() - clock()) / 1000) : Infinity
-    const seconds = Math.min(LIFETIME_SECONDS, left)
-    const token = await jwt.sign(key.id, { ...grantOf(key), scopes }, seconds)
-    return {
-      access_token: token,
-      token_type: 'Bearer',
-      expires_in: seconds,
-      scope: scopes.join(' '),
-    }
+  const left = key.expires_at ? Math.floor((key.expires_at.getTime() - clock()) / 1000) : Infinity
+  const seconds = Math.min(LIFETIME_SECONDS, left)
+  const token = await jwt.sign(key.id, { ...grantOf(key), scopes }, seconds)
+  return {
+    access_token: token,
+    token_type: 'Bearer',
+    expires_in: seconds,
+    scope: scopes.join(' '),
   }
 }
 

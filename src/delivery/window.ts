@@ -61,12 +61,12 @@ export function createWindow(): Window {
       bytes -= event.payload.length
       lane.events.shift()
       const [first] = lane.events
-      if (first) insert(first)
+      if (first) insert(ready, first)
       else lanes.delete(lane.key)
     },
     giveBack(event) {
       inFlight--
-      insert(event)
+      insert(ready, event)
     },
     unresolved: () => [...unsettled.keys()],
     get ready() {
@@ -82,20 +82,18 @@ export function createWindow(): Window {
       return inFlight
     },
   }
+}
 
-  /**
-   * Keeps `ready` sorted, so that with one in flight at a time the whole stream leaves in order.
-   */
-  function insert(event: LoggedEvent): void {
-    let low = 0
-    let high = ready.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((ready[middle] as LoggedEvent).position < event.position) low = middle + 1
-      else high = middle
-    }
-    ready.splice(low, 0, event)
+/** Keeps `ready` sorted, so that with one in flight at a time the whole stream leaves in order. */
+function insert(ready: LoggedEvent[], event: LoggedEvent): void {
+  let low = 0
+  let high = ready.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ready[middle] as LoggedEvent).position < event.position) low = middle + 1
+    else high = middle
   }
+  ready.splice(low, 0, event)
 }
 
 function laneOf(event: LoggedEvent): string {

@@ -6,7 +6,8 @@ import type pg from 'pg'
 import { type Config, limits } from '../config.ts'
 import { type AdvanceJob, consumerKey, jobKey, tasks } from '../db/jobs.ts'
 import { runJobs } from '../db/run-jobs.ts'
-import { advance } from './advance.ts'
+import type { Logger } from '../logger.ts'
+import { type AdvanceServices, advance } from './advance.ts'
 import { createDestinations } from './destinations.ts'
 import { advanceServices, type DeliveryParts } from './services.ts'
 import { createSlots } from './slots.ts'
@@ -24,95 +25,118 @@ type Delivering = {
   stop(): Promise<void>
 }
 
+type Task = 'advance' | 'replay'
+
+/** The state of delivery in a worker. */
+type Delivery = {
+  readonly pool: pg.Pool
+  readonly logger: Logger
+  readonly services: AdvanceServices
+  /** By cursor: those that hold a lease. */
+  readonly turns: Map<string, Turn>
+  /** Cursors of jobs that were taken, with or without a lease. */
+  readonly underWay: Set<string>
+  readonly running: Set<Promise<void>>
+  isDraining: boolean
+}
+
 /** Starts it. */
 export function startDelivering(config: Config, parts: DeliveryParts): Delivering {
-  const { relaxed, logger } = parts
   const destinations = createDestinations(config, parts.secrets)
-  /** By cursor: those that hold a lease, and those that may. */
   const turns = new Map<string, Turn>()
-  const underWay = new Set<string>()
-  const running = new Set<Promise<void>>()
-  let isDraining = false
-  const services = advanceServices(config, parts, destinations, {
-    pageBytes: () => pageBytesOf(turns.size),
-    isDraining: () => isDraining,
-  })
+  const delivery: Delivery = {
+    pool: parts.relaxed.pool,
+    logger: parts.logger,
+    services: advanceServices(config, parts, destinations, {
+      pageBytes: () => pageBytesOf(turns.size),
+      isDraining: () => delivery.isDraining,
+    }),
+    turns,
+    underWay: new Set(),
+    running: new Set(),
+    isDraining: false,
+  }
   const runners = [
-    startRunner('advance', config.MILLRACE_WORKER_CONCURRENCY),
-    startRunner('replay', limits.replaysPerWorker),
+    startRunner(delivery, 'advance', config.MILLRACE_WORKER_CONCURRENCY),
+    startRunner(delivery, 'replay', limits.replaysPerWorker),
   ]
 
   return {
-    wake: (tenant) => eachOf(tenant, (turn) => turn.wake()),
-    halt: (consumer) => eachOf(consumer, (turn) => turn.requestHalt('halted')),
-    expire: () => haltAll('expired'),
+    wake: (tenant) => eachOf(turns, tenant, (turn) => turn.wake()),
+    halt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
+    expire: () => haltAll(turns, 'expired'),
     async stop() {
-      isDraining = true
+      delivery.isDraining = true
       // Asked first, so that no job is taken any more; awaited last, since it waits for the turns.
       const stopped = Promise.all(runners.map((runner) => runner.stop()))
-      haltAll('draining')
+      haltAll(turns, 'draining')
       const hurry = setTimeout(() => {
         for (const turn of turns.values()) turn.abandon()
       }, limits.shutdownMs)
-      await Promise.all(running)
+      await Promise.all(delivery.running)
       clearTimeout(hurry)
       await stopped
       await destinations.close()
     },
   }
+}
 
-  function eachOf(prefix: string, act: (turn: Turn) => void): void {
-    for (const [key, turn] of turns) if (key.startsWith(`${prefix}/`)) act(turn)
-  }
-
-  function haltAll(why: 'expired' | 'draining'): void {
-    for (const turn of turns.values()) turn.requestHalt(why)
-  }
-
-  function startRunner(task: 'advance' | 'replay', count: number) {
-    const slots = createSlots(count)
-    return runJobs(relaxed.pool, task, {
-      slots: count,
-      logger,
-      async handle(job) {
-        const { mustYield, release } = slots.take()
-        const work = advanceOne(job, task, mustYield)
-        running.add(work)
-        await work.finally(() => {
-          running.delete(work)
-          release()
-        })
-      },
-    })
-  }
-
-  /** Never throws: liveness is the sweep's business, not that of a failed job. */
-  async function advanceOne(
-    job: AdvanceJob,
-    task: 'advance' | 'replay',
-    mustYield: Slot['mustYield'],
-  ): Promise<void> {
-    const key = consumerKey(job)
-    // A lease of ours seems to be over while its turn goes on: the database's clock has jumped.
-    if (isDraining || underWay.has(key)) return
-    underWay.add(key)
-    const attach = (turn: Turn) => {
-      turns.set(key, turn)
-      if (isDraining) turn.requestHalt('draining')
-    }
-    try {
-      const result = await advance(services, job, { mustYield, attach }).finally(() => {
-        // Before the look at what came meanwhile: from here on no job for it is turned away.
-        turns.delete(key)
-        underWay.delete(key)
+function startRunner(delivery: Delivery, task: Task, count: number) {
+  const { pool, logger, running } = delivery
+  const slots = createSlots(count)
+  return runJobs(pool, task, {
+    slots: count,
+    logger,
+    async handle(job) {
+      const { mustYield, release } = slots.take()
+      const work = advanceOne(delivery, task, job, mustYield)
+      running.add(work)
+      await work.finally(() => {
+        running.delete(work)
+        release()
       })
-      if (result.kind === 'busy') return
-      if (result.kind === 'retry') await scheduleRetry(relaxed.pool, task, job, result.retryInMs)
-      else await wakeAgain(relaxed.pool, job)
-    } catch (error) {
-      logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
-    }
+    },
+  })
+}
+
+/** Never throws: liveness is the sweep's business, not that of a failed job. */
+async function advanceOne(
+  delivery: Delivery,
+  task: Task,
+  job: AdvanceJob,
+  mustYield: Slot['mustYield'],
+): Promise<void> {
+  const { pool, logger, services, turns, underWay } = delivery
+  const key = consumerKey(job)
+  // A lease of ours seems to be over while its turn goes on: the database's clock has jumped.
+  if (delivery.isDraining || underWay.has(key)) return
+  underWay.add(key)
+  const attach = (turn: Turn) => {
+    turns.set(key, turn)
+    if (delivery.isDraining) turn.requestHalt('draining')
   }
+  try {
+    const result = await advance(services, job, { mustYield, attach }).finally(() => {
+      // Before the look at what came meanwhile: from here on no job for it is turned away.
+      turns.delete(key)
+      underWay.delete(key)
+    })
+    if (result.kind === 'busy') return
+    if (result.kind === 'retry') await scheduleRetry(pool, task, job, result.retryInMs)
+    else await wakeAgain(pool, job)
+  } catch (error) {
+    logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
+  }
+}
+
+type Turns = ReadonlyMap<string, Turn>
+
+function eachOf(turns: Turns, prefix: string, act: (turn: Turn) => void): void {
+  for (const [key, turn] of turns) if (key.startsWith(`${prefix}/`)) act(turn)
+}
+
+function haltAll(turns: Turns, why: 'expired' | 'draining'): void {
+  for (const turn of turns.values()) turn.requestHalt(why)
 }
 
 /** How large a page may be, so that all turns together stay within bounds. */
@@ -132,7 +156,7 @@ async function wakeAgain(pool: pg.Pool, { tenant, consumer }: AdvanceJob): Promi
  */
 async function scheduleRetry(
   pool: pg.Pool,
-  task: 'advance' | 'replay',
+  task: Task,
   job: AdvanceJob,
   delayMs: number,
 ): Promise<void> {

@@ -81,20 +81,11 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
   return origin
 
   function open(): Connection {
-    const client = new Client(url, {
-      connect: connector((watch) => {
-        connection.watch = watch
-        connection.answers = 0
-      }),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: HEADER_BYTES,
-      pipelining: 1,
-    })
-    const connection: Connection = { client, watch: undefined, answers: 0, isResting: false }
+    const connection = connect(url, connector)
     all.add(connection)
     if (isClosed) drop(connection)
     // It was idle for too long, or the other side has hung up; in use, it connects again.
-    client.on('disconnect', () => {
+    connection.client.on('disconnect', () => {
       const at = idle.indexOf(connection)
       if (at !== -1) idle.splice(at, 1)
       if (at !== -1 || connection.isResting) drop(connection)
@@ -120,4 +111,18 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
   function reportIfEmpty(): void {
     if (all.size === 0 && keepsThem !== false) onEmpty()
   }
+}
+
+function connect(url: string, connector: Connector): Connection {
+  const client = new Client(url, {
+    connect: connector((watch) => {
+      connection.watch = watch
+      connection.answers = 0
+    }),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES,
+    pipelining: 1,
+  })
+  const connection: Connection = { client, watch: undefined, answers: 0, isResting: false }
+  return connection
 }

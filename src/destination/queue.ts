@@ -153,6 +153,9 @@ export function createQueue(
     send: sendMessages,
   })
 
+  const failed = <Failed extends Failure>(failure: Failed, mask: Mask) =>
+    failedAt(address, failure, mask)
+
   return {
     send(event, settled) {
       if (refusal) return settled(failed(judgeRequestError(refusal), asItIs))
@@ -200,15 +203,15 @@ export function createQueue(
   function unavailable(reason: string): Failure {
     return failed({ kind: 'unavailable', reason }, asItIs)
   }
+}
 
-  /** Adds the address to the reason, and masks secrets. */
-  function failed<Failed extends Failure>(failure: Failed, mask: Mask): Failed {
-    const { reason, response } = failure
-    return {
-      ...failure,
-      reason: `Message to ${address} failed. Reason: ${mask(reason)}`,
-      ...(response === undefined ? {} : { response: mask(response) }),
-    }
+/** Adds the address to the reason, and masks secrets. */
+function failedAt<Failed extends Failure>(address: string, failure: Failed, mask: Mask): Failed {
+  const { reason, response } = failure
+  return {
+    ...failure,
+    reason: `Message to ${address} failed. Reason: ${mask(reason)}`,
+    ...(response === undefined ? {} : { response: mask(response) }),
   }
 }
 

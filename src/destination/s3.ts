@@ -39,19 +39,147 @@ export type S3Options = {
   allowDefaultCredentials: boolean
 }
 
+/** The state of a store. */
+type Bucket = {
+  readonly Bucket: string
+  readonly client: S3Client
+  readonly keyMask: ReturnType<typeof createKeyMask>
+  /** Why nothing may be sent to its endpoint; undefined if it may. */
+  readonly refusal: Error | undefined
+  maySend: () => boolean
+}
+
 /**
  * A store that writes to a bucket, over its own connections: close it. It shares `partBuffers` with
  * others.
  */
 export function createS3(partBuffers: PartBufferPool, options: S3Options): FileStore {
-  const { bucket: Bucket, credentials } = options
   const agents = createAgents(options)
-  const refusal = refusalOf(options.endpoint, options)
-  let maySend = () => true
-  const client = new S3Client({
+  const client = createClient(options, agents)
+  const bucket: Bucket = {
+    Bucket: options.bucket,
+    client,
+    keyMask: createKeyMask(client, options.credentials),
+    refusal: refusalOf(options.endpoint, options),
+    maySend: () => true,
+  }
+  boundAnswers(client, { maySend: () => bucket.maySend(), timeoutMs: REQUEST_TIMEOUT_MS })
+
+  return {
+    async write(key, chunks, options) {
+      bucket.maySend = options.maySend
+      const buffers = partBuffers.take()
+      try {
+        return await write(bucket, { key, chunks, buffers, ...options })
+      } finally {
+        partBuffers.giveBack(buffers)
+      }
+    },
+
+    discard(key, options) {
+      bucket.maySend = options.maySend
+      return discard(bucket, key, options.uploadId)
+    },
+
+    halt() {
+      bucket.maySend = () => false
+      agents.httpAgent.destroy()
+      agents.httpsAgent.destroy()
+    },
+
+    close() {
+      client.destroy()
+    },
+  }
+}
+
+type Write = Pick<Parameters<FileStore['write']>[2], 'compression' | 'onBegun'> & {
+  key: string
+  chunks: AsyncIterable<Buffer>
+  buffers: ReturnType<PartBufferPool['take']>
+}
+
+async function write(
+  bucket: Bucket,
+  { key: Key, chunks, buffers, compression, onBegun }: Write,
+): ReturnType<FileStore['write']> {
+  const { client, refusal, Bucket } = bucket
+  const failed = failureOf(bucket, 'Upload to', Key)
+  if (refusal) return failed(refusal)
+  const hash = createHash('sha256')
+  let bytes = 0
+  const ours = createOurs()
+  const encoding = compression ? { ContentEncoding: compression } : {}
+  const head = { Bucket, Key, ContentType: 'application/x-ndjson', ...encoding }
+  const upload = uploadInParts(client, head, buffers, (id) => ours.watch(onBegun(id)))
+  const source = ours.watchAll(chunks)
+  try {
+    for await (const chunk of compression ? zipped(source) : source) {
+      hash.update(chunk)
+      bytes += chunk.length
+      await upload.add(chunk)
+    }
+    await upload.complete()
+    const unlisted = upload.isDoubtful() ? await clear(bucket, Key, failed) : undefined
+    if (unlisted && unlisted.kind !== 'refused') return unlisted
+    return { kind: 'delivered', bytes, sha256: hash.digest() }
+  } catch (error) {
+    await upload.abort().catch(() => {}) // discard() will
+    if (ours.error) throw ours.error
+    return failed(error)
+  }
+}
+
+async function discard(
+  bucket: Bucket,
+  Key: string,
+  uploadId: string | null,
+): ReturnType<FileStore['discard']> {
+  const { client, refusal, Bucket } = bucket
+  const failed = failureOf(bucket, 'Clearing unfinished uploads of', Key)
+  if (refusal) return failed(refusal)
+  try {
+    // First by its name: not every store lists uploads, and not every key may list them.
+    if (uploadId) await abortUpload(client, { Bucket, Key, UploadId: uploadId })
+  } catch (error) {
+    return failed(error)
+  }
+  return clear(bucket, Key, failed)
+}
+
+/** Aborts all uploads of a key; refused if the store cannot list them. */
+async function clear(
+  { client, Bucket }: Bucket,
+  Key: string,
+  failed: Failed,
+): Promise<FileFailure | undefined> {
+  try {
+    await abortUploads(client, { Bucket, Key })
+    return undefined
+  } catch (error) {
+    const failure = await failed(error)
+    const isUnlisted = failure.kind !== 'halted' && UNLISTED.includes(failure.status ?? 0)
+    return isUnlisted ? { ...failure, kind: 'refused' } : failure
+  }
+}
+
+type Failed = (error: unknown) => Promise<FileFailure>
+
+function failureOf({ Bucket, refusal, keyMask }: Bucket, what: string, key: string): Failed {
+  return async (error) => {
+    if (error instanceof Halted) return { kind: 'halted' }
+    const { reason, ...outcome } = judgeStoreError(error)
+    const mask = error === refusal ? String : await keyMask()
+    return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${mask(reason)}` }
+  }
+}
+
+function createClient(options: S3Options, agents: ReturnType<typeof createAgents>): S3Client {
+  const { credentials, endpoint } = options
+  return new S3Client({
     region: options.region,
     ...(credentials ? { credentials } : {}),
-    ...(options.endpoint ? { endpoint: options.endpoint } : {}),
+    ...(endpoint ? { endpoint } : {}),
     forcePathStyle: options.forcePathStyle ?? false,
     maxAttempts: TRIES,
     // Not every S3-compatible store knows checksums beyond the signature's.
@@ -65,88 +193,6 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
       throwOnRequestTimeout: true,
     },
   })
-  const keyMask = createKeyMask(client, credentials)
-  boundAnswers(client, { maySend: () => maySend(), timeoutMs: REQUEST_TIMEOUT_MS })
-
-  return {
-    async write(Key, chunks, { compression, onBegun, ...options }) {
-      maySend = options.maySend
-      const failed = failureOf('Upload to', Key)
-      if (refusal) return failed(refusal)
-      const hash = createHash('sha256')
-      let bytes = 0
-      const ours = createOurs()
-      const encoding = compression ? { ContentEncoding: compression } : {}
-      const head = { Bucket, Key, ContentType: 'application/x-ndjson', ...encoding }
-      const buffers = partBuffers.take()
-      const upload = uploadInParts(client, head, buffers, (id) => ours.watch(onBegun(id)))
-      const source = ours.watchAll(chunks)
-      try {
-        for await (const chunk of compression ? zipped(source) : source) {
-          hash.update(chunk)
-          bytes += chunk.length
-          await upload.add(chunk)
-        }
-        await upload.complete()
-        const unlisted = upload.isDoubtful() ? await clear(Key, failed) : undefined
-        if (unlisted && unlisted.kind !== 'refused') return unlisted
-        return { kind: 'delivered', bytes, sha256: hash.digest() }
-      } catch (error) {
-        await upload.abort().catch(() => {}) // discard() will
-        if (ours.error) throw ours.error
-        return failed(error)
-      } finally {
-        partBuffers.giveBack(buffers)
-      }
-    },
-
-    async discard(Key, { uploadId, ...options }) {
-      maySend = options.maySend
-      const failed = failureOf('Clearing unfinished uploads of', Key)
-      if (refusal) return failed(refusal)
-      try {
-        // First by its name: not every store lists uploads, and not every key may list them.
-        if (uploadId) await abortUpload(client, { Bucket, Key, UploadId: uploadId })
-      } catch (error) {
-        return failed(error)
-      }
-      return clear(Key, failed)
-    },
-
-    halt() {
-      maySend = () => false
-      agents.httpAgent.destroy()
-      agents.httpsAgent.destroy()
-    },
-
-    close() {
-      client.destroy()
-    },
-  }
-
-  /** Aborts all uploads of a key; refused if the store cannot list them. */
-  async function clear(
-    Key: string,
-    failed: (error: unknown) => Promise<FileFailure>,
-  ): Promise<FileFailure | undefined> {
-    try {
-      await abortUploads(client, { Bucket, Key })
-      return undefined
-    } catch (error) {
-      const failure = await failed(error)
-      const isUnlisted = failure.kind !== 'halted' && UNLISTED.includes(failure.status ?? 0)
-      return isUnlisted ? { ...failure, kind: 'refused' } : failure
-    }
-  }
-
-  function failureOf(what: string, key: string): (error: unknown) => Promise<FileFailure> {
-    return async (error) => {
-      if (error instanceof Halted) return { kind: 'halted' }
-      const { reason, ...outcome } = judgeStoreError(error)
-      const mask = error === refusal ? String : await keyMask()
-      return { ...outcome, reason: `${what} s3://${Bucket}/${key} failed. Reason: ${mask(reason)}` }
-    }
-  }
 }
 
 /** Separates the caller's errors from the store's. */

@@ -46,6 +46,8 @@ type Statistics = {
 }
 
 type Row = {
+  /** Whether it has a cursor. */
+  isThere: boolean
   attempts: number
   retryAt: Date | null
   pending: number
@@ -69,78 +71,7 @@ export async function readStatistics(
   now: number,
 ): Promise<Statistics | undefined> {
   const hasEnded = status === 'completed' || status === 'deleted'
-  const { rows } = await sql<Row & { isThere: boolean }>`
-    with own_cursor as (
-      -- Its own run is the lowest.
-      select run, read_position, unresolved, stop_position, attempts, retry_at
-      from cursor
-      where tenant = ${tenant} and consumer = ${id}
-      order by run
-      limit 1
-    ),
-    behind as (
-      -- Events that were read and not sent yet follow the current filter.
-      select event.position
-      from own_cursor
-      join event on event.tenant = ${tenant} and event.position = any(unresolved)
-      where ${takes(filterOfConfiguration(configuration))}
-      union all
-      select event.position
-      from own_cursor
-      cross join lateral (
-        select position
-        from event
-        where tenant = ${tenant}
-          and position > read_position
-          and position <= coalesce(stop_position, ${END_OF_LOG}::bigint)
-          and ${takes(filterOfConfiguration(configuration))}
-        order by position
-        limit ${COUNTED_EVENTS}
-      ) as event
-    ),
-    receipts as (
-      select position, delivered, rejected, latency_ms_histogram
-      from receipt
-      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
-    ),
-    -- Rejected, then sent again by hand and delivered.
-    taken_later as (
-      select position, event_position
-      from attempt
-      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
-        and outcome = 'delivered'
-    ),
-    latencies as (
-      select bucket, sum(count)::integer as count
-      from receipts
-      cross join unnest(latency_ms_histogram) with ordinality as histogram (count, bucket)
-      where position > ${(now - LATENCY_SECONDS * 1000) * 1000}
-      group by bucket
-    )
-    select
-      own_cursor.run is not null as "isThere",
-      coalesce(attempts, 0) as attempts,
-      retry_at as "retryAt",
-      (select count(*)::integer from behind) as pending,
-      (select min(position) from behind) as oldest,
-      (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
-      (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
-      (select count(distinct event_position)::integer from taken_later) as "takenLater",
-      (
-        select coalesce(sum(delivered), 0)::integer
-        from receipts
-        where position > ${(now - RATE_SECONDS * 1000) * 1000}
-      ) as recent,
-      greatest(
-        (select max(position) from receipts where delivered > 0),
-        (select max(position) from taken_later)
-      ) as "lastDelivery",
-      (select array_agg(count order by bucket) from latencies) as histogram
-    from (select) as always
-    left join own_cursor on true`.execute(db)
-  const row = rows[0] as Row & { isThere: boolean }
+  const row = await readRow(db, tenant, { id, configuration, createdPosition }, now)
   if (!row.isThere && !hasEnded) return undefined
   // An event ahead of the clock waits, too: no clock tells for how long, but it is not 0.
   const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
@@ -185,4 +116,90 @@ function quantileOf(histogram: number[], part: number): number | null {
     if (count > 0 && seen >= part * total) return bucketLimitMs(bucket)
   }
   return null
+}
+
+async function readRow(
+  db: Db,
+  tenant: string,
+  { id, configuration, createdPosition }: Omit<FoundConsumer, 'status'>,
+  now: number,
+): Promise<Row> {
+  const { rows } = await sql<Row>`
+    with own_cursor as (
+      -- Its own run is the lowest.
+      select run, read_position, unresolved, stop_position, attempts, retry_at
+      from cursor
+      where tenant = ${tenant} and consumer = ${id}
+      order by run
+      limit 1
+    ),
+    ${behindQuery(tenant, configuration)},
+    receipts as (
+      select position, delivered, rejected, latency_ms_histogram
+      from receipt
+      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
+        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
+    ),
+    -- Rejected, then sent again by hand and delivered.
+    taken_later as (
+      select position, event_position
+      from attempt
+      where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
+        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
+        and outcome = 'delivered'
+    ),
+    latencies as (
+      select bucket, sum(count)::integer as count
+      from receipts
+      cross join unnest(latency_ms_histogram) with ordinality as histogram (count, bucket)
+      where position > ${(now - LATENCY_SECONDS * 1000) * 1000}
+      group by bucket
+    )
+    select
+      own_cursor.run is not null as "isThere",
+      coalesce(attempts, 0) as attempts,
+      retry_at as "retryAt",
+      (select count(*)::integer from behind) as pending,
+      (select min(position) from behind) as oldest,
+      (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
+      (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
+      (select count(distinct event_position)::integer from taken_later) as "takenLater",
+      (
+        select coalesce(sum(delivered), 0)::integer
+        from receipts
+        where position > ${(now - RATE_SECONDS * 1000) * 1000}
+      ) as recent,
+      greatest(
+        (select max(position) from receipts where delivered > 0),
+        (select max(position) from taken_later)
+      ) as "lastDelivery",
+      (select array_agg(count order by bucket) from latencies) as histogram
+    from (select) as always
+    left join own_cursor on true`.execute(db)
+  return rows[0] as Row
+}
+
+/** Events that `own_cursor` has yet to deliver. */
+function behindQuery(tenant: string, configuration: SendingConfiguration) {
+  return sql`
+    behind as (
+      -- Events that were read and not sent yet follow the current filter.
+      select event.position
+      from own_cursor
+      join event on event.tenant = ${tenant} and event.position = any(unresolved)
+      where ${takes(filterOfConfiguration(configuration))}
+      union all
+      select event.position
+      from own_cursor
+      cross join lateral (
+        select position
+        from event
+        where tenant = ${tenant}
+          and position > read_position
+          and position <= coalesce(stop_position, ${END_OF_LOG}::bigint)
+          and ${takes(filterOfConfiguration(configuration))}
+        order by position
+        limit ${COUNTED_EVENTS}
+      ) as event
+    )`
 }

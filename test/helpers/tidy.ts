@@ -28,6 +28,9 @@ const LONGEST_FILE = 300
 /** Written by a program, for people to look things up in. */
 const WRITTEN = 'sql/schema.sql'
 const LONGEST_LINE = 100
+const LONGEST_FUNCTION = 70
+/** Longer ones: a table of routes is read row by row, the wiring of a process line by line. */
+const MAY_BE_LONG = /function (\w+Routes|routesOf|startServer)\b/
 
 export type Files = Map<string, string>
 
@@ -106,6 +109,29 @@ export function lengths(files: Files): string[] {
     })
   }
   return faults
+}
+
+/**
+ * Functions of src/ that are too long. The code is formatted: a function ends with the first brace
+ * at the indent of its beginning, and nothing else stands at that indent in between.
+ */
+export function longFunctions(files: Files): string[] {
+  const begins =
+    /^( *)(?:.*\bfunction\b.*|.*=> \{|(?!(?:if|for|while|switch|return)\b)[\w$#* ]+(?:<.*>)?\(.*)$/
+  return [...files].flatMap(([file, text]) => {
+    if (!/^src\/.*\.ts$/.test(file)) return []
+    const lines = text.split('\n')
+    return lines.flatMap((line, start) => {
+      const indent = begins.exec(line)?.[1]
+      if (indent === undefined || MAY_BE_LONG.test(line)) return []
+      const after = lines.slice(start + 1)
+      const atIndent = new RegExp(`^${indent}(?![)\\]}].*[{(]$|\\)? ?=> \\{$)\\S`)
+      const end = after.findIndex((other) => atIndent.test(other))
+      const length = end + 2
+      if (!after[end]?.startsWith(`${indent}}`) || length <= LONGEST_FUNCTION) return []
+      return [`${file}:${start + 1} has a function of ${length} lines`]
+    })
+  })
 }
 
 export function openings(files: Files): string[] {

@@ -74,97 +74,126 @@ export async function notify(
   }
 }
 
+/** The state of a run that sends. */
+type Carried = {
+  readonly services: NotifyServices
+  readonly key: RunKey
+  readonly maySend: () => boolean
+  /** Failures in a row. */
+  failures: number
+  /** How many mails the next request may hold. */
+  most: number
+}
+
 async function carryOut(
   services: NotifyServices,
   key: RunKey,
   document: JobDocument,
-  options: { attempts: number; maySend: () => boolean },
+  { attempts, maySend }: { attempts: number; maySend: () => boolean },
 ): Promise<End> {
-  const { db } = services
-  const { maySend } = options
   const { tenant } = key.lease
   if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
   if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
   const mailer = await services.mailerOf(tenant)
   if ('missing' in mailer) return { why: 'failed', reason: mailer.missing }
-
-  let failures = options.attempts
-  let most: number = limits.mailsPerRequest
+  const most = limits.mailsPerRequest
+  const run: Carried = { services, key, maySend, failures: attempts, most }
   while (maySend()) {
-    const due = await nextDue(db, key, most)
-    if (due.length === 0) return { why: 'completed' }
-    const audience = audienceOf(await readSituation(db, tenant, document, due))
-    const withheld = { from: 'due', to: 'withheld' } as const
-    if (!(await moveNotices(db, key, audience.withheld, withheld))) return { why: 'left' }
-    const batch = fitting(audience.mails)
-    if (batch.length === 0) continue
-    if (!maySend() || !(await move(batch, 'due', 'sending'))) return { why: 'left' }
-    // Between the commit and the request the lease may run out: then its next owner resolves the
-    // batch.
-    if (!maySend() && !(await move(batch, 'sending', 'due'))) return { why: 'left' }
-    if (!maySend()) return { why: 'left' }
-    const mails = batch.map(({ mail }) => mail)
-    const outcome = await mailer.send(document.template_id, mails)
-    const end = await settle(outcome, batch)
+    const end = await sendNext(run, document, mailer)
     if (end) return end
   }
   return { why: 'left' }
+}
 
-  /** Only this process knows SendGrid's answer, so it waits for an unreachable database. */
-  async function move(
-    batch: Sending[],
-    from: 'due' | 'sending',
-    to: Settled,
-    reason?: string,
-  ): Promise<boolean> {
-    const lines = batch.flatMap(({ dues }) => dues.map((due) => line(due, reason)))
-    const pauseMs = () => SETTLE_AGAIN_MS
-    // By time alone: an outage of the database also ends the presence, and the write itself checks
-    // the lease.
-    const until = performance.now() + services.leaseMs
-    const mayWait = () => performance.now() < until
-    return whileAway(() => moveNotices(db, key, lines, { from, to }), { pauseMs, mayWait })
+/** Sends the next batch of what is due; undefined if the run goes on. */
+async function sendNext(
+  run: Carried,
+  document: JobDocument,
+  mailer: Mailer,
+): Promise<End | undefined> {
+  const { services, key, maySend } = run
+  const { db } = services
+  const due = await nextDue(db, key, run.most)
+  if (due.length === 0) return { why: 'completed' }
+  const audience = audienceOf(await readSituation(db, key.lease.tenant, document, due))
+  const withheld = { from: 'due', to: 'withheld' } as const
+  if (!(await moveNotices(db, key, audience.withheld, withheld))) return { why: 'left' }
+  const batch = fitting(audience.mails)
+  if (batch.length === 0) return undefined
+  if (!maySend() || !(await move(run, batch, { from: 'due', to: 'sending' })))
+    return { why: 'left' }
+  // Between the commit and the request the lease may run out: then its next owner resolves the
+  // batch.
+  if (!maySend()) {
+    await move(run, batch, { from: 'sending', to: 'due' })
+    return { why: 'left' }
   }
+  const mails = batch.map(({ mail }) => mail)
+  return settle(run, batch, await mailer.send(document.template_id, mails))
+}
 
-  /** The only function that decides the meaning of an answer for the run. */
-  async function settle(outcome: MailOutcome, batch: Sending[]): Promise<End | undefined> {
-    const left = { why: 'left' } as const
-    if (outcome.kind === 'accepted') {
-      if (!(await move(batch, 'sending', 'sent'))) return left
-      failures = 0
-      most = Math.min(limits.mailsPerRequest, most * 2)
-      const inMs = outcome.pauseMs
-      return inMs ? { why: 'again', inMs, attempts: 0, reason: null } : undefined
-    }
-    if (outcome.kind === 'rejected') return (await reject(outcome, batch)) ? undefined : left
-    const isUnknown = outcome.kind === 'unknown'
-    const to = isUnknown ? 'unconfirmed' : 'due'
-    if (!(await move(batch, 'sending', to, isUnknown ? outcome.reason : undefined))) return left
-    if (outcome.kind === 'refused') return { why: 'failed', reason: outcome.reason }
-    failures++
-    const retryAfterMs = outcome.kind === 'unavailable' ? outcome.retryAfterMs : undefined
-    const backoff = { baseMs: services.retryBaseMs, chance: Math.random(), retryAfterMs }
-    const inMs = retryDelayMs(failures, backoff)
-    if (inMs !== undefined) {
-      return { why: 'again', inMs, attempts: failures, reason: outcome.reason }
-    }
-    return { why: 'failed', reason: `${outcome.reason} No retries are left.` }
-  }
+type Move = { from: 'due' | 'sending'; to: Settled; reason?: string | undefined }
 
-  /**
-   * One bad mail fails the request. If the answer names it, only that mail is rejected. Otherwise
-   * fewer mails are sent at once, down to one: that one is bad.
-   */
-  async function reject(
-    { indexes, reason }: { indexes: number[]; reason: string },
-    batch: Sending[],
-  ): Promise<boolean> {
-    const named = batch.length === 1 ? [0] : indexes
-    if (named.length === 0) most = Math.ceil(batch.length / 2)
-    const bad = batch.filter((_, index) => named.includes(index))
-    const rest = batch.filter((_, index) => !named.includes(index))
-    return (await move(bad, 'sending', 'rejected', reason)) && (await move(rest, 'sending', 'due'))
+/** Only this process knows SendGrid's answer, so it waits for an unreachable database. */
+async function move(
+  { services, key }: Carried,
+  batch: Sending[],
+  { from, to, reason }: Move,
+): Promise<boolean> {
+  const lines = batch.flatMap(({ dues }) => dues.map((due) => line(due, reason)))
+  const pauseMs = () => SETTLE_AGAIN_MS
+  // By time alone: an outage of the database also ends the presence, and the write itself checks
+  // the lease.
+  const until = performance.now() + services.leaseMs
+  const mayWait = () => performance.now() < until
+  return whileAway(() => moveNotices(services.db, key, lines, { from, to }), { pauseMs, mayWait })
+}
+
+/** The only function that decides the meaning of an answer for the run. */
+async function settle(
+  run: Carried,
+  batch: Sending[],
+  outcome: MailOutcome,
+): Promise<End | undefined> {
+  const left = { why: 'left' } as const
+  if (outcome.kind === 'accepted') {
+    if (!(await move(run, batch, { from: 'sending', to: 'sent' }))) return left
+    run.failures = 0
+    run.most = Math.min(limits.mailsPerRequest, run.most * 2)
+    const inMs = outcome.pauseMs
+    return inMs ? { why: 'again', inMs, attempts: 0, reason: null } : undefined
   }
+  if (outcome.kind === 'rejected') return (await reject(run, batch, outcome)) ? undefined : left
+  const isUnknown = outcome.kind === 'unknown'
+  const to = isUnknown ? 'unconfirmed' : 'due'
+  const reason = isUnknown ? outcome.reason : undefined
+  if (!(await move(run, batch, { from: 'sending', to, reason }))) return left
+  if (outcome.kind === 'refused') return { why: 'failed', reason: outcome.reason }
+  run.failures++
+  const retryAfterMs = outcome.kind === 'unavailable' ? outcome.retryAfterMs : undefined
+  const backoff = { baseMs: run.services.retryBaseMs, chance: Math.random(), retryAfterMs }
+  const inMs = retryDelayMs(run.failures, backoff)
+  if (inMs !== undefined) {
+    return { why: 'again', inMs, attempts: run.failures, reason: outcome.reason }
+  }
+  return { why: 'failed', reason: `${outcome.reason} No retries are left.` }
+}
+
+/**
+ * One bad mail fails the request. If the answer names it, only that mail is rejected. Otherwise
+ * fewer mails are sent at once, down to one: that one is bad.
+ */
+async function reject(
+  run: Carried,
+  batch: Sending[],
+  { indexes, reason }: { indexes: number[]; reason: string },
+): Promise<boolean> {
+  const named = batch.length === 1 ? [0] : indexes
+  if (named.length === 0) run.most = Math.ceil(batch.length / 2)
+  const bad = batch.filter((_, index) => named.includes(index))
+  const rest = batch.filter((_, index) => !named.includes(index))
+  if (!(await move(run, bad, { from: 'sending', to: 'rejected', reason }))) return false
+  return move(run, rest, { from: 'sending', to: 'due' })
 }
 
 type Settled = 'due' | 'sending' | 'sent' | 'rejected' | 'unconfirmed'
