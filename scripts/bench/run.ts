@@ -56,12 +56,12 @@ if (size === 'full' && chosen.length === 0 && !hasFailed && existsSync(PAGE)) {
 process.exit(hasFailed ? 1 : 0)
 
 /** A scenario that fails does not take from the others what they measure. */
-async function measure(scenario: Scenario, place: Stage): Promise<void> {
+async function measure(scenario: Scenario, stage: Stage): Promise<void> {
   const started = performance.now()
   process.stderr.write(`${scenario.name} …`)
   const entry: Measured = { name: scenario.name, seconds: 0, lines: [] }
   try {
-    entry.lines = await scenario.run(place, size)
+    entry.lines = await scenario.run(stage, size)
   } catch (error) {
     entry.failure = (error as Error).message
     process.stderr.write(` FAILED: ${(error as Error).stack}\n`)

@@ -11,11 +11,11 @@ export async function expectStored(url: string, table: string, count = 0): Promi
     url,
     `select count(*)::integer as events,
       count(distinct (tenant, idempotency_key))::integer as keys,
-      (count(*) filter (where sequence <> place))::integer as misplaced
+      (count(*) filter (where sequence <> nth))::integer as misplaced
     from (
       select tenant, idempotency_key,
         split_part(idempotency_key, ':', 2)::integer as sequence,
-        row_number() over (partition by tenant, entity_id order by position) - 1 as place
+        row_number() over (partition by tenant, entity_id order by position) - 1 as nth
       from ${table}
     ) as placed`,
   )

@@ -56,7 +56,7 @@ export async function startReceiver(options: {
     if (receiver.isDown) {
       receiver.refused.push(arrival)
       response.writeHead(503).end('Down for maintenance.')
-      options.print(`✗ 503 ${describe(arrival)}`)
+      options.print(`✗ 503 ${describeArrival(arrival)}`)
       return
     }
     receiver.taken.push(arrival)
@@ -64,7 +64,7 @@ export async function startReceiver(options: {
     response.end()
     if (shown.size === toShow || shown.has(arrival.name)) return
     shown.add(arrival.name)
-    options.print(`→ 200 ${describe(arrival)}`)
+    options.print(`→ 200 ${describeArrival(arrival)}`)
   })
   receiver.url = `http://127.0.0.1:${await listen(server)}/events`
   return receiver
@@ -80,7 +80,7 @@ function arrivalOf(headers: http.IncomingHttpHeaders, body: string): Arrival {
 }
 
 /** Name, time since publication, webhook-id. */
-function describe({ name, lateMs, webhookId }: Arrival): string {
+function describeArrival({ name, lateMs, webhookId }: Arrival): string {
   const late = lateMs < 1_000 ? `${lateMs.toFixed(1)} ms` : `${(lateMs / 1_000).toFixed(1)} s`
   return `${name.padEnd(35)}  ${late.padStart(8)}  ${webhookId}`
 }

@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { STOP_WAIT_MS } from '../../src/consumer/stop.ts'
 import type { Operation } from '../kit/document.ts'
 import type { Findings } from '../kit/findings.ts'
-import { describe } from './case.ts'
+import { describeCase } from './case.ts'
 import { HANG_MS, type Judge, othersIn } from './judge.ts'
 import { type Request, toBytes } from './message.ts'
 import { addId, harvest, makes } from './people.ts'
@@ -74,7 +74,7 @@ async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Pr
   if (!answer) return outcome
   if (answer.status >= 300) for (const pair of telling) run.seen.delete(pair)
   const report = (check: string, what: string) =>
-    run.findings.broke(check, `${what}\n${describe(request, answer)}`)
+    run.findings.broke(check, `${what}\n${describeCase(request, answer)}`)
   for (const { check, what } of run.judge.faultsOf(request, answer)) report(check, what)
   const unknown = othersIn(request, answer, names).filter(
     (name) => !run.seen.has(pairOf(request, name)),
@@ -120,7 +120,7 @@ async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcom
   }
   const all = [answer, ...again]
   const isHang = all.every((one) => isLate({ request, answer: one }))
-  if (isHang) run.findings.broke('a hang, or no answer', describe(request, answer))
+  if (isHang) run.findings.broke('a hang, or no answer', describeCase(request, answer))
   return again.map((one) => ({ request, answer: one }))
 }
 

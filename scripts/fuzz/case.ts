@@ -11,7 +11,7 @@ const cut = (text: string) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…
 const quoted = (bytes: Buffer) => cut(JSON.stringify(bytes.toString('latin1')))
 
 /** A request and what came of it, its long parts cut. */
-export function describe(request: Request, answer: Answer | undefined): string {
+export function describeCase(request: Request, answer: Answer | undefined): string {
   const { serial, operation, caller, what, method, target, headers, body } = request
   return [
     `  request ${serial}: ${operation.id}, ${caller.kind}, ${what || 'valid'}`,

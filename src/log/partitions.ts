@@ -52,8 +52,8 @@ const createStatement = `
 
 /** Whether the current partitions exist, of events and of their keys. */
 export async function partitionsArePresent(pool: pg.Pool): Promise<boolean> {
-  const { rows } = await pool.query<{ present: boolean }>(`
-    select count(distinct inhparent) = 2 as present
+  const { rows } = await pool.query<{ complete: boolean }>(`
+    select count(distinct inhparent) = 2 as complete
     from pg_inherits
     join pg_class on pg_class.oid = pg_inherits.inhrelid
     cross join lateral regexp_match(
@@ -62,5 +62,5 @@ export async function partitionsArePresent(pool: pg.Pool): Promise<boolean> {
     where inhparent in ('event'::regclass, 'event_key'::regclass)
       and position_of(clock_timestamp()) >= bounds[1]::bigint
       and position_of(clock_timestamp()) < bounds[2]::bigint`)
-  return rows[0]?.present ?? false
+  return rows[0]?.complete ?? false
 }

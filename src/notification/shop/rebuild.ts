@@ -58,11 +58,11 @@ export async function rebuildShop(
           (like ${sql.id(live.schema, table)} including indexes) on commit drop`.execute(trx)
       }
       await replay(trx, tenant, live.position)
-      const kept = { schema: live.schema, oldest: await oldestPosition(trx, tenant) }
+      const bounds = { schema: live.schema, oldest: await oldestPosition(trx, tenant) }
       const compared: Compared[] = []
       for (const table of tables) {
-        compared.push(await compare(trx, tenant, table, kept))
-        if (apply) await replaceRows(trx, tenant, table, kept)
+        compared.push(await compare(trx, tenant, table, bounds))
+        if (apply) await replaceRows(trx, tenant, table, bounds)
       }
       return compared
     })
