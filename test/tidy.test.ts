@@ -20,6 +20,7 @@ import {
   packedFields,
   unusedExports,
 } from './helpers/tidy.ts'
+import { goneWords } from './helpers/tidy-words.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const files: Files = new Map()
@@ -38,6 +39,7 @@ describe('this repository', () => {
   it('spreads no literal into another', () => expect(packedFields(files)).toEqual([]))
   it('exports only what another file imports', () => expect(unusedExports(files)).toEqual([]))
   it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
+  it('says no word that is gone', () => expect(goneWords(files)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
 
@@ -55,12 +57,12 @@ describe('the licences of what this depends on', () => {
   it('are permissive', () => {
     const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'))
     const packages = Object.entries(lock.packages as Record<string, Package>)
-    const others = packages.filter(([place, { license = '', version = '' }]) => {
-      const name = place
+    const others = packages.filter(([folder, { license = '', version = '' }]) => {
+      const name = folder
         .replace(/^.*node_modules\//, '')
         .replace(/^lightningcss-.*/, 'lightningcss')
       const excepted = [exceptions[name], exceptions[`${name}@${version.split('.')[0]}`]]
-      return place !== '' && !allowed.test(license) && !excepted.includes(license)
+      return folder !== '' && !allowed.test(license) && !excepted.includes(license)
     })
     expect(packages.length).toBeGreaterThan(100)
     expect(others).toEqual([])
@@ -74,6 +76,21 @@ describe('each rule', () => {
     const log = "// x\nimport type { A } from '../delivery/a.ts'\n"
     const wrong = tree({ 'src/log/b.ts': log, 'src/delivery/a.ts': '// x\n' })
     expect(importRule(wrong)).toEqual(['src/log/b.ts may not import src/delivery/a.ts'])
+  })
+  it('finds words that are gone in names of identifiers and files, not in prose', () => {
+    const code = [
+      '// Its place is told; keep it.',
+      "const RunPlace = `the place is told` + 'kept'",
+      'const isToldTwice = keep(MOST_KEPT, gateway, describeFailure)',
+    ].join('\n')
+    const wrong = tree({ 'src/log/a.ts': code, 'src/kept-secret.ts': '', 'test/place.ts': code })
+    expect(goneWords(wrong)).toEqual([
+      'src/log/a.ts says RunPlace: say slot, position, address, path, or what it is',
+      'src/log/a.ts says isToldTwice: say logged, printed, listed or reported',
+      'src/log/a.ts says keep: say keep and what: keepPresence',
+      'src/log/a.ts says MOST_KEPT: say stored, cached or retained',
+      'src/kept-secret.ts says src/kept-secret.ts: say stored, cached or retained',
+    ])
   })
   it('refuses an import between folders of one step', () => {
     const gateway = "// x\nimport { a } from '../integration/a.ts'\n"

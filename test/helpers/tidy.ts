@@ -35,12 +35,12 @@ const MAY_BE_LONG = /function (\w+Routes|routesOf|startServer)\b/
 export type Files = Map<string, string>
 
 /** "db" of src/db/pool.ts, "config" of src/config.ts. */
-function placeOf(file: string): string {
+function roomOf(file: string): string {
   return (/^src\/([^/]+?)(\.ts)?(\/|$)/.exec(file)?.[1] ?? file).replace(/\.ts$/, '')
 }
 
-function rankOf(place: string): number {
-  return RANKS.findIndex((step) => step.includes(place))
+function rankOf(room: string): number {
+  return RANKS.findIndex((step) => step.includes(room))
 }
 
 /** Relative imports of a file, type imports included, as paths from the root. */
@@ -56,10 +56,10 @@ export function importRule(files: Files): string[] {
   const faults: string[] = []
   for (const [file, text] of files) {
     if (!file.startsWith('src/')) continue
-    const from = placeOf(file)
+    const from = roomOf(file)
     if (rankOf(from) === -1) faults.push(`${file}: ${from} has no rank`)
     for (const target of importsOf(file, text)) {
-      const to = placeOf(target)
+      const to = roomOf(target)
       if (!files.has(target)) faults.push(`${file} imports ${target}, which is not there`)
       const mayMeet = to === from || rankOf(to) < rankOf(from) || rankOf(from) === 0
       if (!mayMeet || rankOf(to) > rankOf(from)) faults.push(`${file} may not import ${target}`)
@@ -157,8 +157,8 @@ export function unusedExports(files: Files): string[] {
     const imports = text.matchAll(/(?:import|export)\s+([^'";]*?)\s*from\s*'(\.[^']+)'/g)
     for (const [, clause = '', target = ''] of imports) {
       const names = clause.match(/[\w$*]+/g) ?? []
-      const place = path.join(path.dirname(file), target)
-      used.set(place, new Set([...(used.get(place) ?? []), ...names]))
+      const imported = path.join(path.dirname(file), target)
+      used.set(imported, new Set([...(used.get(imported) ?? []), ...names]))
     }
   }
   return [...files].flatMap(([file, text]) => {
