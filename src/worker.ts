@@ -13,7 +13,7 @@ import type { Logger } from './logger.ts'
 import { readAllEventTypes } from './maintenance/event-types.ts'
 import { retireRejected } from './maintenance/rejected.ts'
 import { retirePartitions } from './maintenance/retention.ts'
-import { sweep } from './maintenance/sweep.ts'
+import { createSweep } from './maintenance/sweep.ts'
 import { completeWaiting } from './maintenance/waiting.ts'
 import { startNotifying } from './notification/run/work.ts'
 import { createShopProjection, SHOP } from './notification/shop/project.ts'
@@ -52,7 +52,7 @@ export async function startWorker(
   const parts = { relaxed, durable, presence, secrets, projections, logger }
   const delivering = startDelivering(config, parts)
   const notifying = startNotifying(config, { database: durable, presence, secrets, logger })
-  const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, () => sweep(relaxed.pool))
+  const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, createSweep(relaxed.pool))
   const skew = watchSkew(durable.pool, logger)
   const chores = startChores(config, durable, logger)
   const lookForWork = () => {

@@ -12,26 +12,38 @@ import type { Logger } from '../logger.ts'
 
 const COALESCE_MS = 20
 
+/** Which cursors a statement wakes: SQL conditions on `cursor` and `consumer`. */
+type Scope = {
+  cursors: string
+  /** Of a running consumer: whether it has something to do. */
+  condition: string
+  /** Of a job that waits: whether it will do what this wake-up is for. */
+  isCovered: string
+}
+
 // NOTIFY wakes a consumer that is being advanced; a sleeping one gets a job, and so does one whose
-// worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a waiting job is
-// replaced, never doubled. A fixed order prevents deadlocks between two wake-ups. A stopped
+// worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a waiting job stays or
+// is replaced, never doubled. A fixed order prevents deadlocks between two wake-ups. A stopped
 // integration with an open last file gets a job, too.
-const wake = (scope: string, condition: string) => `
-  with due as (
+const wake = ({ cursors, condition, isCovered }: Scope) => `
+  with behind as (
     select
       cursor.tenant, cursor.consumer, cursor.run,
       case
         when cursor.stop_position is null then '${tasks.advance}' else '${tasks.replay}'
       end as task,
+      format('wake:%s/%s/%s', cursor.tenant, cursor.consumer, cursor.run) as key,
+      consumer.status = 'stopped' or is_due(cursor.retry_at, cursor.retry_set_at) as is_due,
       is_held(cursor.lease_until) and not ${isGone('cursor.owner')} as is_advancing
     from cursor
     join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
-    where ${scope}
+    where ${cursors}
       and case
-        when consumer.status = 'running'
-          then is_due(cursor.retry_at, cursor.retry_set_at) and ${condition}
-        else is_held(cursor.close_until)
+        when consumer.status = 'running' then ${condition} else is_held(cursor.close_until)
       end
+  ),
+  due as (
+    select * from behind where is_due
   ),
   notified as (
     select pg_notify('${channels.wake}', tenant)
@@ -44,12 +56,13 @@ const wake = (scope: string, condition: string) => `
       array_agg((
         task,
         json_build_object('tenant', tenant, 'consumer', consumer, 'run', run),
-        null, null, null,
-        format('wake:%s/%s/%s', tenant, consumer, run),
-        null, null
+        null, null, null, key, null, null
       )::graphile_worker.job_spec order by tenant, consumer, run) as jobs
     from due
     where not is_advancing
+      and not exists (
+        select from graphile_worker.jobs as job where job.key = due.key and ${isCovered}
+      )
   ),
   -- Not called if nobody sleeps: it would notify every runner of no job.
   queued as (
@@ -59,11 +72,20 @@ const wake = (scope: string, condition: string) => `
     (select count(*)::integer from notified) as notified,
     (select count(*)::integer from queued) as queued`
 
+/** A job that no worker has taken yet: it reads what is in the log when it begins. */
+const WAITS = `(
+  job.locked_at is null and job.attempts < job.max_attempts and job.run_at <= clock_timestamp()
+)`
+
 /** $1: tenants with new events. */
-const wakeTenants = wake('cursor.tenant = any($1::text[])', 'true')
+const wakeTenants = wake({
+  cursors: 'cursor.tenant = any($1::text[])',
+  condition: 'true',
+  isCovered: WAITS,
+})
 
 const IS_BEHIND = `(
-  cursor.unresolved <> '{}'
+  cardinality(cursor.unresolved) > 0
   or exists (
     select from event
     where event.tenant = cursor.tenant
@@ -73,13 +95,68 @@ const IS_BEHIND = `(
   or log_has_passed(cursor.stop_position)
 )`
 
-/** Every consumer that is behind, advanced or not: the sweep. */
-export const wakeAllBehind = wake('true', IS_BEHIND)
-
 /**
  * $1 tenant, $2 consumer: one consumer, if it is behind: for a turn that has released its lease.
  */
-export const wakeIfBehind = wake('cursor.tenant = $1 and cursor.consumer = $2', IS_BEHIND)
+export const wakeIfBehind = wake({
+  cursors: 'cursor.tenant = $1 and cursor.consumer = $2',
+  condition: IS_BEHIND,
+  isCovered: WAITS,
+})
+
+/** Why a consumer that has read all its events may still have something to do, or may soon. */
+const IS_BUSY = `(
+  cursor.lease_until is not null or cursor.retry_at is not null or cursor.close_until is not null
+  or cursor.stop_position is not null or cardinality(cursor.unresolved) > 0
+)`
+
+/** A job that waits, or that a worker has taken so recently that it may still begin it. */
+const IS_QUEUED = `(${WAITS} or job.locked_at > clock_timestamp() - interval '2 seconds')`
+
+/** What a sweep knows from the one before. */
+export type Remembered = {
+  /** A position up to which the others had read everything. */
+  settled: number
+  /** The position at which the log ends now. */
+  end: number
+}
+
+/** $1, $2, $3: the cursors that were behind at the last sweep. */
+const WAS_BEHIND = `(cursor.tenant, cursor.consumer, cursor.run) in (
+  select * from unnest($1::text[], $2::text[], $3::integer[])
+)`
+
+/**
+ * The sweep: everything that is behind, advanced or not. It answers which cursors these are. With
+ * what the last one knew it looks for events after `settled` only, which are in one or two
+ * partitions, unless a cursor is busy or was behind, or its consumer has changed since. If the log
+ * has not moved, it looks at these alone: every event and every change of a consumer moves the log.
+ */
+export function sweepStatement(remembered?: Remembered): string {
+  return `${wake({ ...sweepScope(remembered), isCovered: IS_QUEUED })},
+    array(select tenant from behind) as tenants,
+    array(select consumer from behind) as consumers,
+    array(select run from behind) as runs`
+}
+
+function sweepScope(remembered?: Remembered): Pick<Scope, 'cursors' | 'condition'> {
+  if (!remembered) return { cursors: 'true', condition: IS_BEHIND }
+  const { settled, end } = remembered
+  const mayBeBehind = `(${IS_BUSY} or ${WAS_BEHIND})`
+  if (settled === end) return { cursors: mayBeBehind, condition: IS_BEHIND }
+  return {
+    cursors: 'true',
+    condition: `case
+      when ${mayBeBehind} or consumer.changed_position > ${settled} then ${IS_BEHIND}
+      else exists (
+        select from event
+        where event.tenant = cursor.tenant
+          and event.position > cursor.read_position
+          and event.position > ${settled} and event.position <= ${end}
+      )
+    end`,
+  }
+}
 
 type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
 

@@ -1,0 +1,117 @@
+// The sweep remembers where the log ended and who was behind: it finds everything all the same.
+
+import { beforeEach, describe, expect, it } from 'vitest'
+import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
+import { sweepStatement } from '../../src/delivery/wake.ts'
+import { appendEvents } from '../../src/log/append.ts'
+import { createSweep } from '../../src/maintenance/sweep.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { anEvent } from '../helpers/factory.ts'
+
+const database = useDatabase()
+const who = { actor: 'test', reason: 'A test.' }
+const document = {
+  integration_type: 'permanent' as const,
+  callback_parameters: { callback_url: 'http://a.example' },
+}
+const tenants = ['dodici', 'tredici', 'quattordici']
+const publish = (tenant: string) => appendEvents(database.pool, [anEvent({ tenant })])
+/** Of the tenants that have a job; the jobs are gone afterwards. */
+const takeJobs = async () => {
+  const { rows } = await database.admin.pool.query(
+    `delete from graphile_worker._private_jobs returning payload ->> 'tenant' as tenant`,
+  )
+  return rows.map(({ tenant }) => tenant).sort()
+}
+const settle = (tenant: string) =>
+  database.pool.query(
+    `update cursor
+    set read_position = pg_sequence_last_value('lane_position'), owner = null, lease_until = null
+    where tenant = $1`,
+    [tenant],
+  )
+let sweep: () => Promise<number>
+
+beforeEach(async () => {
+  for (const tenant of tenants) {
+    await changeConsumer(database.kysely, tenant, 'erp', 'remove', who)
+    const options = { ...who, document, most: 10 }
+    await registerConsumer(database.kysely, tenant, 'integration', 'erp', options)
+  }
+  await takeJobs()
+  sweep = createSweep(database.pool)
+  expect(await sweep()).toBe(0)
+})
+
+describe('a sweep after one that found nobody behind', () => {
+  it('finds who is behind, again and again until the events are read', async () => {
+    await publish('dodici')
+    expect(await sweep()).toBe(1)
+    expect(await takeJobs()).toEqual(['dodici'])
+    await publish('tredici')
+    await sweep()
+    expect(await takeJobs()).toEqual(['dodici', 'tredici'])
+    await settle('dodici')
+    await sweep()
+    await sweep()
+    expect(await takeJobs()).toEqual(['tredici'])
+    await settle('tredici')
+    expect(await sweep()).toBe(0)
+  })
+
+  it('gives no job to one that has a job', async () => {
+    await publish('dodici')
+    expect(await sweep()).toBe(1)
+    expect(await sweep()).toBe(0)
+    expect(await takeJobs()).toEqual(['dodici'])
+  })
+
+  it('finds an event whose append was under way', async () => {
+    const client = await database.pool.connect()
+    await client.query('begin')
+    await client.query(`select publish_event('dodici', 'order.created', 'o', 'k', '{}')`)
+    expect(await sweep()).toBe(0)
+    expect(await sweep()).toBe(0)
+    await client.query('commit')
+    client.release()
+    expect(await sweep()).toBe(1)
+    expect(await takeJobs()).toEqual(['dodici'])
+  })
+
+  it('finds one that is started again, behind since before', async () => {
+    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    await publish('dodici')
+    await sweep()
+    expect(await takeJobs()).toEqual([])
+    await changeConsumer(database.kysely, 'dodici', 'erp', 'start', who)
+    expect(await sweep()).toBe(1)
+  })
+
+  it('finds one that was released behind, and one whose retry is due', async () => {
+    await publish('dodici')
+    await publish('tredici')
+    await database.pool.query(`
+      update cursor set owner = gen_random_uuid(), lease_until = now() + interval '1 minute'
+      where tenant = 'dodici'`)
+    await database.pool.query(`
+      update cursor set retry_at = now() + interval '1 minute', retry_set_at = now()
+      where tenant = 'tredici'`)
+    await sweep()
+    await sweep()
+    expect(await takeJobs()).toEqual([])
+    await database.pool.query('update cursor set owner = null, lease_until = null, retry_at = null')
+    expect(await sweep()).toBe(2)
+  })
+
+  it('looks for news in the one partition that can have them', async () => {
+    const { rows: ends } = await database.pool.query(
+      `select pg_sequence_last_value('lane_position') as end`,
+    )
+    const { end } = ends[0]
+    const statement = sweepStatement({ settled: end - 1, end: end + 1 })
+    const { rows } = await database.pool.query(`explain (costs off) ${statement}`, [[], [], []])
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    const probes = plan.match(new RegExp(`Index Cond: .*"position" > '${end - 1}'`, 'g'))
+    expect(probes).toHaveLength(1)
+  })
+})
