@@ -38,6 +38,8 @@ type End = {
   failing: string
   /** Makes the last step. */
   stepOf: (attempts: number) => Step
+  /** Whether nothing is left to be sent, as far as is known; asked after the release. */
+  isIdle?: () => boolean
 }
 
 /** Ends a turn, and returns its result. */
@@ -67,6 +69,7 @@ export async function release(
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed if an append under way may still belong to it: then it is woken again.
   if (reason.why === 'at_end') await completeReplay(services.durable, lease)
+  if (outcome === 'running' && reason.why === 'yielded' && end.isIdle?.()) return { kind: 'idle' }
   // Stopped or changed meanwhile: there may be a file to finish.
   if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }
   return { kind: 'retry', retryInMs }

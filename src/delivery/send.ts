@@ -86,6 +86,7 @@ export async function sendEvents(
     attempts: intake.progress.attempts,
     failing: `The event at position ${intake.window.unresolved()[0]}`,
     stepOf: (attempts) => stepOf(intake, attempts),
+    isIdle: () => isEmpty(intake),
   })
 }
 

@@ -23,6 +23,9 @@ export type Slot = {
 
 /**
  * The result of a turn. `busy`: it got no lease. `lost`: another worker has the lease by now.
- * `retry`: the cursor is due again in `retryInMs`. `done`: wake the cursor if it is behind.
+ * `retry`: the cursor is due again in `retryInMs`. `idle`: it had read everything, as far as it
+ * knew. `done`: wake the cursor if it is behind.
  */
-export type TurnResult = { kind: 'busy' | 'done' | 'lost' } | { kind: 'retry'; retryInMs: number }
+export type TurnResult =
+  | { kind: 'busy' | 'done' | 'idle' | 'lost' }
+  | { kind: 'retry'; retryInMs: number }

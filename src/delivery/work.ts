@@ -9,6 +9,7 @@ import { runJobs } from '../db/run-jobs.ts'
 import type { Logger } from '../logger.ts'
 import { type AdvanceServices, advance } from './advance.ts'
 import { createDestinations } from './destinations.ts'
+import { createJustEnded, type JustEnded } from './just-ended.ts'
 import { advanceServices, type DeliveryParts } from './services.ts'
 import { createSlots } from './slots.ts'
 import type { Slot, Turn } from './turn.ts'
@@ -36,6 +37,7 @@ type Delivery = {
   readonly turns: Map<string, Turn>
   /** Cursors of jobs that were taken, with or without a lease. */
   readonly underWay: Set<string>
+  readonly justEnded: JustEnded
   readonly running: Set<Promise<void>>
   isDraining: boolean
 }
@@ -53,6 +55,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
     }),
     turns,
     underWay: new Set(),
+    justEnded: createJustEnded(),
     running: new Set(),
     isDraining: false,
   }
@@ -62,7 +65,10 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
   ]
 
   return {
-    wake: (tenant) => eachOf(turns, tenant, (turn) => turn.wake()),
+    wake(tenant) {
+      eachOf(turns, tenant, (turn) => turn.wake())
+      for (const job of delivery.justEnded.take(tenant)) void wakeAgain(delivery, job)
+    },
     halt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
     expire: () => haltAll(turns, 'expired'),
     async stop() {
@@ -122,8 +128,9 @@ async function advanceOne(
       underWay.delete(key)
     })
     if (result.kind === 'busy') return
-    if (result.kind === 'retry') await scheduleRetry(pool, task, job, result.retryInMs)
-    else await wakeAgain(pool, job)
+    if (result.kind === 'idle') delivery.justEnded.add(job)
+    else if (result.kind === 'retry') await scheduleRetry(pool, task, job, result.retryInMs)
+    else await wakeAgain(delivery, job)
   } catch (error) {
     logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
   }
@@ -145,9 +152,13 @@ function pageBytesOf(turns: number): number {
   return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, turns))))
 }
 
-async function wakeAgain(pool: pg.Pool, { tenant, consumer }: AdvanceJob): Promise<void> {
+/** Wakes the consumer if it is behind. Never throws: if this fails, the sweep finds it. */
+async function wakeAgain({ pool, logger }: Delivery, job: AdvanceJob): Promise<void> {
+  const values = [job.tenant, job.consumer]
   // Named: it looks at every partition, and planning that takes longer than running it.
-  await pool.query({ name: 'wake_if_behind', text: wakeIfBehind, values: [tenant, consumer] })
+  await pool
+    .query({ name: 'wake_if_behind', text: wakeIfBehind, values })
+    .catch((error: Error) => logger.warn({ ...job, reason: error.message }, 'not woken again'))
 }
 
 /**
@@ -161,7 +172,8 @@ async function scheduleRetry(
   delayMs: number,
 ): Promise<void> {
   await pool.query(
-    `select graphile_worker.add_job(
+    `/* prepared: add_retry */
+    select graphile_worker.add_job(
       $1, $2::json, run_at => clock_timestamp() + $3 * interval '1 millisecond', job_key => $4
     )`,
     [tasks[task], JSON.stringify(job), delayMs, jobKey('retry', job)],

@@ -34,9 +34,9 @@ let sweep: () => Promise<number>
 
 beforeEach(async () => {
   for (const tenant of tenants) {
-    await changeConsumer(database.kysely, tenant, 'erp', 'remove', who)
-    const options = { ...who, document, most: 10 }
-    await registerConsumer(database.kysely, tenant, 'integration', 'erp', options)
+    await changeConsumer(database.kysely, tenant, 'erp', { ...who, command: 'remove' })
+    const options = { ...who, kind: 'integration', document, most: 10 } as const
+    await registerConsumer(database.kysely, tenant, 'erp', options)
   }
   await takeJobs()
   sweep = createSweep(database.pool)
@@ -79,11 +79,11 @@ describe('a sweep after one that found nobody behind', () => {
   })
 
   it('finds one that is started again, behind since before', async () => {
-    await changeConsumer(database.kysely, 'dodici', 'erp', 'stop', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'stop' })
     await publish('dodici')
     await sweep()
     expect(await takeJobs()).toEqual([])
-    await changeConsumer(database.kysely, 'dodici', 'erp', 'start', who)
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'start' })
     expect(await sweep()).toBe(1)
   })
 
