@@ -27,7 +27,7 @@ export const STATUSES = {
 
 export type ErrorCode = keyof typeof STATUSES
 
-/** One fault of a request: the header, field or parameter, and the reason in words. */
+/** One fault of a request: the header, field or parameter, and the reason. */
 export type Fault = { field: string; code: string; message: string }
 
 type Options = { details?: Fault[]; retryAfterSeconds?: number; cause?: unknown }

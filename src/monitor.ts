@@ -27,7 +27,7 @@ export async function startMonitor(
     return listen(server, host, 0)
   })
   const address = server.address() as net.AddressInfo
-  logger.info({ host: address.address, port: address.port }, 'health is told')
+  logger.info({ host: address.address, port: address.port }, 'serving health')
   return {
     async stop() {
       server.closeAllConnections()

@@ -40,7 +40,7 @@ import { createSecretBox } from './sealing/secret.ts'
 import { subscriptionRoutes } from './subscription/routes.ts'
 
 const HOUR_MS = 3_600_000
-/** How long kept-alive connections may send one more request after the service was told to stop. */
+/** How long kept-alive connections may send one more request after the stop began. */
 const LINGER_MS = 1_000
 
 export type Server = {

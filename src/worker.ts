@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000
 type Worker = {
   /** New events of a tenant may be there. */
   wake(tenant: string): void
-  /** What keeps it from delivering, as a sentence. Rejects with the database's error. */
+  /** The obstacle to its deliveries, as a sentence. Rejects with the database's error. */
   problem(): Promise<string | undefined>
   stop(): Promise<void>
 }

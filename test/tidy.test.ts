@@ -7,6 +7,7 @@ import { glob } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { phrases } from './helpers/phrases.ts'
 import {
   circles,
   deadFiles,
@@ -28,6 +29,11 @@ for await (const file of glob('{src,scripts,test,sql}/**/*.{ts,mjs,sql}', { cwd:
   files.set(file, readFileSync(path.join(root, file), 'utf8'))
 }
 
+const prose: Files = new Map(files)
+for await (const page of glob('{*.md,{docs,scripts}/**/*.md}', { cwd: root })) {
+  prose.set(page, readFileSync(path.join(root, page), 'utf8'))
+}
+
 describe('this repository', () => {
   it('has files to look at', () => expect(files.size).toBeGreaterThan(50))
   it('imports only from left to right', () => expect(importRule(files)).toEqual([]))
@@ -39,6 +45,7 @@ describe('this repository', () => {
   it('spreads no literal into another', () => expect(packedFields(files)).toEqual([]))
   it('exports only what another file imports', () => expect(unusedExports(files)).toEqual([]))
   it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
+  it('is in plain English', () => expect(phrases(prose)).toEqual([]))
   it('says no word that is gone', () => expect(goneWords(files)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
@@ -141,6 +148,26 @@ describe('each rule', () => {
     const five = 'export const f = (a: 1, b: 1, c: 1, d: 1, e: 1) => [a, b, c, d, e]\n'
     expect(lint(five).stderr).toContain('5 parameters')
     expect(lint(five.replaceAll(/, e(: 1)?/g, '')).status).toBe(0)
+  })
+  it('finds phrases that hide who does what, in comments, texts and pages', () => {
+    const wrong = tree({
+      'src/a.ts': "// Undefined where nobody\n// waits.\nconst reason = 'It is told so.'\n",
+      'sql/a.sql': '-- For whoever asks.\nselect 1 where true;\n',
+      'docs/a.md': 'At\nthe most ten.\n\n```sh\necho as soon as it runs\n```\n',
+      'sql/migrations/1.sql': '-- For whoever asks.\n',
+    })
+    expect(phrases(wrong)).toEqual([
+      'src/a.ts: "Undefined where" → if',
+      'src/a.ts: "where nobody" → if',
+      'src/a.ts: "is told" → gets, sees, learns; notifies it',
+      'sql/a.sql: "whoever" → the noun: callers that, a process that',
+      'docs/a.md: "At the most" → at most',
+    ])
+    const good = tree({
+      'src/b.ts': '// Where does it stop? There is none. So many that it fails; what follows.\n',
+      'src/c.ts': "const query = 'select 1 where exists (select from a where true)'\n",
+    })
+    expect(phrases(good)).toEqual([])
   })
   it('finds names, lengths, openings, leftovers and dead files', () => {
     const wrong = tree({

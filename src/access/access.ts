@@ -1,5 +1,5 @@
 // The parts of access together: the recognition of tokens, and the routes of keys and tokens. All
-// share one cache of keys, so that this process refuses a key as soon as it has revoked it.
+// share one cache of keys, so that the process that revokes a key refuses it at once.
 
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'

@@ -1,4 +1,4 @@
-// What a caller may grant to another: its own rights, and never more.
+// The rights that a caller may grant to another: its own, and never more.
 
 import { type Fault, fault } from '../errors.ts'
 import {

@@ -1,5 +1,5 @@
-// What the service requires of a database, checked once at the start, before it changes anything.
-// Each fault is one sentence for an operator.
+// The requirements on a database, checked once at the start, before anything is changed. Each fault
+// is one sentence for an operator.
 
 import type pg from 'pg'
 import { openClient } from './session.ts'

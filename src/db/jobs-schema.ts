@@ -16,7 +16,7 @@ export async function migrateJobs(pool: pg.Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: quietLogger })
 }
 
-/** What the job runner lacks in this database, as a sentence; undefined if nothing. */
+/** The missing part of the job runner in this database, as a sentence; undefined if none. */
 export async function jobsProblem(client: pg.Pool | pg.Client): Promise<string | undefined> {
   known ??= newestMigration()
   const exists = await client.query(`select to_regclass('graphile_worker.migrations') as name`)

@@ -1,8 +1,8 @@
-// Turns that ended a moment ago with nothing left to read. Such a turn does not ask the database
-// whether events have come meanwhile: with one event a turn that took a third of its cost. An event
-// that came before the release is announced by a notification, since the cursor still had a worker
-// then. If the notification arrives after the turn, the cursor is looked at because of it. What is
-// later than this memory the sweep finds.
+// Turns that have just ended with nothing left to read. Such a turn does not ask the database for
+// new events: with a single event that was a third of a turn's cost. For an event before the
+// release there is a notification, since the cursor still had a worker then. If the notification
+// arrives after the turn, the worker checks the cursor because of it. Later ones are found by the
+// sweep.
 
 import type { AdvanceJob } from '../db/jobs.ts'
 
@@ -10,7 +10,7 @@ const REMEMBERED_MS = 2_000
 
 export type JustEnded = {
   add(job: AdvanceJob): void
-  /** The jobs of a tenant's turns that ended a moment ago; each is given once. */
+  /** The jobs of a tenant's turns that have just ended; each is returned once. */
   take(tenant: string): AdvanceJob[]
 }
 

@@ -6,7 +6,7 @@ export type Pace = {
   take(): number
 }
 
-/** What may be sent at once after a pause, in seconds of the rate. */
+/** The burst after a pause, in seconds of the rate. */
 const BURST_SECONDS = 0.002
 
 /** `clock` gives milliseconds. */

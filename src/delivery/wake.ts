@@ -15,9 +15,9 @@ const COALESCE_MS = 20
 /** Which cursors a statement wakes: SQL conditions on `cursor` and `consumer`. */
 type Scope = {
   cursors: string
-  /** Of a running consumer: whether it has something to do. */
+  /** For a running consumer: whether it has something to do. */
   condition: string
-  /** Of a job that waits: whether it will do what this wake-up is for. */
+  /** For a waiting job: whether it will do the work of this wake-up. */
   isCovered: string
 }
 
@@ -72,7 +72,7 @@ const wake = ({ cursors, condition, isCovered }: Scope) => `
     (select count(*)::integer from notified) as notified,
     (select count(*)::integer from queued) as queued`
 
-/** A job that no worker has taken yet: it reads what is in the log when it begins. */
+/** A job that no worker has taken yet: it reads the log when it begins. */
 const WAITS = `(
   job.locked_at is null and job.attempts < job.max_attempts and job.run_at <= clock_timestamp()
 )`
@@ -110,10 +110,10 @@ const IS_BUSY = `(
   or cursor.stop_position is not null or cardinality(cursor.unresolved) > 0
 )`
 
-/** A job that waits, or that a worker has taken so recently that it may still begin it. */
+/** A job that waits, or that a worker has taken so recently that it may still begin. */
 const IS_QUEUED = `(${WAITS} or job.locked_at > clock_timestamp() - interval '2 seconds')`
 
-/** What a sweep knows from the one before. */
+/** The memory of the last sweep. */
 export type Remembered = {
   /** A position up to which the others had read everything. */
   settled: number
@@ -127,10 +127,10 @@ const WAS_BEHIND = `(cursor.tenant, cursor.consumer, cursor.run) in (
 )`
 
 /**
- * The sweep: everything that is behind, advanced or not. It answers which cursors these are. With
- * what the last one knew it looks for events after `settled` only, which are in one or two
- * partitions, unless a cursor is busy or was behind, or its consumer has changed since. If the log
- * has not moved, it looks at these alone: every event and every change of a consumer moves the log.
+ * The sweep: everything that is behind, advanced or not; it returns these cursors. With a memory it
+ * looks only for events after `settled`, in one or two partitions, except for cursors that are
+ * busy, were behind, or have a changed consumer. If the log has not moved, it looks at these alone:
+ * every event and every change of a consumer moves the log.
  */
 export function sweepStatement(remembered?: Remembered): string {
   return `${wake({ ...sweepScope(remembered), isCovered: IS_QUEUED })},

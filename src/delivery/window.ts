@@ -1,6 +1,6 @@
-// The sliding window of one consumer: events read from the log and not yet settled. At most one of
-// an entity is in flight, so an entity's events leave in the order of the log, and a slow answer
-// holds back its own entity only. Pure: no time, no database, no network.
+// The sliding window of one consumer: events read from the log and not yet settled. At most one
+// event of an entity is in flight. So an entity's events leave in order, and a slow answer holds
+// back its own entity only. Pure: no time, no database, no network.
 
 import { entityOf, type LoggedEvent } from '../log/event.ts'
 
@@ -9,13 +9,13 @@ export type Window = {
   push(events: LoggedEvent[]): void
   /** The oldest event whose entity has none in flight; from now on it is in flight. */
   next(): LoggedEvent | undefined
-  /** An event in flight is settled for good (delivered, or kept as rejected). */
+  /** Settles an event in flight for good (delivered, or kept as rejected). */
   settle(event: LoggedEvent): void
-  /** An event in flight was not taken: it is the next of its entity again. */
+  /** Takes an event back from flight: it is the next of its entity again. */
   giveBack(event: LoggedEvent): void
-  /** Positions that are not settled, oldest first, in flight or not. */
+  /** Unsettled positions, oldest first, in flight or not. */
   unresolved(): number[]
-  /** How many next() has to offer. */
+  /** How many events next() can offer. */
   readonly ready: number
   readonly size: number
   readonly bytes: number

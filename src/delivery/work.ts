@@ -1,6 +1,6 @@
-// What a worker does for delivery: it runs the jobs of cursors in its slots, a turn each, and
-// passes on to the turns what it hears. Replays have slots of their own: however many there are,
-// live events do not wait for one.
+// The worker's part of delivery: it runs the jobs of cursors in its slots, a turn each, and passes
+// its notifications on to the turns. Replays have their own slots: however many there are, live
+// events do not wait for one.
 
 import type pg from 'pg'
 import { type Config, limits } from '../config.ts'
@@ -20,9 +20,9 @@ type Delivering = {
   wake(tenant: string): void
   /** A consumer, named `tenant/id`, was stopped. */
   halt(consumer: string): void
-  /** Others may take the leases of this worker from now on. */
+  /** Others may take this worker's leases from now on. */
   expire(): void
-  /** Lets what is in flight finish, within limits.shutdownMs, and writes down how far it came. */
+  /** Lets deliveries in flight finish, within limits.shutdownMs, and writes the progress. */
   stop(): Promise<void>
 }
 
@@ -35,14 +35,14 @@ type Delivery = {
   readonly services: AdvanceServices
   /** By cursor: those that hold a lease. */
   readonly turns: Map<string, Turn>
-  /** Cursors of jobs that were taken, with or without a lease. */
+  /** Cursors of running jobs, with or without a lease. */
   readonly underWay: Set<string>
   readonly justEnded: JustEnded
   readonly running: Set<Promise<void>>
   isDraining: boolean
 }
 
-/** Starts it. */
+/** Starts the jobs of cursors. */
 export function startDelivering(config: Config, parts: DeliveryParts): Delivering {
   const destinations = createDestinations(config, parts.secrets)
   const turns = new Map<string, Turn>()
@@ -73,7 +73,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
     expire: () => haltAll(turns, 'expired'),
     async stop() {
       delivery.isDraining = true
-      // Asked first, so that no job is taken any more; awaited last, since it waits for the turns.
+      // Called first, so that no new job is taken; awaited last, since it waits for the turns.
       const stopped = Promise.all(runners.map((runner) => runner.stop()))
       haltAll(turns, 'draining')
       const hurry = setTimeout(() => {
@@ -123,7 +123,7 @@ async function advanceOne(
   }
   try {
     const result = await advance(services, job, { mustYield, attach }).finally(() => {
-      // Before the look at what came meanwhile: from here on no job for it is turned away.
+      // Before the check for new events: from here on no job for it is turned away.
       turns.delete(key)
       underWay.delete(key)
     })
@@ -146,7 +146,7 @@ function haltAll(turns: Turns, why: 'expired' | 'draining'): void {
   for (const turn of turns.values()) turn.requestHalt(why)
 }
 
-/** How large a page may be, so that all turns together stay within bounds. */
+/** The limit of a page, so that all turns together stay within bounds. */
 function pageBytesOf(turns: number): number {
   const { pagesBytes, pageBytes: most, smallestPageBytes: least } = limits
   return Math.min(most, Math.max(least, Math.floor(pagesBytes / Math.max(1, turns))))
@@ -155,15 +155,15 @@ function pageBytesOf(turns: number): number {
 /** Wakes the consumer if it is behind. Never throws: if this fails, the sweep finds it. */
 async function wakeAgain({ pool, logger }: Delivery, job: AdvanceJob): Promise<void> {
   const values = [job.tenant, job.consumer]
-  // Named: it looks at every partition, and planning that takes longer than running it.
+  // Prepared: it covers every partition, and planning that takes longer than running it.
   await pool
     .query({ name: 'wake_if_behind', text: wakeIfBehind, values })
     .catch((error: Error) => logger.warn({ ...job, reason: error.message }, 'not woken again'))
 }
 
 /**
- * A retry is a job with a date, never a sleep. Should it get lost, the sweep finds the cursor when
- * its time has come.
+ * A retry is a job with a date, never a sleep. If it gets lost, the sweep finds the cursor once it
+ * is due.
  */
 async function scheduleRetry(
   pool: pg.Pool,

@@ -1,7 +1,7 @@
 // Bounds the bytes of bodies in flight, over all connections and per owner. An owner may hold an
 // eighth of what is free (dynamic thresholds, Choudhury and Hahne). So one greedy owner holds a
-// ninth of the whole, ten hold two thirds, and something is left for the next one. What does not
-// fit waits in its owner's queue, and is refused after a while.
+// ninth of the whole, ten hold two thirds, and something is left for the next one. Without room a
+// body waits in its owner's queue, and is refused after a while.
 
 import { MillraceError } from '../errors.ts'
 

@@ -29,7 +29,7 @@ export async function handle(
   else await route.handle(exchange as unknown as RequestContext)
 }
 
-/** The answer to an exception, as soon as it may be sent (tarpit.ts). */
+/** The answer to an exception, once it may be sent (tarpit.ts). */
 export async function refusalOf(
   error: unknown,
   exchange: Exchange,

@@ -1,5 +1,5 @@
 // Large refused bodies cost the process as much as good ones, but their sender does not even wait
-// for a commit. So whoever sends dozens of them waits for each answer (a tarpit).
+// for a commit. So a sender of dozens waits for each answer (a tarpit).
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -81,7 +81,7 @@ export async function listEventTypes(
   }))
 }
 
-/** What a filter names: an event by its name, or all events of an entity. */
+/** A name in a filter: of an event, or of an entity with all its events. */
 export type Named = { field: string; value: string; kind: 'name' | 'entity' }
 export type Warning = { field: string; code: string; message: string; nearest: string[] }
 

@@ -144,7 +144,7 @@ async function readDays(db: Db, range: PageRange): Promise<Page> {
 }
 
 /**
- * A page of so many small events that it cannot exceed its bytes, up to the first large one;
+ * A page of small events, few enough that it cannot exceed its bytes, up to the first large one;
  * undefined if it would be empty. Most pages are such. Measuring one takes a third more of the
  * server's time.
  */

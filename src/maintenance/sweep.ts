@@ -1,11 +1,11 @@
 // The sweep: each consumer that is behind gets a job, or a notification if a worker advances it.
 // Delivery of every event depends on the sweep, not on wake-ups: it needs no notification, no job
-// row and no memory of any other process. If notifications do not reach a run, it ends after its
+// row and no memory of any other process. If notifications do not reach a turn, it ends after its
 // slice, and the sweep finds its consumer again.
 //
-// What it remembers saves work: where the log ended at its last turn, and who was behind. All
-// others can be behind only if something has come since. With 10,000 cursors and 38 days of log
-// that costs Postgres 18 ms instead of 60, and 3 ms if nothing has come.
+// A memory saves work: the end of the log at the last sweep, and the consumers that were behind.
+// Others can be behind only if something has come since. With 10,000 cursors and 38 days of log
+// this costs Postgres 18 ms instead of 60, and 3 ms if nothing has come.
 
 import type pg from 'pg'
 import { type Remembered, sweepStatement } from '../delivery/wake.ts'
@@ -15,8 +15,8 @@ const SWEEP_LOCK = 1296651861
 const FULL_SWEEP_MS = 60_000
 
 /**
- * The end of the log. `isSettled`: no append was under way, so all up to there is visible. The lock
- * is the lane's (next_position), and held for this statement alone.
+ * The end of the log. `isSettled`: no append was under way, so everything up to there is visible.
+ * The lock is the lane's (next_position), held for this statement alone.
  */
 const END_OF_LOG = `
   select
@@ -32,7 +32,7 @@ type Swept = Behind & { queued: number }
  * is sweeping.
  */
 export function createSweep(pool: pg.Pool): () => Promise<number> {
-  /** Up to here the log was read by all but those in `behind`. */
+  /** Every consumer but those in `behind` has read the log up to here. */
   let settled: number | undefined
   let behind: Behind
   let nextFullAt = 0

@@ -24,7 +24,7 @@ afterAll(async () => {
 
 /** Where a worker tells its health, as its log says. */
 const monitorOf = ({ output }: Service) => {
-  const [, host, port] = /"host":"([^"]+)","port":(\d+),"msg":"health is told"/.exec(output()) ?? []
+  const [, host, port] = /"host":"([^"]+)","port":(\d+),"msg":"serving health"/.exec(output()) ?? []
   return `http://${host}:${port}`
 }
 const ready = async (url: string) => {

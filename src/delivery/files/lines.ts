@@ -15,7 +15,7 @@ const LF = 0x0a
 const CR = 0x0d
 const SPACE = 0x20
 
-/** What has been read so far. */
+/** The events read so far. */
 export type Content = {
   /** The positions of the events, in order, 8 bytes each, to compute their latency. */
   positions: number[]
@@ -80,7 +80,7 @@ export function createLineReader(pool: pg.Pool): LineReader {
       const before = ends[index - 1] ?? after
       const within = { ...range, after: before, through: end }
       const page = readRaw(pool, within, limits.pageEvents, (row) => add(row, into))
-      page.catch(() => {}) // whoever awaits it gets the error, too; an abandoned file has nobody
+      page.catch(() => {}) // its awaiter gets the error, too; an abandoned file has none
       return page
     }
 

@@ -61,7 +61,7 @@ async function planNext(turn: Exporting): Promise<Plan> {
   turn.planned = undefined
   if (plan.isFull && leased.finishBy === null) {
     turn.planned = { after: plan.through, plan: planFrom(turn, plan.through) }
-    turn.planned.plan.catch(() => {}) // whoever awaits it gets the error, too
+    turn.planned.plan.catch(() => {}) // its awaiter gets the error, too
   }
   return plan
 }
