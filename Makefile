@@ -41,8 +41,8 @@ fuzz: install ## Send malformed requests and raw bytes, from a fresh seed; COUNT
 check: install ## Check types, lint, the rules of the house and the API documents, in seconds
 	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
 
-bench: install ## Measure beside ceilings and a rival, in ten minutes, and write docs/benchmarks.md; ONLY=publish ALL=1
-	@export $(WITH); exec node scripts/bench/run.ts $(ONLY) $(if $(ALL),--all)
+bench: install ## Measure beside ceilings and a rival, in ten minutes, and write docs/benchmarks.md; ONLY=publish ALL=1; BASE=v1 compares with a commit
+	@export $(WITH); exec node $(if $(BASE),scripts/compare/run.ts $(BASE) $(ONLY),scripts/bench/run.ts $(ONLY) $(if $(ALL),--all))
 
 bench-smoke: install ## Run the benchmark in seconds, to see that it works; its figures mean nothing
 	@export $(WITH); exec node scripts/bench/run.ts --smoke --all

@@ -1,0 +1,62 @@
+// How long a start takes: on a database that is migrated, and from nothing to the first delivery;
+// and what all processes then hold in memory.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { byTurns } from '../bench/measure.ts'
+import { ADMIN_TOKEN, register } from '../kit/client.ts'
+import { guardProcess } from '../kit/guard.ts'
+import { OPEN_SERVICE, startProgram } from '../kit/program.ts'
+import { startArrivals } from './arrivals.ts'
+import type { Comparison } from './comparison.ts'
+import { both, lineOf, migratedBy, startSide } from './side.ts'
+
+export const starting: Comparison = {
+  name: 'starting',
+  async run(programs, { serverUrl, rounds }) {
+    const urls = await both((name) => migratedBy(programs[name], serverUrl))
+    const warm = (name: 'before' | 'after') => async () => {
+      const started = performance.now()
+      const side = await startSide(programs[name], urls[name], ['start'])
+      const took = performance.now() - started
+      await side.stop()
+      return took
+    }
+    const arrivals = await startArrivals()
+    let next = 0
+    const fromNothing = (name: 'before' | 'after') => async () => {
+      const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-compare-'))
+      const settings = {
+        ...OPEN_SERVICE,
+        MILLRACE_ADMIN_TOKEN: ADMIN_TOKEN,
+        MILLRACE_DATA_DIR: directory,
+      }
+      const started = performance.now()
+      const { process, ready, ended } = startProgram(['start'], settings, {
+        program: programs[name],
+      })
+      guardProcess(process)
+      const url = await ready()
+      await register(url, 'first', arrivals.url)
+      await arrivals.publish(url, next++)
+      const took = performance.now() - started
+      process.kill('SIGTERM')
+      await ended
+      rmSync(directory, { recursive: true, force: true })
+      return took
+    }
+    // The first starts of all fill the cache of compiled code.
+    await byTurns(1, { before: warm('before'), after: warm('after') })
+    const starts = await byTurns(rounds, { before: warm('before'), after: warm('after') })
+    const firsts = await byTurns(rounds, {
+      before: fromNothing('before'),
+      after: fromNothing('after'),
+    })
+    arrivals.close()
+    return [
+      lineOf('start, until it is ready', 'ms', starts),
+      lineOf('from nothing to the first delivery', 'ms', firsts),
+    ]
+  },
+}
