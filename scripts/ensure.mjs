@@ -1,10 +1,10 @@
-// Makes `make` and `npm` work on any machine with Node >= 18: installs what the lockfile names,
-// then sees to it that node_modules/.bin/node is the pinned runtime. Plain JavaScript, since the
-// Node that runs it may know no TypeScript.
+// Makes `make` and `npm` work on any machine with Node >= 18. It installs the packages of the
+// lockfile, then makes node_modules/.bin/node the pinned runtime. Plain JavaScript, since the Node
+// that runs it may not know TypeScript.
 //
-// npm 10 drops .bin/node as soon as two packages in the lockfile declare a bin of that name, and
-// npm 12 may block the script that makes the symbolic links of the embedded Postgres: both are put
-// right here, and both are idempotent.
+// npm 10 drops .bin/node if two packages of the lockfile declare a bin of that name. npm 12 may
+// block the script that makes the symbolic links of the embedded Postgres. This corrects both, and
+// is idempotent.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -34,12 +34,12 @@ const wanted =
 const installed = fs.existsSync(stamp) ? fs.readFileSync(stamp, 'utf8') : ''
 
 if (installed !== wanted) {
-  // Written to stderr, so that what the wrapped command prints stays clean.
+  // To stderr, so that the output of the wrapped command stays clean.
   const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
   try {
     execFileSync('npm', options, { stdio: ['ignore', 2, 2] })
   } catch {
-    process.exit(1) // npm has said why
+    process.exit(1) // npm has printed the reason
   }
 
   const link = 'node_modules/.bin/node'

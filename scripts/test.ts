@@ -1,6 +1,7 @@
-// `make test`: types, lint, every test, and those that depend on the server again on each other
-// major version of Postgres that is installed. The last line counts: "N passed, N failed". A test
-// that is skipped counts as failed, since it showed nothing. Before it stands what was missing.
+// `make test`: types, lint and every test, and again the tests that depend on the server, on each
+// other major version of Postgres that is installed. The last line has the counts: "N passed, N
+// failed". A skipped test counts as failed, since it proved nothing. The line before names what was
+// missing.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,11 +12,11 @@ import { findServer, hasJit } from './kit/cluster.ts'
 
 /** The whole suite runs on the embedded one, 18. */
 const OTHER_MAJORS = [15, 16, 17]
-/** What the planner, the catalogue and the session of a server can change. */
+/** Tests that a server's planner, catalogue or session can affect. */
 const SERVER_TESTS = ['db', 'log', 'delivery', 'history', 'consumer'].map((name) => `test/${name}/`)
 
 type Count = { passed: number; failed: number }
-/** What is read of vitest's JSON report. */
+/** The part of vitest's JSON report that is read. */
 type Report = {
   numPassedTests: number
   numTotalTests: number
@@ -32,7 +33,7 @@ const MESSAGE_LENGTH = 1_000
 
 const bin = path.resolve('node_modules/.bin')
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
-/** Where tests name what they could not show: test/helpers/not-run.ts. */
+/** Tests note here what they could not test: test/helpers/not-run.ts. */
 const notShown = path.join(scratch, 'not-run')
 writeFileSync(notShown, '')
 
@@ -61,7 +62,7 @@ function check(command: string, ...args: string[]): Count {
   return { passed: 0, failed: run({}, command, ...args) ? 0 : 1 }
 }
 
-/** Counts what it runs; where it runs nothing, returns the reason in one line. */
+/** Runs the tests and counts them; if it cannot, returns the reason in one line. */
 function runOnMajor(major: number): string | undefined {
   const server = findServer(major)
   if (!server) return `PostgreSQL ${major}: not run, there is no server of it; see .ci/run`
@@ -93,7 +94,7 @@ function failuresOf({ testResults }: Report): string[] {
   return testResults.flatMap(({ name, message, assertionResults }) => {
     const file = path.relative('.', name)
     const failed = assertionResults.filter(({ status }) => status !== 'passed')
-    // The message of a file is there if it could not be loaded.
+    // The message of a file exists if it could not be loaded.
     if (failed.length === 0 && message) return [`${file}\n${message.slice(0, MESSAGE_LENGTH)}`]
     return failed.map(({ fullName, failureMessages = [] }) => {
       const lines = failureMessages.join('\n').split('\n')

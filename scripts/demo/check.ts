@@ -1,21 +1,19 @@
-// What the demo claims, it checks: facts are waited for with a deadline, and a claim that does not
-// hold ends the tour.
+// The demo checks its claims: it waits for facts with a deadline, and a false claim ends the tour.
 
 import type { RetailEvent } from './event.ts'
 import type { Arrival } from './receiver.ts'
 
-/** An event that was published: its place in the log, and the very text of its payload. */
+/** A published event: its position in the log, and the exact text of its payload. */
 export type Published = RetailEvent & { position: number; text: string }
 
-/** Throws where it does not hold; `otherwise` is the sentence that says what happened instead. */
+/** Throws if it is false; the sentence `otherwise` tells the alternative. */
 export function claim(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise)
 }
 
 /**
- * What is wrong with what `receiver` took, given what it should have got: something missing or
- * foreign, a payload that is not the published text, or an entity's events out of order. Undefined
- * where nothing is.
+ * The fault in what `receiver` accepted, compared with the expected events: missing or foreign
+ * events, an altered payload, or an entity's events out of order. Undefined if there is none.
  */
 export function faultOf(
   receiver: string,
@@ -32,7 +30,7 @@ export function faultOf(
     if (!body.endsWith(`,"payload":${event.text}}`)) {
       return `${receiver} received the payload of ${name} at ${position} altered.`
     }
-    // Delivery is at least once: only the first arrival has its place in the order.
+    // Delivery is at least once: only the first arrival counts for the order.
     if (seen.has(position)) continue
     seen.add(position)
     const entity = `${name.split('.')[0]} ${event.entityId}`

@@ -1,4 +1,4 @@
-// The service as its clients see it: publish events, configure integrations.
+// A client of the service: it publishes events and configures integrations.
 
 import { EVENTSTREAM, send } from '../kit/client.ts'
 import type { RetailEvent } from './event.ts'
@@ -7,7 +7,7 @@ type PublishReply = {
   status: number
   position: number
   duplicate: boolean
-  /** Of a refusal: the code of its first fault. */
+  /** For a refusal: the code of its first fault. */
   code: string | undefined
 }
 
@@ -21,7 +21,7 @@ type Registration = {
 
 export type Client = ReturnType<typeof createClient>
 
-/** A client of the service at `url` that acts for one tenant. */
+/** A client of the service at `url` for one tenant. */
 export function createClient(options: { url: string; token: string; tenant: string }) {
   const { url, token, tenant } = options
 
@@ -47,7 +47,7 @@ export function createClient(options: { url: string; token: string; tenant: stri
     async register(registration: Registration): Promise<void> {
       await change('', 200, JSON.stringify(registration))
     },
-    /** Resolves with the status afterwards: `stopped` once no request leaves any more. */
+    /** Resolves with the status afterwards: `stopped` once no more requests leave. */
     stop: (id: string) => change(`/${id}/_stop`, 200),
     start: (id: string) => change(`/${id}/_start`, 200),
   }

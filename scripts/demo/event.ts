@@ -1,5 +1,4 @@
-// An event of the demo's retailer, before it is published: what goes into the path, the headers and
-// the body.
+// An event of the demo's retailer, before it is published: its path, headers and body.
 
 import type { Chance } from '../kit/chance.ts'
 
@@ -10,12 +9,12 @@ export type RetailEvent = {
   team: string
   service: string
   correlationIds: { order_id?: string; customer_id?: string }
-  /** When it happened in the shop, RFC 3339. When it was published is the log's business. */
+  /** When it happened in the shop, RFC 3339. The log sets the time of publication. */
   at: string
   payload: Record<string, unknown>
 }
 
-/** Who publishes the events of an entity: team and service. */
+/** The publisher of an entity's events: team and service. */
 const PUBLISHERS = {
   customer: ['team-customers', 'customer-profiles'],
   fulfillment_request: ['team-fulfillment', 'order-router'],
@@ -30,7 +29,7 @@ const PUBLISHERS = {
 
 export type Entity = keyof typeof PUBLISHERS
 
-/** The event `<entity>.<action>`, with its publisher's headers and a key of its own. */
+/** The event `<entity>.<action>`, with its publisher's headers and its own key. */
 export function retailEvent(
   chance: Chance,
   entity: Entity,

@@ -1,7 +1,6 @@
-// The life of one order, from its creation to its end: completed, cancelled, or completed and then
-// sent back in part. Money is counted in cents and written in euros; what is captured is the
-// order's total, what is refunded is what the returned items cost with their tax, discounts taken
-// off.
+// The life of one order: created, then completed or cancelled, or completed and partly returned.
+// Money is counted in cents and written in euros. The captured amount is the order's total; a
+// refund is the price of the returned items with their tax, minus discounts.
 
 import type { Chance } from '../kit/chance.ts'
 import { type Entity, type RetailEvent, retailEvent, timeOfDay } from './event.ts'
@@ -26,8 +25,7 @@ type Line = {
 }
 
 /**
- * All events of order `number`, created at `minute` of `date`, oldest first, and the goods that it
- * moved.
+ * All events of order `number`, created at `minute` of `date`, oldest first, and its stock moves.
  */
 export function liveOrder(
   chance: Chance,
@@ -80,7 +78,7 @@ export function liveOrder(
   if (fate === 'returned') sendBack()
   return { events, moves }
 
-  /** The next thing that happens: some minutes after the one before. */
+  /** The next step: some minutes after the previous one. */
   function happen(
     entity: Entity,
     action: string,

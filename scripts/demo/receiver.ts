@@ -1,6 +1,6 @@
-// A receiver of webhooks, as an integrator would write one: it knows its sender by the bearer
-// token, answers 200, or 503 while it is down. It remembers what came and prints some of it. It
-// ends with the process.
+// A receiver of webhooks, as an integrator would write one. It recognises its sender by the bearer
+// token, and answers 200, or 503 while it is down. It remembers its requests and prints some of
+// them. It ends with the process.
 
 import type http from 'node:http'
 import { createBodyServer, listen } from '../kit/listen.ts'
@@ -11,7 +11,7 @@ export type Arrival = {
   position: number
   name: string
   body: string
-  /** From publication, which the position is, to here. */
+  /** From publication, given by the position, to here. */
   lateMs: number
 }
 
@@ -25,11 +25,11 @@ export type Receiver = {
   refused: Arrival[]
   /** While true every request is answered with 503, and printed. */
   isDown: boolean
-  /** Prints the next `count` that it takes, one of each name. */
+  /** Prints the next `count` accepted events, one of each name. */
   showNext(count: number): void
 }
 
-/** Listens on loopback, on a free port. Whoever does not bring `apiKey` is answered with 401. */
+/** Listens on loopback, on a free port. Requests without `apiKey` get 401. */
 export async function startReceiver(options: {
   apiKey: string
   print: (line: string) => void
@@ -71,7 +71,7 @@ export async function startReceiver(options: {
 }
 
 function arrivalOf(headers: http.IncomingHttpHeaders, body: string): Arrival {
-  // Date.now() is whole milliseconds, too coarse for what is measured here.
+  // Date.now() has whole milliseconds, which is too coarse here.
   const now = performance.timeOrigin + performance.now()
   const position = Number(headers['millrace-position'])
   const { name } = JSON.parse(body) as { name: string }

@@ -1,6 +1,5 @@
-// One business day of a small retailer as events, in the order in which they happened. Pure: the
-// seed and the date decide everything, so that a test can say what a day is and a demo tells the
-// same day each time.
+// One business day of a small retailer as events, in order. Pure: the seed and the date decide
+// everything. So a test knows the day, and the demo shows the same day each time.
 
 import { type Chance, createChance } from '../kit/chance.ts'
 import { type RetailEvent, retailEvent, timeOfDay } from './event.ts'
@@ -14,8 +13,8 @@ const LAST_ORDER = 17 * 60
 const STOCK_TAKING = 20.5 * 60
 
 /**
- * The events of a day, oldest first: goods come in, customers buy, some cancel or send back, stock
- * is counted.
+ * The events of a day, oldest first: goods arrive, customers buy, some cancel or return, stock is
+ * counted.
  */
 export function businessDay(options: {
   seed: number
@@ -85,7 +84,7 @@ function sellGoods(chance: Chance, date: string, count: number): Trade {
   return { events, moves }
 }
 
-/** Only what was bought early comes back on the same day. */
+/** Only early purchases can be returned on the same day. */
 function fateOf(index: number, count: number): Fate {
   if (index % 7 === 3) return 'cancelled'
   return index % 4 === 1 && index < count / 2 ? 'returned' : 'completed'
@@ -121,7 +120,7 @@ function register(
   ]
 }
 
-/** What should be there is what came in less what went out; now and then a piece is missing. */
+/** The expected stock is arrivals minus sales; now and then a piece is missing. */
 function countStock(chance: Chance, date: string, moves: StockMove[]): RetailEvent[] {
   return LOCATIONS.flatMap((location, index) =>
     inParts(PRODUCTS, 2).map((products, part) => {

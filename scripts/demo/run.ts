@@ -1,6 +1,6 @@
-// `make demo`: a tour of the product on a day of retail data. It ends by itself: exit status 0
-// where everything that it claims holds, 1 with a sentence where something does not, 130 at Ctrl-C.
-// It leaves nothing behind in any case.
+// `make demo`: a tour of the product on a day of retail data. It ends by itself: exit status 0 if
+// all its claims hold, 1 with a sentence if one does not, 130 at Ctrl-C. It always leaves nothing
+// behind.
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,7 +18,7 @@ const say = (line: string) => {
 
 const interrupted = new Promise<'interrupted'>((resolve) => {
   for (const signal of SIGNALS) process.on(signal, () => resolve('interrupted'))
-  // Whoever reads along has gone (`make demo | head`).
+  // The reader of the output has left (`make demo | head`).
   process.stdout.on('error', () => resolve('interrupted'))
 })
 const adminToken = randomBytes(24).toString('hex')
@@ -26,14 +26,15 @@ const service = launchService({ adminToken, retryBaseMs: RETRY_BASE_MS })
 
 const options = { url: service.ready, adminToken, retryBaseMs: RETRY_BASE_MS, say }
 const tour = takeTour(options).catch(async (error: Error) => {
-  // A service that ends shows first as a lost connection; that it ended is the better sentence.
+  // If the service ends, a lost connection shows first; the end of the service is the better
+  // message.
   await Promise.race([service.failure, sleep(500)])
   throw error
 })
 const outcome = await Promise.race([tour, service.failure, interrupted]).catch(
   (error: Error) => error,
 )
-// From here on the tour, if it is still under way, may go on but says nothing.
+// From here on the tour may still run, but prints nothing.
 over = true
 await service.stop()
 

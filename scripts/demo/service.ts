@@ -1,5 +1,5 @@
-// The real service as a child process, in a temporary directory of its own with an embedded
-// PostgreSQL. Whatever happens to the demo, `stop` leaves neither a process nor a file behind.
+// The real service as a child process, in a temporary directory with an embedded PostgreSQL.
+// Whatever happens to the demo, `stop` leaves neither a process nor a file behind.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -11,9 +11,9 @@ const STOP_TIMEOUT_MS = 30_000
 const LOG_SHOWN = 4_000
 
 type Service = {
-  /** The URL, once the service has said that it is ready. */
+  /** The URL, once the service has reported that it is ready. */
   ready: Promise<string>
-  /** Rejects when the process ends without having been asked to. */
+  /** Rejects if the process ends without a request. */
   failure: Promise<never>
   /** Ends the process and what it started, and removes its directory. */
   stop(): Promise<void>
@@ -29,7 +29,7 @@ export function launchService(options: { adminToken: string; retryBaseMs: number
     MILLRACE_RETRY_BASE_MS: String(options.retryBaseMs),
     MILLRACE_LOG_LEVEL: 'warn',
   }
-  // A process group of its own: Ctrl-C reaches the demo alone, which stops the service once and in
+  // A separate process group: Ctrl-C reaches only the demo, which stops the service once and in
   // order.
   const program = startProgram(['start'], environment, { detached: true })
   let stopping = false
@@ -56,8 +56,7 @@ export function launchService(options: { adminToken: string; retryBaseMs: number
 }
 
 /**
- * A service that was killed leaves its PostgreSQL running, on purpose; here nobody would ever take
- * it over.
+ * A killed service leaves its PostgreSQL running, on purpose; here nobody would ever take it over.
  */
 async function stopPostgres(dataDir: string): Promise<void> {
   const pidFile = path.join(dataDir, 'postgres/postmaster.pid')
@@ -67,7 +66,7 @@ async function stopPostgres(dataDir: string): Promise<void> {
   if (hadToStop) await until('the embedded PostgreSQL has ended', () => !signal(pid, 0))
 }
 
-/** Whether there was such a process to get it; 0 only asks. */
+/** Whether such a process existed; signal 0 only checks. */
 function signal(pid: number, name: 'SIGINT' | 0): boolean {
   try {
     return process.kill(pid, name)

@@ -1,4 +1,4 @@
-// The retailer of the demo: what it sells, from where, to whom. Nobody here exists; mail goes to
+// The retailer of the demo: products, locations, customers. Nobody here exists; mail goes to
 // example.com (RFC 2606).
 
 import type { Chance } from '../kit/chance.ts'
@@ -23,7 +23,7 @@ export const PRODUCTS: readonly Product[] = [
   { id: '1200502', title: 'White sneakers', cents: 12_495 },
 ]
 
-/** Where goods are kept, and go out from. */
+/** The locations that store and ship goods. */
 export const LOCATIONS: readonly string[] = [
   'warehouse-piacenza',
   'store-milano-brera',

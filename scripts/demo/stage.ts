@@ -1,5 +1,5 @@
-// What the steps of the tour share: the integrations with their receivers, what was published, and
-// who should have what.
+// The state that the steps of the tour share: the integrations with their receivers, the published
+// events, and each integration's expected share.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../kit/until.ts'
@@ -8,12 +8,10 @@ import type { Client } from './client.ts'
 import type { RetailEvent } from './event.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 
-/**
- * The shop's pace, 40 events a second, so that one can watch. Nothing is concluded from this time.
- */
+/** The shop's pace, 40 events a second, so that one can watch. No claim depends on it. */
 const PACE_MS = 25
 
-/** An integration and the receiver that it delivers to. */
+/** An integration and its receiver. */
 export type Target = {
   id: string
   /** Empty: everything. */
@@ -30,7 +28,7 @@ export type Stage = {
   warehouse: Target
 }
 
-/** Starts a receiver and registers an integration that delivers to it; it runs at once. */
+/** Starts a receiver and registers an integration for it, which runs at once. */
 export async function register(
   { client, say }: Pick<Stage, 'client' | 'say'>,
   { id, entities, startsAt }: { id: string; entities: string[]; startsAt?: string },
@@ -67,7 +65,7 @@ export async function publishAll(
   }
 }
 
-/** Waits until each of the targets has taken everything that is meant for it. */
+/** Waits until each target has all its events. */
 export async function caughtUp(stage: Stage, ...targets: Target[]): Promise<void> {
   for (const target of targets) {
     const expected = expectedOf(stage, target)
@@ -76,13 +74,13 @@ export async function caughtUp(stage: Stage, ...targets: Target[]): Promise<void
   }
 }
 
-/** Throws where what the target took is not exactly what it should have taken. */
+/** Throws if the target's events are not exactly the expected ones. */
 export function claimWhole(stage: Stage, target: Target): void {
   const fault = faultOf(target.id, expectedOf(stage, target), target.receiver.taken)
   claim(fault === undefined, fault ?? '')
 }
 
-/** What was published and is meant for the target. */
+/** The published events for the target. */
 export function expectedOf({ published }: Stage, target: Target): Published[] {
   return published.filter((event) => takes(target, event))
 }

@@ -1,5 +1,5 @@
-// The table at the end of the tour: what each integration received and how long it took, measured
-// at the receiver.
+// The table at the end of the tour: how many events each integration received, and how long they
+// took, measured at the receiver.
 
 import type { Receiver } from './receiver.ts'
 
@@ -9,8 +9,7 @@ type SummaryRow = {
   /** Events that it should have received. */
   expected: number
   /**
-   * Whether the events were new when it got them: of a replay the time from publication says
-   * nothing.
+   * Whether the events were new on arrival: for a replay the time from publication means nothing.
    */
   isLive: boolean
   note: string

@@ -1,6 +1,5 @@
-// The tour, step by step, in the order in which it is printed. Each step says what it does, does it
-// with the real service, and claims what came of it; the first claim that does not hold ends the
-// tour with its sentence.
+// The tour, step by step, in the order of its output. Each step announces itself, acts on the real
+// service, and claims the result; the first false claim ends the tour with its sentence.
 
 import { styleText } from 'node:util'
 import { until } from '../kit/until.ts'
@@ -27,8 +26,7 @@ const REFUSALS = 4
 const DAY_MS = 86_400_000
 
 /**
- * Resolves when every step is done and all that it claims holds; rejects with a sentence where
- * something does not.
+ * Resolves when every step is done and all claims hold; rejects with the sentence of a false claim.
  */
 export async function takeTour(options: {
   url: Promise<string>
@@ -129,8 +127,8 @@ async function goDown(stage: Stage, events: RetailEvent[]): Promise<void> {
   const before = receiver.taken.length
   const hadBefore = receiver.positions.size
   receiver.isDown = true
-  // Alone at first, so that the refusals below are of this event and of none that was in flight
-  // beside it.
+  // Alone at first, so that the refusals below belong to this event, and not to another one in
+  // flight.
   const first = events.findIndex((event) => takes(warehouse, event))
   await publishAll(stage, events.slice(0, first + 1))
   await until('the warehouse is sent its event again', () => receiver.refused.length > 1)

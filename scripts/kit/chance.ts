@@ -1,5 +1,5 @@
 // Chance from a seed (mulberry32): the same seed gives the same numbers on every machine, so a day
-// can be told again.
+// can be repeated.
 
 export type Chance = {
   /** A whole number in [from, through]. */
@@ -7,13 +7,13 @@ export type Chance = {
   /** True in `share` of all cases; `share` is in [0, 1]. */
   happens(share: number): boolean
   pick<T>(list: readonly T[]): T
-  /** `count` different ones of the list, fewer where it is shorter. */
+  /** `count` different items of the list; fewer if it is shorter. */
   sample<T>(list: readonly T[], count: number): T[]
-  /** Looks like a random UUID, and is one of 2^122 as far as the seed goes. */
+  /** Looks like a random UUID; the seed determines it. */
   uuid(): string
 }
 
-/** Chance that begins at `seed`. */
+/** Chance from `seed` on. */
 export function createChance(seed: number): Chance {
   let state = seed | 0
 

@@ -17,13 +17,13 @@ type Sent = {
   method?: string
   headers?: Record<string, string>
   body?: string | Buffer | undefined
-  /** The admin token unless told otherwise; null: none. */
+  /** Default: the admin token; null: none. */
   token?: string | null
-  /** How long an answer may take. */
+  /** The time limit of an answer. */
   timeoutMs?: number
 }
 
-/** One request in the name of the tenant "dodici"; the answer's body parsed if it is JSON. */
+/** One request for the tenant "dodici"; the answer's body, parsed if it is JSON. */
 export async function send<Body = Record<string, unknown>>(
   url: string,
   sent: Sent = {},
@@ -47,7 +47,7 @@ export async function send<Body = Record<string, unknown>>(
   return { status: answer.statusCode, headers: answer.headers, body: parsed }
 }
 
-/** As `send`; throws if the answer is not what the service's document says. */
+/** As `send`; throws if the answer violates the service's document. */
 export async function call<Body = Record<string, unknown>>(
   url: string,
   sent: Sent = {},
@@ -61,7 +61,7 @@ const methodOf = ({ method, body }: Sent) => method ?? (body === undefined ? 'GE
 
 type PublishBody = { position: number; published_at: string; duplicate: boolean }
 
-/** Publishes an event as the gateway's clients do. */
+/** Publishes an event like a client of the gateway. */
 export function publish(
   url: string,
   event: {
@@ -86,7 +86,7 @@ export function publish(
   })
 }
 
-/** Registers a permanent webhook integration; throws where that is not answered with 200. */
+/** Registers a permanent webhook integration; throws if the answer is not 200. */
 export async function register(
   url: string,
   id: string,

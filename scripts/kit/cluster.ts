@@ -1,5 +1,5 @@
-// Servers of Postgres for tests that need a whole one: a copy of an embedded one, taken while it
-// runs, and one of an installation that has pg_dump.
+// Whole Postgres servers for tests: a copy of an embedded one, taken while it runs, and a server of
+// an installation that has pg_dump.
 
 import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -12,8 +12,8 @@ import { until } from './until.ts'
 const DEBIAN = '/usr/lib/postgresql'
 
 /**
- * Copies the embedded cluster of `dataDir` to `target` while it is used (PostgreSQL manual, "Making
- * a Base Backup Using the Low Level API"): it needs nothing but SQL and the files.
+ * Copies the embedded cluster of `dataDir` to `target` while it runs (PostgreSQL manual, "Making a
+ * Base Backup Using the Low Level API"): it needs only SQL and the files.
  */
 export async function copyCluster(url: string, dataDir: string, target: string): Promise<void> {
   const cluster = path.join(dataDir, 'postgres')
@@ -28,7 +28,7 @@ export async function copyCluster(url: string, dataDir: string, target: string):
     await copyTree(cluster, copy, (name) => name !== 'pg_wal' && name !== 'postmaster.pid')
     const { rows } = await client.query('select labelfile, spcmapfile from pg_backup_stop(false)')
     fs.writeFileSync(path.join(copy, 'backup_label'), rows[0].labelfile)
-    // Everything from the start of the copy on: wal_keep_size keeps it here until now.
+    // All WAL since the start of the copy: wal_keep_size has kept it until now.
     const isWanted = (name: string) => name >= started.rows[0].first || name.endsWith('.history')
     await copyTree(path.join(cluster, 'pg_wal'), path.join(copy, 'pg_wal'), isWanted)
   } finally {
@@ -36,7 +36,7 @@ export async function copyCluster(url: string, dataDir: string, target: string):
   }
 }
 
-/** Files may come and go while they are copied: what is gone is in the WAL. */
+/** Files may come and go during the copy: the WAL has their contents. */
 async function copyTree(
   from: string,
   to: string,
@@ -55,7 +55,7 @@ async function copyTree(
   await Promise.all(copies)
 }
 
-/** Makes a copied cluster a standby of the server at `url`; started, it follows it. */
+/** Makes a copied cluster a standby of the server at `url`; once started, it follows. */
 export function makeStandby(target: string, url: string): void {
   const host = new URL(url.replace(/^postgres:\/\/postgres@\//, 'postgres://x/')).searchParams
   const cluster = path.join(target, 'postgres')
@@ -67,8 +67,8 @@ export function makeStandby(target: string, url: string): void {
 }
 
 /**
- * The programs of a server of this major version: Debian's, which has a JIT compiler, or else the
- * ones that CI takes from npm (.ci/postgres). Undefined: there are none.
+ * The programs of a server of this major version: Debian's, which has a JIT compiler, or those that
+ * CI installs with npm (.ci/postgres). Undefined if there are none.
  */
 export function findServer(major: number): string | undefined {
   const directories = [
@@ -108,7 +108,7 @@ function majorOf(directory: string): number {
 /** Starts a fresh server of an installation in `directory`. */
 export async function startInstalled(bin: string, directory: string) {
   const data = path.join(directory, 'postgres')
-  // Postgres refuses to run as root, and is not root in a user namespace of its own.
+  // Postgres refuses to run as root; in its own user namespace it is not root.
   const asRoot = process.getuid?.() === 0
   const prefix = asRoot ? ['unshare', '--user', '--map-user=65534', '--map-group=65534'] : []
   const command = (name: string, ...args: string[]) =>
@@ -130,7 +130,7 @@ export async function startInstalled(bin: string, directory: string) {
   })
   return {
     url,
-    /** Runs one of the installation's programs on this server; throws with what it said. */
+    /** Runs one of the installation's programs on this server; throws with its output. */
     run(name: string, args: string[]): Promise<void> {
       return new Promise((resolve, reject) => {
         const program = spawn(path.join(bin, name), ['-h', directory, '-U', 'postgres', ...args])

@@ -1,4 +1,4 @@
-// What clients of the event collector send.
+// Requests of the event collector's clients.
 
 import { randomUUID } from 'node:crypto'
 import { call, type Reply } from './client.ts'
@@ -15,7 +15,7 @@ type Collected = {
   id: string
 }
 
-/** A valid event, unless told otherwise. */
+/** A valid event, with `changes`. */
 export function aCollectedEvent(changes: Partial<Collected> = {}): Collected {
   const entityId = changes.entity_id ?? 'customer-1'
   return {
@@ -34,7 +34,7 @@ export function aCollectedEvent(changes: Partial<Collected> = {}): Collected {
   }
 }
 
-/** One request to the collector, the tenant in its own header. */
+/** One request to the collector, with the tenant in its own header. */
 export function collector<Body = Record<string, unknown>>(
   url: string,
   method: string,
@@ -50,13 +50,13 @@ export function collector<Body = Record<string, unknown>>(
   })
 }
 
-/** Posts an event; throws where that is not answered with 201. */
+/** Posts an event; throws if the answer is not 201. */
 export async function collect(url: string, event: Collected, tenant = 'dodici'): Promise<void> {
   const reply = await collector(url + EVENTS, 'POST', event, { tenant })
   if (reply.status !== 201) throw new Error(JSON.stringify(reply))
 }
 
-/** A subscription of everything that happens to an entity type, to a queue. */
+/** A subscription of all events of an entity type, to a queue. */
 export function aSubscription(changes: Record<string, unknown> = {}) {
   return {
     active: true,

@@ -1,5 +1,5 @@
-// The OpenAPI document as the fuzz reads it: what an operation takes, and what each of its answers
-// must be. Nothing here knows the service: a route that is added is fuzzed without a line here.
+// The OpenAPI document for the fuzz: the input of each operation, and the checks of its answers.
+// Nothing here knows the service: a new route is fuzzed without a change here.
 
 import { Compile } from 'typebox/schema'
 import { isObject } from '../../src/input/json.ts'
@@ -36,7 +36,7 @@ type Parameter = {
   example?: string
 }
 
-/** A body that an answer may have, of one of some types. What is no JSON fits. */
+/** A body that an answer may have, of one of some types. Any body that is not JSON fits. */
 type Body = { types: string[]; fits(value: unknown): boolean }
 
 export type Operation = {
@@ -44,11 +44,11 @@ export type Operation = {
   method: string
   /** "/api/v1/jobs/{job_id}" */
   path: string
-  /** The scope that a token needs; undefined: none is asked for. */
+  /** The scope that a token needs; undefined: none. */
   scope: string | undefined
   parameters: Parameter[]
   body: { type: string; schema: Schema } | undefined
-  /** By status: what the body is; undefined where none is documented. */
+  /** The body by status; undefined if none is documented. */
   answers: Map<number, Body | undefined>
 }
 
@@ -81,7 +81,7 @@ export function operationsOf(document: Document): Operation[] {
   )
 }
 
-/** A part of a document with what its references name in their place. None leads to itself. */
+/** A part of a document with its references resolved. No reference is recursive. */
 function resolve(part: unknown, document: Document): unknown {
   if (Array.isArray(part)) return part.map((one) => resolve(one, document))
   if (!isObject(part)) return part
@@ -92,7 +92,7 @@ function resolve(part: unknown, document: Document): unknown {
   )
 }
 
-/** What "#/components/schemas/Job" names. */
+/** The target of a reference such as "#/components/schemas/Job". */
 function follow(reference: string, document: Document): unknown {
   const names = reference.split('/').slice(1)
   return names.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], document)
@@ -122,11 +122,11 @@ export function checkOf(schema: Schema, { components }: Document): (body: unknow
   }
 }
 
-/** How a request's path stands to the document. */
+/** How a request's path matches the document. */
 type Found =
-  /** The operations of this very path. */
+  /** The operations of this exact path. */
   | { kind: 'path'; operations: Operation[] }
-  /** A spelling that a router may take for this path or not: another case, a slash at the end. */
+  /** A spelling that a router may accept for this path: another case, a slash at the end. */
   | { kind: 'nearly'; operations: Operation[] }
   | { kind: 'none' }
 

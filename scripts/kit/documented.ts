@@ -1,13 +1,13 @@
-// Every answer that a test gets through `call` is held against the document of the service that
-// gave it: its status stands there, and its body is what the document says.
+// Checks every answer that a test gets through `call` against the service's document: its status
+// must be listed, and its body must fit.
 
 import { request } from 'undici'
 import { type Document, findPath, type Operation, operationsOf } from './document.ts'
 
-/** By origin; undefined of one that has no document, such as the port of a worker. */
+/** By origin; undefined for an origin without a document, such as a worker's port. */
 const known = new Map<string, Promise<Operation[] | undefined>>()
 
-/** Throws if the document of the service says something else of this answer. */
+/** Throws if an answer violates the document of the service. */
 export async function expectDocumented(
   url: string,
   method: string,
@@ -24,7 +24,7 @@ export async function expectDocumented(
   const found = findPath(operations, url)
   const operation =
     found.kind === 'path' ? found.operations.find((one) => one.method === method) : undefined
-  // What node refuses before there is a request: no body, and the connection ends.
+  // Node's refusal before there is a request: no body, and the connection ends.
   if (!operation || (body === '' && headers['connection'] === 'close')) return
   const report = (what: string) => {
     const answer = JSON.stringify(body).slice(0, 1_000)

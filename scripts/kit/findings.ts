@@ -1,11 +1,11 @@
-// What broke, by check. A run without findings is a run that passed.
+// Findings by check: what broke. A run without findings has passed.
 
 export type Findings = {
-  /** Something broke: under the name of the check, what it was in words. */
+  /** Records that something broke: the name of the check, and a sentence. */
   broke(check: string, what: string): void
   /** How often each check broke. */
   counts(): Map<string, number>
-  /** The first few of each, in words. */
+  /** The first few of each, as sentences. */
   lines(): string[]
 }
 

@@ -1,6 +1,6 @@
-// Ends what the benchmark started and removes its directory when the benchmark is gone, however it
-// went: by Ctrl-C, by an exception, by kill -9. It learns of that from its standard input, which
-// ends with the process at the other side; what to end is told there, a line each.
+// Ends the processes of the benchmark and removes its directory when the benchmark is gone: after
+// Ctrl-C, an exception, or kill -9. Each line on its standard input names something to end; the
+// input ends with the benchmark.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -9,13 +9,13 @@ import { createInterface } from 'node:readline'
 
 let guard: ChildProcess | undefined
 
-/** Told of a process that must not outlive the benchmark. */
+/** Registers a process that must not outlive the benchmark. */
 export function guardProcess(child: ChildProcess): void {
   report(`process ${child.pid}`)
   child.once('exit', () => report(`over ${child.pid}`))
 }
 
-/** Told of a directory that goes with the benchmark, and with it the PostgreSQL that runs there. */
+/** Registers a directory to remove after the benchmark, with the PostgreSQL that runs in it. */
 export function guardDirectory(directory: string): void {
   report(`directory ${directory}`)
 }
@@ -26,7 +26,7 @@ function report(line: string): void {
 }
 
 function startGuard(): ChildProcess {
-  // Detached, so that a Ctrl-C in the terminal does not end the one that is to clean up after it.
+  // Detached, so that a Ctrl-C in the terminal does not end the process that cleans up.
   const child = spawn(process.execPath, [import.meta.filename], {
     stdio: ['pipe', 'ignore', 'inherit'],
     detached: true,
@@ -52,7 +52,9 @@ async function keepGuard(): Promise<void> {
   }
 }
 
-/** An immediate shutdown: nobody will ever read what is in there. It is over without its file. */
+/**
+ * An immediate shutdown: nobody will ever read this database. It has ended when its file is gone.
+ */
 async function endPostgres(directory: string): Promise<void> {
   const pidFile = path.join(directory, 'postgres/postmaster.pid')
   if (!existsSync(pidFile)) return

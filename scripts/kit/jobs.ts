@@ -1,11 +1,11 @@
-// Notification jobs as clients make them and run them.
+// Notification jobs, as clients create and run them.
 
 import { call, type Reply } from './client.ts'
 import { until } from './until.ts'
 
 export const JOBS = '/api/v1/jobs'
 
-/** A valid job, unless told otherwise. */
+/** A valid job, with `changes`. */
 export const aJob = (changes: object = {}) => ({
   id: 'back-in-stock',
   notification: 'BACK_IN_STOCK',
@@ -16,7 +16,7 @@ export const aJob = (changes: object = {}) => ({
   ...changes,
 })
 
-/** Creates a job; throws where that is not answered with 201. */
+/** Creates a job; throws if the answer is not 201. */
 export async function createJob(url: string, changes: object = {}): Promise<Reply> {
   const reply = await call(url + JOBS, { body: JSON.stringify(aJob(changes)) })
   if (reply.status !== 201) throw new Error(JSON.stringify(reply))

@@ -15,8 +15,8 @@ export function listen(server: net.Server, port = 0): Promise<number> {
 }
 
 /**
- * An HTTP server that calls `onRequest` when the whole body of a request has come. Idle connections
- * stay for longer than any test.
+ * An HTTP server that calls `onRequest` with the whole body of a request. Idle connections outlive
+ * any test.
  */
 export function createBodyServer(
   onRequest: (request: http.IncomingMessage, body: Buffer, response: http.ServerResponse) => void,

@@ -1,5 +1,5 @@
-// A name server on loopback (RFC 1035, UDP) that answers for the names it is given and says nothing
-// of any other one. A process is made to ask it by NAME_SERVER and the preload of set-servers.ts.
+// A name server on loopback (RFC 1035, UDP) that answers for known names and is silent about all
+// others. NAME_SERVER and the preload of set-servers.ts make a process use it.
 
 import dgram from 'node:dgram'
 import net from 'node:net'
@@ -11,15 +11,15 @@ const NXDOMAIN = 3
 const IN_THE_QUESTION = 0xc00c
 
 export type NameServer = {
-  /** As dns.setServers takes it. */
+  /** In the format of dns.setServers. */
   address: string
-  /** A name's addresses; [] for a name that there is not. It is silent about the others. */
+  /** The addresses of a name; [] for a name that does not exist. Other names get no answer. */
   names: Map<string, string[]>
-  /** Questions that it is silent about all the same. */
+  /** Known names that get no answer all the same. */
   silent: Set<string>
-  /** The names that were asked for, with their type: "shop.example A". */
+  /** The queries so far, with their type: "shop.example A". */
   questions: string[]
-  /** The environment of a process that is to ask it. */
+  /** The environment of a process that uses it. */
   environment: { NODE_OPTIONS: string; NAME_SERVER: string }
   close(): Promise<void>
 }

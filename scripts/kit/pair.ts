@@ -1,5 +1,5 @@
-// A primary on an embedded Postgres of its own, and a standby that can be made beside it, follow it
-// and take its place. Each server has its own directory; one that has lost its place is removed.
+// A primary on its own embedded Postgres, and a standby that can be created beside it, follow it
+// and replace it. Each server has its own directory; that of a replaced server is removed.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -23,23 +23,23 @@ export type Pair = {
   restart(): Promise<void>
   /** Copies the primary while it runs, and resolves when the copy follows it as a standby. */
   addStandby(): Promise<ServerAccess>
-  /** Whether a commit waits until the standby has it. Without a standby it would wait for ever. */
+  /** Whether a commit waits for the standby. Without a standby it would wait for ever. */
   setSynchronous(isOn: boolean): Promise<void>
-  /** The standby takes the place of the primary, which must have crashed. */
+  /** Promotes the standby; the primary must have crashed. */
   promote(): Promise<void>
   dropStandby(): Promise<void>
-  /** The first processes of the servers, to end them in a hurry. */
+  /** The main processes of the servers, for a quick end. */
   pids(): number[]
   stop(): Promise<void>
 }
 
 type Server = ServerAccess & { directory: string; running: EmbeddedPostgres }
 
-/** The WAL that a standby may still need while it is made. */
+/** The WAL that a standby may still need during its creation. */
 const WAL_SIZE = '1GB'
 const FOLLOW_MS = 60_000
 
-/** Starts the primary in a directory of its own below `directory`. */
+/** Starts the primary in its own directory below `directory`. */
 export async function startPair(directory: string): Promise<Pair> {
   let count = 0
   const nextDirectory = () => path.join(directory, `server-${++count}`)
@@ -105,7 +105,7 @@ async function crash(server: Server): Promise<void> {
   const postmaster = pidOf(server)
   process.kill(postmaster, 'SIGQUIT')
   await until('the server is gone', () => !isAlive(postmaster))
-  // It has ended already: this only gives up its presence.
+  // It has ended already: this only releases its presence.
   await server.running.stop()
 }
 

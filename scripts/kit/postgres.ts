@@ -1,4 +1,4 @@
-// A server of Postgres as an administrator sees it: another database of it, one statement.
+// A Postgres server for an administrator: the URL of another database, one statement.
 
 import pg from 'pg'
 
@@ -7,7 +7,7 @@ export function databaseUrl(serverUrl: string, name: string): string {
   return serverUrl.replace(/\/[^/?]*(\?|$)/, `/${name}$1`)
 }
 
-/** One statement on a connection of its own. */
+/** One statement on a separate connection. */
 export async function query<Row extends pg.QueryResultRow = pg.QueryResult['rows'][number]>(
   url: string,
   text: string,

@@ -1,5 +1,5 @@
-// The real program as a child process. Its environment is this process's without any setting of the
-// service. Unless one is given, it has a data directory of its own, which is removed when it ends.
+// The real program as a child process. Its environment is this process's without settings of the
+// service. By default it has its own data directory, which is removed at its end.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { withoutSettings } from './environment.ts'
 /** The src/main.ts of this repository. */
 export const PROGRAM = path.resolve(import.meta.dirname, '../../src/main.ts')
 
-/** A service on any free port that may send to loopback and takes changes as fast as they come. */
+/** A service on a free port that may send to loopback and accepts changes at any rate. */
 export const OPEN_SERVICE = {
   PORT: '0',
   MILLRACE_SECRET_KEY: '00'.repeat(32),
@@ -32,7 +32,7 @@ type Program = {
   process: ChildProcessByStdio<null, Readable, Readable>
   /** Everything it has printed so far, on standard output and standard error. */
   output(): string
-  /** Resolves when it says that it is ready: with its URL, or '' if it only works. */
+  /** Resolves when it reports that it is ready: with its URL, or '' for a worker. */
   ready(): Promise<string>
   /** Resolves when it has ended; never rejects. */
   ended: Promise<Ended>

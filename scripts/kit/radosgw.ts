@@ -1,6 +1,6 @@
-// Ceph's S3 gateway as a production store of one machine: a monitor, an OSD in memory, the gateway,
-// all on loopback and in one directory that is gone afterwards. Needs Debian's radosgw, ceph-mon
-// and ceph-osd.
+// Ceph's S3 gateway as a production store on one machine: a monitor, an OSD in memory and the
+// gateway, all on loopback, in one directory that is removed afterwards. Needs Debian's radosgw,
+// ceph-mon and ceph-osd.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
@@ -24,12 +24,12 @@ export function hasRadosgw(): boolean {
 
 type Radosgw = {
   endpoint: string
-  /** From now on the bucket is in another zonegroup, which is Ceph's word for a region. */
+  /** Moves the bucket to another zonegroup, Ceph's word for a region. */
   moveBucket(bucket: string): Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts it on free ports; rejects where it does not come up. */
+/** Starts it on free ports; rejects if it does not come up. */
 export async function startRadosgw(): Promise<Radosgw> {
   for (let tries = 1; ; tries++) {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-ceph-'))
@@ -50,7 +50,7 @@ export async function startRadosgw(): Promise<Radosgw> {
 }
 
 async function start(directory: string, children: ChildProcess[]): Promise<string> {
-  // Below those that connections are given by themselves.
+  // Below the range of ephemeral ports.
   const [port, monitorPort] = [randomInt(20_000, 26_000), randomInt(26_000, 32_000)]
   const at = (name: string) => path.join(directory, name)
   for (const name of ['mon', 'osd', 'rgw', 'log', 'run']) mkdirSync(at(name))

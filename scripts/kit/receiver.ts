@@ -1,4 +1,4 @@
-// A real HTTP receiver on loopback that remembers what came and answers as told.
+// A real HTTP receiver on loopback that remembers its requests; tests set its answers.
 
 import type http from 'node:http'
 import { createBodyServer, listen } from './listen.ts'
@@ -17,7 +17,7 @@ export type Receiver = {
   url: string
   port: number
   received: Received[]
-  /** How the next requests are answered. */
+  /** The answer to the next requests. */
   answer: Answer
   close(): Promise<void>
 }
@@ -59,7 +59,7 @@ export async function openReceiver(
   })
 }
 
-/** The payload's bytes in a webhook's body, as they are. */
+/** The payload's exact bytes in a webhook's body. */
 export function payloadOf({ body }: Received): Buffer {
   const start = body.indexOf('"payload":') + '"payload":'.length
   return body.subarray(start, body.length - 1)

@@ -1,7 +1,7 @@
-// Calls into a child process over the channel of `fork`: load generators, receivers and rivals run
-// in processes of their own, as in earnest, and are told what to do and asked what happened. What
-// stands for Millrace, and the tools that all of them share (the load, the receiver), tell V8 what
-// Millrace does (src/heap.ts); rivals and bare loops run as Node comes.
+// Calls into a child process over the channel of `fork`. Load generators, receivers and rivals run
+// in separate processes, as in production; calls control them and read their results. Millrace's
+// parts and the shared tools (the load, the receiver) use the V8 settings of src/heap.ts; rivals
+// and bare loops use Node's defaults.
 
 import { fork } from 'node:child_process'
 import path from 'node:path'
@@ -13,12 +13,12 @@ type Methods = Record<string, (argument: never) => unknown>
 
 export type Remote = {
   pid: number
-  /** Rejects with the child's error, or where the child has ended. */
+  /** Rejects with the child's error, or if the child has ended. */
   call<T = void>(method: string, argument?: unknown): Promise<T>
   stop(): Promise<void>
 }
 
-/** Starts a file of `scripts/` as a process and waits until it takes calls. */
+/** Starts a file of `scripts/` as a process and waits until it accepts calls. */
 export async function startRemote(file: string): Promise<Remote> {
   const child = fork(path.join(import.meta.dirname, '..', file), { serialization: 'advanced' })
   guardProcess(child)
@@ -58,7 +58,7 @@ export async function startRemote(file: string): Promise<Remote> {
   return remote
 }
 
-/** In the child: answers calls with these methods until the parent is gone; then ends. */
+/** In the child: serves calls with these methods until the parent is gone; then ends. */
 export function serveCalls(methods: Methods): void {
   process.on('message', async ({ id, method, argument }: Call) => {
     const answer: Answer = { id }
@@ -70,6 +70,6 @@ export function serveCalls(methods: Methods): void {
     if (process.connected) process.send?.(answer)
   })
   process.on('disconnect', () => process.exit(0))
-  // A Ctrl-C in the terminal reaches everybody: the parent decides.
+  // A Ctrl-C in the terminal reaches all processes: the parent decides.
   process.on('SIGINT', () => {})
 }

@@ -1,4 +1,4 @@
-// A process of the service that is ready, with the admin token that the kit's client has.
+// A ready process of the service, with the admin token of the kit's client.
 
 import { ADMIN_TOKEN } from './client.ts'
 import { OPEN_SERVICE, startProgram } from './program.ts'
@@ -6,7 +6,7 @@ import { OPEN_SERVICE, startProgram } from './program.ts'
 export type Command = 'start' | 'serve' | 'work'
 
 export type Service = {
-  /** Where it answers; empty of one that only works. */
+  /** Its URL; empty for a worker. */
   url: string
   process: ReturnType<typeof startProgram>['process']
   /** Everything that it printed. */
@@ -15,7 +15,7 @@ export type Service = {
   kill(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** Starts `millrace <command>` and waits until it says that it is ready. */
+/** Starts `millrace <command>` and waits until it reports that it is ready. */
 export async function startService(
   command: Command,
   environment: NodeJS.ProcessEnv,

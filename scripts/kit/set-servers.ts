@@ -1,4 +1,4 @@
-// Preloaded by processes that are to ask a test's own name server (name-server.ts).
+// Preloaded by processes that must use a test's own name server (name-server.ts).
 
 import dns from 'node:dns'
 

@@ -1,7 +1,7 @@
-// Looking for secrets where none may be. Written apart from the mask of the program, and simpler:
-// what one of the two forgets the other finds.
+// Finds secrets where there must be none. Written independently of the program's mask, and simpler:
+// each of the two may find a spelling that the other has forgotten.
 
-/** The spellings of a secret that a text holds: "clear", "hex", "base64", … */
+/** The spellings of a secret in a text: "clear", "hex", "base64", … */
 export function spellingsIn(text: string, secret: string | Buffer): string[] {
   const unwrapped = text.replace(/\s|(?:\\+[rn])+/g, '')
   return Object.entries(codesOf(secret)).flatMap(([name, codes]) =>
@@ -18,7 +18,7 @@ export function unicodeEscaped(text: string, matching: RegExp, isUpper = false):
   }).join('')
 }
 
-/** As in a file of base64: lines of so many columns. */
+/** Lines of `columns` characters, as in a file of base64. */
 export function wrapped(code: string, columns: number, lineBreak: string): string {
   return (code.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []).join(lineBreak)
 }
@@ -27,7 +27,7 @@ function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1)
 }
 
-/** As encoders of Go, .NET, Gson and PHP write JSON, and JSON within JSON. */
+/** JSON as encoders of Go, .NET, Gson and PHP write it, and JSON within JSON. */
 function jsonsOf(text: string): string[] {
   return [
     ...[inJson(text), inJson(inJson(text)), inJson(text).replaceAll('/', '\\/')],
@@ -43,11 +43,12 @@ function htmlsOf(text: string): string[] {
   return [html, ...apostrophes, html.replace(/"/g, '&#34;').replace(/'/g, '&#39;')]
 }
 
-/** Each spelling of a secret by its name, as the texts to look for. */
+/** Each spelling of a secret by its name, as the texts to search for. */
 export function codesOf(secret: string | Buffer): Record<string, string[]> {
   const bytes = Buffer.from(secret as string)
   const hex = bytes.toString('hex')
-  // Each of the three places that it may have in a group of base64: without what it shares.
+  // For each of the three offsets in a group of base64: without the characters shared with
+  // neighbours.
   const base64 = [0, 1, 2].map((offset) => {
     const code = Buffer.concat([Buffer.alloc(offset, '.'), bytes]).toString('base64')
     return code.slice(offset === 0 ? 0 : offset + 1, offset + bytes.length < 3 ? 4 : -4)

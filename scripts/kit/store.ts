@@ -1,5 +1,5 @@
-// S3 stores to write files to: the one of npm, which starts at once and takes any key, and Ceph's
-// where it is installed. Both are real servers over the network, and a suite runs against each.
+// S3 stores: the one of npm, which starts at once and accepts any key, and Ceph's if it is
+// installed. Both are real servers over the network; a suite runs against each.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
@@ -19,18 +19,18 @@ export { keys } from './radosgw.ts'
 
 type StoreKind = 'fauxqs' | 'radosgw'
 
-/** Those that can be started on this machine. */
+/** The stores that can start on this machine. */
 export const storeKinds: StoreKind[] = hasRadosgw() ? ['fauxqs', 'radosgw'] : ['fauxqs']
 
 export type Store = {
   endpoint: string
   createBucket(bucket: string): Promise<void>
-  /** From now on it is in another region. Undefined where the store knows none. */
+  /** Moves it to another region. Undefined if the store knows no regions. */
   moveBucket?(bucket: string): Promise<void>
   /** The keys of a bucket. */
   keys(bucket: string): Promise<string[]>
   read(bucket: string, key: string): Promise<{ body: Buffer; encoding: string | undefined }>
-  /** Uploads that were begun and are neither completed nor aborted. */
+  /** Uploads that were begun and neither completed nor aborted. */
   uploads(bucket: string): Promise<Upload[]>
   /** Their keys. */
   unfinished(bucket: string): Promise<string[]>
@@ -87,7 +87,7 @@ export async function startStore(kind: StoreKind): Promise<Store> {
   }
 }
 
-/** What an integration registers to write to a bucket of the store. */
+/** The parameters of an integration that writes to a bucket of the store. */
 export function s3Parameters(endpoint: string, bucket: string, more: Record<string, unknown> = {}) {
   return {
     aws_access_key_id: keys.accessKeyId,
@@ -100,7 +100,7 @@ export function s3Parameters(endpoint: string, bucket: string, more: Record<stri
   }
 }
 
-/** It cannot list unfinished uploads: they are seen in its files. */
+/** It cannot list unfinished uploads, so its files are searched for them. */
 async function startNpmStore(): Promise<Server> {
   const s3StorageDir = mkdtempSync(path.join(os.tmpdir(), 'millrace-store-'))
   const server = await startFauxqs({ port: 0, logger: false, s3StorageDir })

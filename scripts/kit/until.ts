@@ -1,12 +1,12 @@
-// Waiting for facts. In the tests nothing else lets time pass by itself.
+// Waiting for facts. In the tests nothing else lets time pass.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
 type Found<T> = NonNullable<Exclude<T, false>>
 
 /**
- * Resolves with the first value that is not false or undefined; rejects with `what` in words after
- * `timeoutMs`.
+ * Resolves with the first value that is not false or undefined; rejects after `timeoutMs` with a
+ * sentence that ends in `what`.
  */
 export async function until<T>(
   what: string,

@@ -1,5 +1,5 @@
-// What the catalogue of a migrated database says is there, as statements that would make it anew.
-// Partitions, what belongs to graphile-worker and what Kysely's migrator keeps are left out.
+// Reads the catalogue of a migrated database as statements that would create it again. Partitions,
+// graphile-worker's objects and Kysely's own tables are omitted.
 
 import type pg from 'pg'
 
@@ -9,7 +9,7 @@ export type Table = {
   columns: Column[]
   /** As in `create table`: "constraint name check (…)". */
   constraints: string[]
-  /** "range (position)"; null where it has no partitions. */
+  /** "range (position)"; null if it has no partitions. */
   partitioning: string | null
   /** Whole statements, in the order of their names. */
   indexes: string[]
@@ -41,7 +41,7 @@ export async function readSchema(pool: pg.Pool): Promise<Schema> {
   }
 }
 
-// A not-null constraint stands at its column; one of a key makes its index.
+// A not-null constraint appears at its column, and that of a key is its index.
 const tablesQuery = `
 select
   pg_class.relname as name,

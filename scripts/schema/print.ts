@@ -1,5 +1,5 @@
-// The schema as one file of SQL that a person reads: comments of the catalogue stand above what
-// they belong to, and a function has the head of its own file.
+// The schema as one SQL file for people: comments of the catalogue stand above their objects, and a
+// function has the head of its own file.
 
 import { readFunctions } from '../../src/db/functions.ts'
 import type { Column, Schema, SqlFunction, Table, View } from './catalogue.ts'
@@ -45,14 +45,14 @@ function printView({ name, comment, query }: View): string {
   return [...commentLines(comment, ''), `create view ${name} as`, query, ''].join('\n')
 }
 
-/** A function as its own file has it, without what only an upgrade needs. */
+/** A function as in its own file, without the parts that only an upgrade needs. */
 function printFunction({ name, definition }: SqlFunction): string {
   const file = readFunctions().find((one) => one.name === name)
   if (!file) return `${definition.trimEnd()};\n`
   return file.text.replace(/^drop function if exists [\s\S]*?;\n+/gm, '')
 }
 
-/** As a person writes it: keywords in small letters, no cast or quote that says nothing. */
+/** In a person's style: lower-case keywords, no redundant casts or quotes. */
 function plain(text: string): string {
   const parts = text.split(/('(?:[^']|'')*')/)
   const written = parts.map((part, index) => (index % 2 === 1 ? part : plainCode(part)))
