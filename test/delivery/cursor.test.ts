@@ -113,6 +113,16 @@ describe('a step', () => {
     const { rows } = await database.pool.query('select * from receipt where version = 41')
     expect(rows).toMatchObject([{ from_position: 1, to_position: 6, delivered: 5 }])
   })
+
+  it('says whether the consumer runs as it was leased, was changed since, or was stopped', async () => {
+    const { lease } = (await take()) as Leased
+    const outcome = () => moveCursor(database.kysely, lease, step(), 1_000)
+    expect(await outcome()).toBe('running')
+    await database.pool.query('update consumer set version = 2')
+    expect(await outcome()).toBe('superseded')
+    await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'stop' })
+    expect(await outcome()).toBe('stopped')
+  })
 })
 
 describe('a step whose answer was lost', () => {
