@@ -116,8 +116,8 @@ export async function startServer(
     ...integrationRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
-      onHalted(tenant, id) {
-        waker.halt(tenant, id)
+      requestHalt(tenant, id) {
+        waker.requestHalt(tenant, id)
         // If no run is under way, one must close the last file.
         waker.wake(tenant)
       },
@@ -130,7 +130,7 @@ export async function startServer(
     ...subscriptionRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
-      onHalted: waker.halt,
+      requestHalt: waker.requestHalt,
     }),
     ...historyRoutes({
       db: durable.kysely,

@@ -60,7 +60,7 @@ export async function startWorker(
     notifying.look()
   }
   listener.on(channels.wake, delivering.wake)
-  listener.on(channels.halt, delivering.halt)
+  listener.on(channels.halt, delivering.requestHalt)
   listener.onReconnect(sweepOften.now)
   presence.onChange(() => (presence.session() ? lookForWork() : delivering.expire()))
   lookForWork()

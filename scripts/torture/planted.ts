@@ -57,8 +57,8 @@ const ownPlants: Plant[] = [
     changes: [
       {
         file: 'src/maintenance/sweep.ts',
-        find: 'rows[0].mine ? await',
-        put: 'rows[0].mine && Date.now() < 0 ? await',
+        find: 'const result = rows[0].mine\n',
+        put: 'const result = rows[0].mine && Date.now() < 0\n',
       },
     ],
   },

@@ -11,18 +11,18 @@ export const STOP_WAIT_MS = 5_000
 
 /**
  * Stops a consumer, and waits at most five seconds until its worker has released the lease and the
- * last file is closed. Returns the consumer after the stop; undefined if there is none. `onHalted`
- * notifies the worker at once.
+ * last file is finished. Returns the consumer after the stop; undefined if there is none.
+ * `requestHalt` notifies the worker at once.
  */
 export async function stopAndWait(
   db: Db,
   tenant: string,
   id: string,
-  options: Change & { onHalted: (tenant: string, id: string) => void },
+  options: Change & { requestHalt: (tenant: string, id: string) => void },
 ): Promise<Consumer | undefined> {
   const { consumer } = await changeConsumer(db, tenant, id, { ...options, command: 'stop' })
   if (!consumer) return undefined
-  options.onHalted(tenant, id)
+  options.requestHalt(tenant, id)
   const deadline = performance.now() + STOP_WAIT_MS
   for (let delay = 5; await isLettingGo(db, tenant, id); delay = Math.min(delay * 2, 100)) {
     if (performance.now() > deadline) break

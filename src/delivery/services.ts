@@ -49,7 +49,7 @@ export function advanceServices(
       const change = { actor: 'millrace', reason }
       await changeConsumer(durable.kysely, job.tenant, job.consumer, { ...change, command: 'stop' })
       // Its other turns, if it has any, on any worker.
-      waker.halt(job.tenant, job.consumer)
+      waker.requestHalt(job.tenant, job.consumer)
     },
     leaseMs: config.MILLRACE_LEASE_MS,
     isDraining,

@@ -158,7 +158,7 @@ function sweepScope(remembered?: Remembered): Pick<Scope, 'cursors' | 'condition
   }
 }
 
-type Waker = { wake(tenant: string): void; halt(tenant: string, consumer: string): void }
+type Waker = { wake(tenant: string): void; requestHalt(tenant: string, consumer: string): void }
 
 /**
  * Wakes consumers through this pool, one statement at a time. Errors are logged: the sweep makes
@@ -173,7 +173,7 @@ export function createWaker(pool: pg.Pool, logger: Logger): Waker {
       tenants.add(tenant)
       if (!busy) void flush()
     },
-    halt(tenant, consumer) {
+    requestHalt(tenant, consumer) {
       pool
         .query('select pg_notify($1, $2)', [channels.halt, `${tenant}/${consumer}`])
         .catch((error: Error) => logger.warn({ reason: error.message }, 'halt not notified'))

@@ -19,7 +19,7 @@ type Delivering = {
   /** New events of a tenant may be there. */
   wake(tenant: string): void
   /** A consumer, named `tenant/id`, was stopped. */
-  halt(consumer: string): void
+  requestHalt(consumer: string): void
   /** Others may take this worker's leases from now on. */
   expire(): void
   /** Lets deliveries in flight finish, within limits.shutdownMs, and writes the progress. */
@@ -69,7 +69,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
       eachOf(turns, tenant, (turn) => turn.wake())
       for (const job of delivery.justEnded.take(tenant)) void wakeAgain(delivery, job)
     },
-    halt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
+    requestHalt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
     expire: () => haltAll(turns, 'expired'),
     async stop() {
       delivery.isDraining = true

@@ -48,7 +48,7 @@ type IntegrationServices = {
    * Notifies delivery at once; without it the sweep or the worker's next commit finds the change.
    */
   onStarted(tenant: string): void
-  onHalted(tenant: string, id: string): void
+  requestHalt(tenant: string, id: string): void
 }
 
 /** The routes of the configuration API that change or show configuration. */
@@ -253,7 +253,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         })
         if (outcome !== 'changed') throw changedMeanwhile()
         // The current run ends, and the next one signs with the new secret.
-        services.onHalted(tenant, id)
+        services.requestHalt(tenant, id)
         context.set('cache-control', 'no-store')
         context.body = { signing_secret: secret, previous_valid_until }
       },
@@ -272,8 +272,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   }
 
   async function stop(context: RequestContext, tenant: string, id: string, reason: string) {
-    const { onHalted } = services
-    const options = { ...changeBy(context, reason), onHalted }
+    const { requestHalt } = services
+    const options = { ...changeBy(context, reason), requestHalt }
     const found = await stopIntegration(db, tenant, id, options)
     if (!found) throw noSuchIntegration(id)
     return found

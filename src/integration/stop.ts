@@ -15,7 +15,7 @@ export async function stopIntegration(
   db: Db,
   tenant: string,
   id: string,
-  options: Change & { onHalted: (tenant: string, id: string) => void },
+  options: Change & { requestHalt: (tenant: string, id: string) => void },
 ): Promise<FoundIntegration | undefined> {
   const consumer = await stopAndWait(db, tenant, id, options)
   if (!consumer) return undefined

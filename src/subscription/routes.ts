@@ -32,12 +32,12 @@ type SubscriptionServices = SubscribeServices & {
    * Notifies delivery at once; without it the sweep or the worker's next commit finds the change.
    */
   onStarted(tenant: string): void
-  onHalted(tenant: string, consumer: string): void
+  requestHalt(tenant: string, consumer: string): void
 }
 
 /** The routes of subscriptions. */
 export function subscriptionRoutes(services: SubscriptionServices): Route[] {
-  const { db, onStarted, onHalted } = services
+  const { db, onStarted, requestHalt } = services
   const checkNew = compile(NewSubscription)
   const checkUpdate = compile(SubscriptionUpdate)
   const family = 'configuration' as const
@@ -94,7 +94,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
         const updated = await updateSubscription(services, tenant, update, change)
         // The current run ends, and the next one uses the new representation.
-        onHalted(tenant, consumer)
+        requestHalt(tenant, consumer)
         onStarted(tenant)
         context.status = 201
         const warnings = await warningsOfType(db, tenant, update)
@@ -147,7 +147,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const { actor } = context.state.identity
-        await removeSubscription(db, tenant, idOf(context), { actor, onHalted })
+        await removeSubscription(db, tenant, idOf(context), { actor, requestHalt })
         context.status = 204
       },
     },
@@ -168,7 +168,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         const tenant = tenantOf(context, 'configure')
         const change = changeBy(context, 'Deactivated via API.')
         const { consumer } = await deactivate(db, tenant, idOf(context), change)
-        onHalted(tenant, consumer)
+        requestHalt(tenant, consumer)
         context.body = { body: {}, statusCode: 'ACCEPTED', statusCodeValue: 202 }
       },
     },

@@ -114,10 +114,10 @@ export async function removeSubscription(
   db: Db,
   tenant: string,
   id: string,
-  { actor, onHalted }: { actor: string; onHalted: (tenant: string, id: string) => void },
+  { actor, requestHalt }: { actor: string; requestHalt: (tenant: string, id: string) => void },
 ): Promise<void> {
   const { consumer } = await mustFind(db, tenant, id)
-  const stop = { actor, reason: 'Stopped to be deleted via API.', onHalted }
+  const stop = { actor, reason: 'Stopped to be deleted via API.', requestHalt }
   await stopAndWait(db, tenant, consumer, stop)
   const change = { actor, reason: 'Deleted via API.' }
   const { outcome } = await changeConsumer(db, tenant, consumer, { ...change, command: 'remove' })
