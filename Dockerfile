@@ -34,4 +34,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1 and gets the signal itself. An init is not needed: it starts no processes that it would have to reap.
-CMD ["node", "src/main.ts", "start"]
+CMD ["node", "src/main.js", "start"]

@@ -12,7 +12,7 @@ install: ## Install the packages of package-lock.json, and the pinned Node
 	@node scripts/ensure.mjs
 
 run: install ## Run the service on http://127.0.0.1:8080 with an embedded Postgres; Ctrl-C ends it
-	@export $(WITH) MILLRACE_ALLOW_PRIVATE_TARGETS=$${MILLRACE_ALLOW_PRIVATE_TARGETS:-true}; exec node src/main.ts start
+	@export $(WITH) MILLRACE_ALLOW_PRIVATE_TARGETS=$${MILLRACE_ALLOW_PRIVATE_TARGETS:-true}; exec node src/main.js start
 
 demo: install ## Show a tour of believable retail data; ends by itself
 	@export $(WITH); exec node scripts/demo/run.ts

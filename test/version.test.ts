@@ -16,7 +16,7 @@ const service = useService('serve', database)
 it('is told by --version', () => {
   const { stdout, status } = spawnSync(
     process.execPath,
-    [path.join(root, 'src/main.ts'), '--version'],
+    [path.join(root, 'src/main.js'), '--version'],
     { encoding: 'utf8' },
   )
   expect({ stdout, status }).toEqual({ stdout: `${version}\n`, status: 0 })

@@ -2,7 +2,7 @@
 // of the token, in front of a publisher that answers without a database (the ceiling) or that does
 // one INSERT a request (the rival).
 
-import '../../src/heap.ts'
+import '../../src/heap.js'
 import http from 'node:http'
 import { createAccess } from '../../src/access/access.ts'
 import { systemClock } from '../../src/clock.ts'

@@ -3,7 +3,7 @@
 // (the next request when the answer is there) or at a rate (open loop: a request that finds every
 // connection busy waits, and its wait counts).
 
-import '../../src/heap.ts'
+import '../../src/heap.js'
 import { serveCalls } from '../kit/remote.ts'
 import { newEvent, publishHeaders } from './events.ts'
 import { type Answer, createHttpClient } from './http-client.ts'

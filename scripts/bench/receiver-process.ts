@@ -2,7 +2,7 @@
 // measured on the same machine. The key of an event says what it is:
 // "<entity>:<sequence within the entity>", sequences from 0.
 
-import '../../src/heap.ts'
+import '../../src/heap.js'
 import { listen } from '../kit/listen.ts'
 import { serveCalls } from '../kit/remote.ts'
 import { within } from '../kit/until.ts'

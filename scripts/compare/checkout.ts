@@ -10,7 +10,7 @@ const root = path.resolve(import.meta.dirname, '../..')
 
 type Checkout = {
   commit: string
-  /** Its src/main.ts. */
+  /** The file that its package.json names: it was src/main.ts once. */
   program: string
   remove(): void
 }
@@ -26,9 +26,10 @@ export function checkOut(name: string): Checkout {
   if (lockfiles[0] === lockfiles[1])
     symlinkSync(`${root}/node_modules`, `${directory}/node_modules`)
   else execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, stdio: 'ignore' })
+  const { bin } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'))
   return {
     commit,
-    program: path.join(directory, 'src/main.ts'),
+    program: path.join(directory, bin.millrace),
     remove() {
       rmSync(directory, { recursive: true, force: true })
       git('worktree', 'prune')

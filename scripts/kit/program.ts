@@ -8,8 +8,8 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { withoutSettings } from './environment.ts'
 
-/** The src/main.ts of this repository. */
-export const PROGRAM = path.resolve(import.meta.dirname, '../../src/main.ts')
+/** The src/main.js of this repository. */
+export const PROGRAM = path.resolve(import.meta.dirname, '../../src/main.js')
 
 /** A service on a free port that may send to loopback and accepts changes at any rate. */
 export const OPEN_SERVICE = {

@@ -1,6 +1,6 @@
 // Calls into a child process over the channel of `fork`. Load generators, receivers and rivals run
 // in separate processes, as in production; calls control them and read their results. Millrace's
-// parts and the shared tools (the load, the receiver) use the V8 settings of src/heap.ts; rivals
+// parts and the shared tools (the load, the receiver) use the V8 settings of src/heap.js; rivals
 // and bare loops use Node's defaults.
 
 import { fork } from 'node:child_process'

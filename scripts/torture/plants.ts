@@ -40,7 +40,7 @@ async function tryPlant(plant: Plant): Promise<string | undefined> {
         seconds: Number(SECONDS),
         only: plant.only,
         perSecond: Number(RATE),
-        program: path.join(copy, 'src/main.ts'),
+        program: path.join(copy, 'src/main.js'),
         drainMs: DRAIN_MS,
         say: () => {},
       })

@@ -42,7 +42,7 @@ type TortureOptions = {
   seconds: number
   /** Events a second at the most; what gets through may be less. */
   perSecond: number
-  /** The src/main.ts that is tortured. */
+  /** The src/main.js that is tortured. */
   program: string
   /** Harm of these kinds only, each by itself; undefined: of all kinds, as they come. */
   only?: HarmKind[] | undefined

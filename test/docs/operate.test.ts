@@ -72,7 +72,7 @@ describe('the manifests for Kubernetes', () => {
     const names = containers.flatMap(({ env }) => env.map(({ name }) => name.replace(/_FILE$/, '')))
     expect(names.filter((name) => !settings.includes(name))).toEqual([])
     const commands = containers.map(({ command }) => command.join(' '))
-    expect(commands).toEqual(['migrate', 'serve', 'work'].map((name) => `node src/main.ts ${name}`))
+    expect(commands).toEqual(['migrate', 'serve', 'work'].map((name) => `node src/main.js ${name}`))
     const { version } = JSON.parse(read('package.json'))
     expect(new Set(containers.map(({ image }) => image.split(':').at(-1)))).toEqual(
       new Set([version]),

@@ -8,7 +8,7 @@ import path from 'node:path'
  * one step never meet.
  */
 const RANKS = [
-  ['compile-cache', 'heap', 'config', 'errors', 'input', 'clock', 'logger', 'repeat', 'version'],
+  ['heap', 'loading', 'config', 'errors', 'input', 'clock', 'logger', 'repeat', 'version'],
   ['db', 'destination'],
   ['http', 'sealing'],
   ['access'],
@@ -36,7 +36,7 @@ export type Files = Map<string, string>
 
 /** "db" of src/db/pool.ts, "config" of src/config.ts. */
 function roomOf(file: string): string {
-  return (/^src\/([^/]+?)(\.ts)?(\/|$)/.exec(file)?.[1] ?? file).replace(/\.ts$/, '')
+  return (/^src\/([^/]+?)(\.[jt]s)?(\/|$)/.exec(file)?.[1] ?? file).replace(/\.[jt]s$/, '')
 }
 
 function rankOf(room: string): number {
@@ -195,6 +195,6 @@ export function deadFiles(files: Files): string[] {
   const imported = new Set<string>()
   for (const [file, text] of files) for (const target of importsOf(file, text)) imported.add(target)
   return [...files.keys()].filter(
-    (file) => file.startsWith('src/') && file !== 'src/main.ts' && !imported.has(file),
+    (file) => file.startsWith('src/') && file !== 'src/main.js' && !imported.has(file),
   )
 }

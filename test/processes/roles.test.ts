@@ -38,7 +38,7 @@ afterAll(async () => {
 })
 
 const migrate = (url: string) =>
-  spawnSync(process.execPath, [path.resolve('src/main.ts'), 'migrate'], {
+  spawnSync(process.execPath, [path.resolve('src/main.js'), 'migrate'], {
     env: { PATH: process.env['PATH'], DATABASE_URL: url, MILLRACE_DATA_DIR: directory },
     encoding: 'utf8',
     timeout: 120_000,

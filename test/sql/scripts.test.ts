@@ -71,7 +71,7 @@ describe('a script', () => {
 describe('the command', () => {
   /** Runs it as a process, as a user does. */
   async function millrace(...args: string[]) {
-    const child = spawn(process.execPath, ['src/main.ts', 'sql', ...args], {
+    const child = spawn(process.execPath, ['src/main.js', 'sql', ...args], {
       env: { PATH: process.env['PATH'], DATABASE_URL: database.url },
     })
     const code = new Promise((resolve) => child.once('close', resolve))
