@@ -12,7 +12,7 @@ import { deriveKey } from '../sealing/secret.ts'
 import { createAdminTokenCheck } from './admin-token.ts'
 import { findKey } from './api-key.ts'
 import { createAuthenticate } from './authenticate.ts'
-import { createJwt } from './jwt.ts'
+import type { Jwt, JwtSettings } from './jwt.ts'
 import { createKeyCache } from './key-cache.ts'
 import { tokenRoute } from './oauth2.ts'
 import { keyRoutes } from './routes.ts'
@@ -43,7 +43,7 @@ export function createAccess(
   const derived = [services.secretKey, settings.MILLRACE_SECRET_KEY_PREVIOUS]
     .filter((key) => key !== undefined)
     .map((key) => deriveKey(key, 'oauth2 token'))
-  const jwt = createJwt({
+  const jwt = lazily({
     secrets: shared ? [Buffer.from(shared)] : derived,
     jwksUrl: settings.MILLRACE_JWKS_URL,
     issuer: settings.MILLRACE_JWT_ISSUER,
@@ -56,5 +56,18 @@ export function createAccess(
   return {
     authenticate: createAuthenticate({ adminToken, keys, jwt, clock }),
     routes: [...keyRoutes({ db, keys, rateLimit, clock }), tokenRoute({ keys, jwt, clock })],
+  }
+}
+
+/** The first token that is no API key loads what verifies it. */
+function lazily(settings: JwtSettings): Jwt {
+  let made: Promise<Jwt> | undefined
+  const jwt = () => {
+    made ??= import('./jwt.ts').then(({ createJwt }) => createJwt(settings))
+    return made
+  }
+  return {
+    verify: async (token) => (await jwt()).verify(token),
+    sign: async (...given) => (await jwt()).sign(...given),
   }
 }

@@ -36,7 +36,7 @@ const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000
 /** Codes of jose for faults of the JWKS itself, not of the token. */
 const OUTAGES = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
-type JwtSettings = {
+export type JwtSettings = {
   /** Each verifies HS256; the first one signs tokens of /oauth2/token. */
   secrets: Uint8Array[]
   jwksUrl?: string | undefined

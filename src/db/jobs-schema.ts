@@ -2,18 +2,16 @@
 // which fails unless its role owns them. So our migrations and checks include them.
 
 import { readdirSync } from 'node:fs'
-import { Logger, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
-
-/** graphile-worker logs each of its migrations at length; our own lines suffice. */
-const quietLogger = new Logger(() => () => {})
 
 /** The number of its newest migration. The package does not change while the process lives. */
 let known: number | undefined
 
 /** Brings the tables of the job runner up to date. */
 export async function migrateJobs(pool: pg.Pool): Promise<void> {
-  await runMigrations({ pgPool: pool, logger: quietLogger })
+  const { Logger, runMigrations } = await import('graphile-worker')
+  // It logs each of its migrations at length; our own lines suffice.
+  await runMigrations({ pgPool: pool, logger: new Logger(() => () => {}) })
 }
 
 /** The missing part of the job runner in this database, as a sentence; undefined if none. */

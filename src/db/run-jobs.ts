@@ -2,7 +2,7 @@
 // delivers nothing must not look alive. So if a runner ends, or begins to end, without a request,
 // another one follows.
 
-import { Logger as GraphileLogger, type Runner, run } from 'graphile-worker'
+import type { Runner } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from '../logger.ts'
 import type { Payloads } from './jobs.ts'
@@ -36,8 +36,9 @@ export function runJobs<Task extends keyof Payloads>(
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
 
-  const start = () => {
-    runner = run({
+  const run = async () => {
+    const graphile = await import('graphile-worker')
+    return graphile.run({
       pgPool: patient(pool, () => !isStopped),
       preset: {
         worker: {
@@ -51,12 +52,15 @@ export function runJobs<Task extends keyof Payloads>(
       },
       noHandleSignals: true,
       crontab: ' ',
-      logger: new GraphileLogger(() => (level, message) => {
+      logger: new graphile.Logger(() => (level, message) => {
         if (level === 'error') logger.warn({ reason: message }, 'job runner')
       }),
       // Our pools return json as text: db/pool.
       taskList: { [task]: (payload) => options.handle(JSON.parse(payload as string)) },
     })
+  }
+  const start = () => {
+    runner = run()
     let isReplaced = false
     const replace = () => {
       if (isStopped || isReplaced) return

@@ -1,7 +1,8 @@
 // Opens connections of undici to targets that tenants have chosen. resolve.ts and address.ts
 // resolve and check the name; answers.ts watches what is read.
 
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
+import { undici } from '../lazy.ts'
 import { lookupFor } from './address.ts'
 import { type AnswerWatch, watchAnswers } from './answers.ts'
 
@@ -14,16 +15,15 @@ export type Connector = (onOpen?: (watch: AnswerWatch) => void) => buildConnecto
 
 /** Refuses names that resolve to an address that is not public, unless private ones are allowed. */
 export function createConnector(options: { allowPrivateTargets: boolean }): Connector {
-  const connect = buildConnector({
-    timeout: CONNECT_TIMEOUT_MS,
-    allowH2: false,
-    lookup: lookupFor(options),
-  })
-  return (onOpen) => (connection, callback) =>
+  let connect: buildConnector.connector | undefined
+  const settings = { timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: lookupFor(options) }
+  return (onOpen) => (connection, callback) => {
+    connect ??= undici().buildConnector(settings)
     connect(connection, (...[error, socket]) => {
       if (error) return callback(error, null)
       const watch = watchAnswers(socket)
       onOpen?.(watch)
       callback(null, socket)
     })
+  }
 }

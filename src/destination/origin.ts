@@ -7,7 +7,8 @@
 // undici's Agent instead delays each request by two turns of the event loop: it sent a backlog to a
 // fast receiver with 64 in flight at 34,100 events/s, these connections at 37,400.
 
-import { Client } from 'undici'
+import type { Client } from 'undici'
+import { undici } from '../lazy.ts'
 import type { AnswerWatch } from './answers.ts'
 import type { Connector } from './connector.ts'
 import { afterRest } from './rest.ts'
@@ -114,7 +115,7 @@ export function createOrigin(url: string, connector: Connector, onEmpty: () => v
 }
 
 function connect(url: string, connector: Connector): Connection {
-  const client = new Client(url, {
+  const client = new (undici().Client)(url, {
     connect: connector((watch) => {
       connection.watch = watch
       connection.answers = 0

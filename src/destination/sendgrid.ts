@@ -6,8 +6,9 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import net from 'node:net'
-import { Agent } from 'undici'
+import type { Agent } from 'undici'
 import { parseJson } from '../input/json.ts'
+import { undici } from '../lazy.ts'
 import { hostOf, isPublicAddress } from './address.ts'
 import { createConnector } from './connector.ts'
 import { createMask } from './mask.ts'
@@ -52,6 +53,7 @@ export type Mailer = {
 
 /** Connections for a single request each. */
 export function createMailAgent(options: { allowPrivateTargets: boolean }): Agent {
+  const { Agent } = undici()
   return new Agent({ connect: createConnector(options)(), pipelining: 0 })
 }
 

@@ -27,7 +27,7 @@ type Beyond = {
 
 /** The route that serves the document of `routes`, itself included. */
 export function openApiRoute(routes: Route[], beyond: Beyond): Route {
-  let document: StaticBody
+  let document: StaticBody | undefined
   const route: Route = {
     method: 'get',
     path: '/openapi.json',
@@ -47,11 +47,13 @@ export function openApiRoute(routes: Route[], beyond: Beyond): Route {
         ),
       },
     },
-    handle: (context) => sendStatic(context, document),
+    handle(context) {
+      document ??= staticBody('application/json', write())
+      return sendStatic(context, document)
+    },
   }
-  // Written once: anybody may ask for it, and often.
-  const text = JSON.stringify(openApiDocument([...routes, route], beyond))
-  document = staticBody('application/json', text)
+  // Once, for the first who asks: it takes 30 ms, which a start does without.
+  const write = () => JSON.stringify(openApiDocument([...routes, route], beyond))
   return route
 }
 

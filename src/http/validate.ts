@@ -3,20 +3,24 @@
 // far slower than checking: it is for small bodies only, and typebox stops after eight faults.
 
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
-import { Format } from 'typebox/format'
+import type { Compile } from 'typebox/compile'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../input/json.ts'
 import { faultOfText } from '../input/text.ts'
 import { microsecondsOf } from '../input/time.ts'
+import { typebox } from '../lazy.ts'
 
 /**
  * The most entries of a list or object for which faults are worded: twice what any list may have.
  */
 const MOST_ENTRIES = 2_000
 
-// The format's own check accepts leap seconds.
-Format.Set('date-time', (text) => microsecondsOf(text) !== undefined)
+/** The compiler of schemas, loaded with the first value. */
+function compiler(): typeof Compile {
+  // The format's own check accepts leap seconds.
+  typebox.format().Set('date-time', (text) => microsecondsOf(text) !== undefined)
+  return typebox.compile().Compile
+}
 
 /**
  * A check that returns the typed value, or throws `invalid_request` with all faults. `textsOf`
@@ -29,7 +33,7 @@ export function compile<Schema extends TSchema>(
 ): (value: unknown) => Static<Schema> {
   let validator: ReturnType<typeof Compile<Schema>> | undefined
   return (value) => {
-    validator ??= Compile(schema)
+    validator ??= compiler()(schema)
     if (!validator.Check(value)) {
       const crowded = crowdedIn(value, '')
       throw invalid(crowded ? [crowded] : validator.Errors(value).flatMap(faultsOf))

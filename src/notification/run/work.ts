@@ -1,6 +1,7 @@
 // The worker's part for notification jobs: it looks for due jobs, and runs a few at once. Wiring
 // only.
 
+import type { Agent } from 'undici'
 import { systemClock } from '../../clock.ts'
 import { type Config, limits } from '../../config.ts'
 import { type NotifyJob, tasks } from '../../db/jobs.ts'
@@ -27,10 +28,7 @@ export function startNotifying(
 ): { look(): void; stop(): Promise<void> } {
   const { database, presence, secrets, logger } = parts
   const { pool, kysely: db } = database
-  const agents = {
-    tenants: createMailAgent({ allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS }),
-    operator: createMailAgent({ allowPrivateTargets: true }),
-  }
+  const agents = createMailAgents(config.MILLRACE_ALLOW_PRIVATE_TARGETS)
   const services = {
     db,
     presence,
@@ -71,7 +69,7 @@ export function startNotifying(
       retire.stop()
       await Promise.all(running)
       await stopped
-      await Promise.all([agents.tenants.destroy(), agents.operator.destroy()])
+      await agents.close()
     },
   }
 
@@ -82,5 +80,22 @@ export function startNotifying(
     } catch (error) {
       logger.warn({ ...job, reason: (error as Error).message }, 'notification run broken off')
     }
+  }
+}
+
+/** Connections to the URLs of tenants, and to the operator's; each is made for its first mail. */
+function createMailAgents(allowPrivateTargets: boolean) {
+  let tenants: Agent | undefined
+  let operator: Agent | undefined
+  return {
+    get tenants() {
+      tenants ??= createMailAgent({ allowPrivateTargets })
+      return tenants
+    },
+    get operator() {
+      operator ??= createMailAgent({ allowPrivateTargets: true })
+      return operator
+    },
+    close: () => Promise.all([tenants?.destroy(), operator?.destroy()]),
   }
 }

@@ -1,8 +1,9 @@
 // Turns an event of the log into changes of the shop. Pure. An unreadable entity becomes a value
 // with the reason: it is skipped, and the stream goes on.
 
-import { Compile } from 'typebox/compile'
+import type { Compile } from 'typebox/compile'
 import { isObject, parseJson } from '../../input/json.ts'
+import { typebox } from '../../lazy.ts'
 import { entityOf, type LoggedEvent } from '../../log/event.ts'
 import { type Entity, type EntityValue, entities } from './entity.ts'
 
@@ -21,9 +22,8 @@ export type Change = {
 export type Unreadable = { position: number; entry: number; reason: string }
 type Decoded = { changes: Change[]; unreadable: Unreadable[] }
 
-const validators = Object.fromEntries(
-  Object.entries(entities).map(([entity, schema]) => [entity, Compile(schema)]),
-)
+/** By entity; compiled with its first value. */
+const validators: Partial<Record<Entity, ReturnType<typeof Compile>>> = {}
 /** Other actions do not change the entity itself, such as customer.address_created. */
 const OPERATION = /^(bulk_)?(creat|updat|delet|chang|upsert|patch)e?d?$/i
 const DELETION = /deleted?$/i
@@ -77,7 +77,8 @@ function contentOf(
 }
 
 function faultIn(entity: Entity, value: unknown): string | undefined {
-  const validator = validators[entity] as ReturnType<typeof Compile>
+  validators[entity] ??= typebox.compile().Compile(entities[entity])
+  const validator = validators[entity]
   if (validator.Check(value)) return undefined
   const [error] = validator.Errors(value)
   return `${error?.instancePath.slice(1).replaceAll('/', '.') || 'entity'} ${error?.message}`

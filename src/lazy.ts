@@ -1,0 +1,12 @@
+// Packages that a start does without: each is loaded with its first use.
+
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+
+export const undici = (): typeof import('undici') => require('undici')
+
+export const typebox = {
+  compile: (): typeof import('typebox/compile') => require('typebox/compile'),
+  format: (): typeof import('typebox/format') => require('typebox/format'),
+}
