@@ -62,8 +62,12 @@ export function createAccess(
 /** The first token that is no API key loads what verifies it. */
 function lazily(settings: JwtSettings): Jwt {
   let made: Promise<Jwt> | undefined
+  const make = async () => {
+    const { createJwt } = await import('./jwt.ts')
+    return createJwt(settings)
+  }
   const jwt = () => {
-    made ??= import('./jwt.ts').then(({ createJwt }) => createJwt(settings))
+    made ??= make()
     return made
   }
   return {

@@ -2,13 +2,15 @@
 // socket, which only this user can open. The binaries come with npm. embedded.ts shares it between
 // processes and restarts it.
 
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
+const runFile = promisify(execFile)
 const NOBODY = 65_534
 const LOG_LINES = 6
 
@@ -51,18 +53,21 @@ export function logTail({ log }: Cluster): string {
 }
 
 /**
- * Starts the server, on a new cluster if there is none. Returns a function that says whether the
- * server still runs.
+ * Starts the server, on a new cluster if there is none. Resolves with a function that says whether
+ * the server still runs. Calls `onStarting` after it has begun a process that takes a while.
  */
-export function startServer(cluster: Cluster): () => boolean {
+export async function startServer(
+  cluster: Cluster,
+  onStarting: () => void,
+): Promise<() => boolean> {
   const { files, sockets, log } = cluster
-  const drop = dropRoot()
+  const drop = await dropRoot()
   fs.mkdirSync(sockets, { recursive: true, mode: 0o700 })
   if (fs.statSync(sockets).uid !== process.getuid?.() && !drop.owner) {
     throw new Error(`${sockets} belongs to another user: remove it.`)
   }
   if (fs.existsSync(files)) disownPid(files)
-  else initialise(files, drop)
+  else await initialise(files, drop, onStarting)
   if (drop.owner) fs.chownSync(sockets, NOBODY, NOBODY)
 
   const settings = [
@@ -94,6 +99,7 @@ export function startServer(cluster: Cluster): () => boolean {
   })
   server.unref()
   fs.closeSync(logFile)
+  onStarting()
   return () => !hasEnded
 }
 
@@ -109,7 +115,7 @@ function disownPid(files: string): void {
 }
 
 /** Initialises under another name and renames, so that a crash leaves no half-made cluster. */
-function initialise(files: string, drop: DropRoot): void {
+async function initialise(files: string, drop: DropRoot, onStarting: () => void): Promise<void> {
   const draft = `${files}.new`
   fs.rmSync(draft, { recursive: true, force: true })
   fs.mkdirSync(draft, { mode: 0o700 })
@@ -119,8 +125,11 @@ function initialise(files: string, drop: DropRoot): void {
     binary('initdb'),
     ...['-D', draft, '-U', 'postgres', '-A', 'trust', '--encoding=UTF8', '--locale=C.UTF-8'],
   ] as [string, ...string[]]
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`initdb failed: ${stderr || error?.message}`)
+  const run = runFile(command, args)
+  onStarting()
+  await run.catch((error: Error & { stderr?: string }) => {
+    throw new Error(`initdb failed: ${error.stderr || error.message}`)
+  })
   fs.renameSync(draft, files)
 }
 
@@ -131,13 +140,14 @@ type DropRoot = { prefix: string[]; owner: boolean }
  * root's. If the kernel forbids namespaces (docker's default), it runs as nobody, who then owns the
  * cluster.
  */
-function dropRoot(): DropRoot {
+async function dropRoot(): Promise<DropRoot> {
   if (process.getuid?.() !== 0) return { prefix: [], owner: false }
   const prefix = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`]
-  const { status } = spawnSync(prefix[0] as string, [...prefix.slice(1), 'true'])
-  if (status === 0) return { prefix, owner: false }
   const setpriv = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-  return { prefix: setpriv, owner: true }
+  return runFile('unshare', [...prefix.slice(1), 'true']).then(
+    () => ({ prefix, owner: false }),
+    () => ({ prefix: setpriv, owner: true }),
+  )
 }
 
 function binary(name: string): string {

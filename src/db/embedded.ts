@@ -30,9 +30,9 @@ const PROCESS_TOKEN = randomUUID()
 
 /**
  * How long to retry a server that ends after each start (`endsMs`), and one that runs but does not
- * answer (`silentMs`): it is recovering, or has no connection left.
+ * answer (`silentMs`): it is recovering, or has no connection left. `onStarting`: see Watch.
  */
-type Patience = { endsMs: number; silentMs: number }
+type Patience = { endsMs: number; silentMs: number; onStarting?: (() => void) | undefined }
 
 const AT_START: Patience = { endsMs: 5_000, silentMs: 60_000 }
 /**
@@ -43,8 +43,11 @@ const WATCHED: Patience = { endsMs: 40_000, silentMs: Number.POSITIVE_INFINITY }
 
 export type EmbeddedPostgres = { url: string; stop(): Promise<void> }
 
-/** `onDead`: the server has died, and could not be restarted for `endsMs`. */
-type Watch = { onDead: (error: Error) => void; endsMs?: number }
+/**
+ * `onDead`: the server has died, and could not be restarted for `endsMs`. `onStarting`: a process
+ * of the server has begun, and this one has time for other work.
+ */
+type Watch = { onDead: (error: Error) => void; onStarting?: () => void; endsMs?: number }
 
 /**
  * Starts the cluster in `dataDir` (created if missing), or takes over a running one. Throws an
@@ -57,7 +60,12 @@ export async function startEmbeddedPostgres(
 ): Promise<EmbeddedPostgres> {
   fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const cluster = clusterOf(dataDir)
-  const first = await attach(dataDir, cluster, AT_START, () => true)
+  const first = await attach(
+    dataDir,
+    cluster,
+    { ...AT_START, onStarting: watch?.onStarting },
+    () => true,
+  )
   const use = keepUse(first, (mayGoOn) =>
     watch ? restart(dataDir, cluster, watch, mayGoOn) : reconnect(cluster, mayGoOn),
   )
@@ -71,12 +79,12 @@ export async function startEmbeddedPostgres(
 async function attach(
   dataDir: string,
   cluster: Cluster,
-  { endsMs, silentMs }: Patience,
+  { endsMs, silentMs, onStarting = () => {} }: Patience,
   mayGoOn: () => boolean,
 ): Promise<pg.Client | undefined> {
   const began = performance.now()
   while (mayGoOn()) {
-    const client = await withLock(dataDir, () => bringUp(cluster))
+    const client = await withLock(dataDir, () => bringUp(cluster, onStarting))
     if (client) return client
     const elapsed = performance.now() - began
     if (elapsed > endsMs && (elapsed > silentMs || runningPid(cluster) === undefined)) {
@@ -87,10 +95,10 @@ async function attach(
   return undefined
 }
 
-async function bringUp(cluster: Cluster): Promise<pg.Client | undefined> {
+async function bringUp(cluster: Cluster, onStarting: () => void): Promise<pg.Client | undefined> {
   const client = await connect(cluster)
   if (client || runningPid(cluster) !== undefined) return client
-  const isUp = startServer(cluster)
+  const isUp = await startServer(cluster, onStarting)
   const deadline = performance.now() + START_MS
   while (isUp() && performance.now() < deadline) {
     const connected = await connect(cluster)

@@ -21,6 +21,7 @@ const RANKS = [
   ['console'],
   ['server', 'worker', 'monitor'],
   ['cli'],
+  ['run'],
   ['commands'],
   ['main'],
 ]
@@ -155,7 +156,8 @@ export function unusedExports(files: Files): string[] {
   const used = new Map<string, Set<string>>()
   for (const [file, text] of files) {
     const imports = text.matchAll(/(?:import|export)\s+([^'";]*?)\s*from\s*'(\.[^']+)'/g)
-    for (const [, clause = '', target = ''] of imports) {
+    const later = text.matchAll(/const (\{[^}]*\}) = await import\('(\.[^']+)'\)/g)
+    for (const [, clause = '', target = ''] of [...imports, ...later]) {
       const names = clause.match(/[\w$*]+/g) ?? []
       const imported = path.join(path.dirname(file), target)
       used.set(imported, new Set([...(used.get(imported) ?? []), ...names]))
