@@ -40,8 +40,8 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
     if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
     // Its only purpose is what it prints.
     process.stdout.once('error', () => process.exit(0))
-    const { listen } = await import('./cli/listen.ts')
-    const url = await listen(Number(port), (line) => console.log(line))
+    const { printArrivals } = await import('./cli/listen.ts')
+    const url = await printArrivals(Number(port), (line) => console.log(line))
     console.log(`listening on ${url}, Ctrl-C to end`)
   },
   async help() {

@@ -21,7 +21,7 @@ import {
   packedFields,
   unusedExports,
 } from './helpers/tidy.ts'
-import { goneWords } from './helpers/tidy-words.ts'
+import { doubleNames, goneWords } from './helpers/tidy-words.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const files: Files = new Map()
@@ -49,6 +49,7 @@ describe('this repository', () => {
   it('leaves nothing over', () => expect(leftovers(files)).toEqual([]))
   it('is in plain English', () => expect(phrases(prose)).toEqual([]))
   it('says no word that is gone', () => expect(goneWords(files)).toEqual([]))
+  it('exports each name once', () => expect(doubleNames(files)).toEqual([]))
   it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
 })
 
@@ -100,6 +101,11 @@ describe('each rule', () => {
       'src/log/a.ts says MOST_KEPT: say stored, cached or retained',
       'src/kept-secret.ts says src/kept-secret.ts: say stored, cached or retained',
     ])
+  })
+  it('finds a name that two files export', () => {
+    const page = 'export type Page = 1\nexport const Page = 1\n'
+    const wrong = tree({ 'src/http/page.ts': page, 'src/log/read.ts': page, 'test/a.ts': page })
+    expect(doubleNames(wrong)).toEqual(['Page is exported by src/http/page.ts and src/log/read.ts'])
   })
   it('refuses an import between folders of one step', () => {
     const gateway = "// x\nimport { a } from '../integration/a.ts'\n"

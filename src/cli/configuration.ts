@@ -13,7 +13,7 @@ type Row = Record<string, unknown>
 export type Difference = { key: string[]; live: Row | null; rebuilt: Row | null }
 
 /** The result for a table. `rows`: how many the log has; `differing`: how many differ in all. */
-export type Compared = { rows: number; differing: number; page: Difference[] }
+export type Comparison = { rows: number; differing: number; page: Difference[] }
 
 /** A table that is a projection of the config log. */
 type Projection = {
@@ -75,7 +75,7 @@ export async function compare(
   trx: Db,
   { table, key, live, rebuilt }: Projection,
   { after = [], most }: { after?: string[] | undefined; most: number },
-): Promise<Compared> {
+): Promise<Comparison> {
   const same = sql.join(
     key.map((column) => sql`live.${sql.ref(column)} = rebuilt.${sql.ref(column)}`),
     sql` and `,
@@ -83,7 +83,7 @@ export async function compare(
   const names = sql.join(
     key.map((column) => sql`coalesce(live.${sql.ref(column)}, rebuilt.${sql.ref(column)})`),
   )
-  const { rows } = await sql<Compared>`
+  const { rows } = await sql<Comparison>`
     with compared as materialized (
       select array[${names}] as key, ${live} as live, ${rebuilt} as rebuilt
       from ${sql.table(table)} as live
@@ -100,7 +100,7 @@ export async function compare(
       count(*) filter (where live is distinct from rebuilt)::integer as differing,
       coalesce((select jsonb_agg(to_jsonb(page) order by key) from page), '[]') as page
     from compared`.execute(trx)
-  return rows[0] as Compared
+  return rows[0] as Comparison
 }
 
 /** The job's next run follows from its last one, so that it runs once for all missed runs. */

@@ -5,7 +5,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** Listens on loopback, on `port`, 0 for any. Resolves with the URL. */
-export async function listen(port: number, print: (line: string) => void): Promise<string> {
+export async function printArrivals(port: number, print: (line: string) => void): Promise<string> {
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))

@@ -6,7 +6,7 @@ import type { Db } from '../db/pool.ts'
 import { openDatabase } from '../db/pool.ts'
 import { createLogger } from '../logger.ts'
 import {
-  type Compared,
+  type Comparison,
   compare,
   type Difference,
   describeDifference,
@@ -75,7 +75,7 @@ async function putAll(db: Db, print: Print): Promise<void> {
   }
 }
 
-function linesOf(table: string, { rows, differing, page }: Compared): string[] {
+function linesOf(table: string, { rows, differing, page }: Comparison): string[] {
   const unprinted = differing - page.length
   return [
     `${table}: ${rows} in the log, ${differing === 0 ? 'the same' : `${differing} differ`}`,

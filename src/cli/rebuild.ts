@@ -5,7 +5,7 @@
 import { openDatabase } from '../db/pool.ts'
 import { isTenant } from '../input/tenant.ts'
 import { createLogger } from '../logger.ts'
-import { type Compared, rebuildShop } from '../notification/shop/rebuild.ts'
+import { type ComparedTable, rebuildShop } from '../notification/shop/rebuild.ts'
 import { UsageError } from './client.ts'
 
 type ShopCall = { tenant: string; apply: boolean }
@@ -52,7 +52,7 @@ export async function rebuild(
   }
 }
 
-function linesOf(compared: Compared[]): string[] {
+function linesOf(compared: ComparedTable[]): string[] {
   const columns = ['rebuilt', 'missing', 'extra', 'older'] as const
   const head = ['table'.padEnd(16), ...columns.map((name) => name.padStart(9))].join('')
   return [

@@ -11,7 +11,7 @@ import { parseJson } from '../input/json.ts'
 import type { Publisher } from '../log/batch.ts'
 import { timeOf } from '../log/position.ts'
 import { findCollected } from './collect.ts'
-import { CollectedEvent, eventOf, textsOf } from './event.ts'
+import { CollectedEvent, collectedEventOf, textsOf } from './event.ts'
 import { EVENTS, errors, eventIdParameter, notFound } from './schemas.ts'
 
 type CollectorServices = {
@@ -53,7 +53,7 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
         const parsed = parseJson(bytes)
         if ('fault' in parsed) throw invalid([parsed.fault])
         const posted = checkEvent(parsed.value)
-        const event = eventOf(tenant, posted, bytes)
+        const event = collectedEventOf(tenant, posted, bytes)
         requirePublishing(context.state.identity, event)
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw idReused(position)

@@ -42,7 +42,7 @@ export function runningPid({ files }: Cluster): number | undefined {
 }
 
 /** Stops the server cleanly: it ends the sessions and writes a checkpoint. */
-export async function stopServer(pid: number): Promise<void> {
+export async function stopPostgres(pid: number): Promise<void> {
   process.kill(pid, 'SIGINT')
   while (isAlive(pid)) await sleep(10)
 }
@@ -56,7 +56,7 @@ export function logTail({ log }: Cluster): string {
  * Starts the server, on a new cluster if there is none. Resolves with a function that says whether
  * the server still runs. Calls `onStarting` after it has begun a process that takes a while.
  */
-export async function startServer(
+export async function startPostgres(
   cluster: Cluster,
   onStarting: () => void,
 ): Promise<() => boolean> {

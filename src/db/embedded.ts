@@ -14,8 +14,8 @@ import {
   logTail,
   readIfThere,
   runningPid,
-  startServer,
-  stopServer,
+  startPostgres,
+  stopPostgres,
 } from './cluster.ts'
 
 /** The application name of the connections that mark the cluster as used. */
@@ -98,7 +98,7 @@ async function attach(
 async function bringUp(cluster: Cluster, onStarting: () => void): Promise<pg.Client | undefined> {
   const client = await connect(cluster)
   if (client || runningPid(cluster) !== undefined) return client
-  const isUp = await startServer(cluster, onStarting)
+  const isUp = await startPostgres(cluster, onStarting)
   const deadline = performance.now() + START_MS
   while (isUp() && performance.now() < deadline) {
     const connected = await connect(cluster)
@@ -185,7 +185,7 @@ async function leave(cluster: Cluster, use: Use): Promise<void> {
   use.end()
   const pid = runningPid(cluster)
   if (pid === undefined || (await othersUse(cluster, use.pid()))) return
-  await stopServer(pid)
+  await stopPostgres(pid)
 }
 
 /**

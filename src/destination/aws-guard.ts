@@ -85,7 +85,7 @@ function letRest(agent: http.Agent): void {
  * Why nothing may be sent to a target; undefined if it may. `endpoint` is its URL, or undefined for
  * AWS's own. A literal address is never looked up, so the agents cannot refuse it.
  */
-export function refusalOf(
+export function refusalOfTarget(
   endpoint: string | undefined,
   options: {
     credentials: Credentials | undefined

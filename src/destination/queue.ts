@@ -14,7 +14,7 @@ import {
   createAgents,
   createKeyMask,
   Halted,
-  refusalOf,
+  refusalOfTarget,
 } from './aws-guard.ts'
 import { createBatches } from './batch.ts'
 import type { Destination, Failure, Outcome } from './destination.ts'
@@ -143,7 +143,7 @@ export function createQueue(
   const { timeoutMs, credentials } = options
   const { address, maxBytes, isFifo } = service
   const keyMask = createKeyMask(service.client, credentials)
-  const refusal = refusalOf(service.endpoint, options)
+  const refusal = refusalOfTarget(service.endpoint, options)
   boundAnswers(service.client, { maySend: () => !connections.isClosed, timeoutMs })
   const sendInBatch = createBatches<Message, Outcome>({
     maxItems: REQUEST_MESSAGES,

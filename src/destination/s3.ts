@@ -12,7 +12,7 @@ import {
   createAgents,
   createKeyMask,
   Halted,
-  refusalOf,
+  refusalOfTarget,
 } from './aws-guard.ts'
 import type { FileFailure, FileStore } from './destination.ts'
 import { judgeStoreError } from './s3-error.ts'
@@ -60,7 +60,7 @@ export function createS3(partBuffers: PartBufferPool, options: S3Options): FileS
     Bucket: options.bucket,
     client,
     keyMask: createKeyMask(client, options.credentials),
-    refusal: refusalOf(options.endpoint, options),
+    refusal: refusalOfTarget(options.endpoint, options),
     maySend: () => true,
   }
   boundAnswers(client, { maySend: () => bucket.maySend(), timeoutMs: REQUEST_TIMEOUT_MS })

@@ -19,7 +19,11 @@ const REQUIRED = ['team', 'service', 'entity-id', 'tenant', 'idempotency-key'] a
  * The event of `POST /events/{name}`. Throws `invalid_request` with a detail for each fault of the
  * name, the headers and the body.
  */
-export function eventOf(name: string, headers: IncomingHttpHeaders, body: Buffer): NewEvent {
+export function publishedEventOf(
+  name: string,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): NewEvent {
   const faults: Fault[] = []
   if (!isEventName(name)) {
     const rule = 'must be <entity>.<action> of letters, digits, _ and -, like order.created'

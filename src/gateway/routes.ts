@@ -11,7 +11,7 @@ import { ONE_LINE } from '../input/text.ts'
 import type { Publisher } from '../log/batch.ts'
 import { NAME_PATTERN, Payload } from '../log/event.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
-import { eventOf } from './publish.ts'
+import { publishedEventOf } from './publish.ts'
 
 const Published = Type.Object(
   {
@@ -90,7 +90,11 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       direct: true,
       async handle(context) {
         const body = await readBody(context, maxEventBytes)
-        const event = eventOf(context.params['event_name'] as string, context.req.headers, body)
+        const event = publishedEventOf(
+          context.params['event_name'] as string,
+          context.req.headers,
+          body,
+        )
         requirePublishing(context.state.identity, event)
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw keyReused(position)

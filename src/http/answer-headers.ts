@@ -1,6 +1,6 @@
 // The headers of answers for the document, and which answers have them.
 
-import type { Answer, Route } from './route.ts'
+import type { DocumentedAnswer, Route } from './route.ts'
 
 const text = { type: 'string' }
 const whole = (minimum: number) => ({ type: 'integer', minimum })
@@ -48,7 +48,7 @@ export const headerComponents = Object.fromEntries(
 )
 
 /** The headers of an answer with this status. */
-export function headersOf({ limited }: Route, status: number, answer: Answer): object {
+export function headersOf({ limited }: Route, status: number, answer: DocumentedAnswer): object {
   const names: HeaderName[] = ['x-request-id', ...(answer.headers ?? [])]
   if (status === 401) names.push('www-authenticate')
   if (status === 429 || status === 503) names.push('retry-after')

@@ -9,7 +9,7 @@ import { headerComponents, headersOf } from './answer-headers.ts'
 import { type Components, createComponents } from './components.ts'
 import { exampleOf } from './example.ts'
 import { ConfigurationProblem, exampleProblem, GatewayProblem } from './problem.ts'
-import type { Answer, Parameter, Route } from './route.ts'
+import type { DocumentedAnswer, Parameter, Route } from './route.ts'
 import { type StaticBody, sendStatic, staticBody, unchanged } from './static-body.ts'
 import { tags } from './tags.ts'
 
@@ -138,11 +138,16 @@ function responsesOf(route: Route, components: Components): object {
   )
 }
 
-function responseOf(route: Route, status: number, answer: Answer, components: Components): object {
+function responseOf(
+  route: Route,
+  status: number,
+  answer: DocumentedAnswer,
+  components: Components,
+): object {
   const { description, types, schema, example } = answer
   const { family, operationId } = route
   const content = () => {
-    const named = schema && titled(schema, `${capital(operationId)}Answer`)
+    const named = schema && titled(schema, `${capital(operationId)}DocumentedAnswer`)
     if (named) return contentOf(named, components, types, example)
     if (status < 400 || status === 431) return undefined
     const problem = exampleProblem(family, status, description)

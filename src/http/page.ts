@@ -7,7 +7,7 @@ import { faultOfText } from '../input/text.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
 /** The requested page; `after`: `next` of the previous page. */
-export type Page = { limit: number; after: string | undefined }
+export type PageRequest = { limit: number; after: string | undefined }
 
 /** The parameters of a list with at most `most` rows per page. */
 export const pageParameters = (most: number): Parameter[] => [
@@ -31,7 +31,7 @@ export const pageParameters = (most: number): Parameter[] => [
  * The page of a request. Throws `invalid_request` if `limit` is invalid, or a parameter is
  * repeated.
  */
-export function pageOf({ query }: RequestContext, most: number): Page {
+export function pageOf({ query }: RequestContext, most: number): PageRequest {
   const { limit: given = String(most), after } = query
   const limit = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0
   if (limit < 1 || limit > most) throw invalid([fault('limit', 'invalid', `must be 1 to ${most}`)])
@@ -49,7 +49,7 @@ export function unknownPage() {
  */
 export function cutPage<Row>(
   found: Row[],
-  { limit }: Page,
+  { limit }: PageRequest,
   nameOf: (row: Row) => string,
 ): { rows: Row[]; next: string | undefined } {
   const rows = found.slice(0, limit)

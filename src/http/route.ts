@@ -30,7 +30,7 @@ export type Parameter = {
 }
 
 /** The meaning of a route's status. */
-export type Answer = {
+export type DocumentedAnswer = {
   description: string
   /** The schema of the body; for an error only if it is not the family's. */
   schema?: TSchema
@@ -58,7 +58,7 @@ export type Route = {
   body?: TSchema
   /** The type of a body that is not JSON. */
   bodyType?: string
-  responses: Record<number, Answer>
+  responses: Record<number, DocumentedAnswer>
 } & (
   | { direct?: false; handle(context: RequestContext): Promise<void> | void }
   /** Served without koa (direct.ts): its path ends in its parameter, its answer is JSON text. */

@@ -5,12 +5,12 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { Answer, RequestContext } from './route.ts'
+import type { DocumentedAnswer, RequestContext } from './route.ts'
 
 export type StaticBody = { type: string; bytes: Buffer; etag: string; gzipped?: Promise<Buffer> }
 
 /** Answers of documents besides 200. */
-export const unchanged: Record<304, Answer> = {
+export const unchanged: Record<304, DocumentedAnswer> = {
   304: { description: 'It is as `If-None-Match` says.', headers: ['etag'] },
 }
 

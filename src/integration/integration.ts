@@ -122,7 +122,7 @@ export type IntegrationDocument = Omit<NewIntegration, 'id'> & {
  * The rules for a registration that the schema cannot express, at the time `now` (ms).
  * `mayBorrowKeys`: files may be written with the operator's credentials.
  */
-export function faultsOf(
+export function faultsOfIntegration(
   integration: NewIntegration,
   { now, mayBorrowKeys }: { now: number; mayBorrowKeys: boolean },
 ): Fault[] {
@@ -169,7 +169,7 @@ export function faultsOfField(parts: IntegrationUpdate, field: TargetField): Fau
 export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
   const faults: Fault[] = []
   const { filter_conditions, delivery } = parts
-  for (const [field, url] of urlsOf(parts)) {
+  for (const [field, url] of urlsOfIntegration(parts)) {
     const reason = faultOfUrl(url)
     if (reason) faults.push(fault(field, 'invalid', reason))
   }
@@ -213,7 +213,7 @@ function readDate(field: string, text: string | undefined, faults: Fault[]): num
 }
 
 /** The URLs of the targets, each with the name of its field. */
-export function urlsOf({ callback_parameters, s3_parameters }: IntegrationUpdate) {
+export function urlsOfIntegration({ callback_parameters, s3_parameters }: IntegrationUpdate) {
   const urls: [field: string, url: string][] = []
   if (callback_parameters) {
     urls.push(['callback_parameters.callback_url', callback_parameters.callback_url])

@@ -5,15 +5,19 @@ import { refusalAmong } from '../destination/address.ts'
 import { faultOfUnnamedSecret, isSameOrigin } from '../destination/same-origin.ts'
 import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import type { FoundIntegration } from './find.ts'
-import { type IntegrationDocument, type IntegrationUpdate, urlsOf } from './integration.ts'
-import { type S3Parameters, serviceOf } from './s3.ts'
+import {
+  type IntegrationDocument,
+  type IntegrationUpdate,
+  urlsOfIntegration,
+} from './integration.ts'
+import { type S3Parameters, storeUrlOf } from './s3.ts'
 
 /** Refuses targets with a host that resolves to an address that is not public. */
 export async function refusePrivateTargets(
   tenant: string,
   parts: IntegrationUpdate,
 ): Promise<void> {
-  const found = await refusalAmong(urlsOf(parts), tenant)
+  const found = await refusalAmong(urlsOfIntegration(parts), tenant)
   if (!found) return
   throw invalid([fault(found.field, 'private_target', `is refused: ${found.refusal}`)])
 }
@@ -66,7 +70,7 @@ function faultsOfMovedStore(stored: IntegrationDocument, update: IntegrationUpda
 
 /** Whether requests go to the same host: at an endpoint the bucket may be part of its name. */
 function isSameStore(old: S3Parameters, given: S3Parameters): boolean {
-  if (!isSameOrigin(serviceOf(old), serviceOf(given))) return false
+  if (!isSameOrigin(storeUrlOf(old), storeUrlOf(given))) return false
   if (old.endpoint === undefined && given.endpoint === undefined) return true
   const [hostOfOld, hostOfGiven] = [old, given].map(bucketInHost)
   return hostOfOld === hostOfGiven

@@ -7,7 +7,11 @@ import type { Db } from '../db/pool.ts'
 import { invalid, MillraceError } from '../errors.ts'
 import { positionOf, timeOf } from '../log/position.ts'
 import type { SecretBox } from '../sealing/secret.ts'
-import { faultsOf, type IntegrationDocument, type NewIntegration } from './integration.ts'
+import {
+  faultsOfIntegration,
+  type IntegrationDocument,
+  type NewIntegration,
+} from './integration.ts'
 import { refusePrivateTargets } from './refuse.ts'
 import { sealDocument } from './secrets.ts'
 
@@ -33,7 +37,7 @@ export async function register(
 ): Promise<IntegrationDocument> {
   const { db, secrets } = services
   const mayBorrowKeys = services.allowDefaultCredentials
-  const faults = faultsOf(integration, { now: services.clock(), mayBorrowKeys })
+  const faults = faultsOfIntegration(integration, { now: services.clock(), mayBorrowKeys })
   if (faults.length > 0) throw invalid(faults)
   if (!services.allowPrivateTargets) await refusePrivateTargets(tenant, integration)
 

@@ -65,7 +65,7 @@ export const S3ParametersShown = Type.Object(shown, { title: 'S3ParametersShown'
 export type S3Parameters = Type.Static<typeof S3Parameters>
 
 /** The URL of the store; the bucket is in the path, or precedes the host. */
-export function serviceOf({
+export function storeUrlOf({
   endpoint,
   aws_region,
 }: Pick<S3Parameters, 'endpoint' | 'aws_region'>): string {

@@ -8,7 +8,7 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { readJson } from '../http/body.ts'
-import { cutPage, type Page, pageOf, pageParameters, unknownPage } from '../http/page.ts'
+import { cutPage, type PageRequest, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
@@ -234,7 +234,7 @@ function noSuchJob(id: string): MillraceError {
   return new MillraceError('not_found', `There is no job ${JSON.stringify(id)}.`)
 }
 
-function positionAfter({ after = '0' }: Page): number {
+function positionAfter({ after = '0' }: PageRequest): number {
   if (/^\d{1,16}$/.test(after)) return Number(after)
   throw unknownPage()
 }

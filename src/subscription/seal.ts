@@ -12,7 +12,7 @@ import {
   parametersOf,
   type Subscription,
   type SubscriptionDocument,
-  serviceOf,
+  serviceUrlOf,
 } from './subscription.ts'
 
 type Keys = { accessKey?: string; accessSecret?: string }
@@ -84,7 +84,7 @@ export function faultsOfMovedKeys(
   stored: SubscriptionDocument,
 ): Fault[] {
   const [old, given] = [parametersOf(stored.destination), parametersOf(update.destination)]
-  const [from, to] = [serviceOf(stored.destination), serviceOf(update.destination)]
+  const [from, to] = [serviceUrlOf(stored.destination), serviceUrlOf(update.destination)]
   if (!old || !given || isSameOrigin(from, to)) return []
   const names = ['accessKey', 'accessSecret'] as const
   const moved = names.filter((name) => {

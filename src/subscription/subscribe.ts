@@ -16,7 +16,7 @@ import {
   subscriptionOf,
 } from './find.ts'
 import { faultsOfMovedKeys, type ShownSubscription, sealSubscription, sealUpdate } from './seal.ts'
-import { faultsOf, type NewSubscription, urlsOf } from './subscription.ts'
+import { faultsOfSubscription, type NewSubscription, urlsOfDestination } from './subscription.ts'
 
 /** How often an update that loses to another one is repeated. */
 const TRIES = 10
@@ -146,10 +146,10 @@ async function refuseFaults(
   subscription: Pick<NewSubscription, 'destination'>,
 ): Promise<void> {
   const mayBorrowKeys = services.allowDefaultCredentials
-  const faults = faultsOf(subscription, { mayBorrowKeys })
+  const faults = faultsOfSubscription(subscription, { mayBorrowKeys })
   if (faults.length > 0) throw invalid(faults)
   if (services.allowPrivateTargets) return
-  const found = await refusalAmong(urlsOf(subscription.destination), tenant)
+  const found = await refusalAmong(urlsOfDestination(subscription.destination), tenant)
   if (!found) return
   throw invalid([fault(found.field, 'private_target', `is refused: ${found.refusal}`)])
 }

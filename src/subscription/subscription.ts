@@ -171,9 +171,9 @@ export function parametersOf({
 }
 
 /** The URL for requests: the destination's endpoint, its queue's, or AWS's. */
-export function serviceOf(destination: DestinationDocument): string | undefined {
+export function serviceUrlOf(destination: DestinationDocument): string | undefined {
   const parameters = parametersOf(destination)?.parameters
-  const urls = urlsOf(destination).map(([, url]) => url)
+  const urls = urlsOfDestination(destination).map(([, url]) => url)
   return urls[0] ?? (parameters && `https://${destination.type}.${parameters.region}.amazonaws.com`)
 }
 
@@ -181,7 +181,7 @@ export function serviceOf(destination: DestinationDocument): string | undefined 
  * The rules that the schema cannot express. `mayBorrowKeys`: the operator's credentials may be
  * used.
  */
-export function faultsOf(
+export function faultsOfSubscription(
   { destination }: Pick<NewSubscription, 'destination'>,
   { mayBorrowKeys }: { mayBorrowKeys: boolean },
 ): Fault[] {
@@ -228,7 +228,9 @@ function faultOfAddress(type: 'SQS' | 'SNS', { queueUrl }: QueueParameters): str
 }
 
 /** The URLs that a destination calls, each with the name of its field. */
-export function urlsOf(destination: DestinationDocument): [field: string, url: string][] {
+export function urlsOfDestination(
+  destination: DestinationDocument,
+): [field: string, url: string][] {
   const found = parametersOf(destination)
   if (!found) return []
   const { endpoint, queueUrl } = found.parameters

@@ -51,3 +51,19 @@ function goneWordOf(name: string): string | undefined {
   const part = parts.map((one) => one.toLowerCase()).find((one) => Object.hasOwn(PARTS, one))
   return part && PARTS[part]
 }
+
+/** Names that two files of src export. schemas.ts has the same ones in each folder. */
+export function doubleNames(files: Files): string[] {
+  const owners = new Map<string, Set<string>>()
+  for (const [file, text] of files) {
+    if (!/^src\/.*\.ts$/.test(file) || file.endsWith('/schemas.ts')) continue
+    for (const [, name = ''] of text.matchAll(
+      /^export (?:async )?(?:function\*?|const|class|type) (\w+)/gm,
+    )) {
+      owners.set(name, new Set(owners.get(name)).add(file))
+    }
+  }
+  return [...owners]
+    .filter(([, { size }]) => size > 1)
+    .map(([name, of]) => `${name} is exported by ${[...of].join(' and ')}`)
+}

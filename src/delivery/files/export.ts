@@ -20,9 +20,9 @@ import {
   type Exporting,
   type ExportLease,
   type ExportServices,
+  fileStepOf,
   halt,
   lose,
-  stepOf,
 } from './exporting.ts'
 import { findOpenFile } from './manifest.ts'
 import { nextFile } from './next-file.ts'
@@ -51,7 +51,7 @@ export async function exportFiles(
     reason: ending.reason as Reason,
     attempts: turn.progress.attempts,
     failing: turn.failing,
-    stepOf: (attempts) => stepOf(turn, attempts),
+    stepOf: (attempts) => fileStepOf(turn, attempts),
   })
 }
 

@@ -70,6 +70,6 @@ export async function storeOf(turn: Exporting): Promise<FileStore> {
 }
 
 /** The step up to here, for a cursor with `attempts` consecutive failures. */
-export function stepOf({ progress, readPosition }: Exporting, attempts: number): Step {
+export function fileStepOf({ progress, readPosition }: Exporting, attempts: number): Step {
   return progress.step({ readPosition, unresolved: [], attempts })
 }

@@ -24,7 +24,7 @@ export type Customer = {
 }
 
 /** An item of the shop. `available`: over all locations. */
-export type Item = {
+export type MailedItem = {
   item_id: string
   product_id: string | null
   name: string | null
@@ -45,7 +45,7 @@ export type Situation = {
   customers: Map<string, Customer>
   /** The items of each customer's wishlists, in the order in which they were added. */
   wishes: Map<string, string[]>
-  items: Map<string, Item>
+  items: Map<string, MailedItem>
 }
 
 /** The mails of one batch, at most one per customer. */

@@ -3,7 +3,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import type { JobDocument } from '../job.ts'
-import { type Customer, type Due, type Item, restListed, type Situation } from './audience.ts'
+import { type Customer, type Due, type MailedItem, restListed, type Situation } from './audience.ts'
 
 /** The situation of due notices. */
 export async function readSituation(
@@ -39,8 +39,8 @@ export async function readSituation(
   }
 }
 
-async function readItems(db: Db, tenant: string, ids: string[]): Promise<Map<string, Item>> {
-  const { rows } = await sql<Item>`
+async function readItems(db: Db, tenant: string, ids: string[]): Promise<Map<string, MailedItem>> {
+  const { rows } = await sql<MailedItem>`
     select
       wanted.item_id,
       variant.product_id,

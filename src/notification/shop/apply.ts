@@ -2,13 +2,13 @@
 // event is atomic: of ups and downs within it only the end counts. The first known level of an item
 // is no restock: it only shows where the log, or its retained part, begins.
 
-import type { Change } from './decode.ts'
+import type { EntityChange } from './decode.ts'
 import { itemOf, putLevel, type Shop, stockOf } from './shop.ts'
 
-type ChangeOf<Name extends Change['entity']> = Extract<Change, { entity: Name }>
+type ChangeOf<Name extends EntityChange['entity']> = Extract<EntityChange, { entity: Name }>
 
 /** Applies the changes of one event, in order. */
-export function applyEvent(shop: Shop, changes: Change[]): void {
+export function applyEvent(shop: Shop, changes: EntityChange[]): void {
   const stockBefore = new Map<string, number | undefined>()
   const pricesBefore = new Map(
     changes.flatMap(({ entity, id }) => (entity === 'price' ? [[id, shop.prices.get(id)]] : [])),
@@ -38,7 +38,7 @@ export function applyEvent(shop: Shop, changes: Change[]): void {
 }
 
 /** Why a change cannot be applied; undefined if it was. */
-function applyChange(shop: Shop, change: Change): string | undefined {
+function applyChange(shop: Shop, change: EntityChange): string | undefined {
   switch (change.entity) {
     case 'customer':
       return applyCustomer(shop, change)

@@ -8,7 +8,7 @@ import { entityOf, type LoggedEvent } from '../../log/event.ts'
 import { type Entity, type EntityValue, entities } from './entity.ts'
 
 /** One entity after the change of one event. `entry`: its index in a bulk operation. */
-export type Change = {
+export type EntityChange = {
   [Name in Entity]: {
     entity: Name
     id: string
@@ -20,7 +20,7 @@ export type Change = {
 }[Entity]
 
 export type Unreadable = { position: number; entry: number; reason: string }
-type Decoded = { changes: Change[]; unreadable: Unreadable[] }
+type Decoded = { changes: EntityChange[]; unreadable: Unreadable[] }
 
 /** By entity; compiled with its first value. */
 const validators: Partial<Record<Entity, ReturnType<typeof Compile>>> = {}
@@ -51,7 +51,7 @@ export function decodeEvent(event: LoggedEvent): Decoded {
     if (reason) decoded.unreadable.push({ position, entry, reason })
     else {
       const change = { entity, id: String(id), position, entry, isDeleted, value }
-      decoded.changes.push(wellFormed(change) as Change)
+      decoded.changes.push(wellFormed(change) as EntityChange)
     }
   }
   return decoded

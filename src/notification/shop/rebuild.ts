@@ -17,7 +17,7 @@ import { shapes } from './tables.ts'
  * the rebuilt table lacks; a row that differs counts in both. older: live rows from before the
  * retained log, which cannot be compared.
  */
-export type Compared = {
+export type ComparedTable = {
   table: string
   rebuilt: number
   missing: number
@@ -35,7 +35,7 @@ export async function rebuildShop(
   db: Db,
   tenant: string,
   { apply }: { apply: boolean },
-): Promise<Compared[] | undefined> {
+): Promise<ComparedTable[] | undefined> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -59,7 +59,7 @@ export async function rebuildShop(
       }
       await replay(trx, tenant, live.position)
       const bounds = { schema: live.schema, oldest: await oldestPosition(trx, tenant) }
-      const compared: Compared[] = []
+      const compared: ComparedTable[] = []
       for (const table of tables) {
         compared.push(await compare(trx, tenant, table, bounds))
         if (apply) await replaceRows(trx, tenant, table, bounds)
@@ -100,11 +100,11 @@ async function compare(
   tenant: string,
   table: string,
   { schema, oldest }: Live,
-): Promise<Compared> {
+): Promise<ComparedTable> {
   const columns = columnsOf(table)
   const rebuilt = sql`select ${columns} from ${sql.id('pg_temp', table)} where tenant = ${tenant}`
   const live = sql`select ${columns} from ${sql.id(schema, table)} where tenant = ${tenant}`
-  const { rows } = await sql<Omit<Compared, 'table'>>`
+  const { rows } = await sql<Omit<ComparedTable, 'table'>>`
     select
       (select count(*) from (${rebuilt}) as r)::integer as rebuilt,
       (select count(*) from (${rebuilt} except ${live}) as m)::integer as missing,
@@ -112,7 +112,7 @@ async function compare(
         ${live} and position >= ${oldest} except ${rebuilt}
       ) as e)::integer as extra,
       (select count(*) from (${live} and position < ${oldest}) as o)::integer as older`.execute(db)
-  return { table, ...(rows[0] as Omit<Compared, 'table'>) }
+  return { table, ...(rows[0] as Omit<ComparedTable, 'table'>) }
 }
 
 async function replaceRows(

@@ -4,7 +4,7 @@
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
-import type { Change } from './decode.ts'
+import type { EntityChange } from './decode.ts'
 import { emptyShop, itemOf, putLevel, type Rows, type Shop } from './shop.ts'
 
 type Table = keyof Rows
@@ -65,9 +65,9 @@ export const shapes: Record<Table, Shape> = {
 }
 
 /** The part of a tenant's shop that these changes touch. */
-export async function loadShop(db: Db, tenant: string, changes: Change[]): Promise<Shop> {
+export async function loadShop(db: Db, tenant: string, changes: EntityChange[]): Promise<Shop> {
   const shop = emptyShop()
-  const idsOf = (entity: Change['entity']) => [
+  const idsOf = (entity: EntityChange['entity']) => [
     ...new Set(changes.filter((change) => change.entity === entity).map(({ id }) => id)),
   ]
   const byId = async <Name extends Table>(table: Name, ids: string[]): Promise<Rows[Name][]> => {
@@ -126,9 +126,9 @@ export async function saveShop(
   db: Db,
   tenant: string,
   shop: Shop,
-  changes: Change[],
+  changes: EntityChange[],
 ): Promise<void> {
-  const touched = (entity: Change['entity']) => [
+  const touched = (entity: EntityChange['entity']) => [
     ...new Set(changes.filter((change) => change.entity === entity).map(({ id }) => id)),
   ]
   const save = async <Name extends Table>(
