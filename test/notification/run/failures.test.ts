@@ -67,9 +67,12 @@ describe('a refused key', () => {
     await until('it is said in a log', () =>
       services.some((service) => service.output().includes('notification run failed')),
     )
-    const { rows } = await database.pool.query(
-      `select status, reason from config_log where action = 'job_run_failed'`,
-    )
+    const rows = await until('the config log says it too', async () => {
+      const noted = await database.pool.query(
+        `select status, reason from config_log where action = 'job_run_failed'`,
+      )
+      return noted.rows.length > 0 && noted.rows
+    })
     expect(rows).toEqual([{ status: 'running', reason: failed['reason'] }])
 
     sendgrid.key = SENDGRID_KEY
