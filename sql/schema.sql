@@ -1688,10 +1688,10 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-  kept record;
+  owned record;
 begin
   if to_regrole('millrace_service') is not null then
-    for kept in
+    for owned in
       select relname as name
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
@@ -1699,17 +1699,17 @@ begin
         and not is_partition_name(relname)
         and pg_get_userbyid(relowner) = current_user
     loop
-      execute format('revoke all on %I from millrace_service', kept.name);
+      execute format('revoke all on %I from millrace_service', owned.name);
       execute format('grant %s on %I to millrace_service',
         case
-          when kept.name in ('event', 'event_key', 'config_log', 'receipt', 'attempt')
+          when owned.name in ('event', 'event_key', 'config_log', 'receipt', 'attempt')
             then 'select, insert'
-          when kept.name = 'api_key' then 'select, insert, update (revoked_at, revoked_by)'
-          when kept.name ~ '^(kysely_migration.*|migration_checksum|function_checksum)$'
+          when owned.name = 'api_key' then 'select, insert, update (revoked_at, revoked_by)'
+          when owned.name ~ '^(kysely_migration.*|migration_checksum|function_checksum)$'
             then 'select'
           else 'select, insert, update, delete'
         end,
-        kept.name);
+        owned.name);
     end loop;
     grant select on integration, masked_config_log to millrace_service;
     grant select, update on sequence lane_position to millrace_service;
@@ -1723,7 +1723,7 @@ begin
     grant usage, select on all sequences in schema graphile_worker to millrace_service;
     -- graphile_worker's tables use row security: only their owner sees rows, unless a policy
     -- exists.
-    for kept in
+    for owned in
       select oid::regclass as name
       from pg_class
       where relnamespace = 'graphile_worker'::regnamespace and relrowsecurity
@@ -1732,7 +1732,7 @@ begin
         )
     loop
       execute format('create policy millrace_service on %s to millrace_service using (true)',
-        kept.name);
+        owned.name);
     end loop;
   end if;
 
@@ -1803,31 +1803,32 @@ create or replace function keep_window(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  kept record;
+  current_cursor record;
 begin
-  select c.* into kept
+  select c.* into current_cursor
   from cursor c
   where c.tenant = tenant and c.consumer = consumer and c.run = run
     and (owner is null or (c.owner = owner and c.epoch = held_epoch))
   for update;
-  if kept.consumer is null then
+  if current_cursor.consumer is null then
     return;
   end if;
-  if kept.unresolved <> '{}' and kept.version is distinct from next_version then
+  if current_cursor.unresolved <> '{}' and current_cursor.version is distinct from next_version then
     insert into receipt (
       tenant, position, consumer, run, version, from_position, to_position,
       delivered, rejected, filtered, latency_ms_histogram
     )
     select
-      tenant, at_position - row_number() over (order by span.after), consumer, run, kept.version,
+      tenant, at_position - row_number() over (order by span.after),
+      consumer, run, current_cursor.version,
       span.after, span.through, 0, 0, 0, '{}'
     from (
       select
         waiting as after,
-        coalesce(lead(waiting) over (order by waiting) - 1, kept.read_position) as through
-      from unnest(kept.unresolved) as waiting
+        coalesce(lead(waiting) over (order by waiting) - 1, current_cursor.read_position) as through
+      from unnest(current_cursor.unresolved) as waiting
     ) as span
-    where kept.version is not null
+    where current_cursor.version is not null
       and exists (
         select from event e
         where e.tenant = tenant and e.position > span.after and e.position <= span.through
@@ -2139,7 +2140,7 @@ begin
     order by max(p.position) desc
     limit most_names
   ),
-  kept as (
+  stored as (
     insert into event_type as t
     select tenant, l.name, l.last_position
     from latest l

@@ -32,7 +32,7 @@ counted as (
 ),
 -- The first day that is kept: a partition's name ends with its day. Earlier days were removed only
 -- if the log had begun by then.
-kept as (
+retained as (
   select
     first_day,
     least(log_began(), first_day) as log_began,
@@ -83,10 +83,10 @@ select
       || case when so_far = '' then '' else ' The period is not over.' end
   end as verdict
 from counted
-cross join kept
+cross join retained
 cross join lateral (
   select
     published - outside - filtered_out as passed,
     case when outside > 0 then format('; %s lie outside its time', outside) else '' end as elsewhere,
     case when :'to'::timestamptz > now() then ' so far' else '' end as so_far
-) as told;
+) as answer;

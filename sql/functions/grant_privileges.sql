@@ -12,10 +12,10 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
 declare
-  kept record;
+  owned record;
 begin
   if to_regrole('millrace_service') is not null then
-    for kept in
+    for owned in
       select relname as name
       from pg_class
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
@@ -23,17 +23,17 @@ begin
         and not is_partition_name(relname)
         and pg_get_userbyid(relowner) = current_user
     loop
-      execute format('revoke all on %I from millrace_service', kept.name);
+      execute format('revoke all on %I from millrace_service', owned.name);
       execute format('grant %s on %I to millrace_service',
         case
-          when kept.name in ('event', 'event_key', 'config_log', 'receipt', 'attempt')
+          when owned.name in ('event', 'event_key', 'config_log', 'receipt', 'attempt')
             then 'select, insert'
-          when kept.name = 'api_key' then 'select, insert, update (revoked_at, revoked_by)'
-          when kept.name ~ '^(kysely_migration.*|migration_checksum|function_checksum)$'
+          when owned.name = 'api_key' then 'select, insert, update (revoked_at, revoked_by)'
+          when owned.name ~ '^(kysely_migration.*|migration_checksum|function_checksum)$'
             then 'select'
           else 'select, insert, update, delete'
         end,
-        kept.name);
+        owned.name);
     end loop;
     grant select on integration, masked_config_log to millrace_service;
     grant select, update on sequence lane_position to millrace_service;
@@ -47,7 +47,7 @@ begin
     grant usage, select on all sequences in schema graphile_worker to millrace_service;
     -- graphile_worker's tables use row security: only their owner sees rows, unless a policy
     -- exists.
-    for kept in
+    for owned in
       select oid::regclass as name
       from pg_class
       where relnamespace = 'graphile_worker'::regnamespace and relrowsecurity
@@ -56,7 +56,7 @@ begin
         )
     loop
       execute format('create policy millrace_service on %s to millrace_service using (true)',
-        kept.name);
+        owned.name);
     end loop;
   end if;
 

@@ -16,31 +16,32 @@ create or replace function keep_window(
 language plpgsql as $$
 #variable_conflict use_variable
 declare
-  kept record;
+  current_cursor record;
 begin
-  select c.* into kept
+  select c.* into current_cursor
   from cursor c
   where c.tenant = tenant and c.consumer = consumer and c.run = run
     and (owner is null or (c.owner = owner and c.epoch = held_epoch))
   for update;
-  if kept.consumer is null then
+  if current_cursor.consumer is null then
     return;
   end if;
-  if kept.unresolved <> '{}' and kept.version is distinct from next_version then
+  if current_cursor.unresolved <> '{}' and current_cursor.version is distinct from next_version then
     insert into receipt (
       tenant, position, consumer, run, version, from_position, to_position,
       delivered, rejected, filtered, latency_ms_histogram
     )
     select
-      tenant, at_position - row_number() over (order by span.after), consumer, run, kept.version,
+      tenant, at_position - row_number() over (order by span.after),
+      consumer, run, current_cursor.version,
       span.after, span.through, 0, 0, 0, '{}'
     from (
       select
         waiting as after,
-        coalesce(lead(waiting) over (order by waiting) - 1, kept.read_position) as through
-      from unnest(kept.unresolved) as waiting
+        coalesce(lead(waiting) over (order by waiting) - 1, current_cursor.read_position) as through
+      from unnest(current_cursor.unresolved) as waiting
     ) as span
-    where kept.version is not null
+    where current_cursor.version is not null
       and exists (
         select from event e
         where e.tenant = tenant and e.position > span.after and e.position <= span.through

@@ -46,7 +46,7 @@ begin
     order by max(p.position) desc
     limit most_names
   ),
-  kept as (
+  stored as (
     insert into event_type as t
     select tenant, l.name, l.last_position
     from latest l

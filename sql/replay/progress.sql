@@ -69,8 +69,8 @@ replay as (
   where cursor.stop_position is not null
     and (cursor.tenant = :'tenant' or :'tenant' = '')
   union all
-  select tenant, id, run, told.state, registered, ended, null::bigint, null::bigint, null::bigint,
-    null::timestamptz, case when told.state = 'arrived' then 0 end
+  select tenant, id, run, gone.state, registered, ended, null::bigint, null::bigint, null::bigint,
+    null::timestamptz, case when gone.state = 'arrived' then 0 end
   from past_run
   cross join lateral (
     select case
@@ -86,7 +86,7 @@ replay as (
       ) then 'arrived'
       else 'deleted'
     end as state
-  ) as told
+  ) as gone
   union all
   select tenant, id, 1,
     case when ending = 'integration_completed' then 'completed' else 'deleted' end,
@@ -109,7 +109,7 @@ select
   taken_later.count as taken_later,
   coalesce(done.filtered, 0) as filtered_out,
   replay.events_left,
-  case when replay.ended is null then kept.count end as rejected_events_kept,
+  case when replay.ended is null then rejected_left.count end as rejected_events_kept,
   time_of(replay.ended) as ended_at,
   time_of(done.position) as last_step_at,
   done.last_minute as settled_in_last_minute,
@@ -151,5 +151,5 @@ left join lateral (
   from rejected_event
   where rejected_event.tenant = replay.tenant and rejected_event.consumer = replay.consumer
     and rejected_event.run = replay.run
-) as kept on true
+) as rejected_left on true
 order by replay.tenant, replay.consumer, replay.registered, replay.run;

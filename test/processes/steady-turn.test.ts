@@ -1,4 +1,4 @@
-// An integration that gets an event now and then is advanced by one run, not by a new one each.
+// An integration that gets an event now and then is advanced by one turn, not by a new one each.
 
 import { expect, it } from 'vitest'
 import { publish, register } from '../../scripts/kit/client.ts'
@@ -14,7 +14,7 @@ const service = useService('start', database)
 it('keeps its slot while events come', async () => {
   await register(service.url, 'erp', receiver.url)
   const runs = new Set<string>()
-  // Longer than a run goes on that has nothing to do.
+  // Longer than an idle turn lasts.
   const end = performance.now() + SLICE_MS * 1.6
   for (let i = 0; performance.now() < end; i++) {
     const { body } = await publish(service.url, { key: `k${i}`, payload: '{}' })
