@@ -15,8 +15,8 @@ begin
         role;
     end if;
     if password like '%\%%' then
-      raise exception 'The password in /run/secrets/%-url has a percent sign: use letters, digits and hyphens.',
-        role;
+      raise exception 'The password in /run/secrets/%-url has a percent sign: '
+        'use letters, digits and hyphens.', role;
     end if;
     execute format('alter role %I password %L', 'millrace_' || role, password);
   end loop;

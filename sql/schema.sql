@@ -1,6 +1,6 @@
--- The schema as it is after all migrations, for reading: `make schema` writes it from the catalogue
--- of a fresh database, and a test fails if it is stale. Tables of the log have partitions by day
--- (event_key: by ten days), which functions make and drop.
+-- The schema as it is after all migrations, for reading: `make schema` writes it from the
+-- catalogue of a fresh database, and a test fails if it is stale. Tables of the log have partitions
+-- by day (event_key: by ten days), which functions make and drop.
 
 create sequence lane_position;
 
@@ -1247,7 +1247,8 @@ begin
   elsif life.status = 'running' then
     perform change_consumer(
       tenant, consumer, life.version, 'stopped', 'integration_stopped', 'millrace',
-      format('%s %s rejected event(s) are kept; it completes when the last one is retried or deleted.',
+      format('%s %s rejected event(s) are kept; '
+        'it completes when the last one is retried or deleted.',
         summary, rejected_left),
       null, false, latest_position
     );
@@ -1984,7 +1985,8 @@ begin
   last_position := pg_sequence_last_value('lane_position');
   clock_position := position_of(clock_timestamp());
   if clock_position > latest_position then
-    raise exception 'The database''s clock (%) is too far ahead of the caller''s.', clock_timestamp()
+    raise exception 'The database''s clock (%) is too far ahead of the caller''s.',
+      clock_timestamp()
       using errcode = 'MR004', detail = clock_position - latest_position;
   end if;
   -- Null before the first use. Also null without the right to read it, which must not count as

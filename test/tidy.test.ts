@@ -19,6 +19,8 @@ import {
   names,
   openings,
   packedFields,
+  rowCasts,
+  scriptsAlone,
   unusedExports,
 } from './helpers/tidy.ts'
 import { doubleNames, goneWords } from './helpers/tidy-words.ts'
@@ -35,6 +37,9 @@ const prose: Files = new Map(files)
 for await (const page of glob('{*.md,{docs,scripts}/**/*.md}', { cwd: root })) {
   prose.set(page, readFileSync(path.join(root, page), 'utf8'))
 }
+const runners = ['Makefile', 'package.json', 'vitest.config.ts', '.ci/run'].map((file) =>
+  readFileSync(path.join(root, file), 'utf8'),
+)
 
 describe('this repository', () => {
   it('has files to look at', () => expect(files.size).toBeGreaterThan(50))
@@ -50,7 +55,9 @@ describe('this repository', () => {
   it('is in plain English', () => expect(phrases(prose)).toEqual([]))
   it('says no word that is gone', () => expect(goneWords(files)).toEqual([]))
   it('exports each name once', () => expect(doubleNames(files)).toEqual([]))
-  it('has no dead file', () => expect(deadFiles(files)).toEqual([]))
+  it('has no dead file', () => expect(deadFiles(files, runners)).toEqual([]))
+  it('casts no row', () => expect(rowCasts(files)).toEqual([]))
+  it('has scripts that need no test', () => expect(scriptsAlone(files)).toEqual([]))
 })
 
 describe('the licences of what this depends on', () => {
@@ -193,5 +200,45 @@ describe('each rule', () => {
     expect(openings(wrong)).toEqual(['src/log/index.ts does not open with a comment'])
     expect(leftovers(wrong)).toEqual(['test/a.test.ts skips tests'])
     expect(deadFiles(wrong)).toHaveLength(2)
+  })
+  it('finds a file of scripts or test that nobody imports and nothing runs', () => {
+    const all = tree({
+      'scripts/load/run.ts': "// It starts the other one.\nstartRemote('load/process.ts')\n",
+      'scripts/load/process.ts': '// x\n',
+      'scripts/load/old.ts': '// x\n',
+      'test/helpers/preload.ts': '// x\n',
+      'test/helpers/old.ts': "// x; test/helpers/old.ts was './old.ts'\n",
+      'test/a.test.ts': "// old.ts\nspawn('node', ['--import', '../helpers/preload.ts'])\n",
+    })
+    const makefile = 'load:\n\tnode scripts/load/run.ts'
+    expect(deadFiles(all, [makefile])).toEqual(['scripts/load/old.ts', 'test/helpers/old.ts'])
+    expect(deadFiles(all)).toHaveLength(3)
+  })
+  it.each([
+    ['`', '.ts'],
+    ["'", '.ts'],
+    ["'", '.sql'],
+  ])('finds a long line within %s in a file %s', (quote, ending) => {
+    const text = (length: number) => `x = ${quote}${'x'.repeat(length)}${quote}`
+    expect(lengths(tree({ [`sql/a${ending}`]: text(100) }))).toEqual([
+      `sql/a${ending}:1 has 106 columns`,
+    ])
+    expect(lengths(tree({ [`sql/a${ending}`]: text(90) }))).toEqual([])
+    expect(lengths(tree({ 'test/a.test.ts': `it('${'x'.repeat(100)}', () => {` }))).toEqual([])
+  })
+  it.each([
+    `const row = rows[0] ${'as'} { id: string }`,
+    `return rows.at(-1) ${'as'} Stored`,
+    `const [{ id }] = rows ${'as'} [{ id: string }]`,
+    `const { id } = found ${'as'} StoredRow`,
+    `return first ${'as'} (typeof rows)[number]`,
+  ])('refuses the cast of a row: %s', (line) => {
+    expect(rowCasts(tree({ 'src/log/a.ts': `// x\n${line}\n` }))).toHaveLength(1)
+    expect(rowCasts(tree({ 'src/log/a.ts': `// ${line}\n` }))).toEqual([])
+  })
+  it('refuses a script that needs a test', () => {
+    const text = "// x\nimport { a } from '../../test/helpers/a.ts'\n"
+    expect(scriptsAlone(tree({ 'scripts/bench/a.ts': text }))).toHaveLength(1)
+    expect(scriptsAlone(tree({ 'test/log/a.test.ts': text }))).toEqual([])
   })
 })

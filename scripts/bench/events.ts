@@ -2,6 +2,7 @@
 // the receiver can tell loss, repeats and disorder.
 
 import { openDatabase } from '../../src/db/pool.ts'
+import { bodyText } from '../../src/destination/body.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { timeOf } from '../../src/log/position.ts'
@@ -129,7 +130,7 @@ export function webhookOf(
       'idempotency-key': idempotencyKey,
       'millrace-position': String(position),
     },
-    body: `{"tenant":"${tenant}","name":"${name}","published_at":"${timeOf(position)}","payload":${payload}}`,
+    body: bodyText({ tenant, name, publishedAt: timeOf(position), payload: payload.toString() }),
   }
 }
 

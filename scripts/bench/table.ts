@@ -12,7 +12,8 @@ const TO_THE_RIGHT = [1, 4, 5]
 export function renderTable(machine: Machine, scenarios: Measured[]): string {
   const { date, size, processor, cores, memoryGiB, system, node, postgres, commit } = machine
   const head = [
-    `Millrace benchmark, ${date.slice(0, 16).replace('T', ' ')} UTC${size === 'smoke' ? ', smoke: the figures mean nothing' : ''}`,
+    `Millrace benchmark, ${date.slice(0, 16).replace('T', ' ')} ` +
+      `UTC${size === 'smoke' ? ', smoke: the figures mean nothing' : ''}`,
     `${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}`,
     `Node ${node}, PostgreSQL ${postgres}; commit ${commit}`,
     machine.settings,

@@ -33,9 +33,9 @@ export function launchService(options: { adminToken: string; retryBaseMs: number
   // order.
   const program = startProgram(['start'], environment, { detached: true })
   let stopping = false
-  const failure = program.ended.then(({ status, signal, stderr }) => {
+  const failure = program.ended.then(({ status, stderr }) => {
     if (stopping) return new Promise<never>(() => {})
-    const how = signal ?? `exit status ${status}`
+    const how = program.process.signalCode ?? `exit status ${status}`
     throw new Error(`The service ended by itself (${how}).\n${stderr.slice(-LOG_SHOWN)}`)
   })
   failure.catch(() => {})

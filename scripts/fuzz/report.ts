@@ -19,7 +19,8 @@ export function summaryOf({ seed, count, findings, tallies, slowestMs, growth }:
     ...findings.lines(),
     `  ${'operation'.padEnd(36)}  valid, taken  refused`,
     ...table,
-    `memory: heap ${megabytes(growth.heap)} MiB, resident ${megabytes(growth.resident)} MiB more than after the warm-up`,
+    `memory: heap ${megabytes(growth.heap)} MiB, resident ${megabytes(growth.resident)} MiB ` +
+      'more than after the warm-up',
     `the slowest answer: ${Math.round(slowestMs)} ms`,
   ].join('\n')
 }

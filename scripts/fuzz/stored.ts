@@ -129,7 +129,9 @@ function isNewEvent({ request, answer }: Outcome, collected: Set<string>): boole
 
 async function newestPosition(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
-    'select greatest((select max(position) from event), (select max(position) from config_log), 0) as newest',
+    `select greatest(
+      (select max(position) from event), (select max(position) from config_log), 0
+    ) as newest`,
   )
   return rows[0].newest
 }

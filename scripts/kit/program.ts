@@ -21,12 +21,8 @@ export const OPEN_SERVICE = {
 
 const READY_MS = 90_000
 
-export type Ended = {
-  status: number | null
-  signal: NodeJS.Signals | null
-  stdout: string
-  stderr: string
-}
+/** `status` is null if a signal has ended it. */
+export type Ended = { status: number | null; stdout: string; stderr: string }
 
 type Program = {
   process: ChildProcessByStdio<null, Readable, Readable>
@@ -72,7 +68,7 @@ export function startProgram(
       ready.reject(
         new Error(`millrace ${command.join(' ')} ended (${signal ?? status}):\n${output}`),
       )
-      resolve({ status, signal, ...printed })
+      resolve({ status, ...printed })
     })
   })
   return {

@@ -5,9 +5,10 @@ import { readFunctions } from '../../src/db/functions.ts'
 import type { Column, Schema, SqlFunction, Table, View } from './catalogue.ts'
 
 const WIDTH = 100
-const HEAD = `-- The schema as it is after all migrations, for reading: \`make schema\` writes it from the catalogue
--- of a fresh database, and a test fails if it is stale. Tables of the log have partitions by day
--- (event_key: by ten days), which functions make and drop.
+const HEAD = `\
+-- The schema as it is after all migrations, for reading: \`make schema\` writes it from the
+-- catalogue of a fresh database, and a test fails if it is stale. Tables of the log have partitions
+-- by day (event_key: by ten days), which functions make and drop.
 `
 
 /** The text of sql/schema.sql. */

@@ -175,9 +175,8 @@ function report(): boolean {
     const grows = !isLog && third > 0 && last > middle * GROWTH && last > middle + GROWTH_BYTES
     if (grows) isFlat = false
     const trend = isLog ? 'the log' : grows ? 'GROWS' : 'flat'
-    console.log(
-      `${name.padEnd(24)}${megabytes(middle).padStart(14)}${megabytes(last).padStart(14)}  ${trend}`,
-    )
+    const sizes = [middle, last].map((bytes) => megabytes(bytes).padStart(14)).join('')
+    console.log(`${name.padEnd(24)}${sizes}  ${trend}`)
   }
   console.log(`${published} events, ${receiver.distinct()} delivered, ${samples.length} days`)
   return isFlat

@@ -61,7 +61,8 @@ export function takes(filter: Filter | undefined, name: string): boolean {
  */
 export function payloadOf(serial: number): string {
   const text = serial % 32 === 0 ? LONG : ''
-  return `{"serial":${serial},"price":25.080,"big":12345678901234567890,"text":"\\u0000 ü \\/${text}"}`
+  const odd = '"price":25.080,"big":12345678901234567890'
+  return `{"serial":${serial},${odd},"text":"\\u0000 ü \\/${text}"}`
 }
 
 export const keyOf = (serial: number): string => `k${serial}`

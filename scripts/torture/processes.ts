@@ -58,9 +58,12 @@ export function manage(
       // A start needs the database; without one it ends, and is tried again.
       () => {},
     )
-    void started.ended.then(({ status, signal }) => {
+    void started.ended.then(({ status }) => {
       if (isReady && !isExpected) {
-        findings.broke('ended by itself', `${name}: ${signal ?? `status ${status}`}`)
+        findings.broke(
+          'ended by itself',
+          `${name}: ${started.process.signalCode ?? `status ${status}`}`,
+        )
       }
       isReady = false
       url = undefined

@@ -114,6 +114,7 @@ function eventOf(
   const time = new Date(Math.floor(position / 1000)).toISOString().slice(0, -1)
   const publishedAt = `${time}${String(position % 1000).padStart(3, '0')}Z`
   const name = NAMES[journal.nameOf(serial)]
-  const wanted = `{"tenant":"${TENANT}","name":"${name}","published_at":"${publishedAt}","payload":${payloadOf(serial)}}`
+  const head = `{"tenant":"${TENANT}","name":"${name}","published_at":"${publishedAt}"`
+  const wanted = `${head},"payload":${payloadOf(serial)}}`
   return line === wanted ? { serial, position } : undefined
 }

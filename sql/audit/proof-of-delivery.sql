@@ -87,6 +87,9 @@ cross join retained
 cross join lateral (
   select
     published - outside - filtered_out as passed,
-    case when outside > 0 then format('; %s lie outside its time', outside) else '' end as elsewhere,
+    case
+      when outside > 0 then format('; %s lie outside its time', outside)
+      else ''
+    end as elsewhere,
     case when :'to'::timestamptz > now() then ' so far' else '' end as so_far
 ) as answer;

@@ -83,7 +83,8 @@ begin
   elsif life.status = 'running' then
     perform change_consumer(
       tenant, consumer, life.version, 'stopped', 'integration_stopped', 'millrace',
-      format('%s %s rejected event(s) are kept; it completes when the last one is retried or deleted.',
+      format('%s %s rejected event(s) are kept; '
+        'it completes when the last one is retried or deleted.',
         summary, rejected_left),
       null, false, latest_position
     );

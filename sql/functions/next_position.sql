@@ -29,7 +29,8 @@ begin
   last_position := pg_sequence_last_value('lane_position');
   clock_position := position_of(clock_timestamp());
   if clock_position > latest_position then
-    raise exception 'The database''s clock (%) is too far ahead of the caller''s.', clock_timestamp()
+    raise exception 'The database''s clock (%) is too far ahead of the caller''s.',
+      clock_timestamp()
       using errcode = 'MR004', detail = clock_position - latest_position;
   end if;
   -- Null before the first use. Also null without the right to read it, which must not count as

@@ -5,6 +5,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { limits } from '../config.ts'
+import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
 import { latestPosition } from '../db/skew.ts'
 import type { Tables } from '../db/tables.ts'
@@ -70,13 +71,13 @@ export async function createKey(
   const { tenants, scopes, teams, services, rate } = granted
   const secret_sha256 = sha256(secret)
   const { outcome, created_at } = await untilKnown(async () => {
-    const { rows } = await sql<{ outcome: 'created' | keyof typeof refusals; created_at: Date }>`
+    const result = await sql<{ outcome: 'created' | keyof typeof refusals; created_at: Date }>`
       select outcome, created_at from create_key(
         ${id}, ${name}, ${secret_sha256}, ${tenants}, ${scopes}, ${teams}, ${services},
         ${event_names}, ${rate}, ${actor}, ${expires_at}, ${limits.keysPerTenant},
         ${latestPosition()}
       )`.execute(db)
-    return rows[0] as (typeof rows)[number]
+    return onlyRow(result)
   })
   if (outcome !== 'created') throw refusals[outcome]()
   const made = { id, name, secret_sha256, created_at, created_by: actor }
@@ -138,7 +139,9 @@ export async function listKeys(
     .$if(after !== undefined, (query) =>
       // The database compares: a Date has no microseconds.
       query.where(
-        sql<boolean>`(created_at, id) < (select created_at, id from api_key where id = ${after?.id})`,
+        sql<boolean>`(created_at, id) < (
+          select created_at, id from api_key where id = ${after?.id}
+        )`,
       ),
     )
     .orderBy('created_at', 'desc')

@@ -78,8 +78,8 @@ export function tokenRoute(services: TokenServices): Route {
     operationId: 'issueToken',
     summary: 'A short-lived token for the credentials of an API key (RFC 6749, section 4.4).',
     description:
-      "The client id is the key's id, the client secret the whole key (`mr_…`): by HTTP Basic, or in the form. " +
-      'The token ends with the key: within seconds after a revocation. ' +
+      "The client id is the key's id, the client secret the whole key (`mr_…`): by HTTP " +
+      'Basic, or in the form. The token ends with the key: within seconds after a revocation. ' +
       `The form is at most ${limits.tokenRequestBytes} bytes.`,
     body: TokenRequest,
     bodyType: FORM,

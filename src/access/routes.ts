@@ -41,8 +41,8 @@ export function keyRoutes(services: {
       operationId: 'createApiKey',
       summary: 'Create an API key. Only this answer ever shows it.',
       description:
-        'A key never allows more, or lasts longer, than the token that makes it. `tenants` is optional if the token ' +
-        'is bound to tenants, or the tenant header names one.',
+        'A key never allows more, or lasts longer, than the token that makes it. `tenants` is ' +
+        'optional if the token is bound to tenants, or the tenant header names one.',
       parameters: [tenantHeader],
       body: NewKey,
       responses: {
@@ -107,9 +107,9 @@ export function keyRoutes(services: {
       operationId: 'revokeApiKey',
       summary: 'Revoke an API key; it stays in the list, for the record.',
       description:
-        'The process that answers refuses it at once, and every other ' +
-        `within ${KEY_CACHE_MS / 1000} seconds. That includes its tokens of /oauth2/token, the keys that it ` +
-        'made, the keys that they made, and so on.',
+        'The process that answers refuses it at once, and every other within ' +
+        `${KEY_CACHE_MS / 1000} seconds. That includes its tokens of /oauth2/token, the keys ` +
+        'that it made, the keys that they made, and so on.',
       parameters: [tenantHeader, idParameter],
       responses: {
         200: { description: 'The key is revoked.', schema: Key },

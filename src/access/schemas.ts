@@ -59,8 +59,8 @@ export const NewKey = Type.Object(
     title: 'ApiKeyInput',
     additionalProperties: false,
     description:
-      "Fields that the body omits are the caller's own. The answer of a GET may be sent back, to make a " +
-      'similar key: read-only fields are ignored.',
+      "Fields that the body omits are the caller's own. The answer of a GET may be sent back, " +
+      'to make a similar key: read-only fields are ignored.',
     examples: [{ name: 'shop', tenants: ['dodici'], scopes: ['publish'] }],
   },
 )

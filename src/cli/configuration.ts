@@ -2,6 +2,7 @@
 // of sql/functions), row by row and column by column, and restores rows that differ.
 
 import { type RawBuilder, sql } from 'kysely'
+import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { latestPosition } from '../log/position.ts'
@@ -83,7 +84,7 @@ export async function compare(
   const names = sql.join(
     key.map((column) => sql`coalesce(live.${sql.ref(column)}, rebuilt.${sql.ref(column)})`),
   )
-  const { rows } = await sql<Comparison>`
+  const result = await sql<Comparison>`
     with compared as materialized (
       select array[${names}] as key, ${live} as live, ${rebuilt} as rebuilt
       from ${sql.table(table)} as live
@@ -100,7 +101,7 @@ export async function compare(
       count(*) filter (where live is distinct from rebuilt)::integer as differing,
       coalesce((select jsonb_agg(to_jsonb(page) order by key) from page), '[]') as page
     from compared`.execute(trx)
-  return rows[0] as Comparison
+  return onlyRow(result)
 }
 
 /** The job's next run follows from its last one, so that it runs once for all missed runs. */

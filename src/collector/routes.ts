@@ -37,9 +37,10 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
       operationId: 'createEvent',
       summary: 'Collect an event.',
       description:
-        'It is appended to the log as <entity_name in snake case>.<operation in lower case>; the answer comes after ' +
-        'the commit. The id is the idempotency key across all collected events. The same event again, to the byte, gets ' +
-        `the same answer and is appended once; another one with its id is refused. At most ${maxEventBytes} bytes.`,
+        'It is appended to the log as <entity_name in snake case>.<operation in lower case>; ' +
+        'the answer comes after the commit. The id is the idempotency key across all ' +
+        'collected events. The same event again, to the byte, gets the same answer and is ' +
+        `appended once; another one with its id is refused. At most ${maxEventBytes} bytes.`,
       body: CollectedEvent,
       responses: {
         201: { description: 'The event as posted.', schema: CollectedEvent },

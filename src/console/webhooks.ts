@@ -48,9 +48,9 @@ export const deliveryHeaders = {
 }
 
 const retried =
-  `The stream is interrupted, and the event sent again: up to ${limits.retries} times, by default ` +
-  'over about 20 minutes. ' +
-  'Then the integration stops; started again, it goes on with this event.'
+  `The stream is interrupted, and the event sent again: up to ${limits.retries} times, by ` +
+  'default over about 20 minutes. Then the integration stops; started again, it goes on with ' +
+  'this event.'
 const busy = `${retried} \`Retry-After\` is honoured within that time.`
 const answers: Record<string, [name: string, description: string]> = {
   '2XX': ['Taken', 'The event is acknowledged; the next one follows.'],

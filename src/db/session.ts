@@ -134,7 +134,9 @@ function statementOf(settings: [string, string][], kind: SessionKind): string {
   )
   // A stricter setting than "on" stays: waiting until a standby has applied the commit.
   const durability = `set_config('synchronous_commit',
-    case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end,
+    case current_setting('synchronous_commit')
+      when 'remote_apply' then 'remote_apply' else 'on'
+    end,
     false)`
   const newer = ['idle_session_timeout', 'transaction_timeout'].map(
     (name) => `(select set_config('${name}', '0', false)

@@ -31,7 +31,8 @@ export async function untilKnown<T>(write: (attempt: string) => Promise<T>): Pro
   } catch (cause) {
     if (!maySendAgain(cause)) throw cause
     const message =
-      'The database became unreachable: the change may have taken effect. Look before you send it again.'
+      'The database became unreachable: the change may have taken effect. Look before you ' +
+      'send it again.'
     throw new MillraceError('unavailable', message, { cause, retryAfterSeconds: 1 })
   }
 }

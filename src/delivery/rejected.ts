@@ -3,6 +3,7 @@
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
+import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import type { Lease } from './cursor.ts'
@@ -18,7 +19,7 @@ export async function keepRejected(
   event: LoggedEvent,
   answer: { status: number; response: string },
 ): Promise<'kept' | 'last' | 'no_room' | 'lost'> {
-  const { rows } = await sql<{ before: number; known: boolean; held: boolean }>`
+  const result = await sql<{ before: number; known: boolean; held: boolean }>`
     with state as (
       select
         count(rejected_event.id)::integer as before,
@@ -46,7 +47,7 @@ export async function keepRejected(
       where held and not known and before < ${limits.rejectedEvents}
     )
     select before, known, held from state`.execute(db)
-  const { before, known, held } = rows[0] as { before: number; known: boolean; held: boolean }
+  const { before, known, held } = onlyRow(result)
   if (!held) return 'lost'
   const stored = known ? before : before + 1
   if (stored > limits.rejectedEvents) return 'no_room'

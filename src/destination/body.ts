@@ -6,5 +6,7 @@ import type { OutgoingEvent } from './destination.ts'
 export function bodyText(
   event: Pick<OutgoingEvent, 'tenant' | 'name' | 'publishedAt' | 'payload'>,
 ): string {
-  return `{"tenant":"${event.tenant}","name":"${event.name}","published_at":"${event.publishedAt}","payload":${event.payload}}`
+  const { tenant, name, publishedAt, payload } = event
+  const head = `{"tenant":"${tenant}","name":"${name}","published_at":"${publishedAt}"`
+  return `${head},"payload":${payload}}`
 }

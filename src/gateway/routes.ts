@@ -47,9 +47,10 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       operationId: 'publishEvent',
       summary: 'Publish a domain event.',
       description:
-        'Answers 201 after the event is durably committed. The idempotency key is unique per tenant and event name: the ' +
-        'same key again with the same payload answers with the first position, with another payload 400. ' +
-        `The payload is at most ${maxEventBytes} bytes, nested at most ${limits.jsonDepth} levels.`,
+        'Answers 201 after the event is durably committed. The idempotency key is unique per ' +
+        'tenant and event name: the same key again with the same payload answers with the ' +
+        `first position, with another payload 400. The payload is at most ${maxEventBytes} ` +
+        `bytes, nested at most ${limits.jsonDepth} levels.`,
       parameters: [
         {
           in: 'path',
@@ -99,7 +100,10 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw keyReused(position)
         context.status = 201
-        context.body = `{"position":${position},"published_at":"${timeOf(position)}","duplicate":${outcome === 'duplicate'}}`
+        const isDuplicate = outcome === 'duplicate'
+        context.body =
+          `{"position":${position},"published_at":"${timeOf(position)}",` +
+          `"duplicate":${isDuplicate}}`
       },
     },
   ]

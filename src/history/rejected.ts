@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely'
 import { limits } from '../config.ts'
+import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { databaseNow } from '../delivery/database-now.ts'
@@ -58,7 +59,7 @@ export async function deleteRejected(
   return untilKnown(async (attempt) => {
     // The attempt comes first: there its second sending waits for the first. Then the rows, in the
     // order of lock_consumer, and last the lane, which the note takes.
-    const { rows } = await sql<{ deleted: number; known: boolean }>`
+    const result = await sql<{ deleted: number; known: boolean }>`
       with attempted as materialized (
         select change_of_attempt(${tenant}, ${consumer}, ${attempt}) as position
       ),
@@ -98,7 +99,7 @@ export async function deleteRejected(
           complete_waiting(${tenant}, ${consumer}, ${latestPosition()})
         end as completed
       from attempted, total`.execute(db)
-    const { deleted, known } = rows[0] as { deleted: number; known: boolean }
+    const { deleted, known } = onlyRow(result)
     return known ? ids.length : deleted
   })
 }

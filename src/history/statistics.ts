@@ -3,6 +3,7 @@
 
 import { sql } from 'kysely'
 import type { Ended } from '../consumer/ended.ts'
+import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
 import {
   filterOfConfiguration,
@@ -124,7 +125,7 @@ async function readRow(
   { id, configuration, createdPosition }: Omit<FoundConsumer, 'status'>,
   now: number,
 ): Promise<Row> {
-  const { rows } = await sql<Row>`
+  const result = await sql<Row>`
     with own_cursor as (
       -- Its own run is the lowest.
       select run, read_position, unresolved, stop_position, attempts, retry_at
@@ -176,7 +177,7 @@ async function readRow(
       (select array_agg(count order by bucket) from latencies) as histogram
     from (select) as always
     left join own_cursor on true`.execute(db)
-  return rows[0] as Row
+  return onlyRow(result)
 }
 
 /** Events that `own_cursor` has yet to deliver. */

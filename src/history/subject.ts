@@ -84,6 +84,6 @@ export function noSuchSubject({ noun }: Subject, name: string): MillraceError {
 export function refuseEnded({ noun }: Subject, name: string, { status }: FoundConsumer): void {
   if (status !== 'completed' && status !== 'deleted') return
   const what = status === 'deleted' ? 'was deleted' : 'has completed'
-  const message = `The ${noun.toLowerCase()} ${JSON.stringify(name)} ${what}: it no longer has a target.`
-  throw new MillraceError('not_found', message)
+  const consumer = `The ${noun.toLowerCase()} ${JSON.stringify(name)}`
+  throw new MillraceError('not_found', `${consumer} ${what}: it no longer has a target.`)
 }

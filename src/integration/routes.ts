@@ -44,9 +44,7 @@ type IntegrationServices = {
   allowPrivateTargets: boolean
   allowDefaultCredentials: boolean
   retentionDays: number
-  /**
-   * Notifies delivery at once; without it the sweep or the worker's next commit finds the change.
-   */
+  /** Notifies delivery at once; otherwise the sweep or the worker's next commit finds it. */
   onStarted(tenant: string): void
   requestHalt(tenant: string, id: string): void
 }
@@ -87,9 +85,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'registerIntegration',
       summary: 'Register new integration',
       description:
-        `It runs at once. At most ${limits.integrationsPerTenant} a tenant. A temporary one is a replay: it receives the ` +
-        'events from starts_at to ends_at, both included, completes by itself and leaves the list. If it keeps rejected ' +
-        'events at its end, it is stopped with that reason, and completes when the last one is retried or deleted.',
+        `It runs at once. At most ${limits.integrationsPerTenant} a tenant. A temporary one ` +
+        'is a replay: it receives the events from starts_at to ends_at, both included, ' +
+        'completes by itself and leaves the list. If it keeps rejected events at its end, it ' +
+        'is stopped with that reason, and completes when the last one is retried or deleted.',
       parameters: [tenantHeader],
       body: SentRegistration,
       responses: {
@@ -129,9 +128,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'updateIntegration',
       summary: 'Update the integration',
       description:
-        'Only a stopped, permanent integration can be updated: its target, filter and delivery settings. Fields that the ' +
-        'body does not name stay, secrets too; for another origin they must be set anew. An empty api_key removes it. ' +
-        'The answer of a GET may be sent back whole.',
+        'Only a stopped, permanent integration can be updated: its target, filter and ' +
+        'delivery settings. Fields that the body does not name stay, secrets too; for another ' +
+        'origin they must be set anew. An empty api_key removes it. A GET may be sent back whole.',
       parameters: [tenantHeader, idParameter, ifMatch],
       body: SentUpdate,
       responses: {
@@ -163,8 +162,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'deleteIntegration',
       summary: 'Delete the integration. Its history stays in the config log.',
       description:
-        `Its logs, statistics and rejected events stay available for another ${services.retentionDays} days, or until its ` +
-        'id is used again.',
+        'Its logs, statistics and rejected events stay available for another ' +
+        `${services.retentionDays} days, or until its id is used again.`,
       responses: { 200: { description: 'Integration was successfully deleted.' }, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -187,8 +186,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'startIntegration',
       summary: 'Start the integration',
       description:
-        'It goes on where it stopped, whatever has changed since. It goes on from now if it stopped more than ' +
-        `${services.retentionDays} days ago, unless it is temporary.`,
+        'It goes on where it stopped, whatever has changed since. It goes on from now if it ' +
+        `stopped more than ${services.retentionDays} days ago, unless it is temporary.`,
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -208,8 +207,9 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       operationId: 'stopIntegration',
       summary: 'Stop the integration',
       description:
-        'No request leaves once the status is `stopped`. The answer waits a few seconds for that. If a request in flight ' +
-        'takes longer, the status is still `running`: poll the integration.',
+        'No request leaves once the status is `stopped`. The answer waits a few seconds for ' +
+        'that. If a request in flight takes longer, the status is still `running`: poll the ' +
+        'integration.',
       responses: { ...shown, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')

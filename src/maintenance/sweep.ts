@@ -8,6 +8,7 @@
 // this costs Postgres 18 ms instead of 60, and 3 ms if nothing has come.
 
 import type pg from 'pg'
+import { onlyRow } from '../db/only-row.ts'
 import { type Remembered, sweepStatement } from '../delivery/wake.ts'
 
 const SWEEP_LOCK = 1296651861
@@ -38,8 +39,7 @@ export function createSweep(pool: pg.Pool): () => Promise<number> {
   let nextFullAt = 0
 
   return async () => {
-    const { rows } = await pool.query<Log>(END_OF_LOG)
-    const { isSettled, end } = rows[0] as Log
+    const { isSettled, end } = onlyRow(await pool.query<Log>(END_OF_LOG))
     const now = performance.now()
     // A log that ends earlier than before was restored.
     const isFull = settled === undefined || settled > end || now >= nextFullAt

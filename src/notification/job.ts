@@ -76,7 +76,8 @@ export const NewJob = Type.Object(
     ...closed,
     title: 'JobInput',
     description:
-      'Defaults: a new id, is_active and is_scheduled true, deleted false, number_of_items_in_email -1.',
+      'Defaults: a new id, is_active and is_scheduled true, deleted false, ' +
+      'number_of_items_in_email -1.',
   },
 )
 

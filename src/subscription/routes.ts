@@ -55,8 +55,9 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       operationId: 'createEventSubscription',
       summary: 'Create an event subscription.',
       description:
-        `It receives events from now on. At most ${limits.subscriptionsPerTenant} a tenant that are active, and ` +
-        `${limits.storedSubscriptions} in all. The default of id is a new one.`,
+        `It receives events from now on. At most ${limits.subscriptionsPerTenant} a tenant ` +
+        `that are active, and ${limits.storedSubscriptions} in all. The default of id is a ` +
+        'new one.',
       body: NewSubscription,
       responses: { ...written, ...errors },
       async handle(context) {
@@ -82,8 +83,8 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       description:
         'The representation replaces the old one, also for events that were not sent yet. ' +
         'Activated again it goes on where it stopped, or from now if that is more than ' +
-        `${services.retentionDays} days ago. If ${limits.subscriptionsPerTenant} are active already, the update is refused. ` +
-        'Without `active` the status stays.',
+        `${services.retentionDays} days ago. If ${limits.subscriptionsPerTenant} are active ` +
+        'already, the update is refused. Without `active` the status stays.',
       body: SubscriptionUpdate,
       responses: { ...written, ...notFound, ...errors },
       async handle(context) {

@@ -20,8 +20,9 @@ const Key = (description: string) =>
       maxLength: 256,
       pattern: '^[\\x21-\\x7e]+$',
       description:
-        `${description}. Shown as ${MASK}. Required unless the operator provides credentials; an update that omits it, ` +
-        `or sends ${MASK}, keeps the stored one, if the destination stays at its origin.`,
+        `${description}. Shown as ${MASK}. Required unless the operator provides credentials; ` +
+        `an update that omits it, or sends ${MASK}, keeps the stored one, if the destination ` +
+        'stays at its origin.',
     }),
   )
 const account = {
@@ -50,7 +51,8 @@ const Sqs = Type.Object(
       minLength: 1,
       maxLength: 2_048,
       description:
-        'The URL of the queue, or its name at the endpoint. With the type SNS: the ARN of the topic.',
+        'The URL of the queue, or its name at the endpoint. With the type SNS: the ARN of the ' +
+        'topic.',
     }),
   },
   { ...closed, title: 'SqsDestination' },

@@ -135,8 +135,8 @@ async function makeBy(client: pg.ClientBase | pg.Pool, maker: MadeKey): Promise<
     .padStart(12, '0')
   const actor = `API key ${maker.id} (a key)`
   const { rows } = await client.query(
-    `select outcome from create_key($1, 'late', sha256('x'), '{dodici}', '{read}', null, null, null, null, $2,
-       null, 1000)`,
+    `select outcome from create_key($1, 'late', sha256('x'), '{dodici}', '{read}', null, null, null,
+       null, $2, null, 1000)`,
     [id, actor],
   )
   return [id, rows[0].outcome]

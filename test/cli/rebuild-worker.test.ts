@@ -1,28 +1,25 @@
 // `rebuild config --apply` while a worker goes by a row that was altered: it has no lease any more.
 
-import { beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { call, publish, register } from '../../scripts/kit/client.ts'
 import { createJob } from '../../scripts/kit/jobs.ts'
-import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
+import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { type Service, startService } from '../helpers/service.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
 import { rebuilt } from './rebuilding.ts'
 
 const database = useDatabase()
 const query = async (text: string) => (await database.admin.pool.query(text)).rows
 const apply = async () =>
   expect(await rebuilt(database, { apply: true })).toMatchObject({ isSame: true })
-let service: Service
-let receiver: Receiver
-let stranger: Receiver
-beforeAll(async () => {
-  receiver = await startReceiver()
-  stranger = await startReceiver()
+const receiver = useReceiver()
+const stranger = useReceiver()
+const service = useService('start', database, () => ({
+  MILLRACE_SWEEP_MS: '50',
   // A lease that no step takes away within the time of this test.
-  const settings = { MILLRACE_SWEEP_MS: '50', MILLRACE_LEASE_MS: '300000' }
-  service = await startService('start', { DATABASE_URL: database.url, ...settings })
-})
+  MILLRACE_LEASE_MS: '300000',
+}))
 
 it('sends nothing more to where an altered row has led, idle or busy', async () => {
   await register(service.url, 'busy', receiver.url)

@@ -46,7 +46,8 @@ describe('a change', () => {
       { action: 'integration_deleted', status: 'removed', version: 4, document: null },
     ])
     const { rows } = await database.pool.query(
-      `select from integration where tenant = 'whole' union all select from cursor where tenant = 'whole'`,
+      `select from integration where tenant = 'whole'
+       union all select from cursor where tenant = 'whole'`,
     )
     expect(rows).toEqual([])
   })

@@ -45,7 +45,8 @@ describe('a session', () => {
   })
 
   it('keeps what the URL asks for besides', async () => {
-    const url = `${database.url}&options=${encodeURIComponent('-c work_mem=7MB -c datestyle=German')}`
+    const options = encodeURIComponent('-c work_mem=7MB -c datestyle=German')
+    const url = `${database.url}&options=${options}`
     const client = await openClient(url, 'test', 'durable')
     const { rows } = await client.query(
       `select current_setting('work_mem') as memory, current_setting('datestyle') as style`,
@@ -55,7 +56,8 @@ describe('a session', () => {
   })
 
   it('commits as late as an operator asks for', async () => {
-    const url = `${database.url}&options=${encodeURIComponent('-c synchronous_commit=remote_apply')}`
+    const options = encodeURIComponent('-c synchronous_commit=remote_apply')
+    const url = `${database.url}&options=${options}`
     const client = await openClient(url, 'test', 'durable')
     const { rows } = await client.query('show synchronous_commit')
     await client.end()

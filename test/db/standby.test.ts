@@ -36,7 +36,8 @@ it('is not acknowledged if the wait for the standby is cancelled', async () => {
   }
   const outcome = insertUntilOneFails().catch((error) => error)
   await until('it waits for the standby', async () => {
-    const waiting = `select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`
+    const waiting = `
+      select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`
     return (await query(server.url, waiting)).rowCount === 1
   })
   expect(await outcome).toBeInstanceOf(ConnectionError)

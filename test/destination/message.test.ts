@@ -16,7 +16,8 @@ const collected = {
   ...event,
   name: 'customer.bulk_create',
   payload:
-    '{"entity_name":"CUSTOMER", "event_payload":{"n":1.50,"operation":"BULK_CREATE"},"id":"schlüssel-1","entity_id":"c-1"}',
+    '{"entity_name":"CUSTOMER", "event_payload":{"n":1.50,"operation":"BULK_CREATE"},' +
+    '"id":"schlüssel-1","entity_id":"c-1"}',
 }
 
 describe('the body', () => {

@@ -112,7 +112,9 @@ describe.each(Object.entries(services))('%s', (service, { maxBytes, open }) => {
     const event = eventOf()
     const collected = (fill: number) => ({
       ...event,
-      payload: `{"id":"${event.idempotencyKey}","entity_name":"ORDER","event_payload":{"a":"${'x'.repeat(fill)}"}}`,
+      payload:
+        `{"id":"${event.idempotencyKey}","entity_name":"ORDER",` +
+        `"event_payload":{"a":"${'x'.repeat(fill)}"}}`,
     })
     const fill = maxBytes - messageOf(collected(0)).bytes
     expect(await sendOne(destination, collected(fill + 1))).toMatchObject({

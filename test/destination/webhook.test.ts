@@ -45,7 +45,8 @@ describe('the request', () => {
     const [received] = target.received
     expect(received?.url).toBe('/events?shop=1')
     expect(received?.body.toString()).toBe(
-      `{"tenant":"dodici","name":"order.created","published_at":"2025-10-09T08:53:20.123456Z","payload":${event.payload}}`,
+      '{"tenant":"dodici","name":"order.created",' +
+        `"published_at":"2025-10-09T08:53:20.123456Z","payload":${event.payload}}`,
     )
     expect(received?.headers).toMatchObject({
       'content-type': 'application/json',

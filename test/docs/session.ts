@@ -148,7 +148,8 @@ export async function openSession(
   }
 
   const databaseOfCheckout = () =>
-    `postgres://postgres@/postgres?host=${encodeURIComponent(`${checkout.directory}/.millrace/run`)}`
+    'postgres://postgres@/postgres?host=' +
+    encodeURIComponent(`${checkout.directory}/.millrace/run`)
 
   function openTerminal(): void {
     shell?.close()

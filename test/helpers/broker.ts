@@ -186,14 +186,17 @@ const sns: Protocol = {
     }
   },
   empty:
-    '<PublishBatchResponse><PublishBatchResult><Successful></Successful><Failed></Failed></PublishBatchResult></PublishBatchResponse>',
+    '<PublishBatchResponse><PublishBatchResult><Successful></Successful><Failed></Failed>' +
+    '</PublishBatchResult></PublishBatchResponse>',
   add(answer, failed) {
     const members = failed.map(
       ({ id, code, isSenderFault }) =>
-        `<member><Id>${id}</Id><Code>${code}</Code><SenderFault>${isSenderFault}</SenderFault></member>`,
+        `<member><Id>${id}</Id><Code>${code}</Code>` +
+        `<SenderFault>${isSenderFault}</SenderFault></member>`,
     )
     return answer.replace('<Failed></Failed>', `<Failed>${members.join('')}</Failed>`)
   },
   error: (name, message = 'words') =>
-    `<ErrorResponse><Error><Type>Sender</Type><Code>${name}</Code><Message>${message}</Message></Error></ErrorResponse>`,
+    `<ErrorResponse><Error><Type>Sender</Type><Code>${name}</Code>` +
+    `<Message>${message}</Message></Error></ErrorResponse>`,
 }

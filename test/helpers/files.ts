@@ -112,7 +112,8 @@ export async function layEvents(
       `with made as (
          select
            i,
-           format('{"i": %s,"price":25.080,"id":12345678901234567890,"nul":"\\u0000","ü":"é", "x":"%s"}',
+           format(
+             '{"i": %s,"price":25.080,"id":12345678901234567890,"nul":"\\u0000","ü":"é", "x":"%s"}',
              i, rpad(md5(i::text), $3, md5((i + 1)::text))) as payload
          from generate_series($1::integer, $2::integer) as i
        ),

@@ -27,8 +27,16 @@ const NAMES: Record<string, string> = {
 }
 
 /** Comments, and strings with what templates have inside. */
-const PROSE =
-  /\/\*[\s\S]*?\*\/|\/\/.*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\$]|\\.|\$(?!\{)|\$\{(?:[^`{}]|\{[^{}]*\}|`[^`]*`)*\})*`/g
+const PROSE = new RegExp(
+  [
+    /\/\*[\s\S]*?\*\/|\/\/.*/,
+    /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/,
+    /`(?:[^`\\$]|\\.|\$(?!\{)|\$\{(?:[^`{}]|\{[^{}]*\}|`[^`]*`)*\})*`/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+)
 
 /** Names in src and scripts, of files too, that have a word which is gone. */
 export function goneWords(files: Files): string[] {

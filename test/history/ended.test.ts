@@ -227,7 +227,8 @@ describe('a deleted integration', () => {
         action: 'rejected_events_removed',
         reason: expect.stringMatching(
           new RegExp(
-            `1 rejected event.*: order.created of o-0 .position ${own.positions[0]}, idempotency key`,
+            '1 rejected event.*: order.created of o-0 ' +
+              `.position ${own.positions[0]}, idempotency key`,
           ),
         ),
         created_at: expect.any(String),

@@ -2,6 +2,7 @@
 
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
+import { onlyRow } from '../../src/db/only-row.ts'
 import { typeParsers } from '../../src/db/types.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -68,13 +69,13 @@ describe('append', () => {
     // that were passed without one.
     const fetched = async () => {
       await pool.query('select pg_stat_force_next_flush()')
-      const { rows } = await pool.query(`
+      const result = await pool.query(`
         select
           sum(idx_tup_fetch) filter (where relname ~ '^event_2')::integer as events,
           sum(idx_tup_fetch) filter (where relname ~ '^event_key_2')::integer as keys,
           sum(seq_tup_read) filter (where relname ~ '^event_(key_)?2')::integer as passed
         from pg_stat_user_tables`)
-      return rows[0] as Record<'events' | 'keys' | 'passed', number>
+      return onlyRow(result)
     }
     const events = Array.from({ length: 500 }, (_, i) => anEvent({ idempotencyKey: `probe-${i}` }))
     for (let batch = 0; batch < 6; batch++) {

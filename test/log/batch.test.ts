@@ -180,7 +180,8 @@ describe('publish', () => {
       const settled = Promise.allSettled(flood)
       await until('a batch waits for the lane', async () => {
         const waiting = await database.pool.query(
-          `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`,
+          `select from pg_stat_activity
+           where wait_event = 'advisory' and datname = current_database()`,
         )
         return waiting.rows.length > 0
       })
@@ -203,7 +204,8 @@ describe('publish', () => {
     const accepted = Array.from({ length: limits.queueEvents }, () => publish(anEvent()))
     await until('the first batch waits for the lane', async () => {
       const waiting = await database.pool.query(
-        `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`,
+        `select from pg_stat_activity
+           where wait_event = 'advisory' and datname = current_database()`,
       )
       return waiting.rows.length > 0
     })

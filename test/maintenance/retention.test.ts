@@ -97,7 +97,8 @@ describe('partitions of keys', () => {
         with first as (
           select date '1970-01-01' + (${today} - ${age} - date '1970-01-01') / 30 * 30 as day
         )
-        select create_partition('event_key', day, 30), 'event_key_' || to_char(day, 'YYYYMMDD') as name
+        select create_partition('event_key', day, 30),
+          'event_key_' || to_char(day, 'YYYYMMDD') as name
         from first`)
       return rows[0].name
     }
@@ -112,7 +113,10 @@ describe('createPartitions', () => {
   it('makes what is missing, once, however many call it', async () => {
     await database.admin.pool.query(`
       do $$ begin
-        execute format('drop table %I', 'event_' || to_char(now() at time zone 'UTC' + '3 days', 'YYYYMMDD'));
+        execute format(
+          'drop table %I',
+          'event_' || to_char(now() at time zone 'UTC' + '3 days', 'YYYYMMDD')
+        );
       end $$`)
     const made = await Promise.all([
       createPartitions(database.pool),

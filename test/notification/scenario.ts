@@ -97,7 +97,8 @@ export async function recompute(
   windows: [from: number, to: number][],
 ): Promise<Map<string, string[]>[]> {
   const { rows } = await database.pool.query(
-    `select position, name, entity_id, payload from event where tenant = 'dodici' order by position`,
+    `select position, name, entity_id, payload from event
+     where tenant = 'dodici' order by position`,
   )
   const consenting = new Set<string>()
   const levels = new Map<string, { item: string; available: number }>()

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { call, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
+import { onlyRow } from '../../src/db/only-row.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { startWire, type Wire } from '../helpers/wire.ts'
@@ -51,10 +52,10 @@ it('says so while the database is away, and when it is back', async () => {
 })
 
 it('says so while the log takes nothing, though everything else answers', async () => {
-  const { rows } = await database.pool.query<{ name: string }>(
+  const today = await database.pool.query<{ name: string }>(
     `select to_char(now() at time zone 'UTC', '"event_"YYYYMMDD') as name`,
   )
-  const [{ name }] = rows as [{ name: string }]
+  const { name } = onlyRow(today)
   const client = await database.admin.pool.connect()
   const bound = await client.query(
     `select pg_get_expr(relpartbound, oid) as bound from pg_class where relname = $1`,

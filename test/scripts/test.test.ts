@@ -24,7 +24,9 @@ const report = {
 const vitest = `
 echo 'no browser' >> "$TEST_NOT_RUN"
 for argument in "$@"; do
-  case "$argument" in --outputFile.json=*) echo '${JSON.stringify(report)}' > "\${argument#*=}";; esac
+  case "$argument" in
+    --outputFile.json=*) echo '${JSON.stringify(report)}' > "\${argument#*=}";;
+  esac
 done
 `
 

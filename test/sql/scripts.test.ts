@@ -36,7 +36,8 @@ describe('a script', () => {
   const opening = '-- Question: why?\n-- Reads only.\n-- a=1: a thing\n\n'
 
   it('has variables where psql sees them, and nowhere else', () => {
-    const body = `-- :'a'\nselect :'a'::text, ':''a''', "x;':'a'", b::text /* ; :'a' */; set x = 'y';`
+    const body =
+      `-- :'a'\nselect :'a'::text, ':''a''', "x;':'a'", b::text /* ; :'a' */; ` + "set x = 'y';"
     const { statements } = parseScript('x', opening + body)
     expect(statements).toHaveLength(2)
     expect(statements[0]?.names).toEqual(['a'])
@@ -199,8 +200,8 @@ if (!psqlVersion) {
     }
 
     function stable(rows: string[][]): string[][] {
-      const head = rows[0] as string[]
-      return rows.map((row) => row.filter((_, i) => !volatile.includes(head[i] as string)))
+      const [head = []] = rows
+      return rows.map((row) => row.filter((_, i) => !volatile.includes(head[i] ?? '')))
     }
 
     const reading = scripts.filter(({ effect }) => effect === 'Reads only.')

@@ -203,7 +203,8 @@ async function notifications(pool: pg.Pool): Promise<void> {
        returning id
      )
      insert into notice (tenant, notification, position, customer_id, item_id, job_id, run_id)
-     select 'dodici', 'BACK_IN_STOCK', n, 'c', 'v', 'back', id from run, generate_series(1, 3) as n`,
+     select 'dodici', 'BACK_IN_STOCK', n, 'c', 'v', 'back', id
+     from run, generate_series(1, 3) as n`,
     [positionAt('11T09:00:00'), at('11T09:00:00')],
   )
 }

@@ -28,8 +28,8 @@ export const JobRun = Type.Object(
     rejected: Count('Customers whose mail SendGrid refused (400).'),
     withheld: Count('Customers without consent or address, or whose items were gone again.'),
     unconfirmed: Count(
-      'Customers whose mail was in flight when a worker or the connection broke: it may have arrived, ' +
-        'and is not sent again.',
+      'Customers whose mail was in flight when a worker or the connection broke: it may have ' +
+        'arrived, and is not sent again.',
     ),
     reason: Nullable(Type.String({ description: 'Why it failed, or is retried.' })),
     failures: Type.Array(

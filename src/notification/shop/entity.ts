@@ -88,8 +88,10 @@ export const entitySchemas = Object.fromEntries(
   Object.entries(entities).map(([entity, schema]) => {
     const words = entity.split('_').map((word) => word[0]?.toUpperCase() + word.slice(1))
     const description =
-      `The fields that notifications read of the JSON in \`event_payload.base64_encoded_payload_json\` of a ` +
-      `collected ${entity.toUpperCase()} event; an array of it in a bulk operation. More fields are ignored.`
+      'The fields that notifications read of the JSON in ' +
+      '`event_payload.base64_encoded_payload_json` of a collected ' +
+      `${entity.toUpperCase()} event; an array of it in a bulk operation. More fields are ` +
+      'ignored.'
     return [`Collected${words.join('')}`, { ...schema, description }]
   }),
 )

@@ -5,6 +5,7 @@
 
 import { sql } from 'kysely'
 import { limits } from '../../config.ts'
+import { onlyRow } from '../../db/only-row.ts'
 import type { Db } from '../../db/pool.ts'
 import type { EventFilter, LoggedEvent } from '../../log/event.ts'
 import { readPage } from '../../log/read.ts'
@@ -104,7 +105,7 @@ async function compare(
   const columns = columnsOf(table)
   const rebuilt = sql`select ${columns} from ${sql.id('pg_temp', table)} where tenant = ${tenant}`
   const live = sql`select ${columns} from ${sql.id(schema, table)} where tenant = ${tenant}`
-  const { rows } = await sql<Omit<ComparedTable, 'table'>>`
+  const result = await sql<Omit<ComparedTable, 'table'>>`
     select
       (select count(*) from (${rebuilt}) as r)::integer as rebuilt,
       (select count(*) from (${rebuilt} except ${live}) as m)::integer as missing,
@@ -112,7 +113,7 @@ async function compare(
         ${live} and position >= ${oldest} except ${rebuilt}
       ) as e)::integer as extra,
       (select count(*) from (${live} and position < ${oldest}) as o)::integer as older`.execute(db)
-  return { table, ...(rows[0] as Omit<ComparedTable, 'table'>) }
+  return { table, ...onlyRow(result) }
 }
 
 async function replaceRows(
