@@ -1,6 +1,6 @@
-// A broker under torture, in a process of its own: the SQS and SNS of npm, in memory, which no harm
-// reaches, and before it a front with moods that follow the seed. It is asked at the end what its
-// queues hold: what a broker has taken is there once for each time that it was taken.
+// A broker under torture, in a separate process: the SQS and SNS of npm, in memory, which no harm
+// reaches, behind a front whose moods follow the seed. At the end its queues are compared: they
+// hold a message once for each time that the broker accepted it.
 
 import type http from 'node:http'
 import { startFauxqs } from 'fauxqs'
@@ -13,8 +13,8 @@ import { createMoods, type Phase } from './moods.ts'
 
 type Server = Awaited<ReturnType<typeof startFauxqs>>
 /**
- * unheard: the messages are taken, and the connection is reset before the answer. partly: some
- * messages of a request are not taken. silent: never answered.
+ * unheard: the messages are accepted, and the connection is reset before the answer. partly: some
+ * messages of a request are refused. silent: never answered.
  */
 type Mood = 'well' | 'failing' | 'unheard' | 'throttling' | 'partly' | 'silent'
 
@@ -27,26 +27,26 @@ const MOODS: Phase<Mood>[] = [
   { mood: 'silent', lastsMs: [20, 100] },
 ]
 
-/** What a queue got: the messages of each group in their order. */
+/** The contents of a queue: the messages of each group in order. */
 export type Held = {
   serials: number[]
   positions: number[]
   groups: string[]
-  /** Bodies that are not what was published. */
+  /** Bodies that differ from the published event. */
   altered: string[]
 }
 
 const ALTERED_LISTED = 5
 const HARVEST_MS = 2_000
 const agent = new Agent({ connections: 64 })
-/** What has been taken out of each queue. */
+/** The messages removed from each queue so far. */
 const queues = new Map<string, Held>()
 let server: Server
 let isHealed = false
 
 serveCalls({
   ping: () => {},
-  /** Where it answers: always well, and with moods. */
+  /** Its addresses: one without faults, and one with moods. */
   async start(seed: number): Promise<{ steady: string; moody: string }> {
     server = await startFauxqs({ port: 0, logger: false })
     setInterval(harvest, HARVEST_MS)
@@ -58,7 +58,7 @@ serveCalls({
     server.createQueue(name, { attributes })
     queues.set(name, { serials: [], positions: [], groups: [], altered: [] })
   },
-  /** A FIFO topic whose messages arrive, as they are, in the queue of the same name. */
+  /** A FIFO topic whose messages arrive unchanged in the queue of the same name. */
   createTopic(name: string): string {
     const { topicArn } = server.createTopic(name, { attributes: { FifoTopic: 'true' } })
     server.subscribe({ topic: name, queue: name, attributes: { RawMessageDelivery: 'true' } })
@@ -74,9 +74,8 @@ serveCalls({
 })
 
 /**
- * Takes out of the queues what they hold, in one turn of the event loop, so that nothing comes in
- * between: the 1,700,000 messages of ten minutes took 4 GB. What they remember of deduplication
- * stays.
+ * Empties the queues in one turn of the event loop, so that nothing arrives in between: the
+ * 1,700,000 messages of ten minutes took 4 GB. Their memory for deduplication stays.
  */
 function harvest(): void {
   for (const [name, held] of queues) {
@@ -134,7 +133,7 @@ async function startFront(target: string, chance: Chance): Promise<string> {
       .end(reply ? JSON.stringify(reply) : text)
   }
 
-  /** At least one is taken: a batch of none would be refused as a whole. */
+  /** At least one is accepted: an empty batch would be refused as a whole. */
   function partOf(body: Buffer): { taken: Buffer; failed: object[] } {
     const input = JSON.parse(body.toString())
     const isTaken = (input.Entries as unknown[]).map((_, i) => i === 0 || chance.happens(0.5))

@@ -1,13 +1,13 @@
-// Statements are short: to meet them, a table is locked for a moment, and who waits for it or runs
-// is cancelled.
+// Statements are short. To meet them, this locks a table for a moment, and cancels statements that
+// wait for it or run.
 
 import type { Session } from './session.ts'
 
 const EVERY_MS = 20
-/** What everybody writes: jobs, progress, the log. */
+/** The tables that all processes write: jobs, progress, the log. */
 const LOCKED = ['graphile_worker._private_jobs', 'cursor', 'event']
 
-/** Cancels statements for `lastsMs`, again and again. `locking` is a session of its own. */
+/** Cancels statements for `lastsMs`, again and again. `locking` is a separate session. */
 export async function cancelStatements(options: {
   session: Session
   locking: Session

@@ -1,6 +1,6 @@
 // Random changes of the configuration as requests: registrations, patches, stops, starts, removals,
-// replays, subscriptions, jobs, senders and keys, of a few tenants and a few ids, so that they meet
-// each other. Many are refused, for what they ask is not always possible: that is meant.
+// replays, subscriptions, jobs, senders and keys. There are few tenants and few ids, so that
+// changes meet each other. Many are refused, on purpose, since they are not always possible.
 
 import type { Chance } from '../kit/chance.ts'
 import { EVENTSTREAM } from '../kit/client.ts'
@@ -8,7 +8,7 @@ import { aSubscription, SUBSCRIPTIONS } from '../kit/collector.ts'
 import { aJob, JOBS } from '../kit/jobs.ts'
 
 export const TENANTS = ['north', 'south', 'east', 'west'] as const
-/** Registered at the start, and never changed: what it receives tells whether delivery goes on. */
+/** Registered at the start and never changed: its deliveries show whether delivery goes on. */
 export const STEADY = 'steady'
 
 export type Key = { id: string; token: string }
@@ -18,11 +18,14 @@ type Change = {
   body?: unknown
   headers: Record<string, string>
   token?: string
-  /** What is done with the answer to a request that was taken. */
+  /** Handles the answer to an accepted request. */
   taken?(answer: Record<string, unknown>): void
 }
 
-/** Where it all leads: `targetOf` is the URL at which a target receives; `keys` are those made. */
+/**
+ * The surroundings of the changes: `targetOf` is the URL at which a target receives; `keys` are the
+ * created ones.
+ */
 type World = {
   chance: Chance
   keys: Key[]
@@ -94,7 +97,7 @@ const subscription =
     const { chance } = world
     const body = aSubscription({
       id: idOf(world, 'crm', 5),
-      // Nobody listens there: what is active fails, and is tried again.
+      // Nobody listens there: an active one fails, and is retried.
       active: chance.happens(0.3),
       entityType: chance.pick(['CUSTOMER', 'ORDER']),
     })
@@ -138,7 +141,7 @@ const changeSender: Move = (world, tenant) => ({
 })
 const removeSender: Move = (_, tenant) => ({ method: 'DELETE', path: SENDER, ...of(tenant) })
 
-/** By the admin token, or by a key that was made before and may have been revoked since. */
+/** By the admin token, or by an earlier key, which may be revoked by now. */
 const createKey: Move = (world, tenant) => {
   const { chance, keys } = world
   const others = chance.happens(0.3) ? chance.sample(TENANTS, 2) : []
@@ -165,7 +168,7 @@ const revokeKey: Move = ({ chance, keys }) => {
   return { method: 'DELETE', path: `${API_KEYS}/${id}`, headers: { tenant: '' } }
 }
 
-/** The more often one stands here, the more often it is made. */
+/** The more often a move is listed, the more often it is made. */
 const moves: Move[] = [
   ...[register, register, register, replay, patch, patch, patch],
   ...[act('POST', '/_stop'), act('POST', '/_stop'), act('POST', '/_start'), act('POST', '/_start')],

@@ -1,4 +1,4 @@
-// What must hold when harm has ended and everything has drained.
+// The checks after harm has ended and everything has drained.
 
 import type { Findings } from '../kit/findings.ts'
 import { keyOf, NAMES, OTHER_TENANT, payloadOf, serialOf, TENANT, tenantOf } from './event.ts'
@@ -8,7 +8,10 @@ import type { Journal } from './journal.ts'
 import type { Session } from './session.ts'
 
 const PAGE = 20_000
-/** Longer than a lease: how long before a stop a freeze may have begun that let it through. */
+/**
+ * Longer than a lease: how long before a stop a freeze may have begun and still let an event
+ * through.
+ */
 const LEASE_SLACK_MS = 5_000
 const MOST_RECOVERY_MS = 10_000
 
@@ -29,7 +32,7 @@ type LogRow = {
   payload: string
 }
 
-/** Every event that was answered with 201 is in the log once, and nothing else is. */
+/** Every event with a 201 is in the log once, and nothing else is. */
 export async function checkLog({ session, journal, findings }: Evidence): Promise<number> {
   const found = new Uint8Array(journal.size)
   const newest = new Map<string, number>()
@@ -79,7 +82,7 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
   }
 }
 
-/** Every event reached every integration that takes it, or stands in its rejected events. */
+/** Every event reached every integration whose filter takes it, or is kept as rejected. */
 export async function checkDeliveries(evidence: Evidence): Promise<number> {
   const { session, journal, findings, integrations, replays } = evidence
   const stored = new Set(
@@ -107,7 +110,7 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
     }
     for (const { ledger, from, through } of replays) {
       const isMeant = ledger.mustTake(serial) && position >= from && position <= through
-      // A replay completes when it keeps nothing any more, and here nobody deletes what it keeps.
+      // A replay completes when it keeps no rejected events, and here nobody deletes them.
       if (isMeant && !ledger.isTaken(serial)) miss(ledger.id, serial, 'never took')
       if (!isMeant && ledger.isPassed(serial)) {
         findings.broke('sent past the end', `${ledger.id} received event ${serial}`)
@@ -118,8 +121,8 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
 }
 
 /**
- * Nothing was sent after `stopped` was answered and before somebody started it again. What a frozen
- * worker had handed to a socket before may still come: it is counted, and returned.
+ * Nothing was sent between an answer `stopped` and the next start. A frozen worker may have written
+ * requests to a socket before; those are counted, and returned.
  */
 export async function checkStops(evidence: Evidence): Promise<number> {
   const { session, findings, harmLog, integrations } = evidence
@@ -132,7 +135,7 @@ export async function checkStops(evidence: Evidence): Promise<number> {
       [id],
     )
     for (const { stoppedAt, at } of ledger.afterStop()) {
-      // A start that was given twice, by a request whose first try was only late.
+      // A start that was sent twice, because the first request was only late.
       if (starts.some((start) => start.at >= stoppedAt - 1 && start.at <= at)) continue
       if (harmLog.wasFrozen(stoppedAt - LEASE_SLACK_MS, at)) strays++
       else findings.broke('sent after stop', `${id}, ${at - stoppedAt} ms after the answer`)
@@ -141,7 +144,7 @@ export async function checkStops(evidence: Evidence): Promise<number> {
   return strays
 }
 
-/** The tables of the configuration are what the config log says, by the program's own command. */
+/** The tables of the configuration agree with the config log, by the program's own command. */
 export function checkProjections(
   { findings }: Evidence,
   { status, lines }: { status: number | null; lines: string[] },
@@ -149,13 +152,13 @@ export function checkProjections(
   for (const line of lines.filter((line) => line.startsWith('  '))) {
     findings.broke('projection differs', line.trim())
   }
-  // It says at least the counts.
+  // It prints at least the counts.
   if (status !== 0 || lines.length === 0) {
     findings.broke('projection differs', `rebuild config ended with ${status}`)
   }
 }
 
-/** Each replay completed, once, and is called a replay in all that was recorded of it. */
+/** Each replay completed once, and every record of it calls it a replay. */
 export async function checkReplays({ session, findings, replays }: Evidence): Promise<void> {
   const rows = await insist<{ id: string; completions: number; live: number }>(
     session,
@@ -184,9 +187,9 @@ export async function checkReplays({ session, findings, replays }: Evidence): Pr
 }
 
 /**
- * No lease is left when every worker has ended in order. One that is over is none: a worker that
- * was killed leaves it until somebody has a reason to take it. Nor is one that a clock days ahead
- * has written: anybody may take it.
+ * No lease is left when every worker has ended in order. Leases that have ended do not count: a
+ * killed worker leaves its lease until somebody has a reason to take it. Nor do leases written by a
+ * clock days ahead: anybody may take them.
  */
 export async function checkLeases({ session, findings }: Evidence): Promise<void> {
   const rows = await insist<{ consumer: string; run: number }>(
@@ -196,7 +199,7 @@ export async function checkLeases({ session, findings }: Evidence): Promise<void
   for (const { consumer, run } of rows) findings.broke('lease left', `${consumer}/${run}`)
 }
 
-/** Of a harm that stopped everybody, and that no other one disturbed, all recover in time. */
+/** After a harm that stopped everything, with no other harm in between, all recover in time. */
 export function checkRecoveries({ findings, harmLog }: Evidence): void {
   for (const [kind, times] of harmLog.recoveries()) {
     if (!harmLog.stopsAll(kind)) continue
@@ -208,7 +211,7 @@ export function checkRecoveries({ findings, harmLog }: Evidence): void {
   }
 }
 
-/** The server is up when this is asked: no answer is a mistake of ours, not a finding. */
+/** The server is up at this point: without an answer the torture is wrong, not the service. */
 async function insist<Row extends Record<string, unknown>>(
   session: Session,
   text: string,

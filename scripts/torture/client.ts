@@ -1,5 +1,5 @@
-// The service as its clients see it, when any of its processes may be dead, frozen or without a
-// database: one request, with whatever comes of it as a value.
+// A client of the service while any of its processes may be dead, frozen or without a database: one
+// request, and its outcome as a value.
 
 import { EVENTSTREAM, send } from '../kit/client.ts'
 import { TENANT } from './event.ts'
@@ -8,7 +8,7 @@ import type { Managed } from './processes.ts'
 export type Answer = { status: number; body: Record<string, unknown> }
 
 export type Client = {
-  /** The answer of one of the serving processes; undefined where there was none. */
+  /** The answer of one of the serving processes; undefined if there was none. */
   send(
     path: string,
     options: {
@@ -19,11 +19,11 @@ export type Client = {
       pick: number
     },
   ): Promise<Answer | undefined>
-  /** A call of the configuration API, repeated until it has an answer that is not 5xx. */
+  /** A call of the configuration API, repeated until the answer is not 5xx. */
   configure(method: string, path: string, body?: unknown, tenant?: string): Promise<Answer>
 }
 
-/** A frozen process may answer when it thaws: a command that was given twice could come late. */
+/** A frozen process may answer when it thaws: a repeated command could arrive late. */
 const PATIENCE_MS = 30_000
 
 export function createClient(servers: Managed[], isOver: () => boolean): Client {

@@ -1,15 +1,15 @@
 // A clock of the database that can be stepped. Millrace puts `public` before `pg_catalog` in the
 // search path of its connections, so these functions shadow the system's for all its statements.
-// The torture's own sessions do not, and see the real clock.
+// The torture's own sessions see the real clock.
 
 import type { Session } from './session.ts'
 
-/** Milliseconds that the clock is stepped by; further than 60 s ahead nothing may be appended. */
+/** The steps of the clock, in milliseconds; beyond 60 s ahead nothing may be appended. */
 export const STEPS_MS = [20_000, 2 * 3_600_000, 3 * 86_400_000, -5_000]
 
 /**
- * Shadows now() and clock_timestamp() by what `shift`, an SQL expression of an interval that may
- * name `clock`, adds to them. To be called before the schema is there: defaults are bound early.
+ * Shadows now() and clock_timestamp(): adds `shift`, an SQL expression of an interval that may name
+ * `clock`. Call it before the schema exists: defaults are bound early.
  */
 export async function shadowClock(
   session: Session,
@@ -27,7 +27,7 @@ export async function shadowClock(
   }
 }
 
-/** For the functions that look for the system's first. To be called when the schema is there. */
+/** For the functions that look for the system's first. Call it when the schema exists. */
 export async function shadowPartitions(session: Session): Promise<void> {
   for (const name of ['create_partition', 'retire_partition']) {
     await session.ask(`alter function ${name} set search_path = public, pg_catalog`)
@@ -35,8 +35,8 @@ export async function shadowPartitions(session: Session): Promise<void> {
 }
 
 /**
- * Steps the clock to `ms` milliseconds beside the real one, for every session at its next
- * statement. A setting and no table: it is read at the price of an expression.
+ * Steps the clock to `ms` milliseconds from the real one, for every session at its next statement.
+ * It is a setting, not a table, since reading it costs only an expression.
  */
 export async function stepClock(session: Session, ms: number): Promise<void> {
   await session.ask(`alter system set torture.shift = '${ms} milliseconds'`)

@@ -1,5 +1,4 @@
-// Numbers by index, a million of them, without a million objects: what the journal and the ledgers
-// are made of.
+// Numbers by index, a million of them without a million objects: for the journal and the ledgers.
 
 type Column = {
   get(index: number): number
@@ -8,7 +7,7 @@ type Column = {
 
 type Numbers = Float64Array | Int32Array | Uint8Array
 
-/** A column that grows as it is written; what was never written is 0. */
+/** A column that grows with writes; unwritten entries are 0. */
 export function createColumn(kind: 'double' | 'integer' | 'byte'): Column {
   let numbers = make(kind, 1_024)
   return {

@@ -1,5 +1,5 @@
 // `make torture-config`: one run with CHANGES and SEED from the environment (SEED=random takes a
-// fresh one) on a Postgres of its own, and what came of it. Exit status 1 where anything broke.
+// fresh one) on its own Postgres, and the result. Exit status 1 if anything broke.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

@@ -1,6 +1,6 @@
 // The configuration under torture: random changes over four connections while the service is killed
-// in between, and `rebuild config` finds no difference, not while they are made either. Then all
-// rows of its tables are deleted, and it puts them in place: delivery goes on where it was.
+// in between. `rebuild config` must find no difference, even during the changes. Then all rows of
+// its tables are deleted, and it restores them: delivery goes on where it was.
 
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { readCall, runCall } from '../../src/cli/sql.ts'
@@ -14,12 +14,12 @@ import { type Key, nextChange, STEADY, TENANTS } from './changes.ts'
 
 type ConfigureOptions = {
   seed: number
-  /** Changes that the service takes; what it refuses comes beside them. */
+  /** Changes that the service accepts; refused ones come on top. */
   changes: number
   kills: number
   database: {
     url: string
-    /** As an administrator, for what only one may. */
+    /** As an administrator, for statements that only one may run. */
     query(text: string): Promise<{ rows: Record<string, unknown>[] }>
   }
   say(line: string): void
@@ -32,17 +32,17 @@ export type Configured = {
   taken: number
   comparisons: number
   events: number
-  /** Rows that were deleted, by table, and came back. */
+  /** Deleted and restored rows, by table. */
   restored: Map<string, number>
   /**
-   * Events that had arrived before that, and arrived again. (Those that came meanwhile may arrive
+   * Events that had arrived before that, and arrived again. (Events that come meanwhile may arrive
    * twice: a worker goes on until it finds that its cursor is gone.)
    */
   again: number
 }
 
 const CONNECTIONS = 4
-/** What `rebuild config` puts in place. Cursors are no configuration. */
+/** The tables that `rebuild config` restores. Cursors are not configuration. */
 const TABLES = ['consumer', 'notification_job', 'notification_sender', 'api_key']
 const EVENTS_AFTERWARDS = 5
 const COMPARE_EVERY = 250
@@ -91,7 +91,9 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     return `${receiver.url}${tenant}/${id}`
   }
 
-  /** Some targets reject some events, so that there is something to delete, and are stopped. */
+  /**
+   * Some targets reject some events: so there are rejected events to delete, and integrations stop.
+   */
   function receive(request: Received, response: Parameters<Answer>[1]): void {
     const [, tenant = '', id = ''] = request.url.split('/')
     if (id === STEADY) {
@@ -154,7 +156,7 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     taken?.(reply.body)
   }
 
-  /** What was answered counts; without an answer nobody knows. */
+  /** Only an answer counts; without one the outcome is unknown. */
   async function send(tenant: string, key: string): Promise<void> {
     const { url } = await service
     const event = { key, payload: '{}', entityId: key.slice(0, 2), tenant }
@@ -167,7 +169,7 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
   async function replayBySql(tenant: string): Promise<void> {
     const range = [`from=${new Date(Date.now() - 2_000).toISOString()}`, 'to=now']
     const args = ['replay/date-range', `tenant=${tenant}`, `integration=${STEADY}`, ...range]
-    // Refused if a replay of the same is under way, or the service's locks are busy.
+    // Refused if such a replay is under way, or the service's locks are busy.
     await runCall(database.url, readCall(args), () => {}).catch(() => {})
   }
 
@@ -220,7 +222,7 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     }
   }
 
-  /** How many requests the steady targets have had, of these events or all. */
+  /** How many requests the steady targets have had, of these events or of all. */
   function countsOf(known?: Map<string, Set<number>>): number {
     let sum = 0
     for (const [tenant, counts] of received) {
@@ -231,7 +233,7 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
     return sum
   }
 
-  /** Every event that was answered with 201 has reached the target that takes all. */
+  /** Every event with a 201 has reached the target that takes everything. */
   async function delivered(when: string): Promise<void> {
     const missing = () =>
       TENANTS.flatMap((tenant) =>

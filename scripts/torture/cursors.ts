@@ -1,11 +1,10 @@
-// Cursors, sampled all the time. What counts as going back: the low-water mark of a (consumer,
-// run), up to which everything is settled, is smaller than it was seen before. That is allowed in
-// one case: the database crashed in between, and only as far as what was not durable yet, since
-// progress is written with relaxed durability. What was durable is known exactly: a mark was
-// written before the end of the log of Postgres (WAL) as it was when the mark was seen; when that
-// end is flushed, so is the mark: here, and on the standby that may take over. That the server is
-// another one it says itself: by the clock, an answer that it gave while it died would pass for one
-// after the crash.
+// Samples cursors all the time. A cursor goes back if the low-water mark of a (consumer, run), up
+// to which everything is settled, is smaller than in an earlier sample. That is allowed only after
+// a crash of the database, and only for progress that was not durable yet, since progress is
+// written with relaxed durability. Durability is known exactly. A mark was written before the end
+// of the WAL at its sample, so once that end is flushed, here and on the standby, the mark is
+// durable. Samples tell servers apart by the server's own start time: by the clock, an answer from
+// a dying server would pass for one after the crash.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from '../kit/findings.ts'
@@ -21,12 +20,12 @@ type CursorRow = {
   low_water: number
 }
 
-/** What one answer of the server says. */
+/** The content of one answer of the server. */
 export type Sample = {
   at: number
-  /** When the server that answered was started. */
+  /** When the answering server was started. */
   server: string
-  /** The end of the WAL: what is durable, on the standby too, and what is written. Bytes. */
+  /** The end of the WAL, in bytes: durable, on the standby too, and written. */
   flushed: number
   inserted: number
   rows: CursorRow[]
@@ -37,14 +36,14 @@ type Mark = { at: number; position: number; inserted: number }
 type Track = {
   epoch: number
   owner: string | null
-  /** Rising; the first one is durable, the others are not known to be. */
+  /** Rising; the first one is durable, the others may not be. */
   marks: Mark[]
 }
 
 export type CursorJudge = {
   look(sample: Sample): void
   samples(): number
-  /** How often a crash took a mark back, within what is allowed. */
+  /** How often a crash took a mark back, within the allowed bounds. */
   takenBack(): number
   /** The age of the oldest progress that a crash took back, ms. */
   mostTakenBackMs(): number
@@ -90,7 +89,7 @@ export function createCursorJudge(findings: Findings): CursorJudge {
     if (isShared) findings.broke('two owners of an epoch', `${key} in epoch ${row.epoch}`)
   }
 
-  /** After a crash: how far it fell is judged, and what is higher is forgotten. */
+  /** After a crash: checks how far the mark fell, and forgets higher ones. */
   function judgeCrash(key: string, track: Track, row: CursorRow, before: Sample): void {
     const lost = track.marks.find(({ position }) => position > row.low_water)
     track.marks = []
@@ -131,7 +130,8 @@ export function sampleCursors(session: Session, findings: Findings): CursorSampl
   async function run(): Promise<void> {
     while (!isOver) {
       const at = Date.now()
-      // The ends of the WAL are read after the snapshot is taken: what is seen was written before.
+      // The ends of the WAL are read after the snapshot: every visible mark was written before
+      // them.
       const rows = await session.ask<CursorRow & Omit<Sample, 'at' | 'rows'>>(`
         select consumer, run, epoch, owner,
           coalesce(unresolved[1] - 1, read_position) as low_water,

@@ -1,6 +1,6 @@
-// A receiver with nothing wrong that a sender may stumble over: it takes each event, and hangs up
-// without saying so, or says more than it is asked. No attempt at it may fail, and what it has
-// taken may not come again.
+// A correct receiver that a sender may stumble over: it accepts each event, and then hangs up
+// silently, or sends unrequested interim answers. No attempt at it may fail, and no accepted event
+// may come again.
 
 import type { ServerResponse } from 'node:http'
 import type { TargetOptions } from './destination.ts'
@@ -8,22 +8,22 @@ import { TENANT } from './event.ts'
 import type { Session } from './session.ts'
 
 /**
- * closing, resetting after the answer: the connection, which was kept alive, is gone. continuing:
- * 100, 102 and 103 come before the answer.
+ * closing, resetting after the answer: the kept-alive connection is gone. continuing: 100, 102 and
+ * 103 come before the answer.
  */
 const MOODS = ['closing', 'resetting after the answer', 'continuing'] as const
 export type CurtMood = (typeof MOODS)[number]
 
-/** An attempt that fails is noted a little after the harm that it failed of. */
+/** A failed attempt is recorded a little after the harm that caused it. */
 const NOTED_MS = 3_000
 
 export const isCurt = (mood: string): mood is CurtMood => MOODS.includes(mood as CurtMood)
 
-/** To be called before the answer is given. */
+/** Call it before the answer. */
 export function prepareCurtly(mood: CurtMood, response: ServerResponse): void {
   const { socket } = response
   if (mood === 'closing') response.once('finish', () => socket?.destroySoon())
-  // The answer is at the other side before the reset is.
+  // The answer must reach the other side before the reset.
   else if (mood === 'resetting after the answer') {
     response.once('finish', () => setImmediate(() => socket?.resetAndDestroy()))
   } else {
@@ -33,7 +33,7 @@ export function prepareCurtly(mood: CurtMood, response: ServerResponse): void {
   }
 }
 
-/** Attempts that are noted as failed, of which none may be, if no harm was done. */
+/** Failed attempts, of which there may be none without harm. */
 export async function collectFailures(
   session: Session,
   { ledger, findings, harmLog }: TargetOptions,

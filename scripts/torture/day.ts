@@ -1,7 +1,7 @@
 // `make torture-day`: 24 days in small. Two million events, and a midnight every eight seconds of a
-// faked clock (TURN_SECONDS=60: every minute, and fewer of them): partitions are made and dropped,
-// receipts and jobs come and go. What must stay flat is the memory of each process and the size of
-// every table but the log itself. EVENTS makes it shorter. Exit status 1 where something grows.
+// faked clock (TURN_SECONDS=60: every minute, and fewer of them): partitions are created and
+// dropped, receipts and jobs come and go. The memory of each process must stay flat, and the size
+// of every table but the log. EVENTS makes it shorter. Exit status 1 if something grows.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -25,7 +25,7 @@ const TENANT = 'day'
 const PUBLISHERS = 64
 const ENTITIES = 5_000
 const MOST_BACKLOG = 10_000
-/** What may be between the middle third of a run and its last third. */
+/** The allowed growth from the middle third of a run to its last third. */
 const GROWTH = 1.25
 const GROWTH_BYTES = 16 * 1024 * 1024
 /** The faked clock begins half a turn before midnight. */
@@ -89,7 +89,7 @@ async function start(command: 'serve' | 'work') {
   return { name: command, ...service }
 }
 
-/** A receiver that takes everything and counts what is new. */
+/** A receiver that accepts everything and counts new events. */
 async function startReceiver() {
   const seen = new Uint8Array(events)
   let distinct = 0
@@ -160,7 +160,7 @@ function memoryOf(pid: number | undefined): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
 }
 
-/** What is compared is the largest of the middle third of the run and of the last one. */
+/** Compares the maxima of the middle and the last third of the run. */
 function report(): boolean {
   const third = Math.floor(samples.length / 3)
   const most = (part: Sample[], name: string) =>

@@ -1,6 +1,5 @@
-// The seam for kinds of destinations: a module for each (destinations.ts lists them), that starts a
-// faulty target, says how an integration is registered to send there, and checks what the ledger
-// cannot.
+// The interface of kinds of destinations, a module for each (destinations.ts lists them). A module
+// starts a faulty target, registers integrations for it, and checks what the ledger cannot.
 
 import type { Chance } from '../kit/chance.ts'
 import type { Findings } from '../kit/findings.ts'
@@ -11,38 +10,38 @@ import type { Ledger } from './ledger.ts'
 import type { Session } from './session.ts'
 
 /**
- * steady: at most slow. flaky: slow, failing, resetting, throttling and silent by turns. picky:
- * rejects some events for good. curt: takes everything, hangs up without saying so, and says more
- * than it is asked.
+ * steady: at most slow. flaky: slow, failing, resetting, throttling and silent in alternation.
+ * picky: rejects some events for good. curt: accepts everything, hangs up silently, and sends
+ * unrequested interim answers.
  */
 export type Character = 'steady' | 'flaky' | 'picky' | 'curt'
 
-/** An integration that is registered to send to a target of its own. */
+/** An integration with its own target. */
 export type Plan = {
   id: string
-  /** The first one where it is not said. */
+  /** Default: the first one. */
   tenant?: string
   character: Character
   filter?: Filter
   delivery?: Record<string, unknown>
-  /** Recovery is measured at it: it notes what arrives while it arrives. */
+  /** Recovery is measured at this target: it notes events as they arrive. */
   isWatched?: boolean
   mayStop?: boolean
-  /** Its URL has a name that must be asked for. */
+  /** Its URL has a name that must be resolved. */
   isNamed?: boolean
 }
 
 export type Target = {
-  /** The part of a registration that names it; another `version` is another place of it. */
+  /** The parameters of the target in a registration; another `version` is another target. */
   parameters(version: number): Record<string, unknown>
-  /** From now on it answers as a target should. */
+  /** From now on it answers without faults. */
   heal(): void
   /**
-   * Notes in the ledger what can only be seen when everything has drained. What it counts is a row
+   * Notes in the ledger what is visible only after everything has drained. Its counts become rows
    * of the report.
    */
   collect?(session: Session): Promise<Record<string, number>>
-  /** What the ledger cannot see, when everything has drained. */
+  /** Checks after everything has drained what the ledger cannot see. */
   check(): Promise<void>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Which kinds of destinations are tortured. A new one is a module and a line here.
+// The kinds of destinations under torture. A new one is a module and a line here.
 
 import type { Destination } from './destination.ts'
 import { s3 } from './s3.ts'

@@ -1,7 +1,7 @@
-// The events of a torture run as pure functions of their serial number, so that a million of them
-// need no memory and every byte that arrives can be compared with what was published.
+// The events of a torture run as pure functions of their serial number. So a million of them need
+// no memory, and every byte that arrives can be compared with the published one.
 
-/** Names with their share of a hundred; the entity is what stands before the dot. */
+/** Names with their share of a hundred; the entity is the part before the dot. */
 const SHARES: [name: string, share: number][] = [
   ['order.created', 12],
   ['order.opened', 13],
@@ -15,7 +15,7 @@ const SHARES: [name: string, share: number][] = [
 
 export const NAMES = SHARES.map(([name]) => name)
 const ENTITIES = [...new Set(NAMES.map(entityOf))]
-/** Of each name, an index of NAMES, its entity's number. */
+/** By index of NAMES: the number of the name's entity. */
 const ENTITY_OF = NAMES.map((name) => ENTITIES.indexOf(entityOf(name)))
 
 /** Two tenants share the log; an entity belongs to one of them. */
@@ -24,8 +24,7 @@ export const OTHER_TENANT = 'torture-other'
 export const tenantOf = (entityId: number): string => (entityId % 8 === 7 ? OTHER_TENANT : TENANT)
 
 /**
- * What is delivered in order: an entity is its kind and its id, so that `order 7` and `customer 7`
- * are two.
+ * The unit of order: an entity is its kind and its id, so that `order 7` and `customer 7` are two.
  */
 export function laneOf(entityId: number, name: number): number {
   return entityId * ENTITIES.length + (ENTITY_OF[name] as number)
@@ -35,7 +34,7 @@ function entityOf(name: string): string {
   return name.slice(0, name.indexOf('.'))
 }
 
-/** The name that the roll of a hundred-sided die, 0 to 99, stands for, as an index of NAMES. */
+/** The name for a roll of a hundred-sided die, 0 to 99, as an index of NAMES. */
 export function nameOfRoll(roll: number): number {
   let rest = roll
   return SHARES.findIndex(([, share]) => {
@@ -56,8 +55,8 @@ export function takes(filter: Filter | undefined, name: string): boolean {
 }
 
 /**
- * Spelled so that parsing and writing it anew would change it. One of 32 is large, so that a file
- * needs an upload in parts.
+ * Spelled so that parsing and serializing would change it. One of 32 is large, so that a file needs
+ * an upload in parts.
  */
 export function payloadOf(serial: number): string {
   const text = serial % 32 === 0 ? LONG : ''
@@ -67,7 +66,10 @@ export function payloadOf(serial: number): string {
 
 export const keyOf = (serial: number): string => `k${serial}`
 
-/** The serial of a key; undefined where it is no key of an event that was meant to be stored. */
+/**
+ * The serial of a key; undefined if the key does not belong to an event that was meant to be
+ * stored.
+ */
 export function serialOf(key: string): number | undefined {
   return /^k\d+$/.test(key) ? Number(key.slice(1)) : undefined
 }

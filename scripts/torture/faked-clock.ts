@@ -1,7 +1,7 @@
-// Preloaded by the processes of day.ts: each turn of their clock is the last half and the first
-// half minute around a midnight, and then it jumps to the evening of that day. Within a turn it
-// runs as fast as the real one, so that leases and timeouts are what they are. Chores of every hour
-// are done four times a turn. The database's clock is turned by the same function (day.ts).
+// Preloaded by the processes of day.ts. Each turn of their clock is the half minute before and the
+// half minute after a midnight; then it jumps to the evening of that day. Within a turn it runs at
+// the real speed, so that leases and timeouts are unchanged. Hourly chores run four times a turn.
+// The same function turns the database's clock (day.ts).
 
 const startMs = Number(process.env['FAKED_START_MS'])
 const offsetMs = Number(process.env['FAKED_OFFSET_MS'])

@@ -1,40 +1,45 @@
-// What harm was done when: for the counts, for the time that delivery took to recover, and for the
-// causes of duplicates.
+// The record of harm: for the counts, for recovery times, and for the causes of duplicates.
 
 import type { HarmKind } from './schedule.ts'
 
 export type HarmLog = {
-  /** Harm begins; call the function that it returns when it is over. */
+  /** Begins a harm; call the returned function at its end. */
   began(kind: HarmKind): () => void
   count(kind: HarmKind): number
   /** Whether nobody can deliver while harm of this kind lasts. */
   stopsAll(kind: HarmKind): boolean
-  /** The first harm between two times that can make a worker send again; undefined: none. */
+  /**
+   * The first harm between two times that can make a worker send again; undefined if there is none.
+   */
   causeBetween(from: number, until: number): Cause | undefined
-  /** Nothing of this run was given a core between two times: leases and timeouts may have ended. */
+  /**
+   * Notes that no process of this run got a core between two times: leases and timeouts may have
+   * ended.
+   */
   starved(from: number, until: number): void
-  /** ms of that, in total. */
+  /** The total of that, in ms. */
   starvedMs(): number
   /** Whether a worker was frozen at some time between two. */
   wasFrozen(from: number, until: number): boolean
-  /** An event of this serial arrived for the first time at the watched target `watched`. */
+  /** Notes the first arrival of an event at the watched target `watched`. */
   arrived(serial: number, watched: number): void
-  /** Whether anything but `kind` can have hurt somebody between two times. */
+  /** Whether a harm other than `kind` may have had an effect between two times. */
   wasDisturbed(kind: HarmKind, from: number, until: number): boolean
-  /** How long delivery took to recover, by kind. */
+  /** Recovery times, by kind. */
   recoveries(): Map<HarmKind, RecoveryTime[]>
-  /** What was done when, in words, one a line. */
+  /** The harms with their times, one a line. */
   text(): string
 }
 
-/** What made a worker send again: harm, or a machine that had no time for it. */
+/** The cause of a resend: a harm, or a machine without time. */
 type Cause = HarmKind | 'starved'
 
-/** In ms. Alone: no other harm was under way or came before delivery had recovered. */
+/** In ms. Alone: no other harm was under way, or came before delivery had recovered. */
 type RecoveryTime = { ms: number; isAlone: boolean }
 
 /**
- * After these an event that a target has taken may be sent again: progress was lost, or its writer.
+ * After these an event may be sent again although a target has accepted it: progress was lost, or
+ * its writer.
  */
 const CAUSES: Partial<Record<Cause, true>> = {
   starved: true,
@@ -76,7 +81,7 @@ const STARVED_SLACK_MS = 2_000
 /** A request that left before a kill may be read here a little later. */
 const SLACK_MS = 500
 
-/** A process that was killed may need so long to be back. */
+/** The time that a killed process may need to be back. */
 const DISTURBED_MS = 5_000
 
 type Entry = { kind: Cause; from: number; until: number }
@@ -88,7 +93,7 @@ type Recovery = {
   isAlone: boolean
 }
 
-/** `newestSerial` is the serial that the next event gets; `watched`: how many targets there are. */
+/** `newestSerial` is the serial of the next event; `watched`: the number of watched targets. */
 export function createHarmLog(newestSerial: () => number, watched: number): HarmLog {
   const entries: Entry[] = []
   let starvedMs = 0

@@ -1,4 +1,4 @@
-// Carries out the schedule of harm. Nothing here asks whether the service can bear it.
+// Carries out the schedule of harm, whether the service can bear it or not.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pair, ServerAccess } from '../kit/pair.ts'
@@ -23,7 +23,7 @@ import { createSession, type Session } from './session.ts'
 
 const STOPS_IN_A_ROW = 3
 const STANDBY = 'standby'
-/** A standby outlives the spell in which it was taken for the primary. */
+/** A standby outlives the spell in which it poses as the primary. */
 const LASTING_MS = 5_000
 /** How long the standby receives nothing before the primary crashes. */
 const BEHIND_MS = 300
@@ -35,7 +35,7 @@ type Victims = {
   session: Session
   servers: Managed[]
   workers: Managed[]
-  /** Those of servers, then those of workers. */
+  /** First those of servers, then those of workers. */
   proxies: Wire[]
   integrations: Integration[]
   kinds: Destination[]
@@ -44,9 +44,9 @@ type Victims = {
 }
 
 type Harmer = {
-  /** Does harm until the schedule is at its end or `end` is called; resolves when all is over. */
+  /** Does harm until the schedule is over or `end` is called; resolves when all harm is over. */
   run(schedule: Harm[]): Promise<void>
-  /** Ends what lasts. */
+  /** Ends lasting harm. */
   end(): void
   replays: Replay[]
 }
@@ -54,7 +54,7 @@ type Harmer = {
 export function createHarmer(victims: Victims): Harmer {
   const { database, session, servers, workers, proxies, integrations, harmLog } = victims
   const over = new AbortController()
-  /** What is being harmed and must not be harmed in the same way at the same time. */
+  /** The victims of current harm, which must not be harmed in the same way again. */
   const busy = new Set<unknown>()
   const replays: Replay[] = []
   let counter = 0
@@ -189,17 +189,17 @@ export function createHarmer(victims: Victims): Harmer {
     return probing
   }
 
-  /** The database, unless there is a standby that another harm has made. */
+  /** The database, unless another harm has created a standby. */
   function besideStandby(): Pair[] {
     return busy.has(STANDBY) ? [] : [database]
   }
 
-  /** Harms one of those that are not being harmed like this already; the pick decides which. */
+  /** Harms one of those that are not under this harm already; the pick decides which. */
   function one<T>(
     harm: Harm,
     among: T[],
     work: (victim: T) => Promise<unknown>,
-    // What is harmed is free before `after`.
+    // The victim is free again before `after`.
     { before, after }: { before?(): Promise<unknown>; after?(): Promise<unknown> } = {},
   ): Promise<void> | undefined {
     const free = among.filter((victim) => !busy.has(victim))
@@ -218,8 +218,8 @@ export function createHarmer(victims: Victims): Harmer {
 
   /** Any statement of millrace, and of graphile-worker, at any moment. */
   /**
-   * All sessions are ones of a standby for a while, which answers 25006. Those that are made then
-   * stay open when it is over: who keeps one is read-only for as long as the standby lives.
+   * For a while all sessions go to a standby, which answers 25006. Connections opened then stay
+   * open afterwards: a pool that keeps one is read-only for as long as the standby lives.
    */
   async function spendReadOnly(lastsMs: number): Promise<void> {
     const { socket } = database.standby as ServerAccess
@@ -231,10 +231,10 @@ export function createHarmer(victims: Victims): Harmer {
     for (const proxy of proxies) proxy.turnTo(database.primary.socket)
   }
 
-  /** The primary crashes, the name moves to a standby that is one still, and it is promoted. */
+  /** The primary crashes, the host name moves to the standby, and then it is promoted. */
   async function failOver(lastsMs: number): Promise<void> {
     const { socket, url } = database.standby as ServerAccess
-    // It receives nothing any more: what is acknowledged without waiting for it is lost.
+    // It receives nothing any more: commits acknowledged without waiting for it are lost.
     const standby = createSession(() => url)
     await standby.ask(`alter system set primary_conninfo = ''`)
     await standby.ask('select pg_reload_conf()')
@@ -264,7 +264,7 @@ export function createHarmer(victims: Victims): Harmer {
   }
 
   function toggle(harm: Harm, { isUpdate }: { isUpdate: boolean }): Promise<void> | undefined {
-    // Only the first kind of what may stop may be updated: the others keep their filter.
+    // Of the kinds that may stop, only the first may be updated: the others keep their filter.
     const among = integrations.filter(
       ({ mayStop, character }) => mayStop && (!isUpdate || character === 'steady'),
     )

@@ -1,6 +1,6 @@
-// Preloaded by the processes of the service, so that the system's resolver does with the torture's
-// names what it does with a silent name server, which it cannot be told of: it holds one of Node's
-// four threads, here at a FIFO, for as long as it waits. Who does not use it does not notice.
+// Preloaded by the processes of the service. For the torture's names it makes the system's resolver
+// behave as with a silent name server: a look-up holds one of Node's four threads (here at a FIFO)
+// for as long as it waits. Code that does not use that resolver is not affected.
 
 import { spawnSync } from 'node:child_process'
 import dns from 'node:dns'
@@ -11,7 +11,7 @@ import path from 'node:path'
 
 const NAMES = /\.torture\.test$/
 const ANSWERED = 'answered.torture.test'
-/** What a resolver waits before it gives up. */
+/** How long a resolver waits before it gives up. */
 const HELD_MS = 5_000
 
 type Callback = (...results: unknown[]) => void
@@ -40,7 +40,7 @@ function lookupLater(name: string, options: unknown = {}): Promise<unknown> {
   })
 }
 
-/** Holds a thread: the FIFO opens when somebody opens its other end. */
+/** Holds a thread: opening the FIFO blocks until somebody opens its other end. */
 function hold(ended: () => void): void {
   fifo ??= makeFifo()
   fs.open(fifo, 'r', (_, file) => {

@@ -1,5 +1,5 @@
-// The integrations of a torture run, one of each character for each kind of destination, and what
-// is done to them over the API: stops, starts, updates, replays, retries of rejected events.
+// The integrations of a torture run, one of each character for each kind of destination, and their
+// API calls: stops, starts, updates, replays, retries of rejected events.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { limits } from '../../src/config.ts'
@@ -12,7 +12,7 @@ import type { HarmLog } from './harm-log.ts'
 import type { Journal } from './journal.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 
-/** What `toggled` is updated to and fro between; each takes all that the first one takes. */
+/** The two filters between which `toggled` alternates; each includes the first one. */
 const FILTERS: Filter[] = [
   { event_filter: ['order.created', 'order.opened'] },
   { event_filter: ['order.created', 'order.opened'], entity_filter: ['customer'] },
@@ -84,8 +84,8 @@ async function register(
 }
 
 /**
- * Stops an integration, waits until `stopped` is answered and then for `pauseMs`, updates it where
- * that is asked for, and starts it again.
+ * Stops an integration, waits for `stopped` and then for `pauseMs`, updates it if requested, and
+ * starts it again.
  */
 export async function stopAndStart(
   { client, findings }: IntegrationServices,
@@ -102,7 +102,7 @@ export async function stopAndStart(
     ledger.useFilter(filter)
     const changes = { ...target.parameters(integration.version), filter_conditions: filter }
     let { status, body } = await client.configure('PATCH', `/${id}`, changes)
-    // Started by the first try of the start before, which had no answer and was only late.
+    // The first try of the previous start was only late, and has started it.
     while (status === 400 && String(body['message']).startsWith('status is running')) {
       await stop(client, id)
       ;({ status, body } = await client.configure('PATCH', `/${id}`, changes))
@@ -113,7 +113,7 @@ export async function stopAndStart(
   await client.configure('POST', `/${id}/_start`)
 }
 
-/** Stops an integration and waits until it is. */
+/** Stops an integration and waits until it has stopped. */
 async function stop(client: Client, id: string): Promise<void> {
   let { body } = await client.configure('POST', `/${id}/_stop`)
   while (body['status'] === 'running') {
@@ -122,7 +122,7 @@ async function stop(client: Client, id: string): Promise<void> {
   }
 }
 
-/** Whether the tenant may have one more, even while another is registered. */
+/** Whether the tenant has room for one more, even while another is being registered. */
 export async function hasRoom({ client }: IntegrationServices): Promise<boolean> {
   const { body } = await client.configure('GET', '')
   return (body['integrations'] as unknown[]).length < limits.integrationsPerTenant - 1
@@ -147,8 +147,8 @@ export async function startReplay(
 
 /**
  * If the limit of rejected events has stopped an integration: makes room, or does not, and starts
- * it. Without room the next rejection stops it again, and nothing may be lost by it. A replay that
- * waits for its rejected events at its end is stopped too: retried, they complete it.
+ * it. Without room the next rejection stops it again, and that may lose nothing. A replay that
+ * waits for its rejected events at its end is stopped, too: a retry completes it.
  */
 export async function relieve(
   { client, chance }: IntegrationServices,

@@ -1,11 +1,11 @@
-// The publishers' journal: which event was begun, and what every answer said of it. It is the truth
-// that the log and the targets are compared with at the end.
+// The publishers' journal: each event begun, and every answer about it. At the end the log and the
+// targets are compared with it.
 
 import type { Findings } from '../kit/findings.ts'
 import { createColumn } from './column.ts'
 import { createSilence, type Silence } from './silence.ts'
 
-/** A position is refused if it is further ahead, within what an answer takes. */
+/** A position is refused if it is further ahead, allowing for the time of an answer. */
 const MOST_AHEAD_MS = 60_000 + 5_000
 
 export type Journal = {
@@ -13,26 +13,26 @@ export type Journal = {
   begin(entity: number, name: number): number
   /** Events begun. */
   readonly size: number
-  /** Events that were answered with 201. */
+  /** Events with a 201. */
   readonly stored: number
   entityOf(serial: number): number
   /** An index of NAMES. */
   nameOf(serial: number): number
   isStored(serial: number): boolean
-  /** 0 where it is not known. */
+  /** 0 if it is unknown. */
   positionOf(serial: number): number
-  /** An answer with 201 said this position. */
+  /** Notes the position in an answer with 201. */
   answered(serial: number, position: number): void
-  /** An event was seen at this position: it has one, whoever says so. */
+  /** Notes an event seen at this position, wherever. */
   seenAt(serial: number, position: number): void
-  /** Of answers with 201. */
+  /** The longest pause between answers with 201. */
   silence: Silence
   counts: {
-    /** Requests without an answer, or with 500 or 503, that were sent again. */
+    /** Requests repeated because of no answer, a 500 or a 503. */
     repeated: number
-    /** Requests that had to be refused and were. */
+    /** Requests that had to be refused, and were. */
     refused: number
-    /** Requests that had to be told that they are duplicates and were. */
+    /** Requests that had to be answered as duplicates, and were. */
     duplicates: number
   }
 }

@@ -1,6 +1,6 @@
-// What one integration received, judged while it arrives. A first delivery must come in the order
-// of the log per entity, and only after the target has passed (2xx or 400) the one before; what was
-// passed and comes again is a duplicate, and has a cause or is a finding.
+// The ledger of one integration, judged while events arrive. First deliveries must come in the
+// order of the log per entity, and only after the target has answered the previous one with 2xx or
+// 400. An answered event that comes again is a duplicate, and needs a cause.
 
 import type { Findings } from '../kit/findings.ts'
 import { createColumn } from './column.ts'
@@ -12,32 +12,32 @@ import { createSilence, type Silence } from './silence.ts'
 const SEEN = 1
 const PASSED = 2
 const TAKEN = 4
-/** The newest attempt was passed: what was taken once may be failed when it comes again. */
+/** The newest attempt was answered: an accepted event may fail when it comes again. */
 const LAST_PASSED = 8
 
 export type Ledger = {
   id: string
-  /** A request for an event has come in. Says whether that event was seen here before. */
+  /** Notes a request for an event; returns whether that event was here before. */
   arrive(serial: number, position: number): boolean
-  /** It is answered: taken (2xx), or rejected (400). Without an answer that counts: not called. */
+  /** Notes its answer: taken (2xx), or rejected (400). Not called for other answers. */
   pass(serial: number, outcome: 'taken' | 'rejected'): void
   isPassed(serial: number): boolean
   isTaken(serial: number): boolean
-  /** `stopped` was answered: from now on, until a start is asked for, nothing may arrive. */
+  /** Notes the answer `stopped`: until a start is requested, nothing may arrive. */
   stopAnswered(): void
   startAsked(): void
-  /** Arrivals after a stop was answered: told apart from those after a start by somebody else. */
+  /** Arrivals after a stop was answered, except those after a start by somebody else. */
   afterStop(): { stoppedAt: number; at: number }[]
-  /** From now on it is configured like this. What only some of its filters take may arrive. */
+  /** Notes a new configuration. Events that only some of its filters take may arrive. */
   useFilter(filter: Filter | undefined): void
-  /** Whether it must have received an event: of its tenant, and taken by every filter it had. */
+  /** Whether the event must have arrived: it is of its tenant, and every filter took it. */
   mustTake(serial: number): boolean
-  /** Of first deliveries. */
+  /** The longest pause between first deliveries. */
   silence: Silence
   counts: {
     arrivals: number
     first: number
-    /** Sent again after an answer that asks for it, or none. */
+    /** Resends after an answer that asks for one, or after none. */
     retries: number
     reordered: number
     /** By cause. */
@@ -46,8 +46,8 @@ export type Ledger = {
 }
 
 /**
- * `watched`: its number among the targets that recovery is measured at. `tenant`: whose events it
- * may receive.
+ * `watched`: its number among the targets at which recovery is measured. `tenant`: the tenant whose
+ * events it may receive.
  */
 export function createLedger(
   id: string,
@@ -62,10 +62,10 @@ export function createLedger(
 ): Ledger {
   const { journal, findings, harmLog, watched, tenant = TENANT } = services
   const state = createColumn('byte')
-  /** When the attempt that is counted on came in, ms. */
+  /** When the attempt that counts came in, ms. */
   const arrivedAt = createColumn('double')
   const rejected = new Set<number>()
-  /** By lane: the newest first delivery, and 1 + the serial of one that is not passed yet. */
+  /** By lane: the newest first delivery, and 1 + the serial of one without an answer yet. */
   const newest = createColumn('double')
   const open = createColumn('integer')
   const strays: { stoppedAt: number; at: number }[] = []

@@ -1,4 +1,4 @@
-// How a faulty target behaves for a while, and then otherwise.
+// The changing moods of a faulty target.
 
 import type { Chance } from '../kit/chance.ts'
 
@@ -9,8 +9,8 @@ export type Phase<Mood> = {
 }
 
 /**
- * The mood at each moment: phases by turns, in an order and for a time that chance decides. After
- * each other one it is `well` for a while, which is the first.
+ * The mood at each moment: phases of random order and length. After each one it is `well` for a
+ * while, as at the start.
  */
 export function createMoods<Mood>(chance: Chance, phases: Phase<Mood>[]): () => Phase<Mood> {
   const [well] = phases as [Phase<Mood>]

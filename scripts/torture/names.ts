@@ -1,5 +1,5 @@
 // A name server that knows one name and is silent about every other, and a tenant that sends to
-// names of the other kind all the time: nobody else may notice.
+// unknown names all the time: nobody else may notice.
 
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,7 +18,7 @@ const EVERY_MS = 500
 export const startNames = (): Promise<NameServer> =>
   startNameServer({ [ANSWERED_NAME]: ['127.0.0.1'] })
 
-/** What makes a process of the service ask it. */
+/** The environment of a process that uses it. */
 export function environmentOf({ environment }: NameServer): Record<string, string> {
   const preload = path.join(import.meta.dirname, 'held-lookup.ts')
   return { ...environment, NODE_OPTIONS: `${environment.NODE_OPTIONS} --import ${preload}` }

@@ -1,23 +1,23 @@
-// Midnight without waiting for it: today's partitions are cut short before the service makes its
-// own, which goes by their names, and the next ones are attached while events are published, as the
+// Midnight without waiting for it. Today's partitions are cut short before the service creates its
+// own, which goes by their names; the next ones are attached while events are published, as the
 // service does it. Each cut is a midnight for the log: batches, keys, pages and receipts cross it.
-// The real one ends them: what follows has partitions of the service's own.
+// The real midnight ends them: later days have the service's own partitions.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { partitionDays } from '../../src/log/partitions.ts'
 import type { Session } from './session.ts'
 
 const DAY_MS = 86_400_000
-/** To attach one may have to wait for a detach, which waits for the oldest snapshot there is. */
+/** Attaching one may have to wait for a detach, which waits for the oldest snapshot. */
 const AHEAD = 5
 
 type Midnights = {
-  /** How many have passed. */
+  /** The number of cuts so far. */
   passed(): number
   stop(): Promise<void>
 }
 
-/** Cuts today every `everyMs`. To be called on a schema without partitions. */
+/** Cuts today every `everyMs`. Call it on a schema without partitions. */
 export async function cutToday(session: Session, everyMs: number): Promise<Midnights> {
   const midnight = (Math.floor(Date.now() / DAY_MS) + 1) * DAY_MS
   const today = tables()
@@ -26,7 +26,7 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
   for (const table of today) {
     const [until] = cuts as [number]
     await attach(session, table.name, `${table.name}_${table.day}`, table.from, until)
-    // The other days of a partition that is longer: a clock that is ahead must find one.
+    // The other days of a longer partition: a clock that is ahead must find one.
     if (table.until === midnight) continue
     await attach(session, table.name, `${table.name}_rest_${table.day}`, midnight, table.until)
   }
@@ -36,7 +36,7 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
     if (from === midnight) return
     const cut = Math.min(from + everyMs, midnight)
     for (const table of today) {
-      // Read by the service's retention: the last eight letters are the day.
+      // The service's retention reads it: the last eight characters are the day.
       const name = `${table.name}_cut${number}_${table.day}`
       await attach(session, table.name, name, from, cut)
     }
@@ -59,7 +59,7 @@ export async function cutToday(session: Session, everyMs: number): Promise<Midni
   }
 }
 
-/** A table, and the partition of its own that has today in it. */
+/** A table, and its partition that includes today. */
 type Today = { name: string; from: number; until: number; day: string }
 
 function tables(): Today[] {
@@ -74,7 +74,7 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')
 }
 
-/** Tried until it is there: the server may be away. */
+/** Retried until it succeeds: the server may be unreachable. */
 async function attach(
   session: Session,
   table: string,

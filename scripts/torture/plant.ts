@@ -1,10 +1,10 @@
-// What a plant is: a change of text in a copy of the program, and the harm that meets it.
+// A plant: a change of text in a copy of the program, and the harm that must reveal it.
 
 import type { HarmKind } from './schedule.ts'
 
 export type Plant = {
   name: string
-  /** What would go wrong in production. */
+  /** The damage in production. */
   harm: string
   /** Harm of these kinds only, each by itself; undefined: of all kinds. */
   only?: HarmKind[]

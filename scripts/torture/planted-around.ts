@@ -1,5 +1,5 @@
-// Bugs to plant that what is around the program meets: a session of the database, a failover, a
-// clock, a name server, a peer's connection. Each is how the program was once.
+// Planted bugs that the surroundings of the program reveal: a session of the database, a failover,
+// a clock, a name server, a peer's connection. The program once had each of them.
 
 import type { Plant } from './plant.ts'
 

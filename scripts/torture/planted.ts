@@ -1,5 +1,5 @@
-// Bugs to plant, one at a time, in a copy of the program: what the torture must catch. Each is a
-// change of text that must still fit; one that does not is said to be out of date.
+// Planted bugs, one at a time, in a copy of the program: the torture must catch each. A bug is a
+// change of text that must still fit; otherwise it is reported as out of date.
 
 import type { Plant } from './plant.ts'
 import { plantsAround } from './planted-around.ts'
@@ -46,7 +46,7 @@ const ownPlants: Plant[] = [
         find: `        and cursor.owner = \${lease.owner} and cursor.epoch = \${lease.epoch}\n`,
         put: '',
       },
-      // What holds even so: no step takes the cursor back.
+      // This holds even so: no step moves the cursor back.
       { file: CURSOR, find: 'const isAhead = sql`', put: 'const isAhead = sql`false and ' },
       { file: CURSOR, find: 'greatest(cursor.read_position, ', put: 'greatest(' },
     ],

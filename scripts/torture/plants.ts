@@ -1,6 +1,6 @@
-// `make torture-plants`: does the torture catch what it is meant to catch? Each bug of planted.ts
-// is planted in a copy of the program and tortured; the table says which check caught it. ONLY=3
-// plants the third alone. Exit status 1 where one was not caught.
+// `make torture-plants`: does the torture catch its planted bugs? Each bug of planted.ts is planted
+// in a copy of the program and tortured; the table names the check that caught it. ONLY=3 plants
+// the third alone. Exit status 1 if one was not caught.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -11,7 +11,7 @@ import { torture } from './torture.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const { SECONDS = '30', SEED = '1', RATE = '4000', ONLY } = process.env
-/** Caught is caught: what does not drain need not be waited for. */
+/** Once a bug is caught, there is no need to wait for the rest to drain. */
 const DRAIN_MS = 15_000
 const TRIES = 6
 
@@ -29,7 +29,7 @@ for (const [index, plant] of plants.entries()) {
 console.log(`\n${rows.join('\n')}`)
 process.exit(missed === 0 ? 0 : 1)
 
-/** What caught it, and at which seed; a few seeds are tried, since harm must meet the bug. */
+/** The check that caught it, and its seed. It tries a few seeds, since harm must meet the bug. */
 async function tryPlant(plant: Plant): Promise<string | undefined> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const seed = Number(SEED) + attempt

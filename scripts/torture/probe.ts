@@ -1,5 +1,5 @@
-// Whether every server takes events again soon after a harm that stopped all of them: one event
-// through each, timed. The other publishers go to the next server if one cannot, and would not see.
+// Checks that every server accepts events soon after a harm that stopped all of them: one event
+// through each, timed. Other publishers would hide a failure: they go to the next server.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from '../kit/findings.ts'
@@ -9,17 +9,17 @@ import type { Journal } from './journal.ts'
 import { requestOf } from './publishers.ts'
 import type { HarmKind } from './schedule.ts'
 
-/** What publishing may take to be back, ms; and what it may take if other harm comes as well. */
+/** The time in which publishing must be back, ms; and the time if other harm comes as well. */
 const BACK_MS = 10_000
 const PATIENCE_MS = 60_000
 const REPEAT_MS = 50
 
 type Services = { client: Client; journal: Journal; findings: Findings; harmLog: HarmLog }
 
-/** Entities that belong to probes: one for each server. */
+/** Entities of the probes: one for each server. */
 export const PROBED_ENTITIES = 2
 
-/** Publishes one event through each server. Not within 10 s of now, undisturbed: a finding. */
+/** Publishes one event through each server. Failing within 10 s, undisturbed, is a finding. */
 export async function probePublishing(kind: HarmKind, services: Services): Promise<void> {
   const { client, journal, findings, harmLog } = services
   const from = Date.now()

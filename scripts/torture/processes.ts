@@ -1,5 +1,5 @@
-// The processes of the service under torture: started, killed, frozen, and started again by
-// themselves, as a supervisor would.
+// The processes of the service under torture: started, killed, frozen, and restarted automatically,
+// as by a supervisor.
 
 import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -9,7 +9,7 @@ import { startProgram } from '../kit/program.ts'
 
 export type Managed = {
   name: string
-  /** Where it serves; undefined while it does not, and of a worker. */
+  /** Its URL; undefined for a worker, and while it does not serve. */
   url(): string | undefined
   isReady(): boolean
   pid(): number | undefined
@@ -41,7 +41,7 @@ export function manage(
   let url: string | undefined
   let isReady = false
   let isOver = false
-  /** Ended by us: no finding. */
+  /** We have ended it: not a finding. */
   let isExpected = false
 
   const start = () => {

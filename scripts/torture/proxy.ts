@@ -1,29 +1,29 @@
 // A TCP proxy between one process of the service and the unix socket of Postgres: it cuts, stalls,
-// and makes deaf. One proxy for each process, so that one alone can lose the database.
+// and makes deaf. Each process has its own, so that a single one can lose the database.
 
 import net from 'node:net'
 import { listen } from '../kit/listen.ts'
 
 export type Wire = {
   port: number
-  /** Connections that were made through it so far. */
+  /** Connections through it so far. */
   readonly made: number
-  /** Resets every connection there is. */
+  /** Resets every open connection. */
   cut(): void
-  /** Nothing passes any more, in either direction, on old and new connections, until resume(). */
+  /** Passes nothing in either direction, on old and new connections, until resume(). */
   stall(): void
   resume(): void
-  /** What the server says on connections that LISTEN is swallowed, until hear(). */
+  /** Swallows the server's messages on connections that LISTEN, until hear(). */
   deafen(): void
   hear(): void
-  /** New connections go to another server; those that are there stay. */
+  /** New connections go to another server; open ones stay. */
   turnTo(socketPath: string): void
   close(): void
 }
 
 type Link = { client: net.Socket; server: net.Socket; listens: boolean; lostWords: boolean }
 
-/** A statement of LISTEN is short; nothing longer is looked at. */
+/** A LISTEN statement is short; longer ones are not examined. */
 const LISTEN_BYTES = 512
 
 export async function startProxy(socketPath: string): Promise<Wire> {
@@ -87,7 +87,7 @@ export async function startProxy(socketPath: string): Promise<Wire> {
     },
     hear() {
       isDeaf = false
-      // A stream with a hole in it is no protocol any more.
+      // A stream with a gap breaks the protocol.
       for (const { client, lostWords } of links) if (lostWords) client.resetAndDestroy()
     },
     turnTo(socketPath) {

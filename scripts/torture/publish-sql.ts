@@ -1,6 +1,6 @@
-// Publishers in SQL: with publish_event, in a transaction of their own, and with append_events, by
-// the batch, as the service does it. What commits is in the log, as one; what is rolled back is
-// not. A commit without an answer is repeated, with the same keys.
+// Publishers in SQL: with publish_event in their own transactions, and with append_events in
+// batches, as the service does it. A committed transaction is in the log as a whole; a rolled-back
+// one is not. A commit without an answer is repeated, with the same keys.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from '../kit/chance.ts'
@@ -13,7 +13,7 @@ const FEW = 10
 const ROLLED_BACK = 0.05
 const REPEAT_MS = [20, 120] as const
 
-// One transaction and one round trip, so that the lane is not held while a client thinks.
+// One transaction and one round trip, so that no client can hold the lane between two.
 const publishEach = `
   select published.position
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])

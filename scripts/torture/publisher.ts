@@ -1,4 +1,4 @@
-// What a publisher is, whether it speaks HTTP or SQL.
+// The interface of publishers over HTTP and in SQL.
 
 import type { Chance } from '../kit/chance.ts'
 import type { Findings } from '../kit/findings.ts'
@@ -7,7 +7,7 @@ import type { Journal } from './journal.ts'
 import type { Session } from './session.ts'
 
 export type Publisher = {
-  /** Publishes, and says how many events were begun. */
+  /** Publishes, and returns how many events were begun. */
   next(): Promise<number>
   close(): Promise<void>
 }
@@ -18,11 +18,11 @@ export type PublisherServices = {
   findings: Findings
   /** Events behind delivery: publishers wait while there are too many. */
   backlog(): number
-  /** A connection of its own for each of those that publish in SQL. */
+  /** A separate connection for each publisher in SQL. */
   connect(): Session
 }
 
-/** The entities of one publisher. `busy`: the share of events that is the first one's. */
+/** The entities of one publisher. `busy`: the share of events of the first one. */
 export type Entities = { first: number; count: number; busy: number }
 
 /** Some entities are busy, so that several of their events wait at once. */

@@ -1,7 +1,7 @@
 // Publishers that keep a journal of every answer. An entity belongs to one publisher, which waits
-// for each answer, so the order in which an entity's events were published is known. A request
-// without an answer is sent again, with the same key, until it has one. Some are sent twice at
-// once, some are duplicates, some must be refused.
+// for each answer. So the order in which an entity's events were published is known. A request
+// without an answer is repeated with the same key until it has one. Some are sent twice at once,
+// some are duplicates, some must be refused.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Chance, createChance } from '../kit/chance.ts'
@@ -22,8 +22,7 @@ const THINK_MS = [0, 500] as const
 
 /**
  * Publishes with `count` publishers over HTTP and `inSql` in transactions, at `perSecond` events a
- * second, or as many as get through, until `isOver`. Resolves when every event begun has its
- * answer.
+ * second, or at full speed, until `isOver`. Resolves when every event begun has its answer.
  */
 export async function publishAll(
   services: PublisherServices,
@@ -100,7 +99,7 @@ function createPublisher(
     return body['duplicate'] === true
   }
 
-  /** The same event once more is a duplicate, wherever it is asked. */
+  /** The same event once more is a duplicate, on every server. */
   async function repeat(serial: number): Promise<void> {
     if (await publish(serial, chance.whole(0, 1))) journal.counts.duplicates++
     else findings.broke('duplicate not told', `event ${serial}`)
@@ -113,7 +112,7 @@ function createPublisher(
     expectRefusal(answer, 'a key that was used')
   }
 
-  /** One of the requests that must be refused; its key begins with x, and is not in the log. */
+  /** A request that must be refused; its key begins with x, and is not in the log. */
   async function refuse(): Promise<void> {
     const key = `x${chance.uuid()}`
     const [what, name, headers, body] = chance.pick([

@@ -1,7 +1,7 @@
-// Queues and topics under torture: subscriptions of the collector API that send what is published
-// to the gateway to a broker in a process of its own (broker-process.ts). What each queue must hold
-// in the end: every event that its subscription takes; and a FIFO one each of them once, in the
-// order of its entity, whatever was killed, frozen, cut or failed on the way.
+// Queues and topics under torture: subscriptions of the collector API send the gateway's events to
+// a broker in a separate process (broker-process.ts). At the end each queue must hold every event
+// that its subscription takes. A FIFO queue must hold each once, in the order of its entity. Kills,
+// freezes, cuts and failures on the way change nothing.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings } from '../kit/findings.ts'
@@ -20,7 +20,7 @@ const TOGGLE_MS = 3_000
 type Plan = {
   queue: string
   entityType: string
-  /** What it takes, as an integration's filter would say it. */
+  /** The equivalent filter of an integration. */
   filter: Filter
   isTopic?: boolean
   /** Its endpoint is the one with moods. */
@@ -54,13 +54,13 @@ type QueueServices = { client: Client; journal: Journal; findings: Findings }
 type Queues = {
   /** Deactivates and activates until `isOver`. */
   toggle(isOver: () => boolean): Promise<void>
-  /** From now on the broker answers well. */
+  /** From now on the broker has no faults. */
   heal(): Promise<void>
-  /** Whatever has deactivated a subscription: it is active again. */
+  /** Activates every subscription again, whatever has deactivated it. */
   activate(): Promise<void>
   /** Whether nothing is left to be sent. */
   areDrained(session: Session): Promise<boolean>
-  /** Compares what the queues hold with what was published. How many messages there are. */
+  /** Compares the queues with the published events. Returns how many messages there are. */
   check(): Promise<{ messages: number; repeated: number }>
   close(): Promise<void>
 }
@@ -164,7 +164,7 @@ export async function startQueues(services: QueueServices, seed: number): Promis
   }
 }
 
-/** What is wrong with a queue is a finding. How many messages it holds more than once. */
+/** Reports the faults of a queue as findings. Returns how many messages it holds more than once. */
 export function checkQueue(
   { queue, filter }: Pick<Plan, 'queue' | 'filter'>,
   { serials, positions, groups, altered }: Held,

@@ -14,9 +14,9 @@ export type Outcome = {
   /** In the log. */
   events: number
   lost: number
-  /** Left by a frozen worker on a socket, and come after a stop. */
+  /** Left on a socket by a frozen worker, and arrived after a stop. */
   strays: number
-  /** Messages in queues at the end, and those that a standard one holds more than once. */
+  /** Messages in queues at the end, and repeated ones in standard queues. */
   queued: { messages: number; repeated: number }
   drainedIn: number
   journal: Journal
@@ -24,11 +24,11 @@ export type Outcome = {
   harmLog: HarmLog
   sampler: Pick<CursorJudge, 'samples' | 'takenBack' | 'mostTakenBackMs'>
   ledgers: Ledger[]
-  /** Counted at the targets when all had drained. */
+  /** Counted at the targets after everything had drained. */
   collected: Record<string, number>
   replays: number
   midnights: number
-  /** Kept where something broke. */
+  /** Kept if something broke. */
   directory: string | undefined
 }
 

@@ -1,5 +1,5 @@
 // `make torture`: one run with SECONDS and SEED from the environment (SEED=random takes a fresh
-// one), and the table. Exit status 1 where anything broke.
+// one), and the table. Exit status 1 if anything broke.
 
 import { PROGRAM } from '../kit/program.ts'
 import { report } from './report.ts'

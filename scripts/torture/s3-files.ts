@@ -1,6 +1,6 @@
-// What must hold of the files of an integration: each event stands in one of them and no other, to
-// the byte, in the order of the log within and over files; the store holds what the manifest says
-// is finished, and nothing else, no upload that nobody ends either.
+// The checks of an integration's files. Each event is in exactly one of them, to the byte, in the
+// order of the log within and across files. The store holds exactly the files that the manifest
+// calls finished, and no unfinished upload.
 
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
@@ -35,7 +35,7 @@ type FileRow = {
   last_position: number
 }
 
-/** Reads the files of an integration into its ledger, and reports what is wrong with them. */
+/** Reads the files of an integration into its ledger, and reports their faults. */
 export async function collectFiles(evidence: Evidence): Promise<Record<string, number>> {
   const { client, bucket: Bucket, session, ledger, findings } = evidence
   const rows = await session.ask<FileRow>(
@@ -80,7 +80,7 @@ export async function collectFiles(evidence: Evidence): Promise<Record<string, n
       findings.broke('file differs', `${file.key} of ${ledger.id} is not what is written of it`)
     }
     for (const line of lines) look(line, file)
-    // S3's way to tell: the tag of what came in parts ends with their number.
+    // The ETag of an object uploaded in parts ends with their number.
     if (/-\d+"?$/.test(object.ETag ?? '')) inParts++
   }
   return { files: finished.length, '  uploaded in parts': inParts }
@@ -103,7 +103,7 @@ export async function collectFiles(evidence: Evidence): Promise<Record<string, n
   }
 }
 
-/** The event of a line; undefined where nobody published such a one. */
+/** The event of a line; undefined if nobody published such an event. */
 function eventOf(
   line: string,
   { journal }: Evidence,

@@ -1,5 +1,5 @@
 // Files in S3 as a destination under torture: a bucket for each integration, at a store in a
-// process of its own (store-process.ts). What is in them is read when everything has drained.
+// separate process (store-process.ts). The files are read after everything has drained.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,7 +33,7 @@ export const s3: Destination = {
     targets++
     store ??= startStore(chance.whole(1, 1_000_000))
     const { client, endpoint, process } = await store
-    // The store's faults go by the name of the bucket.
+    // The store's faults depend on the name of the bucket.
     const bucket = `${character}-${ledger.id}`
     await client.send(new CreateBucketCommand({ Bucket: bucket }))
     return {

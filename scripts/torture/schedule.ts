@@ -1,5 +1,5 @@
-// The schedule of harm: what is done when, as a pure function of the seed. When the system feels it
-// is the machine's business; what was meant to happen can be told again by the seed.
+// The schedule of harm, a pure function of the seed. When the system feels a harm depends on the
+// machine; the seed repeats the intent.
 
 import { type Chance, createChance } from '../kit/chance.ts'
 
@@ -10,7 +10,7 @@ export type Harm = {
   kind: HarmKind
   /** Chooses among processes, connections and the like. */
   pick: number
-  /** How long it lasts, where it lasts. */
+  /** Its duration, if it lasts. */
   lastsMs: number
 }
 
@@ -41,15 +41,15 @@ const perMinute = {
 } as const
 
 /**
- * Each whole minute begins with a storm; then some come alone, so that the time to recover from
- * them is their own; then there is calm, so that there is something to lose in the next storm.
+ * Each whole minute begins with a storm. Then some harms come alone, so that their recovery time is
+ * their own. Then there is calm, so that there is something to lose in the next storm.
  */
 const DENSE_MS = 20_000
 const ALONE: { at: number; kind: HarmKind }[] = [
   { at: 26_000, kind: 'kill work' },
   { at: 33_000, kind: 'crash the database' },
 ]
-/** By turns, since a standby must be made for some: a minute has one of these lists. */
+/** In alternation, since some need a new standby: a minute uses one of these lists. */
 const BY_TURNS: { at: number; kind: HarmKind }[][] = [
   [
     { at: 38_000, kind: 'failover' },
@@ -61,13 +61,13 @@ const BY_TURNS: { at: number; kind: HarmKind }[][] = [
   ],
 ]
 
-/** Between two of some kinds that come by themselves: to make a standby takes seconds. */
+/** Between two harms of some kinds that come alone: creating a standby takes seconds. */
 const BY_ITSELF_MS = 10_000
 
 /** Harm begins this late, so that there is something to harm. */
 const BEGIN_MS = 1_500
 
-/** All harm of a run of nothing but some kinds, by turns: each disturbs no other one. */
+/** All harm of a run with only some kinds, in alternation: none disturbs another. */
 export function scheduleByTurns(seed: number, seconds: number, kinds: HarmKind[]): Harm[] {
   const chance = createChance(seed)
   const count = kinds.length === 0 ? 0 : Math.floor((seconds * 1_000) / BY_ITSELF_MS)
@@ -99,14 +99,14 @@ export function scheduleHarm(seed: number, seconds: number): Harm[] {
       at: from + at,
       kind,
       pick: chance.whole(0, 999_999),
-      // The shortest: the time to recover is what matters.
+      // The shortest: only the time to recover matters.
       lastsMs: perMinute[kind].lastsMs[0],
     })),
   )
   return [...harm, ...alone].sort((a, b) => a.at - b.at)
 }
 
-/** One in each of `count` equal parts of the dense time: spread out, and yet by chance. */
+/** One in each of `count` equal parts of the dense time: spread out, yet random. */
 function within(chance: Chance, index: number, count: number, seconds: number): number {
   const whole = Math.floor(seconds / 60)
   const dense = whole * DENSE_MS + (seconds % 60) * 1_000

@@ -1,5 +1,5 @@
-// The service under torture: two processes that serve, two that work, each with a proxy of its own
-// to the database, and settings that make a minute long enough for leases to end.
+// The service under torture: two processes that serve, two that work, each with its own proxy to
+// the database. The settings make leases end within a minute.
 
 import path from 'node:path'
 import { ADMIN_TOKEN } from '../kit/client.ts'
@@ -25,7 +25,7 @@ const SETTINGS = {
   MILLRACE_LOG_LEVEL: 'warn',
 }
 
-/** What `migrate` has compiled need not be compiled again by every process that is restarted. */
+/** Restarted processes reuse the code that `migrate` has compiled. */
 const compileCache = (directory: string) => ({
   NODE_COMPILE_CACHE: path.join(directory, 'compiled'),
 })
@@ -56,13 +56,13 @@ export async function startService(
   return { servers, workers, proxies }
 }
 
-/** Brings the schema up to date by the program under test: its migrations may be what is wrong. */
+/** Brings the schema up to date with the program under test: its migrations may be the bug. */
 export async function migrateWith(program: string, url: string, directory: string): Promise<void> {
   const { status, stderr } = await run(['migrate'], program, url, directory)
   if (status !== 0) throw new Error(`migrate failed:\n${stderr}`)
 }
 
-/** What `millrace rebuild config` says. */
+/** Runs `millrace rebuild config`. */
 export async function rebuildConfigWith(
   program: string,
   url: string,

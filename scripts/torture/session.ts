@@ -1,15 +1,17 @@
-// What the torture itself asks of the database: one statement at a time, on a session that is made
-// anew after the server was away, and goes to whoever is primary then.
+// The torture's own session with the database: one statement at a time. It reconnects after an
+// outage, to the current primary.
 
 import pg from 'pg'
 
 export type Session = {
-  /** One statement; undefined where the server is away. */
+  /** One statement; undefined if the server is unreachable. */
   ask<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[] | undefined>
   close(): Promise<void>
 }
 
-/** A session with the server whose URL `urlOf` says when it connects. Bigints are numbers. */
+/**
+ * A session with the server at the URL that `urlOf` returns when it connects. Bigints are numbers.
+ */
 export function createSession(urlOf: () => string): Session {
   let client: pg.Client | undefined
   const types = { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig
@@ -32,7 +34,7 @@ export function createSession(urlOf: () => string): Session {
       try {
         return (await (client ?? (await connect())).query<Row>(text, values)).rows
       } catch (error) {
-        // A statement that is wrong is a mistake of ours and must be seen.
+        // A wrong statement is our own mistake and must be seen.
         if (/^(42|22|23)/.test((error as { code?: string }).code ?? '')) throw error
         const broken = client
         client = undefined

@@ -1,7 +1,7 @@
-// The longest time that nothing came, and when it began.
+// The longest pause between events, and when it began.
 
 export type Silence = {
-  /** Something came. */
+  /** Notes an event. */
   broken(): void
   longest(): { ms: number; since: number }
 }

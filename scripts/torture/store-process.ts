@@ -1,6 +1,6 @@
-// A store that speaks S3, in a process of its own: Ceph's where it is installed, the one of npm
-// otherwise. Before it stands a front whose faults follow the seed: in buckets that are named so it
-// is slow, refuses, resets in the middle of what is sent or of what it answers, and falls silent.
+// An S3 store in a separate process: Ceph's if it is installed, otherwise the one of npm. The
+// faults of a front before it follow the seed. In buckets with a certain name it is slow, refuses,
+// resets in the middle of a request or an answer, and falls silent.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,8 +10,8 @@ import { startStore, storeKinds } from '../kit/store.ts'
 import { createMoods } from './moods.ts'
 
 /**
- * `lost`: the store did what it was asked, and its answer is lost. `cut`: a connection is reset in
- * the middle of what is sent.
+ * `lost`: the store executed the request, and its answer is lost. `cut`: the connection is reset in
+ * the middle of a request.
  */
 type Mood = 'well' | 'slow' | 'failing' | 'throttling' | 'lost' | 'cut' | 'silent' | 'down'
 
@@ -37,10 +37,10 @@ const front = http.createServer({ keepAliveTimeout: 65_000 }, (request, response
   const url = new URL(request.url ?? '/', 'http://front')
   const [, bucket = '', key = ''] = url.pathname.split('/')
   const isList = request.method === 'GET' && url.searchParams.has('uploads')
-  // A bucket is made by the torture itself.
+  // The torture itself creates a bucket.
   const isFaulty = bucket.startsWith('flaky') && !(request.method === 'PUT' && key === '')
   const mood = isFaulty && !isHealed ? moodOf().mood : 'well'
-  // Not all of a bad phase fails, so that an upload comes into the middle of one.
+  // Not everything fails in a bad phase, so that an upload comes into the middle of one.
   const isSpared = chance.happens(0.4)
   if (mood === 'well' || isSpared) pass()
   else if (mood === 'slow') setTimeout(pass, chance.whole(20, 400))
@@ -52,7 +52,7 @@ const front = http.createServer({ keepAliveTimeout: 65_000 }, (request, response
   // Silent: never answered; the sender gives up.
 
   function pass(answered?: () => void): void {
-    // What comes of a process that is dead by now is not carried out.
+    // Requests of a process that is dead by now are not carried out.
     if (request.destroyed) return
     if (isList && kind === 'fauxqs') return void list(answered)
     const { method, headers, url: path } = request
@@ -102,7 +102,7 @@ front.listen(0, '127.0.0.1', () => {
 })
 process.on('message', () => {
   isHealed = true
-  // What was never to be answered is over.
+  // Requests that were never to be answered are over.
   front.closeAllConnections()
 })
 process.on('disconnect', () => void store.close().finally(() => process.exit(0)))

@@ -1,4 +1,5 @@
-// One run: the service is started, loaded and harmed; then it is left alone, drains, and is judged.
+// One run: the service is started, loaded and harmed; then it is left alone, drains, and is
+// checked.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -40,13 +41,13 @@ import { createSession, type Session } from './session.ts'
 type TortureOptions = {
   seed: number
   seconds: number
-  /** Events a second at the most; what gets through may be less. */
+  /** At most this many events a second; fewer may get through. */
   perSecond: number
-  /** The src/main.js that is tortured. */
+  /** The src/main.ts under torture. */
   program: string
-  /** Harm of these kinds only, each by itself; undefined: of all kinds, as they come. */
+  /** Harm of these kinds only, each by itself; undefined: of all kinds. */
   only?: HarmKind[] | undefined
-  /** How long everything may take to drain. */
+  /** The time limit for draining. */
   drainMs: number
   say(line: string): void
 }
@@ -55,10 +56,10 @@ const PUBLISHERS = 48
 const PUBLISHERS_IN_SQL = 4
 const RELIEVE_MS = 500
 const STARVED_MS = 500
-/** Between two looks at the database while it drains. */
+/** Between two polls of the database while it drains. */
 const POLL_MS = 50
 
-/** Runs it once. Where something broke, its directory with all logs is kept, and named. */
+/** Runs once. If something broke, its directory with all logs is kept, and printed. */
 export async function torture(options: TortureOptions): Promise<Outcome> {
   const { seed, seconds, say } = options
   const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-torture-'))
@@ -98,7 +99,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const annoying = sendToSilence(services, () => isOver)
   const queues = await startQueues(services, seed + 3)
   const sampler = sampleCursors(sampling, findings)
-  // What every event must pass: of the first kind, the one of each tenant that takes everything.
+  // The targets that get every event: of the first kind, the one of each tenant without a filter.
   const every = integrations.slice(0, destinations[0]?.plans.length)
   const taking = every.filter(({ filter }) => !filter)
 
@@ -145,8 +146,8 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await Promise.all([sleep(seconds * 1_000), relieving, toggling])
   harmer.end()
   await harming
-  // The last word is harm's. While the leases of the dead last, publishers wake nobody, and then
-  // nobody publishes any more: what is behind only the sweep can find.
+  // Harm comes last. While the leases of the dead last, publishers wake nobody, and then nobody
+  // publishes any more: only the sweep can find what is behind.
   const lastKill = harmLog.began('kill both workers')
   for (const worker of workers) worker.kill()
   lastKill()
@@ -159,7 +160,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const drainStarted = Date.now()
   const hasDrained = await drain(options.drainMs)
   const drainedIn = Date.now() - drainStarted
-  // What the last kill left must be over, so that a lease that is left at the end is a finding.
+  // Wait until the last kill's leases have ended, so that a lease left at the end is a finding.
   await sleep(Math.max(0, drainStarted + LEASE_MS - Date.now()))
   if (!hasDrained) findings.broke('not drained', `within ${options.drainMs / 1000} s`)
   await checkOldDays(workers)
@@ -224,7 +225,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
 
   async function drain(patienceMs: number): Promise<boolean> {
-    // A start wakes every integration of the tenant: those that run must get there without one.
+    // A start wakes every integration of the tenant: the running ones must get there without one.
     const running = async () => (await behind(session, ['running'])) === 0
     if (!(await within(patienceMs, running, POLL_MS))) return false
     await queues.activate()
@@ -236,7 +237,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     return (await within(patienceMs, all, POLL_MS)) === true
   }
 
-  /** A worker that starts drops what is past the retention: so the last one to start has. */
+  /** A starting worker drops partitions past the retention: so the last one to start has. */
   async function checkOldDays([worker]: Managed[]): Promise<void> {
     await worker?.end({ forGood: false })
     await within(20_000, () => worker?.isReady() ?? false)
@@ -249,7 +250,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   }
 }
 
-/** A timer that comes late tells that the machine had no time for us. */
+/** A timer that comes late shows that the machine had no time for us. */
 function watchForStarvation(harmLog: HarmLog): NodeJS.Timeout {
   let last = Date.now()
   return setInterval(() => {
@@ -259,7 +260,7 @@ function watchForStarvation(harmLog: HarmLog): NodeJS.Timeout {
   }, STARVED_MS / 5)
 }
 
-/** Cursors that have something before them, and replays that are not completed. */
+/** Cursors with something left to send, and replays that are not completed. */
 async function behind(session: Session, status: string[]): Promise<number | undefined> {
   const rows = await session.ask<{ count: number }>(
     `select count(*)::integer as count

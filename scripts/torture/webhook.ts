@@ -9,7 +9,7 @@ import { NAMES, OTHER_TENANT, payloadOf, serialOf, tenantOf } from './event.ts'
 import { createMoods, type Phase } from './moods.ts'
 import { ANSWERED_NAME } from './names.ts'
 
-/** How a receiver behaves for a while. */
+/** The mood of a receiver for a while. */
 type Mood = 'well' | 'slow' | 'failing' | 'resetting' | 'throttling' | 'silent' | CurtMood
 
 const MOODS: Record<Character, Phase<Mood>[]> = {
@@ -35,8 +35,8 @@ const MOODS: Record<Character, Phase<Mood>[]> = {
 }
 
 /**
- * A picky target rejects events in blocks, by their serial, when they come first: so several are
- * rejected at once, and the limit is met by more than one.
+ * A picky target rejects events in blocks of serials at their first arrival: so several are
+ * rejected at once, and more than one meets the limit.
  */
 const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
 
@@ -66,7 +66,7 @@ export const webhook: Destination = {
   plans: PLANS,
   async startTarget(options) {
     const moodOf = createMoods<Mood>(options.chance, MOODS[options.character])
-    /** What still comes on these is not heard any more. */
+    /** Later requests on these are ignored. */
     const hungUp = new WeakSet<Socket>()
     let isHealed = false
     const server = createBodyServer((request, body, response) => {
@@ -91,7 +91,8 @@ export const webhook: Destination = {
         response.end()
       }
       const { mood, slowMs } = isHealed ? { mood: 'well' as const, slowMs: undefined } : moodOf()
-      // Not every request of a bad phase fails, so that some of a batch are taken and some are not.
+      // Not every request of a bad phase fails, so that some of a batch are accepted and some are
+      // not.
       const isSpared = mood !== 'well' && mood !== 'slow' && chance.happens(0.3)
       if (mood === 'well' || isSpared) take()
       else if (isCurt(mood)) {
@@ -123,7 +124,7 @@ export const webhook: Destination = {
   },
 }
 
-/** The event of a request, noted in the ledger; undefined where nobody published such a one. */
+/** Notes a request's event in the ledger; undefined if nobody published such an event. */
 function receive(
   { ledger, journal, findings }: TargetOptions,
   { headers }: http.IncomingMessage,
