@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Static, Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { faultOfUrl } from './input/url.ts'
+import { readSetting, type SettingSchema } from './setting.ts'
 
 const flag = (value: boolean) => Type.Boolean({ default: value })
 const whole = (value: number, minimum: number, maximum: number) =>
@@ -68,7 +68,7 @@ const Environment = Type.Object({
   MILLRACE_SENDGRID_API_KEY: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
   MILLRACE_SENDGRID_URL: Type.String({ default: 'https://api.sendgrid.com' }),
   /** The sender's address and name for these mails. */
-  MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ format: 'email' })),
+  MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
   /** The health address of `work`. Without a port it is 8081, or a free one if that is taken. */
   MILLRACE_MONITOR_HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
@@ -194,10 +194,12 @@ export const limits = {
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const problems: string[] = []
-  const given: Record<string, unknown> = {}
-  for (const key of Object.keys(Environment.properties)) {
-    const value = readValue(environment, key, problems)
-    if (value !== undefined && value !== '') given[key] = value
+  const values: Record<string, unknown> = {}
+  for (const [key, schema] of Object.entries<SettingSchema>(Environment.properties)) {
+    const text = readText(environment, key, problems)
+    const read = text ? readSetting(text, schema) : { value: schema.default }
+    if ('fault' in read) problems.push(`${key} ${read.fault}`)
+    else if (read.value !== undefined) values[key] = read.value
   }
   for (const key of Object.keys(environment)) {
     const name = key.replace(/_FILE$/, '')
@@ -205,10 +207,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       problems.push(`${key} is not a setting of millrace${didYouMean(name)}`)
     }
   }
-  const config = Value.Convert(Environment, Value.Default(Environment, given)) as Config
-  for (const error of Value.Errors(Environment, config)) {
-    problems.push(`${error.instancePath.slice(1)} ${error.message}`)
-  }
+  const config = values as Config
   for (const key of ['MILLRACE_JWKS_URL', 'MILLRACE_URL', 'MILLRACE_SENDGRID_URL'] as const) {
     const reason = config[key] && faultOfUrl(config[key])
     if (reason) problems.push(`${key} ${reason}`)
@@ -221,7 +220,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   return { ...config, MILLRACE_DATA_DIR: path.resolve(config.MILLRACE_DATA_DIR) }
 }
 
-function readValue(environment: NodeJS.ProcessEnv, key: string, problems: string[]) {
+function readText(environment: NodeJS.ProcessEnv, key: string, problems: string[]) {
   const file = environment[`${key}_FILE`]
   if (!file) return environment[key]
   if (environment[key]) problems.push(`${key} and ${key}_FILE are both set: set one`)

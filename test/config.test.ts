@@ -15,6 +15,31 @@ describe('readConfig', () => {
     const config = readConfig({ PORT: '0', MILLRACE_ALLOW_PRIVATE_TARGETS: 'true' })
     expect(config).toMatchObject({ PORT: 0, MILLRACE_ALLOW_PRIVATE_TARGETS: true })
   })
+  it.each([
+    ['PORT', '65536', 'be at most 65535'],
+    ['PORT', '80.5', 'be a whole number'],
+    ['MILLRACE_LEASE_MS', '499', 'be at least 500'],
+    ['MILLRACE_LEASE_MS', 'soon', 'be a whole number'],
+    ['MILLRACE_RETENTION_DAYS', '0', 'be more than 0'],
+    ['MILLRACE_RETENTION_DAYS', 'Infinity', 'be a number'],
+    ['MILLRACE_ALLOW_PRIVATE_TARGETS', 'yes', 'be true or false'],
+    ['MILLRACE_SECRET_KEY', 'short', 'have at least 32 characters'],
+    ['MILLRACE_SENDGRID_FROM_NAME', 'x'.repeat(256), 'have at most 255 characters'],
+    ['MILLRACE_SENDGRID_FROM', 'shop', 'match ^[^@\\s]+@[^@\\s]+$'],
+    ['MILLRACE_LOG_LEVEL', 'loud', 'be one of fatal, error, warn, info, debug, silent'],
+  ])('refuses %s=%s: it must %s', (key, text, rule) => {
+    expect(() => readConfig({ [key]: text })).toThrow(`${key} must ${rule}`)
+  })
+  it.each([
+    ['PORT', '65535', 65_535],
+    ['MILLRACE_RETENTION_DAYS', '0.5', 0.5],
+    ['MILLRACE_ALLOW_PRIVATE_TARGETS', 'TRUE', true],
+    ['MILLRACE_ALLOW_PRIVATE_TARGETS', '0', false],
+    ['MILLRACE_LOG_LEVEL', 'warn', 'warn'],
+    ['MILLRACE_SENDGRID_FROM', 'shop@example.com', 'shop@example.com'],
+  ])('takes %s=%s', (key, text, value) => {
+    expect(readConfig({ [key]: text })).toMatchObject({ [key]: value })
+  })
   it('reports every problem at once and names each key', () => {
     const environment = {
       PORT: 'http',

@@ -8,7 +8,19 @@ import path from 'node:path'
  * one step never meet.
  */
 const RANKS = [
-  ['heap', 'loading', 'config', 'errors', 'input', 'lazy', 'clock', 'logger', 'repeat', 'version'],
+  [
+    'heap',
+    'loading',
+    'config',
+    'errors',
+    'input',
+    'lazy',
+    'clock',
+    'logger',
+    'repeat',
+    'setting',
+    'version',
+  ],
   ['db', 'destination'],
   ['http', 'sealing'],
   ['access'],
