@@ -58,8 +58,8 @@ const loads = {
 }
 
 /**
- * Prepares the database, starts the parts one after the other, and stops them all at SIGTERM or
- * SIGINT. Without parts it migrates, and ends.
+ * Prepares the database, starts the parts, and stops them all at SIGTERM or SIGINT. Without parts
+ * it migrates, and ends.
  */
 export async function run(
   config: Config,
@@ -94,7 +94,11 @@ export async function run(
       }
       const keys = await keysOf(config, url)
       const surroundings = { config, logger, url, wakeHere, ...keys }
-      for (const start of starts) parts.push(await start(surroundings))
+      await Promise.all(
+        starts.map(async (start) => {
+          parts.push(await start(surroundings))
+        }),
+      )
       announce(config, parts, options.withWelcome ?? false)
     }
     // A killed process would not write it. Takes 55 ms after an upgrade, otherwise 1 ms.
