@@ -1,6 +1,6 @@
-// What one event costs that comes alone, without HTTP, in a log of 38 daily partitions: through the
-// function that appends one, through the one that appends batches, and as its share of a batch.
-// Commits do not wait for the disk: that costs both the same, and hides what differs.
+// The cost of one event that comes alone, without HTTP, in a log of 38 daily partitions: through
+// the function for one event, through the one for batches, and as its share of a batch. Commits do
+// not wait for the disk: that cost is the same for all, and would hide the difference.
 
 import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents, appendThrough } from '../../src/log/append.ts'

@@ -1,5 +1,5 @@
-// A backlog in a log, and integrations that begin before it: how fast Millrace delivers it, as it
-// arrives at the receiver, in order per entity.
+// A backlog in a log, and integrations that begin before it: how fast Millrace delivers it,
+// measured at the receiver, in order per entity.
 
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,9 @@ import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, rateOf } from './receiver.ts'
 import type { Stage } from './stage.ts'
 
-/** So many that an entity, of which one event is sent at a time, never limits what is in flight. */
+/**
+ * Enough that in-flight events are never limited by entities, of which each sends one at a time.
+ */
 const ENTITIES = 4_096
 const FIRST_TIMEOUT_MS = 20_000
 const DRAIN_TIMEOUT_MS = 120_000
@@ -21,7 +23,7 @@ export type Span = { warmMs: number; ms: number }
 export type Backlog = {
   events: number
   work: Launched
-  /** Events a second over a span of a new integration's delivery, which is broken off then. */
+  /** Events a second over a span of a new integration's delivery, which is then broken off. */
   rate(maxInFlight: number, span: Span): Promise<number>
   /** Events a second until all have arrived, every one of them. */
   drain(maxInFlight: number): Promise<number>
@@ -78,7 +80,7 @@ export async function openBacklog(
   }
 }
 
-/** Events a second that arrive over a span, or until the last one of `most` has arrived. */
+/** Events a second over a span, or until the last one of `most` has arrived. */
 export async function rateOver(
   receiver: Receiver,
   { warmMs, ms }: Span,

@@ -1,5 +1,5 @@
-// The ceiling of delivery, in a process of its own: a loop that posts prepared requests, with no
-// database, no order and no signature.
+// The ceiling of delivery, in a separate process: a loop that posts prepared requests, without a
+// database, an order or a signature.
 
 import { serveCalls } from '../kit/remote.ts'
 import { newEvents, webhookOf } from './events.ts'

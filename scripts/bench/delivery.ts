@@ -1,6 +1,6 @@
-// Delivering a backlog to one webhook, signed and in order per entity: against a bare loop that
-// posts the same bodies to the same receiver, which is the most that this client, receiver and
-// machine can do; and against a job queue with one job an event.
+// Delivers a backlog to one webhook, signed and in order per entity. It is compared with a bare
+// loop that posts the same bodies to the same receiver, which is the most that this client,
+// receiver and machine can do; and with a job queue with one job an event.
 
 import { type Remote, startRemote } from '../kit/remote.ts'
 import { type Backlog, openBacklog, rateOver, type Span } from './backlog.ts'
@@ -16,7 +16,7 @@ const WARM_UPS = 3
 const WARM_UP: Span = { warmMs: 0, ms: 2_000 }
 
 const sizes = {
-  // If nobody waits, the machine's speed is what is measured, and that changes: so more rounds.
+  // If nothing waits, the machine's speed is measured, and that varies: hence more rounds.
   full: { events: 100_000, rounds: 3, busyRounds: 9, warmMs: 800, ms: 1_500, jobs: 16_000 },
   smoke: { events: 4_000, rounds: 1, busyRounds: 1, warmMs: 50, ms: 150, jobs: 500 },
 }
@@ -117,8 +117,8 @@ async function rateOfBare(
 }
 
 /**
- * Where the receiver takes its time, the compiler is not what is waited for. With rare slow answers
- * the steady state begins when the first of those are over.
+ * A slow receiver hides the cost of the compiler. With rare slow answers the steady state begins
+ * when the first of those are over.
  */
 function spanOf({ latencyMs, slowPart, slowMs = 0 }: Cell, span: { warmMs: number; ms: number }) {
   const { warmMs, ms } = span

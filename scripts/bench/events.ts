@@ -1,5 +1,5 @@
-// What the benchmark publishes: orders of about 1.5 KB, the same in every run, with keys from which
-// the receiver can tell loss, repeats and disorder.
+// The events of the benchmark: orders of about 1.5 KB, the same in every run. Their keys let the
+// receiver detect loss, repeats and disorder.
 
 import { openDatabase } from '../../src/db/pool.ts'
 import { bodyText } from '../../src/destination/body.ts'
@@ -14,12 +14,12 @@ const VARIANTS = 50
 export const TENANT = 'dodici'
 
 export type EventOptions = {
-  /** Over so many entities the events go around: event i belongs to entity i % entities. */
+  /** The number of entities: event i belongs to entity i % entities. */
   entities: number
   tenant?: string
-  /** The number of the first event: to go on where an earlier call ended. */
+  /** The number of the first event: to continue an earlier call. */
   from?: number
-  /** Added to the entities' numbers, to have others than an earlier call. */
+  /** Added to the entities' numbers, for other entities than in an earlier call. */
   firstEntity?: number
 }
 
@@ -86,7 +86,10 @@ export function newEvents(count: number, options: EventOptions): NewEvent[] {
   return Array.from({ length: count }, (_, i) => newEvent(from + i, options))
 }
 
-/** Appends a backlog in order, batch by batch. The positions of its first and its last event. */
+/**
+ * Appends a backlog in order, batch by batch. Returns the positions of its first and its last
+ * event.
+ */
 export async function fill(
   url: string,
   count: number,

@@ -1,5 +1,5 @@
-// A thousand integrations of two hundred tenants on one worker: what the others feel of one that is
-// flooded and of ten whose targets are dead.
+// A thousand integrations of two hundred tenants on one worker: the effect on the others of one
+// that is flooded and of ten with dead targets.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { call, EVENTSTREAM } from '../kit/client.ts'
@@ -17,9 +17,9 @@ const FLOODED = 'flooded'
 const RATE = 80
 const ENTITIES = 20
 const TIMEOUT_MS = 30_000
-/** The flooded one's target is as slow as it must be for the flood to last. */
+/** The flooded target is just slow enough for the flood to last. */
 const FLOODED_LATENCY_MS = 3
-/** What arrives for the flooded one while it works through its backlog. */
+/** New events for the flooded one during its backlog. */
 const TRICKLE = { events: 100, everyMs: 250 }
 
 const sizes = {
@@ -55,7 +55,7 @@ export const fairness: Scenario = {
       const memoryAtRest = worker.memoryMiB()
       const round = () => measured(cast, registered, { leadMs, ms })
       await command(cast, 'stop', registered.troubles)
-      // All of it beforehand: what Postgres has to write for it is not what is measured.
+      // All of it beforehand: Postgres's writes for it must not be measured.
       let flood = 0
       const floodMore = async (count: number) => {
         await fill(database.url, count, { entities: ENTITIES, tenant: FLOODED, from: flood })
@@ -156,8 +156,7 @@ async function registerAll(
 
 /**
  * The p99 of the normal integrations over one round, after one event of every tenant: an
- * integration that has had nothing for seconds is begun anew, and that is not what is compared
- * here. All arrive.
+ * integration that was idle for seconds starts anew, which is not compared here. All events arrive.
  */
 async function measured(
   { normal, steady }: Cast,
@@ -180,7 +179,7 @@ async function measured(
   return quantile(latenciesMs, 0.99)
 }
 
-/** The flooded tenant goes on publishing, once in a while a batch. */
+/** The flooded tenant goes on publishing a batch from time to time. */
 async function trickle(floodMore: (count: number) => Promise<void>, ms: number): Promise<void> {
   for (const end = performance.now() + ms; performance.now() < end; ) {
     await floodMore(TRICKLE.events)

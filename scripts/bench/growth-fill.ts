@@ -1,6 +1,5 @@
-// A log that has grown over days: events with their keys in the partitions of the past. Each
-// partition is filled as a table of its own and indexed when it is full, which is the fastest there
-// is.
+// A log that has grown over days: events with their keys in past partitions. Each partition is
+// filled as a separate table and indexed afterwards, which is the fastest way.
 
 import { partitionDays } from '../../src/log/partitions.ts'
 import { query } from '../kit/postgres.ts'
@@ -10,10 +9,10 @@ const DAY_US = 86_400_000_000
 const CONNECTIONS = 2
 const PAYLOAD = JSON.stringify({ order_id: 'order-1', note: 'x'.repeat(160) })
 
-/** From the first up to, but without, the last: days since 1970, and numbers of events. */
+/** From the first up to, but not including, the last: days since 1970, and numbers of events. */
 type Part = { table: 'event' | 'event_key'; days: [number, number]; events: [number, number] }
 
-/** Fills so many past days, each with as many events; `tenant` has one in eight of them. */
+/** Fills `days` past days, each with as many events; `tenant` has one in eight of them. */
 export async function fillDays(
   url: string,
   { events: count, days, tenant }: { events: number; days: number; tenant: string },
@@ -59,7 +58,7 @@ function fillStatements(part: Part, start: number, stepUs: number, tenant: strin
     -- The one of today is there already, empty.
     drop table if exists ${name};
     create table ${name} (like ${table} including defaults including constraints)
-      -- A vacuum would be measured along with what it disturbs.
+      -- A vacuum would disturb what is measured.
       with (autovacuum_enabled = false);
     insert into ${name}
     select tenant, ${columns[table]}

@@ -1,5 +1,5 @@
-// What an event costs to append and to read when the log is empty, and when it has grown: three
-// logs side by side, the greatest a hundred times the smallest.
+// The cost of appending and reading an event in an empty log and in a grown one: three logs side by
+// side, the largest a hundred times the smallest.
 
 import { limits } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/pool.ts'
@@ -54,9 +54,9 @@ export const growth: Scenario = {
 
 type Log = {
   title: string
-  /** Appends so many batches, and answers with the microseconds that an event took. */
+  /** Appends `batches` batches, and returns the microseconds per event. */
   append(batches: number): Promise<number>
-  /** Reads back in pages what the last append has written, and checks it. */
+  /** Reads the last append back in pages, and checks it. */
   read(): Promise<number>
   close(): Promise<void>
 }
@@ -74,7 +74,7 @@ async function openLog(stage: Stage, count: number, days: number): Promise<Log> 
   await fillDays(database.url, { events: count, days, tenant: TENANT })
   const options = { max: 1, logger: createLogger('error') }
   const appending = openDatabase(database.url, { ...options, durability: 'durable' })
-  // As delivery reads: others sort what is left of a day until it is analysed, some time meanwhile.
+  // With delivery's settings: others sort the rest of a day until it is analysed.
   const reading = openDatabase(database.url, { ...options, durability: 'relaxed' })
   let appended = 0
   let newest = { after: 0, through: 0, keys: [] as string[] }

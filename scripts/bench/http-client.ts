@@ -1,13 +1,13 @@
-// The least of an HTTP/1.1 client: one connection that is kept alive, one request on it at a time,
-// answers that have a Content-Length. The load runs on the machine that is measured: with undici a
-// request cost it 22 to 27 us of that, this costs 13 to 20 (measured).
+// A minimal HTTP/1.1 client: one kept-alive connection, one request at a time, answers with a
+// Content-Length. The load runs on the measured machine: a request costs it 13 to 20 us with this,
+// and 22 to 27 us with undici.
 
 import net from 'node:net'
 
 export type Answer = { status: number; body: string }
 
 type HttpClient = {
-  /** Sends a request; `onAnswer` is told what came of it, an Error where the connection broke. */
+  /** Sends a request; `onAnswer` gets its outcome, an Error if the connection broke. */
   post(path: string, headers: Record<string, string>, body: Buffer): void
   close(): void
 }

@@ -1,6 +1,6 @@
-// The least of an HTTP/1.1 server: it reads requests that have a Content-Length, one after the
-// other on a connection, and answers with a status alone. Receivers run on the machine that is
-// measured, and node:http costs four fifths of what a request costs a sender (measured).
+// A minimal HTTP/1.1 server: it reads requests with a Content-Length, one after the other on a
+// connection, and answers with a status alone. Receivers run on the measured machine, and with
+// node:http they would cost four fifths of what a request costs its sender.
 
 import net from 'node:net'
 
@@ -17,7 +17,7 @@ const HEADERS = {
   'millrace-position': /\r\nmillrace-position: *(\d+)/i,
 }
 
-/** A server that gives each request to `onRequest` when the whole of it has come. */
+/** A server that passes each complete request to `onRequest`. */
 export function createHttpServer(onRequest: (request: Request) => void): net.Server {
   return net.createServer({ noDelay: true }, (socket) => {
     let unread: Buffer | undefined
@@ -34,7 +34,7 @@ export function createHttpServer(onRequest: (request: Request) => void): net.Ser
   })
 }
 
-/** Where the first request of `bytes` ends; undefined where it has not come to its end. */
+/** The end of the first request in `bytes`; undefined if it is incomplete. */
 function readRequest(
   bytes: Buffer,
   socket: net.Socket,

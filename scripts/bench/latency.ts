@@ -9,7 +9,7 @@ import { type Line, memoryLine, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
 
 const ENTITIES = 100
-/** When idle, the next event is published so long after the last one has arrived, at random. */
+/** When idle, the random pause from an arrival to the next event. */
 const GAP_MS = { least: 10, most: 40 }
 const RATE = 200
 const TIMEOUT_MS = 10_000
@@ -63,7 +63,7 @@ async function idle(steady: Steady, receiver: Receiver, events: number): Promise
   }
 }
 
-/** The latencies of what is published meanwhile. */
+/** The latencies of the events published meanwhile. */
 async function measured(
   receiver: Receiver,
   steady: Steady,

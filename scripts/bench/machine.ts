@@ -1,4 +1,4 @@
-// What the figures were measured on and with.
+// The machine and the software of a measurement.
 
 import { spawnSync } from 'node:child_process'
 import os from 'node:os'
@@ -31,7 +31,7 @@ export function describeMachine(known: { postgres: string; size: Size }): Machin
     node: process.versions.node,
     postgres: `${known.postgres}, embedded`,
     settings:
-      'PostgreSQL: its defaults (fsync and synchronous_commit on) but for wal_init_zero off; ' +
+      'PostgreSQL: its defaults (fsync and synchronous_commit on) except wal_init_zero off; ' +
       'events of 1.5 KB; publishers, receivers and all that is compared on the same machine',
   }
 }

@@ -1,19 +1,19 @@
-// Medians and quantiles, and the way in which contenders are compared: by turns, in one run.
+// Medians and quantiles, and the comparison of contenders: in alternation, in one run.
 
 /** The median; of an even number of figures the lower of the two in the middle. */
 export function median(figures: number[]): number {
   return quantile(figures, 0.5)
 }
 
-/** The smallest figure that a part of at least `q` does not exceed. NaN where there is none. */
+/** The smallest figure that a part of at least `q` does not exceed. NaN without figures. */
 export function quantile(figures: number[], q: number): number {
   const sorted = [...figures].sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? Number.NaN
 }
 
 /**
- * Measures each contender `rounds` times, one after the other and again, so that what else happens
- * on the machine meets them all. The figures of each, in the order of the rounds.
+ * Measures each contender `rounds` times in alternation, so that disturbances of the machine affect
+ * all of them. Returns the figures of each, in the order of the rounds.
  */
 export async function byTurns<Name extends string>(
   rounds: number,

@@ -1,8 +1,8 @@
-// How the ceiling and the rival send: undici's `request` on connections that are kept alive.
+// The sending of the ceiling and the rival: undici's `request` on kept-alive connections.
 
 import { Pool } from 'undici'
 
-/** What an integration is registered with, for the same signatures. */
+/** The secret of the integrations, for the same signatures. */
 export const SIGNING_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 type Post = (headers: Record<string, string>, body: string | Buffer) => Promise<void>

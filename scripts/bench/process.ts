@@ -1,4 +1,4 @@
-// A process of the service on a database of the benchmark, and how much memory it takes.
+// A process of the service on a database of the benchmark, and its memory.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -7,16 +7,16 @@ import { guardDirectory, guardProcess } from '../kit/guard.ts'
 import { type Command, startService } from '../kit/service.ts'
 
 export type Launched = {
-  /** Where it answers; empty of one that only works. */
+  /** Its URL; empty for a worker. */
   url: string
-  /** Resident memory now, and the most there was so far. NaN where there is no /proc. */
+  /** Resident memory now, and its peak so far. NaN without /proc. */
   memoryMiB(): number
   peakMemoryMiB(): number
   /** SIGTERM, and waits for the end. Throws if it had ended by itself, or fails to stop. */
   stop(): Promise<void>
 }
 
-/** Starts `millrace <command>` and waits until it says that it is ready. */
+/** Starts `millrace <command>` and waits until it reports that it is ready. */
 export async function launch(
   command: Command,
   url: string,

@@ -1,6 +1,6 @@
-// What `millrace serve` is compared with, in a process of its own: the same app, routes and check
-// of the token, in front of a publisher that answers without a database (the ceiling) or that does
-// one INSERT a request (the rival).
+// The contenders of `millrace serve`, in a separate process: the same app, routes and token check
+// in front of another publisher. It answers without a database (the ceiling) or does one INSERT a
+// request (the rival).
 
 import '../../src/heap.js'
 import http from 'node:http'
@@ -32,7 +32,7 @@ const insertStatement = {
 
 serveCalls({ ping: () => {}, serve })
 
-/** Answers with the URL it serves at. */
+/** Resolves with its URL. */
 async function serve({ kind, databaseUrl, adminToken }: Front): Promise<string> {
   const logger = createLogger('warn')
   const config = readConfig({})

@@ -1,7 +1,7 @@
-// Publishers, in a process of their own: N kept-alive connections, each with one request under way
-// and an entity of its own, so that the order in which an entity is published is known. Closed loop
-// (the next request when the answer is there) or at a rate (open loop: a request that finds every
-// connection busy waits, and its wait counts).
+// Publishers, in a separate process: N kept-alive connections, each with one request in flight and
+// its own entity, so that the order of an entity's events is known. Closed loop (the next request
+// follows the answer) or at a rate (open loop: a request waits if every connection is busy, and its
+// wait counts).
 
 import '../../src/heap.js'
 import { serveCalls } from '../kit/remote.ts'
@@ -13,10 +13,10 @@ export type Load = {
   url: string
   token: string
   connections: number
-  /** Measured for so long, after `warmMs` that do not count. */
+  /** The measured time, after `warmMs` that do not count. */
   ms: number
   warmMs: number
-  /** Requests a second; without it as many as are answered. */
+  /** Requests a second; default: as many as are answered. */
   rate?: number
 }
 
@@ -43,7 +43,7 @@ async function run(load: Load): Promise<LoadResult> {
   const failures: string[] = []
   const sequences = sequencesOf.get(load.url) ?? new Array<number>(load.connections).fill(0)
   sequencesOf.set(load.url, sequences)
-  /** When each request was due that has not been sent, and who has nothing to do. */
+  /** The due times of unsent requests, and the idle connections. */
   const due: number[] = []
   const idle: (() => void)[] = []
 
@@ -101,7 +101,7 @@ async function run(load: Load): Promise<LoadResult> {
     for (let made = 0; performance.now() < end && failures.length === 0; ) {
       const now = performance.now()
       for (; made < ((now - started) / 1000) * rate; made++) {
-        // Late by up to a tick is the timer's doing, and not a wait for the service.
+        // A delay of up to a tick comes from the timer, not from the service.
         due.push(Math.max(started + (made / rate) * 1000, now - TICK_MS))
       }
       for (let count = Math.min(idle.length, due.length); count > 0; count--) idle.shift()?.()

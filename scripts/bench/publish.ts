@@ -1,5 +1,5 @@
-// Publishing, one event a request, through the whole service: against the same app without a
-// database, which nothing can beat, and against what one would write first, an INSERT a request.
+// Publishes one event a request through the whole service. It is compared with the same app without
+// a database, which nothing can beat, and with the obvious first version, an INSERT a request.
 
 import { ADMIN_TOKEN } from '../kit/client.ts'
 import { query } from '../kit/postgres.ts'
@@ -16,7 +16,7 @@ const CONNECTIONS = 64
 /** Something must be published, however busy the machine is. */
 const LEAST_RATE = 50
 const RIVAL = 'one INSERT a request, pool of 20'
-/** A slower disk, and as many publishers as make it worth while to commit together. */
+/** A slower disk, and enough publishers to make shared commits worth while. */
 const SLOW_COMMIT_US = 2_000
 const SLOW_CONNECTIONS = 256
 
@@ -25,7 +25,7 @@ const sizes = {
   smoke: { rounds: 1, ms: 500, warmMs: 50, warmUpMs: 100 },
 }
 
-/** The rival's table: the columns of the log, a key, and what makes idempotency keys unique. */
+/** The rival's table: the columns of the log, a key, and a unique index for idempotency keys. */
 const PLAIN_TABLE = `
   create table plain_event (
     position bigint generated always as identity primary key,
@@ -54,7 +54,7 @@ export const publish: Scenario = {
   },
 }
 
-/** A contender: what serves, and what it has answered so far. */
+/** A contender: its load, and its answers so far. */
 type Contender = { run(more?: Partial<Load>): Promise<LoadResult>; results: LoadResult[] }
 
 async function atThisDisk(stage: Stage, size: Size, load: Remote): Promise<Line[]> {
@@ -132,7 +132,7 @@ async function startFront(
   return [front, await front.call<string>('serve', options)]
 }
 
-/** One that serves at `url`, under a load of so many connections. */
+/** A contender at `url`, under a load of `connections` connections. */
 function contender(load: Remote, size: Size, url: string, connections: number): Contender {
   const { ms, warmMs } = sizes[size]
   const results: LoadResult[] = []
@@ -142,7 +142,7 @@ function contender(load: Remote, size: Size, url: string, connections: number): 
   }
 }
 
-/** Requests a second of each, by turns, after each has been warmed up. */
+/** Requests a second of each, in alternation, after a warm-up of each. */
 async function inTurn<Name extends string>(
   size: Size,
   contenders: Record<Name, Contender>,

@@ -1,6 +1,5 @@
-// The process behind receiver.ts, as cheap as it can be: what it costs it takes from those that are
-// measured on the same machine. The key of an event says what it is:
-// "<entity>:<sequence within the entity>", sequences from 0.
+// The process behind receiver.ts, as cheap as possible, since it takes its share of the measured
+// machine. An event's key is "<entity>:<sequence within the entity>", with sequences from 0.
 
 import '../../src/heap.js'
 import { listen } from '../kit/listen.ts'
@@ -10,9 +9,9 @@ import { createHttpServer, type Request } from './http-server.ts'
 import type { ReceiverOptions, Report, Sample } from './receiver.ts'
 
 type Stream = Report & {
-  /** By entity, the sequence that is to come next. */
+  /** By entity, the next expected sequence. */
   next: Map<number, number>
-  /** Keys that came before their turn. */
+  /** Keys that came too early. */
   ahead: Set<string>
 }
 

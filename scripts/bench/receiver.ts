@@ -1,6 +1,6 @@
-// The receiver, as a scenario sees it: an HTTP target in a process of its own that answers with a
-// given latency and checks by itself, for every path apart, that nothing is lost and that each
-// entity's events arrive in order.
+// The receiver of a scenario: an HTTP target in a separate process that answers with a given
+// latency. For every path it checks that nothing is lost, and that each entity's events arrive in
+// order.
 
 import { startRemote } from '../kit/remote.ts'
 
@@ -11,7 +11,7 @@ export type ReceiverOptions = {
   slowMs?: number
   /** Keep the time from an event's position to its arrival, for `latenciesMs`. */
   keepLatencies?: boolean
-  /** An entity may begin with any of its events, not with the first alone: replays of a range. */
+  /** An entity may begin with any of its events: for replays of a range. */
   startsAnywhere?: boolean
 }
 
@@ -29,7 +29,7 @@ export type Report = {
   lastMs: number
 }
 
-/** How many had arrived at a moment, and when the last one of them had, on the receiver's clock. */
+/** How many had arrived at a moment, and when the last of them had, on the receiver's clock. */
 export type Sample = { count: number; atMs: number; lastMs: number }
 
 export type Receiver = {
@@ -42,7 +42,7 @@ export type Receiver = {
   /** Of one path, or of all together. */
   sample(path?: string): Promise<Sample>
   report(path?: string): Promise<Report>
-  /** Resolves when so many have arrived; rejects where they have not in time. */
+  /** Resolves when `count` have arrived; rejects if they have not in time. */
   reached(count: number, timeoutMs: number, path?: string): Promise<void>
   stop(): Promise<void>
 }
@@ -63,14 +63,14 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
 }
 
 /**
- * Events a second between two samples. From arrival to arrival: answers that take 50 ms each make
- * the events come in waves, and a wave more or less would be an error of 5 %.
+ * Events a second between two samples, from arrival to arrival. Answers that take 50 ms make the
+ * events come in waves, and a wave more or less would be an error of 5 %.
  */
 export function rateOf(from: Sample, to: Sample): number {
   return ((to.count - from.count) * 1000) / (to.lastMs - from.lastMs)
 }
 
-/** Throws where what `path` got is not in order per entity, or, where given, not `count` events. */
+/** Throws if the events of `path` are not in order per entity, or, if given, not `count`. */
 export async function expectWhole(
   receiver: Receiver,
   { count, path }: { count?: number; path?: string } = {},

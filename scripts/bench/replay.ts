@@ -1,5 +1,5 @@
-// Half a million events sent again by date while others are published: how fast the replay is, and
-// what those who follow live feel of it.
+// Replays half a million events by date while others are published: the speed of the replay, and
+// its effect on live events.
 
 import { call, EVENTSTREAM, register } from '../kit/client.ts'
 import { query } from '../kit/postgres.ts'
@@ -15,7 +15,7 @@ const ENTITIES = 1_000
 const LIVE_ENTITIES = 100
 const LIVE = '/live'
 const HOUR_MS = 3_600_000
-/** How far the log goes back, and where the replay ends. */
+/** The age of the oldest event, and the end of the replay. */
 const OLDEST_MS = 48 * HOUR_MS
 const NEWEST_MS = HOUR_MS
 const TIMEOUT_MS = 30_000
@@ -110,7 +110,7 @@ async function replayMeanwhile(
   const p99 = await live(cast, ms)
   const end = await receiver.sample(path)
   await call(`${service.url}${EVENTSTREAM}/${id}`, { method: 'DELETE' })
-  // Cut off in the middle: what has arrived is the beginning of the range, without a gap.
+  // Cut off in the middle: the arrivals are the beginning of the range, without a gap.
   await expectWhole(receiver, { path })
   return { p99, rate: ((end.count - begin.count) * 1000) / (end.atMs - begin.atMs) }
 }

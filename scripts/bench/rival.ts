@@ -1,6 +1,6 @@
-// The rival: graphile-worker with one job an event, on the same PostgreSQL, in a process of its
-// own. It is tuned: the local queue and batched completion of its manual's page on performance, and
-// jobs that hold the text to be sent, so that its worker has nothing to build.
+// The rival: graphile-worker with one job an event, on the same PostgreSQL, in a separate process.
+// It is tuned by its manual's page on performance: the local queue and batched completion. Its jobs
+// hold the text to send, so that its worker has nothing to build.
 
 import { Logger, makeWorkerUtils, type Runner, run, type WorkerUtils } from 'graphile-worker'
 import { sign, signingKey } from '../../src/destination/sign.ts'
@@ -22,7 +22,7 @@ const logger = new Logger(() => (level, message) => {
   if (level === 'error' && !resting) console.error(`graphile-worker: ${message}`)
 })
 
-/** The request of an event, but for what depends on the moment. */
+/** The request of an event, except for the parts that depend on the moment. */
 type Job = { id: string; key: string; body: string }
 
 let utils: WorkerUtils | undefined
@@ -63,7 +63,7 @@ serveCalls({
   },
 })
 
-/** The job's work: what Millrace does of an event. */
+/** The job's work: the same as Millrace's for an event. */
 function send(post: ReturnType<typeof createPost>, { id, key, body }: Job): Promise<void> {
   const timestamp = String(Math.floor(Date.now() / 1000))
   const bytes = Buffer.from(body)

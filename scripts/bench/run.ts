@@ -1,6 +1,6 @@
-// `make bench`: runs the scenarios one after the other on a PostgreSQL of its own and prints one
-// table. It goes into bench.json and, if no scenario was chosen, into docs/benchmarks.md. A lost
-// event or a broken order of an entity fails the run, a figure never does.
+// `make bench`: runs the scenarios one after the other on its own PostgreSQL and prints one table.
+// It goes into bench.json and, if no scenario was chosen, into docs/benchmarks.md. A lost event or
+// a broken order of an entity fails the run, a figure never does.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -17,7 +17,7 @@ import { openStage, type Stage } from './stage.ts'
 import { type Measured, renderTable, withTable } from './table.ts'
 import { together } from './together.ts'
 
-/** Those that the pages and the README rest on. */
+/** The scenarios behind the claims of the pages and the README. */
 const scenarios = [publish, delivery, latency, fairness, replay, growth]
 /** With --all, or by name. */
 const others = [append, together]
@@ -29,7 +29,7 @@ const size = words.includes('--smoke') ? 'smoke' : 'full'
 const standard = words.includes('--all') ? [...scenarios, ...others] : scenarios
 const chosen = words.filter((word) => !word.startsWith('--')).map(named)
 
-// What is running is ended by the guard; here is nothing to wait for.
+// The guard ends all processes; there is nothing to wait for here.
 process.on('SIGINT', () => process.exit(130))
 process.on('SIGTERM', () => process.exit(143))
 
@@ -55,7 +55,7 @@ if (size === 'full' && chosen.length === 0 && !hasFailed && existsSync(PAGE)) {
 }
 process.exit(hasFailed ? 1 : 0)
 
-/** A scenario that fails does not take from the others what they measure. */
+/** A failed scenario does not cost the others their figures. */
 async function measure(scenario: Scenario, stage: Stage): Promise<void> {
   const started = performance.now()
   process.stderr.write(`${scenario.name} …`)

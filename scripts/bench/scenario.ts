@@ -1,10 +1,10 @@
-// What a scenario of the benchmark is and what it reports. A figure counts only beside another one
-// measured in the same run: machines are shared and noisy, ratios are not.
+// The interface of a scenario, and its results. A figure counts only beside another one of the same
+// run: machines are shared and noisy, ratios are not.
 
 import { median } from './measure.ts'
 import type { Stage } from './stage.ts'
 
-/** One line of the table: what was measured, and what it is compared with. */
+/** One line of the table: a figure, and its comparison. */
 export type Line = {
   /** "delivery, 5 ms, 64 in flight" */
   what: string
@@ -12,25 +12,25 @@ export type Line = {
   unit: 'events/s' | 'ms' | 'µs/event' | 'MiB'
   /** A ceiling or a rival, measured in the same run; `ratio` is the median of the turns' ratios. */
   against?: { what: string; figure: number; ratio: number; runs?: number[] }
-  /** What the ratio, or the figure where there is none, is meant to be: "≥ 0.85". */
+  /** The goal of the ratio, or of the figure without one: "≥ 0.85". */
   goal?: string
   /** The medians' runs, for the JSON. */
   runs: number[]
 }
 
-/** How much work a scenario does: the whole of it, or just enough to see that it still works. */
+/** How much work a scenario does: all of it, or just enough to see that it still works. */
 export type Size = 'full' | 'smoke'
 
 export type Scenario = {
-  /** The word that names it on the command line. */
+  /** Its name on the command line. */
   name: string
-  /** Measures, and throws where an event was lost or an entity's order was broken. */
+  /** Measures; throws if an event was lost or an entity's order was broken. */
   run(stage: Stage, size: Size): Promise<Line[]>
 }
 
 /**
- * A line of the medians of what was measured by turns, as many of each, and of the median of the
- * turns' ratios: the machine's speed changes from turn to turn.
+ * A line of the medians of alternating measurements, and of the median of their ratios: the
+ * machine's speed changes from turn to turn.
  */
 export function compare(
   what: string,
@@ -49,7 +49,7 @@ export function compare(
   }
 }
 
-/** A line of what a process takes, which is compared with nothing. */
+/** A line of a process's memory, without a comparison. */
 export function memoryLine(what: string, figure: number): Line {
   return { what: `memory of ${what}`, figure, unit: 'MiB', runs: [figure] }
 }

@@ -1,5 +1,5 @@
-// Where the benchmark plays: an embedded PostgreSQL of its own in a temporary directory, and fresh,
-// migrated databases in it. All of it is gone afterwards, whatever happens.
+// The environment of the benchmark: an embedded PostgreSQL in a temporary directory, with fresh,
+// migrated databases. All of it is removed afterwards, whatever happens.
 
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -20,11 +20,11 @@ type BenchDatabase = { url: string; drop(): Promise<unknown> }
 export type Stage = {
   /** For files of the scenarios; removed at the end. */
   directory: string
-  /** The server's version, as it says itself. */
+  /** The version that the server reports. */
   postgresVersion: string
   /**
-   * A database of its own, migrated, with partitions. `commitDelayUs` makes each commit take that
-   * much longer, as on a slower disk.
+   * A new database, migrated, with partitions. `commitDelayUs` makes each commit take that much
+   * longer, as on a slower disk.
    */
   database(name: string, commitDelayUs?: number): Promise<BenchDatabase>
   close(): Promise<void>

@@ -1,4 +1,4 @@
-// Publishing at an even pace, well below what the service can do, to measure latencies.
+// Publishes at an even pace, well below the service's limit, to measure latencies.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_TOKEN, send } from '../kit/client.ts'
@@ -6,9 +6,12 @@ import { type EventOptions, newEvent, publishHeaders, TENANT } from './events.ts
 
 /** A publisher that goes on numbering where it left off. */
 export type Steady = {
-  /** One event. Resolves when it is answered with 201; throws where it is answered otherwise. */
+  /** One event. Resolves with a 201; throws at any other answer. */
   publish(tenant?: string): Promise<void>
-  /** So many events a second for so long, by turns of the tenants. Resolves when all are stored. */
+  /**
+   * Publishes `rate` events a second for `ms`, over the tenants in turn. Resolves when all are
+   * stored.
+   */
   flow(options: { rate: number; ms: number; tenants?: string[] }): Promise<number>
   /** Of one tenant, so far. */
   published(tenant?: string): number

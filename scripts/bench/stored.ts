@@ -1,10 +1,10 @@
-// Whether a database of the benchmark holds everything that was stored, once each and in order.
+// Checks that a database of the benchmark holds every stored event, once each and in order.
 
 import { query } from '../kit/postgres.ts'
 
 /**
- * Throws if the table does not hold `count` events, each of them once, and those of each entity in
- * the order in which they were published.
+ * Throws if the table does not hold `count` events, each once, and those of each entity in the
+ * order of publishing.
  */
 export async function expectStored(url: string, table: string, count = 0): Promise<void> {
   const { rows } = await query<{ events: number; keys: number; misplaced: number }>(

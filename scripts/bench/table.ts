@@ -1,4 +1,4 @@
-// The table of a run, as text: a line for each figure, with what it is compared with.
+// The table of a run, as text: a line for each figure, with its comparison.
 
 import type { Machine } from './machine.ts'
 import type { Line } from './scenario.ts'
@@ -39,7 +39,7 @@ function rowOf({ what, figure, unit, against, goal }: Line): string[] {
   ]
 }
 
-/** Whether a value is what a goal like "≥ 0.85" or "≤ 20 ms" says. */
+/** Whether a value meets a goal like "≥ 0.85" or "≤ 20 ms". */
 export function isMet(goal: string, value: number): boolean {
   const [, sign, bound] = /^(≥|≤|<|>)\s*([\d.]+)/.exec(goal) ?? []
   if (sign === undefined) throw new Error(`${goal} is no goal like "≥ 0.85".`)
@@ -53,7 +53,7 @@ function readableRatio(ratio: number): string {
   return Number.isFinite(ratio) ? ratio.toFixed(2) : '–'
 }
 
-/** Three digits say all that such a figure can say. */
+/** Three digits are all that such a figure supports. */
 function readable(figure: number): string {
   if (!Number.isFinite(figure)) return '–'
   if (Math.abs(figure) >= 100) return Math.round(figure).toLocaleString('en')
@@ -77,7 +77,7 @@ function align(rows: string[][]): string[] {
 
 const [BEGIN, END] = ['<!-- The table of make bench begins. -->', '<!-- It ends. -->']
 
-/** A page with this table in the place of the one before. */
+/** A page with its old table replaced by this one. */
 export function withTable(page: string, table: string): string {
   const [before, rest] = page.split(BEGIN)
   const after = rest?.split(END)[1]

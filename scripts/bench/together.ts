@@ -1,4 +1,4 @@
-// Publishing over HTTP and delivering at once, as much as there can be, to one webhook.
+// Publishes over HTTP and delivers to one webhook at once, as much as possible.
 
 import { randomUUID } from 'node:crypto'
 import { ADMIN_TOKEN, call, EVENTSTREAM, register } from '../kit/client.ts'
@@ -24,7 +24,7 @@ export const together: Scenario = {
     const [serve, work, receiver, load] = await Promise.all([
       launch('serve', database.url),
       launch('work', database.url),
-      // Each integration begins with what is published after it was registered.
+      // Each integration begins with the events published after its registration.
       startReceiver({ startsAnywhere: true }),
       startRemote('bench/publish-load.ts'),
     ])

@@ -1,4 +1,4 @@
-// What a comparison of two commits is.
+// The types of a comparison of two commits.
 
 import type { Line } from '../bench/scenario.ts'
 import type { Programs } from './side.ts'

@@ -26,7 +26,7 @@ export async function both<T>(of: (name: Name) => Promise<T>): Promise<Record<Na
 export type Side = {
   /** Where `serve` or `start` answers. */
   url: string
-  /** Microseconds of CPU that its processes have used. NaN where there is no /proc. */
+  /** Microseconds of CPU that its processes have used. NaN without /proc. */
   cpuUs(): number
   /** Resident memory of its processes, shared pages by parts, in MiB. */
   pssMiB(): number

@@ -62,7 +62,7 @@ export async function takeTour(options: {
   }
 
   title(`3  The morning, ${span(morning)}: everyone receives its share at once`)
-  say('   What arrived, how long after its publication, and its webhook-id:')
+  say('   Arrivals: event, time since its publication, webhook-id:')
   await deliver(stage, morning)
 
   title(`4  Noon, ${span(noon)}: a publisher that is not sure publishes again`)

@@ -1,5 +1,5 @@
-// A batch of requests over a few connections, each answer judged, and then what they stored. What
-// was late is sent again alone: the machine may have been busy with something else.
+// A batch of requests over a few connections. Each answer is judged, and then the database. Late
+// requests are sent again alone, since the machine may have been busy.
 
 import type pg from 'pg'
 import { STOP_WAIT_MS } from '../../src/consumer/stop.ts'
@@ -16,7 +16,7 @@ import { type Answer, createWire, type Wire } from './wire.ts'
 
 /** Requests that have the same tenants. */
 export const BLOCK = 500
-/** Of a block: requests that make what others ask for. */
+/** Of a block: requests that create what later ones ask for. */
 const MAKING = BLOCK / 8
 /** Of a batch: exchanges over raw sockets. */
 const RAW = 6
@@ -31,9 +31,9 @@ export type Run = {
   judge: Judge
   stored: Stored
   wires: Wire[]
-  /** By operation, what its requests came to: valid ones that were taken, and all refusals. */
+  /** By operation: the accepted valid requests, and all refusals. */
   tallies: Map<string, Tally>
-  /** Pairs of a caller and of another tenant that it has named in what it stored. */
+  /** Pairs of a caller and another tenant that it has named in stored data. */
   seen: Set<string>
   slowestMs: number
 }
@@ -88,7 +88,7 @@ async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Pr
 /** A caller's tenants and the name of another one. */
 const pairOf = ({ caller }: Request, name: string) => `${caller.tenants.join()} ${name}`
 
-/** Other tenants whose names the caller may store itself: its lists may then show them to it. */
+/** Other tenants whose names the caller may store itself: then its lists may show them. */
 function othersNamedBy(request: Request, names: string[]): string[] {
   const body = String(request.body ?? '')
   const others = names.filter((name) => !request.caller.tenants.includes(name))
@@ -104,13 +104,16 @@ function count(run: Run, { operation, what }: Request, answer: Answer): void {
   if (answer.status >= 400) tally.refusals++
 }
 
-/** Only a stop may wait, for a worker to let go. */
+/** Only a stop may wait, for a worker to release its lease. */
 function isLate(outcome: Outcome): boolean {
   const { answer } = outcome
   return !answer || answer.ms > HANG_MS + (stopsFirst(outcome) ? STOP_WAIT_MS : 0)
 }
 
-/** Sends alone, twice, what had no answer or a late one: the machine may have been busy. */
+/**
+ * Repeats requests without an answer, or with a late one, alone and twice: the machine may have
+ * been busy.
+ */
 async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcome[]> {
   const again: (Answer | undefined)[] = []
   for (let i = 0; i < 2; i++) {
@@ -124,7 +127,7 @@ async function sendAgain(run: Run, { request, answer }: Outcome): Promise<Outcom
   return again.map((one) => ({ request, answer: one }))
 }
 
-/** Puts an event among the rejected ones of an integration and a subscription of each tenant. */
+/** Adds a rejected event to an integration and a subscription of each tenant. */
 async function rejectSome({ pool }: Run, { tenants }: Block): Promise<void> {
   for (const tenant of tenants) {
     const integrations = tenant.ids.get('integration_id') ?? []

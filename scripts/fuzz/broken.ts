@@ -1,12 +1,12 @@
-// Bytes that are no HTTP, or two readings of it, or only its beginning: what comes over a raw
-// socket. Each says how many of its requests may be carried out by a server that reads strictly.
+// Bytes over a raw socket that are not HTTP, have two readings as HTTP, or are only its beginning.
+// Each has the number of its requests that a strict server may carry out.
 
 import type { Chance } from '../kit/chance.ts'
 
 export type Broken = {
   what: string
   pieces: Buffer[]
-  /** Successes at the most. */
+  /** The most successes. */
   most: number
   /** Whether our side closes its half after the last piece. */
   end: boolean
@@ -28,7 +28,7 @@ export function publishOf(tenant: string, token: string, key: string): Publish {
   return { head: (more = '') => `${headers.join('\r\n')}\r\n${more}`, body }
 }
 
-/** One of the shapes, by chance. `publish(n)` is the nth publish of this exchange. */
+/** One of the shapes, at random. `publish(n)` is the nth publish of this exchange. */
 export function brokenOf(chance: Chance, publish: (nth: number) => Publish): Broken {
   return chance.pick(shapes)(chance, publish)
 }
@@ -38,7 +38,7 @@ type Shape = (chance: Chance, publish: (nth: number) => Publish) => Broken
 const whole = ({ head, body }: Publish) =>
   `${head(`content-length: ${body.length}\r\n`)}\r\n${body}`
 
-/** All at once, complete, and wrong: nothing of it may be carried out. */
+/** Complete and wrong: none of it may be carried out. */
 const wrong =
   (what: string, make: (publish: Publish, second: string, chance: Chance) => string): Shape =>
   (chance, publish) => ({
@@ -63,7 +63,7 @@ const shapes: Shape[] = [
   wrong('two lengths', ({ head, body }, second) => {
     return `${head('content-length: 9\r\ncontent-length: 0\r\n')}\r\n${body}${second}`
   }),
-  wrong('a length that is none', ({ head, body }, second, chance) => {
+  wrong('an invalid length', ({ head, body }, second, chance) => {
     return `${head(`content-length: ${chance.pick(lengths)}\r\n`)}\r\n${body}${second}`
   }),
   wrong('a header over two lines', ({ head, body }) => {
@@ -85,7 +85,7 @@ const shapes: Shape[] = [
   wrong('too many headers', ({ head, body }) => {
     return `${head(`content-length: 9\r\n${'x-a: b\r\n'.repeat(9_000)}`)}\r\n${body}`
   }),
-  wrong('a chunk that is none', ({ head }, _, chance) => {
+  wrong('an invalid chunk', ({ head }, _, chance) => {
     return `${head('transfer-encoding: chunked\r\n')}\r\n${chance.pick(chunks)}`
   }),
   wrong('TLS', () => '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'),

@@ -1,4 +1,4 @@
-// A case in words, small enough to be pasted.
+// A case as text, small enough to be pasted.
 
 import type { Broken } from './broken.ts'
 import type { Request } from './message.ts'
@@ -10,7 +10,7 @@ const SHOWN = 1_500
 const cut = (text: string) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
 const quoted = (bytes: Buffer) => cut(JSON.stringify(bytes.toString('latin1')))
 
-/** A request and what came of it, its long parts cut. */
+/** A request and its answer, with long parts cut. */
 export function describeCase(request: Request, answer: Answer | undefined): string {
   const { serial, operation, caller, what, method, target, headers, body } = request
   return [

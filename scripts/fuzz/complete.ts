@@ -1,11 +1,12 @@
-// What an operation asks of its body beyond its schema: without these lines most bodies would be
-// refused for the same few reasons, and nothing behind the check of the body would be tried.
+// The requirements of operations on their bodies beyond the schema. Without these lines most bodies
+// would be refused for the same few reasons, and nothing behind the check of the body would be
+// tried.
 
 import type { World } from './values.ts'
 
 type Body = Record<string, unknown>
 
-/** Changes a body that the schema allows into one that the operation takes. */
+/** Changes a body that the schema allows into one that the operation accepts. */
 export function complete(operation: string, body: unknown, world: World): unknown {
   const change = changes[operation]
   if (!change || typeof body !== 'object' || body === null) return body
@@ -23,7 +24,7 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
   },
   updateIntegration(body, { chance }) {
     const { s3_parameters: _, ...rest } = body
-    // Fields that are only shown are refused unless they are as they are shown.
+    // Read-only fields are refused unless they have their current value.
     return chance.happens(0.9) ? withoutShown(rest) : rest
   },
   createEventSubscription: (body) => ({ ...body, destination: oneDestination(body) }),

@@ -1,5 +1,5 @@
-// One run: blocks of requests with tenants of their own; then what the service used, called and
-// printed.
+// One run: blocks of requests with their own tenants, then checks of the service's memory,
+// connections and output.
 
 import type pg from 'pg'
 import { type Document, operationsOf } from '../kit/document.ts'
@@ -16,18 +16,18 @@ import { createWire, type Wire } from './wire.ts'
 const BATCH = 100
 const TENANTS = 3
 const CONNECTIONS = 6
-/** What the service uses is measured from here on: caches are full, code is compiled. */
+/** The service's memory is measured from here on: caches are full, code is compiled. */
 const WARM_UP = 0.3
 /** A leak of 1 KB a request is more than this after some thousand requests. */
 const HEAP_PER_REQUEST = 300
 const HEAP_BYTES = 4 * 1024 * 1024
 
-/** These succeed only if a target takes an event, and there is none. */
+/** These succeed only if a target accepts an event, and there is none. */
 export const NEVER_TAKEN = [
   ...['retryRejectedEvent', 'retryRejectedEvents'],
   ...['retrySubscriptionRejectedEvent', 'retrySubscriptionRejectedEvents'],
 ]
-/** Successes of an operation from which on it gets its share of the requests, and no more. */
+/** After this many successes an operation gets no more than its share of the requests. */
 const ENOUGH = 6
 
 export type Report = {
@@ -43,10 +43,10 @@ export type Report = {
 type Options = {
   seed: number
   count: number
-  /** Migrated, and nobody else's. */
+  /** Migrated, and used by nobody else. */
   database: { url: string; pool: pg.Pool }
   say(line: string): void
-  /** By how much resident memory may grow: it tells of a leak if nothing else runs beside. */
+  /** By how much resident memory may grow: it shows a leak only if nothing else runs. */
   residentBytes?: number
   /** Whether to end early. */
   isOver?: () => boolean
@@ -86,7 +86,7 @@ async function readDocument(wire: Wire): Promise<Document> {
   return JSON.parse(String(answer?.body))
 }
 
-/** Sends everything; what the service uses more than after the warm-up. */
+/** Sends everything; returns the memory growth since the warm-up. */
 async function sendAll(run: Run, service: Service, options: Options): Promise<Memory> {
   const { seed, count, say, isOver = () => false, residentBytes = Infinity } = options
   const { listenerPort } = service
@@ -94,7 +94,7 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
   let before = await service.memory()
   for (let from = 0; from < count; from += BLOCK) {
     if (from === warm) before = await service.memory()
-    // The name of many targets leads to the listener from half of the run on.
+    // In the second half of the run the shared host name leads to the listener.
     if (from * 2 >= count) service.rebind()
     const operate = operateOn(run.wires[0] as Wire)
     const tenants = await makeTenants(TENANTS, chanceOf(seed, -1 - from), operate)
@@ -112,7 +112,7 @@ async function sendAll(run: Run, service: Service, options: Options): Promise<Me
   return growth
 }
 
-/** Operations that need more requests until one is taken: a few successes are enough. */
+/** Operations that need more requests to succeed: a few successes are enough. */
 const rareOf = ({ operations, tallies }: Run) =>
   operations.filter(
     ({ id }) => !NEVER_TAKEN.includes(id) && (tallies.get(id)?.successes ?? 0) < ENOUGH,
@@ -146,7 +146,7 @@ function judgeGrowth(
   }
 }
 
-/** Ends the service; judges how it ended, whom it called, and what it printed. */
+/** Ends the service; checks its exit, its connections, and its output. */
 async function judgeEnd(service: Service, findings: Findings): Promise<void> {
   const statuses = await service.stop()
   if (statuses.some((status) => status !== 0)) {
@@ -160,7 +160,7 @@ async function judgeEnd(service: Service, findings: Findings): Promise<void> {
     if (line.includes(SECRET) || CREDENTIAL.test(line)) findings.broke('a secret in the log', line)
     if (/"level":60|\bbug\b/.test(line)) findings.broke('a bug', line)
   }
-  // A worker tells of what failed around it; who serves has nothing to tell.
+  // A worker may log failures around it; a server has nothing to log.
   for (const line of serve.split('\n')) {
     if (line.includes('"level":50')) findings.broke('an error in the log', line)
   }

@@ -1,7 +1,7 @@
-// What nobody should send: texts, numbers, times, and spellings of addresses that are not public.
-// Lists, so that a new one is a line.
+// Hostile values: texts, numbers, times, and spellings of addresses that are not public. Lists, so
+// that a new one is a line.
 
-/** Replaced, with its quotes, by what stands in it: numbers that JSON.stringify cannot write. */
+/** Replaced, with its quotes, by its contents: numbers that JSON.stringify cannot write. */
 export const raw = (json: string): string => `@raw:${json}@`
 
 export const TEXTS = [
@@ -46,7 +46,7 @@ export const TIMES = [
   ...['2300-01-01T00:00:00Z', '2026-01-01T00:00Z', '2026-W01-1T00:00:00Z', 'epoch'],
 ]
 
-/** Each leads to this machine, its network or a metadata service; none may be taken. */
+/** Each leads to this machine, its network or a metadata service; all must be refused. */
 export const PRIVATE_HOSTS = [
   ...['127.0.0.1', '127.1', '0', '0.0.0.0', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1'],
   ...['127.0.0.1.', '127.000.000.001', '0x7f.0x0.0x0.0x1', '017700000001', '%31%32%37.0.0.1'],

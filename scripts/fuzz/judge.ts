@@ -1,5 +1,5 @@
-// What an answer must be, whatever was asked: documented, of its family's shape, and without
-// anything of another tenant, of a secret, or of the inside of the program.
+// The rules for any answer: documented, in its family's format, and without data of another tenant,
+// a secret, or the inside of the program.
 
 import http, { METHODS } from 'node:http'
 import {
@@ -19,11 +19,11 @@ import type { Answer } from './wire.ts'
 /** An answer that takes longer than this, three times, hangs. */
 export const HANG_MS = 1_000
 
-/** What is wrong with an answer: the check that broke, and how. */
+/** A fault of an answer: the check that broke, and how. */
 type Fault = { check: string; what: string }
 
 export type Judge = {
-  /** Everything that is wrong with an answer, its time aside. */
+  /** All faults of an answer, its time aside. */
   faultsOf(request: Request, answer: Answer): Fault[]
 }
 
@@ -33,9 +33,9 @@ const INSIDE = /\bat (?:file:|async |[\w.<>]+ \()|node:internal|\/src\/\w+|node_
 export const CREDENTIAL = /\bmr_[0-9a-f]{12}_|\beyJ[\w-]{8,}\.eyJ/
 /** Their answers are credentials, this once. */
 const SHOWS_CREDENTIALS = ['createApiKey', 'issueToken']
-/** Headers that say where a request ends, or on which connection it is the last one. */
+/** Headers that frame a request, or end its connection. */
 const FRAMING = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to find.
 const NO_TEXT = /[\x00-\x08\x0a-\x1f\x7f]/
 const UNROUTED = [400, 404, 405]
 
@@ -63,7 +63,7 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
     },
   }
 
-  /** What is not as the document says. Nearly a path may be answered as none. */
+  /** Deviations from the document. A path that is nearly right may count as unknown. */
   function faultsOfAnswer(
     request: Request,
     answer: Answer,
@@ -72,7 +72,7 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
   ): Fault[] {
     const { status, headers, body } = answer
     const broke = (check: string) => [{ check, what: `${operation?.id} ${status}` }]
-    // A target that did not take an event: nothing of ours.
+    // A target that did not accept an event is not our fault.
     if (status === 502 && operation?.answers.has(502)) return []
     if (status >= 500) return broke(`a 5xx of ${operation?.id}`)
     if (mayBeNoHttp(request) && isRefusedByHttp(answer)) return []
@@ -98,7 +98,7 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
   }
 }
 
-/** What no answer may hold. */
+/** Contents that no answer may have. */
 function faultsOfText({ headers, body }: Answer, operation: Operation | undefined): Fault[] {
   const faults: Fault[] = []
   const text = body.toString()
@@ -114,10 +114,10 @@ function faultsOfText({ headers, body }: Answer, operation: Operation | undefine
   return faults
 }
 
-/** What must not have succeeded. */
+/** Requests that must not succeed. */
 function faultsOfSuccess({ caller, isForeign, tenant, ...request }: Request, operation: Operation) {
   const faults: Fault[] = []
-  // Another path, method or tenant may have led to something that the token may.
+  // Another path, method or tenant may have led to something that the token may do.
   const isOfTenant = caller.tenants.length > 0 && /tenant/.test(request.what)
   const isSame = operation === request.operation && !isOfTenant
   const isMeant = isSame && operation.scope !== undefined
@@ -150,7 +150,7 @@ function mayBeNoHttp({ method, target, headers }: Request): boolean {
   )
 }
 
-/** node:http refuses what is no HTTP by itself: no body, and the connection ends. */
+/** node:http refuses invalid HTTP by itself: no body, and the connection ends. */
 function isRefusedByHttp({ status, headers, body }: Answer): boolean {
   const isEnd = body.length === 0 && headers.get('connection') === 'close'
   return isEnd && [400, 408, 413, 431].includes(status)

@@ -1,5 +1,5 @@
-// Preloaded by the service under fuzz: at SIGUSR2 it collects its garbage and prints what is left,
-// so that a leak shows by its own size and not by what V8 has not collected yet.
+// Preloaded by the service under fuzz. At SIGUSR2 it collects its garbage and prints the rest, so
+// that a leak shows by its own size.
 
 import fs from 'node:fs'
 import v8 from 'node:v8'

@@ -1,4 +1,4 @@
-// A request as it is sent: what it is made of, and its bytes.
+// A request as it is sent: its parts, and its bytes.
 
 import type { Operation } from '../kit/document.ts'
 import { toJson } from './mutate.ts'
@@ -14,9 +14,9 @@ export type Request = {
   /** Each character is a byte. */
   headers: [name: string, value: string][]
   body: Buffer | undefined
-  /** What is wrong with it, in words; '' if nothing is meant to be. */
+  /** The fault in it, as text; '' if none is intended. */
   what: string
-  /** Whether it names something by an id of another tenant. */
+  /** Whether it names an id of another tenant. */
   isForeign: boolean
 }
 
@@ -37,10 +37,10 @@ export function toBytes({ method, target, headers, body }: Request): Buffer {
 /** UTF-8 as the characters of a header. */
 export const inHeader = (text: string) => Buffer.from(text).toString('latin1')
 
-/** The bytes of a body, as its operation takes it. */
+/** The bytes of a body, in the format of its operation. */
 export function bytesOf({ body }: Operation, value: unknown): Buffer {
   if (body?.type === 'application/json') return Buffer.from(toJson(value))
-  // A mutation may have made anything of the fields of a form.
+  // A mutation may have turned the fields of a form into anything.
   const isFields = typeof value === 'object' && value !== null
   const fields = Object.entries(isFields ? value : { value }).map(
     ([key, of]) => [key, String(of)] as [string, string],

@@ -1,11 +1,11 @@
-// One thing made wrong with a request: a header, its path, its method, its body.
+// Makes one thing wrong with a request: a header, its path, its method, its body.
 
 import type { Chance } from '../kit/chance.ts'
 import { AUTHORIZATIONS, CONTENT_TYPES, METHODS, TEXTS } from './hostile.ts'
 import { bytesOf, inHeader, type Request } from './message.ts'
 import { type Mutated, mutateBytes, mutateUrl, mutateValue } from './mutate.ts'
 import { SECRET } from './values.ts'
-/** Changes a request, whose body is made of `value`, in one way; `what` says in which. */
+/** Changes a request with a body from `value` in one way; `what` names it. */
 export function mutate(request: Request, value: unknown, chance: Chance): void {
   const { operation, headers } = request
   const ways: (() => string)[] = [

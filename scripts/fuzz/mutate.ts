@@ -1,16 +1,16 @@
-// One change of a valid value or of its bytes, by chance: what makes a request nearly valid.
+// One random change of a valid value or of its bytes, which makes a request nearly valid.
 
 import type { Chance } from '../kit/chance.ts'
 import { LONG_TEXT, NUMBERS, OTHER_TYPES, PRIVATE_HOSTS, raw, TEXTS, TIMES } from './hostile.ts'
 
-/** A value after one change, and what that was in words. */
+/** A value after one change, and the change as text. */
 export type Mutated<T> = { value: T; what: string }
 
 const isUrl = (value: unknown) => typeof value === 'string' && /^https?:/.test(value)
 
 type Node = { holder: Record<string, unknown>; key: string }
 
-/** The value with one node of it changed. It is not changed in place. */
+/** A copy of the value with one node changed. */
 export function mutateValue(original: unknown, chance: Chance): Mutated<unknown> {
   const root: Record<string, unknown> = { body: structuredClone(original) }
   const nodes = nodesOf(root)
@@ -22,7 +22,7 @@ export function mutateValue(original: unknown, chance: Chance): Mutated<unknown>
   throw new Error('Every node can be missing.')
 }
 
-/** The value with one URL of it leading where nobody may; undefined if it has none. */
+/** The value with one URL at a forbidden address; undefined if it has none. */
 export function mutateUrl(original: unknown, chance: Chance): Mutated<unknown> | undefined {
   const root: Record<string, unknown> = { body: structuredClone(original) }
   const nodes = nodesOf(root).filter(({ holder, key }) => isUrl(holder[key]))
@@ -40,7 +40,7 @@ function nodesOf(holder: Record<string, unknown>): Node[] {
   })
 }
 
-/** Each returns what it did, or undefined if it does not fit the node. */
+/** Each returns the change as text, or undefined if it does not fit the node. */
 type Change = (node: Node, chance: Chance) => string | undefined
 
 const changeType: Change = ({ holder, key }, chance) => {
@@ -107,7 +107,7 @@ function changeText({ holder, key }: Node, chance: Chance): string | undefined {
   return 'another text'
 }
 
-/** What a mutation says that put an address in place that must not be called. */
+/** The text of a mutation with an address that must not be called. */
 export const PRIVATE = 'not public'
 
 function privateUrl(url: string, chance: Chance): string {

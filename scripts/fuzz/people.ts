@@ -1,4 +1,4 @@
-// Makes the tenants of a block with their API keys, and keeps what answers tell of what they have.
+// Creates the tenants of a block with their API keys, and collects ids from answers.
 
 import type { Chance } from '../kit/chance.ts'
 import type { Outcome } from './stored.ts'
@@ -7,7 +7,7 @@ import type { Key, Tenant } from './tenant.ts'
 const KEYS = '/api/v1/api-keys'
 const INTEGRATIONS = '/api/v1/org/integrations/eventstream'
 
-/** Asks for a change with the admin token; throws unless it is a success. */
+/** Requests a change with the admin token; throws unless it succeeds. */
 export type Operate = (
   method: string,
   path: string,
@@ -15,7 +15,7 @@ export type Operate = (
   headers?: Record<string, string>,
 ) => Promise<Record<string, unknown>>
 
-/** New tenants, named after the seed and their number. Each has an integration that is stopped. */
+/** New tenants, named after the seed and their number. Each has a stopped integration. */
 export async function makeTenants(
   count: number,
   chance: Chance,
@@ -49,7 +49,7 @@ async function makeStopped(tenant: string, operate: Operate): Promise<string> {
   return body.id
 }
 
-/** Which id of an answer's body fills which parameter of a path. */
+/** The id in an answer's body for each parameter of a path. */
 const ANSWERED: Record<string, [parameter: string, field: string]> = {
   registerIntegration: ['integration_id', 'id'],
   createApiKey: ['key_id', 'id'],
@@ -58,10 +58,10 @@ const ANSWERED: Record<string, [parameter: string, field: string]> = {
   createEventSubscription: ['Id', 'id'],
 }
 
-/** Whether an operation makes something that others ask for by its id. */
+/** Whether an operation creates something that others name by id. */
 export const makes = (operation: string): boolean => operation in ANSWERED
 
-/** Adds what a success made to the ids of its tenant. */
+/** Adds the id in a success to those of its tenant. */
 export function harvest({ request, answer }: Outcome): void {
   const answered = ANSWERED[request.operation.id]
   const { caller, tenant, method, operation } = request
@@ -69,11 +69,11 @@ export function harvest({ request, answer }: Outcome): void {
   if (caller.tenants.join() !== tenant.name) return
   const [parameter, field] = answered
   const id = JSON.parse(answer.body.toString())[field]
-  // An answer of another operation, if the path or the method was another.
+  // The answer of another operation, if the path or the method was another.
   if (typeof id === 'string') addId(tenant, parameter, id)
 }
 
-/** A few of each are enough, and the newest are there most likely. */
+/** A few of each are enough, and the newest are the most likely to exist. */
 export function addId({ ids }: Tenant, parameter: string, id: string): void {
   ids.set(parameter, [...(ids.get(parameter) ?? []), id].slice(-5))
 }

@@ -1,5 +1,5 @@
-// Broken HTTP over a socket of its own, and what must come of it: no success beyond what a strict
-// reader would carry out, no 5xx, and an end within seconds.
+// Broken HTTP over a separate socket. It must end within seconds, without a 5xx, and without
+// successes beyond those of a strict reader.
 
 import type { Findings } from '../kit/findings.ts'
 import { brokenOf, publishOf } from './broken.ts'
@@ -13,7 +13,7 @@ import { type Exchange, exchange, PATIENCE_MS } from './wire.ts'
 /** How long half a request stays on its socket. */
 const HALF_MS = 50
 
-/** Sends one; between how many events it may have appended. */
+/** Sends one; returns the bounds of how many events it may have appended. */
 export async function sendRaw(
   { url, findings }: { url: URL; findings: Findings },
   { tenants, secret, seed }: Block,
@@ -34,9 +34,9 @@ export async function sendRaw(
   const isShort = (one: Exchange) =>
     isWhole && !one.isClosed && one.answers.length < Math.max(1, broken.most)
   const isLate = isShort({ answers, isClosed, ms: 0 })
-  // Once more, with patience: the machine may have been busy. Its keys are those of before.
+  // Once more, with patience: the machine may have been busy. Its keys are the same.
   if (isLate && isShort(await send(PATIENCE_MS))) broke('a hang')
-  // Who has closed its half gets no answer from node:http, and may have been heard.
+  // A client that has closed its half gets no answer from node:http, and may have been heard.
   if (!end && !isLate && taken < broken.most) broke('HTTP was refused')
   return { least: taken, most: end || isLate ? broken.most : taken }
 }

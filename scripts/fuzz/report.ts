@@ -1,4 +1,4 @@
-// A run in words: what broke, then what was tried.
+// The report of a run: findings, then the requests.
 
 import type { Report } from './fuzz.ts'
 
@@ -12,10 +12,10 @@ export function summaryOf({ seed, count, findings, tallies, slowestMs, growth }:
   })
   const broken = [...findings.counts()].map(([check, times]) => `  ${times} × ${check}`)
   const megabytes = (bytes: number) => (bytes / MIB).toFixed(1)
-  // What broke comes first: of a failed test the beginning is shown.
+  // Findings come first: of a failed test the beginning is shown.
   return [
     `seed ${seed}, ${count} requests: make fuzz COUNT=${count} SEED=${seed}`,
-    ...(broken.length > 0 ? ['What broke:', ...broken] : ['Nothing broke.']),
+    ...(broken.length > 0 ? ['Broken:', ...broken] : ['Nothing broke.']),
     ...findings.lines(),
     `  ${'operation'.padEnd(36)}  valid, taken  refused`,
     ...table,

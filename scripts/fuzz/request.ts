@@ -1,5 +1,5 @@
 // A request of one operation: valid, or with one thing wrong. A function of the seed, the request's
-// number, and the ids that answers have told so far.
+// number, and the ids in answers so far.
 
 import { type Chance, createChance } from '../kit/chance.ts'
 import type { Operation } from '../kit/document.ts'
@@ -9,7 +9,7 @@ import { mutate } from './mutate-request.ts'
 import { type Caller, callerOf, type Tenant } from './tenant.ts'
 import { draw, type World } from './values.ts'
 
-/** What there is of requests with a body, beyond their share of the operations. */
+/** The share of requests with a body, beyond their share of the operations. */
 const WITH_BODY = 0.35
 
 export type Block = {
@@ -21,17 +21,17 @@ export type Block = {
   rare: Operation[]
 }
 
-/** What there is of requests for the rare operations, beyond their share. */
+/** The share of requests for the rare operations, beyond their own. */
 const RARE = 0.15
 
-/** The chance of one request: it draws what it draws, whatever the others drew. */
+/** The chance of one request: its draws do not depend on those of others. */
 export const chanceOf = (seed: number, serial: number): Chance =>
   createChance(Math.imul(seed, 0x9e3779b1) ^ Math.imul(serial, 0x85ebca6b))
 
 /** Request number `serial`, for one of the operations. */
 export function requestOf(operations: Operation[], serial: number, block: Block): Request {
   const chance = chanceOf(block.seed, serial)
-  // In a body there is more to be wrong than elsewhere.
+  // In a body more can be wrong than elsewhere.
   const withBody = operations.filter(({ body }) => body)
   const { rare } = block
   const some = chance.happens(WITH_BODY) ? withBody : operations
@@ -108,7 +108,7 @@ function headersOf(operation: Operation, caller: Caller, world: World): Request[
   if (caller.authorization !== undefined) headers.push(['authorization', caller.authorization])
   for (const { in: part, name, required, schema } of operation.parameters) {
     if (part !== 'header') continue
-    // A token of several tenants, or another's, says nothing of the one that is meant.
+    // A token of several tenants, or another's, does not name the intended one.
     const isOptional = !required && (name !== 'tenant' || caller.tenants.join() === marker)
     if (isOptional && chance.happens(name === 'tenant' ? 0.2 : 0.8)) continue
     if (name === 'tenant' && !required && chance.happens(0.2)) {

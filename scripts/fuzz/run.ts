@@ -1,4 +1,4 @@
-// `make fuzz`: COUNT requests from SEED (a fresh one without it) to a service and an embedded
+// `make fuzz`: COUNT requests from SEED (default: a fresh one) to a service and an embedded
 // Postgres of its own. Exit status 1 if anything broke, with the cases and the seed.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -19,7 +19,7 @@ if (![seed, count].every(Number.isSafeInteger) || count <= 0) {
   process.exit(2)
 }
 console.log(`seed ${seed}, ${count} requests`)
-// What was started is ended in order.
+// Everything that was started ends in order.
 let isOver = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

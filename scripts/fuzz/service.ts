@@ -1,5 +1,5 @@
-// The service under fuzz: one process that serves and one that works, private targets refused, and
-// around them a name server that knows what a name leads to and a port that nobody may connect to.
+// The service under fuzz: a server and a worker that refuse private targets, a name server for
+// their names, and a port that nobody may connect to.
 
 import net from 'node:net'
 import path from 'node:path'
@@ -19,11 +19,11 @@ export type Service = {
   listenerPort: number
   /** How often somebody connected to the listener. */
   connections(): number
-  /** From now on the name that led nowhere leads to the listener. */
+  /** From now on the name without an address leads to the listener. */
   rebind(): void
-  /** What the serving process uses after a collection, in bytes. */
+  /** The serving process's memory after a collection, in bytes. */
   memory(): Promise<Memory>
-  /** Everything that they printed: the one that serves, and the one that works. */
+  /** Everything that the server and the worker printed. */
   output(): [serve: string, work: string]
   /** Ends everything; the exit statuses. */
   stop(): Promise<(number | null)[]>
@@ -78,7 +78,7 @@ export async function startService(databaseUrl: string): Promise<Service> {
   }
 }
 
-/** A name server that answers at once that there is no such name; two are known. */
+/** A name server that knows two names, and answers at once that others do not exist. */
 async function startNames(): Promise<NameServer> {
   const names = await startNameServer()
   names.names = new (class extends Map<string, string[]> {

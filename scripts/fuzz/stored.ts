@@ -1,5 +1,5 @@
-// What requests left in the database, compared with what their answers said: nothing is stored
-// after a refusal, and each change is its caller's own.
+// Compares the database with the answers: nothing is stored after a refusal, and each change
+// belongs to its caller.
 
 import type pg from 'pg'
 import { pathOf } from '../kit/document.ts'
@@ -10,11 +10,11 @@ import type { Answer } from './wire.ts'
 
 export type Outcome = { request: Request; answer: Answer | undefined }
 
-/** Between how many events were appended. */
+/** The bounds of how many events were appended. */
 export type Span = { least: number; most: number }
 
 export type Stored = {
-  /** Compares what is new since the last time. Nothing may be under way meanwhile. */
+  /** Compares the rows since the last time. Nothing may be in flight meanwhile. */
   compare(outcomes: Outcome[], raw: Span): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export async function watchStored(pool: pg.Pool, findings: Findings): Promise<St
         `select tenant, position from event where position > $1 and name not like 'millrace.%'`,
         [through],
       )
-      // What was not answered may have been stored; sent again, it is answered as a duplicate.
+      // A request without an answer may be stored; sent again, its answer is a duplicate.
       const unknown = outcomes.filter(({ answer }) => !answer).length
       if (events.length < answered + raw.least || events.length > answered + raw.most + unknown) {
         const expected = `answers tell of ${answered}, ${unknown} had none`
@@ -73,13 +73,13 @@ export async function watchStored(pool: pg.Pool, findings: Findings): Promise<St
 
 type Change = { tenant: string; kind: string; id: string; actor: string }
 
-/** Who changed what a request changes: a subject of its own, or the tenant's API key. */
+/** The actor of a request's change: a subject of its own, or the tenant's API key. */
 function actorOf({ request }: Outcome): string {
   const key = /^Bearer mr_([0-9a-f]{12})_/.exec(request.caller.authorization ?? '')?.[1]
   return key ? `API key ${key}` : `JWT ${subjectOf(request.serial)}`
 }
 
-/** What is wrong with a change; `by`: what came of the requests with the token that it names. */
+/** The fault of a change; `by`: the outcomes of the requests with its token. */
 function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
   const [first] = by
   if (!first) return undefined
@@ -88,7 +88,7 @@ function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
   const label = `${kind} ${id} of ${tenant} by ${operation.id} (${what})`
   const isOwn = by.some(({ request }) => request.caller.tenants.includes(tenant))
   if (!isOwn) return `${label}: another's`
-  // One that was late was sent again; a key made few requests of a hundred, most of them one.
+  // A late request was sent again; a key made few requests of a hundred, most of them one.
   const isRefused = by.every((one) => (one.answer?.status ?? 0) >= 400 && !isHalfDone(one))
   return isRefused ? `${label}: stored after ${first.answer?.status}` : undefined
 }
@@ -103,7 +103,7 @@ function isHalfDone(outcome: Outcome): boolean {
   return outcome.answer?.status === 404 && stopsFirst(outcome)
 }
 
-/** What is wrong with a change if it was made with an API key of a tenant of these requests. */
+/** The fault of a change with an API key of a tenant of these requests. */
 function faultOfKey({ tenant, kind, id, actor }: Change, outcomes: Outcome[]): string | undefined {
   const key = /^API key (\w+)/.exec(actor)?.[1]
   for (const { name, keys } of new Set(outcomes.map(({ request }) => request.tenant))) {
@@ -136,7 +136,7 @@ async function newestPosition(pool: pg.Pool): Promise<number> {
   return rows[0].newest
 }
 
-/** To the microsecond: of a Date, the last key would be new again. */
+/** To the microsecond: as a Date, the last key would seem new again. */
 async function newestKey(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
     'select coalesce(max(position_of(created_at)), 0) as newest from api_key',

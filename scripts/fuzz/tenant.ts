@@ -1,5 +1,5 @@
-// The tenants of a block of requests, and who calls for them. Each block has new ones, so that no
-// quota of a tenant ends what is tried; their names are markers that no other tenant may see.
+// The tenants of a block of requests, and their callers. Each block has new ones, so that no quota
+// of a tenant ends the run; their names are markers that no other tenant may see.
 
 import { createHmac } from 'node:crypto'
 import type { Chance } from '../kit/chance.ts'
@@ -7,9 +7,9 @@ import type { Chance } from '../kit/chance.ts'
 export type Key = { id: string; token: string }
 
 export type Tenant = {
-  /** Stands in every id and text that is made for it. */
+  /** Part of every id and text that is made for it. */
   name: string
-  /** What answers said there is: ids by the parameter of the paths that take them. */
+  /** Known ids, by the path parameter that takes them. */
   ids: Map<string, string[]>
   /** Allows everything for this tenant, for itself alone, or no more. */
   keys: { whole: Key; narrow: Key; revoked: Key }
@@ -21,11 +21,11 @@ export type Tenant = {
 
 export type Caller = {
   kind: string
-  /** Of the authorization header; undefined: there is none. */
+  /** The authorization header; undefined: none. */
   authorization: string | undefined
   /** The tenants that the token is for. */
   tenants: string[]
-  /** Whether the operation may take it. If not, no answer is a success. */
+  /** Whether the operation may accept it. If not, no answer may be a success. */
   mayPass: boolean
 }
 
@@ -49,7 +49,7 @@ const narrower: Record<string, string> = {
 /** The subject of the tokens of one request, and so the actor of what it changes. */
 export const subjectOf = (serial: number): string => `fuzz-${serial}`
 
-/** Somebody who asks for an operation of `scope` in the name of `tenant`. */
+/** A caller of an operation of `scope` in the name of `tenant`. */
 export function callerOf(
   { scope, tenant, others, serial }: CallerOptions,
   { chance, secret }: { chance: Chance; secret: string },

@@ -1,21 +1,21 @@
-// Values that fit a schema, by chance. What a schema cannot say (a past time, a cron schedule, a
-// host that is public) is known by the name of the field.
+// Random values that fit a schema. Rules that a schema cannot express (a past time, a cron
+// schedule, a public host) follow from the name of the field.
 
 import fc from 'fast-check'
 import type { Chance } from '../kit/chance.ts'
 import type { Schema } from '../kit/document.ts'
 
-/** Stands in every secret that the fuzz makes up; no answer and no log line may hold it. */
+/** Part of every secret that the fuzz makes up; no answer and no log line may contain it. */
 export const SECRET = 'Secret4Fuzz'
 
-/** What values are made from. */
+/** The sources of values. */
 export type World = {
   chance: Chance
-  /** Stands in the ids and texts of one tenant, and in no other's. */
+  /** Part of the ids and texts of one tenant, and of no other's. */
   marker: string
-  /** Where nobody may connect to: a port on loopback. */
+  /** A port on loopback to which nobody may connect. */
   listenerPort: number
-  /** What there is to ask for, by the parameter of the paths that take it. */
+  /** Known ids, by the path parameter that takes them. */
   ids: Map<string, string[]>
   /** An API key of the tenant, that asks for tokens. */
   key: { id: string; token: string }
@@ -24,7 +24,7 @@ export type World = {
 const SHARE_OF_OPTIONAL = 0.4
 const LONGEST_LIST = 4
 
-/** A value of the schema. `name` is that of the field, or of the array that it stands in. */
+/** A value of the schema. `name` is that of the field, or of its array. */
 export function draw(schema: Schema, name: string, world: World): unknown {
   const { chance } = world
   const known = hints[name]
@@ -65,7 +65,7 @@ function objectOf(schema: Schema, name: string, world: World): Record<string, un
       object[key] = name === 'headers' ? `${SECRET} ${text}`.slice(0, of.maxLength) : text
     }
   }
-  // A payload, or any other object of whatever its owner likes.
+  // A payload, or any other free object.
   if (Object.keys(properties).length === 0 && !propertyNames) {
     object['id'] = world.marker
     object['amount'] = chance.whole(1, 1_000)
@@ -91,7 +91,7 @@ function textOf(schema: Schema, { chance, marker }: World): string {
   const texts = patterns.get(pattern) ?? fc.stringMatching(new RegExp(pattern))
   patterns.set(pattern, texts)
   const [text = ''] = fc.sample(texts, { seed: chance.whole(0, 2 ** 31 - 1), numRuns: 1 })
-  // Cut if it is too long: most patterns hold for the beginning of what they take, too.
+  // Cut if it is too long: most patterns also match a prefix of a match.
   return text.slice(0, maxLength).padEnd(minLength, '0')
 }
 
@@ -101,9 +101,9 @@ function timeBefore(chance: Chance): string {
   return new Date(Date.now() - chance.whole(1, 20 * DAY_MS)).toISOString()
 }
 
-/** A URL whose host nobody resolves, so that nobody is called. */
+/** A URL with a host that nobody resolves, so that nobody is called. */
 function urlOf({ chance, marker, listenerPort }: World): string {
-  // This name leads nowhere when it is registered, and to loopback later.
+  // This name leads nowhere at its registration, and to loopback later.
   const host = chance.happens(0.2) ? `rebound.fuzz.test:${listenerPort}` : 'nobody.fuzz.test'
   return `${chance.pick(['http', 'https'])}://${host}/${marker}`
 }

@@ -1,5 +1,5 @@
-// An HTTP/1.1 client that sends the bytes it is given and nothing else: broken requests need one,
-// and it sees what a lenient client hides, such as a second answer or bytes after the last one.
+// An HTTP/1.1 client that sends exactly the given bytes: broken requests need one. It also sees
+// what a lenient client hides, such as a second answer or bytes after the last one.
 
 import net from 'node:net'
 
@@ -11,16 +11,18 @@ export type Answer = {
   ms: number
 }
 
-/** What came of bytes: answers, one after the other, and whether the server closed. */
+/** The outcome of bytes: answers in order, and whether the server closed. */
 export type Exchange = { answers: Answer[]; isClosed: boolean; ms: number }
 
 export type Wire = {
-  /** One request, one answer. Undefined if the connection closed or PATIENCE_MS passed without. */
+  /**
+   * One request, one answer. Undefined if the connection closed, or PATIENCE_MS passed without one.
+   */
   send(bytes: Buffer, options?: { isHead?: boolean }): Promise<Answer | undefined>
   close(): void
 }
 
-/** Beyond this an answer is not waited for. */
+/** The time limit of an answer. */
 export const PATIENCE_MS = 10_000
 
 /** A connection that is kept alive, and opened again when the server has closed it. */
@@ -44,8 +46,8 @@ export function createWire({ hostname, port }: URL): Wire {
 }
 
 /**
- * Bytes on a connection of their own, in pieces, one each time `pause` resolves. Resolves when the
- * server has closed, `most` answers have come, or `untilMs` have passed. `end` half-closes.
+ * Sends bytes on a separate connection, in pieces, one each time `pause` resolves. Resolves when
+ * the server has closed, `most` answers have come, or `untilMs` have passed. `end` half-closes.
  */
 export async function exchange(
   { hostname, port }: URL,
@@ -103,7 +105,7 @@ function exchangeOn(
 
 type Read = { status: number; headers: Map<string, string>; body: Buffer; end: number }
 
-/** The first whole answer in bytes; undefined while it is not whole. */
+/** The first whole answer in bytes; undefined while it is incomplete. */
 export function readAnswer(
   bytes: Buffer,
   { isHead, isClosed }: { isHead: boolean; isClosed: boolean },

@@ -28,7 +28,7 @@ const ownPlants: Plant[] = [
   },
   {
     name: 'unresolved is not written',
-    harm: 'What was read and not yet sent is lost with its worker.',
+    harm: 'Events that were read and not yet sent are lost with their worker.',
     changes: [
       {
         file: 'src/delivery/intake.ts',
@@ -234,7 +234,7 @@ const ownPlants: Plant[] = [
   },
   {
     name: 'a new key after a crash',
-    harm: 'What was uploaded before the crash stands in the bucket a second time.',
+    harm: 'Events uploaded before the crash are in the bucket a second time.',
     changes: [
       {
         file: 'src/delivery/files/manifest.ts',

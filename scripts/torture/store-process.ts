@@ -28,7 +28,7 @@ const moodOf = createMoods<Mood>(chance, [
   { mood: 'down', lastsMs: [500, 4_000] },
 ])
 const kind = storeKinds.findLast((each) => wanted === undefined || each === wanted)
-if (!kind) throw new Error(`STORE=${wanted} is none of ${storeKinds}.`)
+if (!kind) throw new Error(`STORE=${wanted} is not one of ${storeKinds}.`)
 const store = await startStore(kind)
 const upstream = new http.Agent({ keepAlive: true })
 let isHealed = false

@@ -1,5 +1,5 @@
 // Plain English as a rule: phrases that hide who does what, each with what to write instead. The
-// rule reads comments and texts of src and sql, and the docs. It leaves migrations alone:
+// rule reads comments and texts of src, sql and scripts, and the docs. It leaves migrations alone:
 // a released one never changes.
 
 import type { Files } from './tidy.ts'
@@ -28,7 +28,7 @@ const PHRASES: [phrase: RegExp, instead: string][] = [
 /** The phrases in each file, with what to write instead. */
 export function phrases(files: Files): string[] {
   return [...files].flatMap(([file, text]) => {
-    if (!/^(src|sql|docs)\/|^[A-Z]+\.md$/.test(file) || isAsReleased(file)) return []
+    if (!/^(src|sql|scripts|docs)\/|^[A-Z]+\.md$/.test(file) || isAsReleased(file)) return []
     return proseOf(file, text).flatMap((prose) =>
       faultsOf(prose).map((fault) => `${file}: ${fault}`),
     )
