@@ -233,11 +233,11 @@ describe('a configuration of every kind', () => {
     const kept = ({ owner: _, lease_until: __, epoch: ___, ...job }: Record<string, unknown>) => job
     expect(rows.map(kept)).toEqual(live.map(kept))
     await send('after')
-    await arrived(36)
-    const keys = receiver.received.map(({ headers }) => headers['idempotency-key'])
-    expect(keys.slice(30)).toEqual([
-      ...Array.from({ length: 5 }, (_, n) => `meanwhile-${n}`),
-      'after',
-    ])
+    // The turn that lost its cursor's row may have sent what came meanwhile, and could not say so.
+    const keys = await until('all have arrived', () => {
+      const all = receiver.received.map(({ headers }) => headers['idempotency-key'])
+      return all.includes('after') && [...new Set(all.slice(30))]
+    })
+    expect(keys).toEqual([...Array.from({ length: 5 }, (_, n) => `meanwhile-${n}`), 'after'])
   })
 })
