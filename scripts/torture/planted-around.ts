@@ -36,8 +36,8 @@ export const plantsAround: Plant[] = [
     changes: [
       {
         file: SESSION,
-        find: "case current_setting('synchronous_commit') when",
-        put: "case 'local' when 'local' then 'local' when",
+        find: "case current_setting('synchronous_commit')",
+        put: "case 'local' when 'local' then 'local'",
       },
     ],
   },

@@ -1,6 +1,6 @@
 // Receivers as raw sockets that end, cut or frame their answers as the field does and RFC 9110
-// allows. Each remembers every request whose head it has read, also on a connection that it has
-// already ended: what a receiver reads, it may carry out.
+// allows. Each remembers every request whose head it has read, even on a connection that it has
+// ended: what a receiver reads, it may carry out.
 
 import net from 'node:net'
 
@@ -9,7 +9,7 @@ type Behaviour = (socket: net.Socket, answer: { count: number }) => void
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 
-/** What a receiver does when it has read a request, the `count`th of its connection. */
+/** The reaction to a request, the `count`th of its connection. */
 export const behaviours = {
   'keeps the connection': (socket) => socket.write(OK),
   'closes without saying so': (socket) => socket.end(OK),
@@ -41,7 +41,7 @@ export const behaviours = {
 
 export type BehaviourName = keyof typeof behaviours
 
-/** A byte a segment, as far as the network lets it be. */
+/** A byte per segment, as far as the network allows. */
 function inPieces(socket: net.Socket, [first, ...rest]: string): void {
   if (first === undefined) return
   socket.write(first, () => setImmediate(inPieces, socket, rest.join('')))
@@ -49,7 +49,7 @@ function inPieces(socket: net.Socket, [first, ...rest]: string): void {
 
 export type BluntReceiver = {
   url: string
-  /** The webhook-id of each request, in the order in which they came. */
+  /** The webhook-id of each request, in order of arrival. */
   ids: string[]
   connections: number
   behave: Behaviour

@@ -1,5 +1,6 @@
-// A real SQS and SNS over the network, behind a front that refuses what is not signed with the
-// right keys, as AWS does, and that can fail: whole requests, or single messages of a batch.
+// A real SQS and SNS over the network, behind a front. Like AWS, the front refuses requests that
+// are not signed with the right keys. It can also fail whole requests, or single messages of a
+// batch.
 
 import type http from 'node:http'
 import { startFauxqs } from 'fauxqs'
@@ -17,25 +18,25 @@ export type BrokerMessage = {
   messageDeduplicationId?: string
 }
 
-/** A message of a request, before it is taken. */
+/** A message of a request, before it is accepted. */
 type Entry = { id: string; body: string; deduplicationId: string | undefined }
 type EntryFault = { code: string; isSenderFault: boolean }
 type Request = { service: 'sqs' | 'sns'; entries: Entry[]; bytes: number }
 
 export type Broker = {
   url: string
-  /** Every request that was signed well, as it came. */
+  /** Every correctly signed request. */
   requests: Request[]
   /** Answers a request instead of the broker; false: leaves it to the broker. */
   answer: (request: Request, response: http.ServerResponse) => boolean
-  /** Single messages that are not taken. */
+  /** Selects single messages to refuse. */
   faultOf: (entry: Entry) => EntryFault | undefined
   createQueue(name: string, attributes?: Record<string, string>): string
   deleteQueue(name: string): void
-  /** The ARN of a topic whose messages arrive, as they are, in a queue of the same name. */
+  /** The ARN of a topic whose messages arrive unchanged in a queue of the same name. */
   createTopic(name: string): string
   deleteTopic(name: string): void
-  /** What a queue holds, in its order. */
+  /** The messages of a queue, in order. */
   messages(name: string): BrokerMessage[]
   close(): Promise<void>
 }
@@ -94,7 +95,7 @@ export async function startBroker(): Promise<Broker> {
     const { 'content-length': _, ...passed } = headers
     const answer = await send(target, { method: 'POST', headers: passed, body: rest })
     const text = await answer.body.text()
-    // A batch of which nothing is left is refused: what it would have answered is made here.
+    // The broker refuses an empty batch, so its answer is made here.
     const isEmpty = failed.length > 0 && failed.length === call.entries.length
     const told = service.add(isEmpty ? service.empty : text, failed)
     const type = answer.headers['content-type'] as string
@@ -106,7 +107,7 @@ export async function startBroker(): Promise<Broker> {
   }
 }
 
-/** An error as the services answer it, for a whole request. */
+/** An error of the services for a whole request. */
 export const errorOf =
   (status: number, name: string, message = 'words', headers: http.OutgoingHttpHeaders = {}) =>
   ({ service }: Request, response: http.ServerResponse): boolean => {
@@ -121,7 +122,7 @@ type Protocol = {
   /** The messages of a request, and the request without some of them. */
   read(body: string): { entries: Entry[]; without(ids: string[]): string }
   empty: string
-  /** An answer that tells of these as well. */
+  /** Adds these failures to an answer. */
   add(answer: string, failed: (Entry & EntryFault)[]): string
   error(name: string, message?: string): string
 }

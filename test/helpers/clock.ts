@@ -1,11 +1,11 @@
-// Another clock for a database: clock_timestamp() and now() in public stand before the system's in
-// the search path, and read how far they are off from a table.
+// Another clock for a database: clock_timestamp() and now() in public precede the system's in the
+// search path, and read their offset from a table.
 
 import { query } from '../../scripts/kit/postgres.ts'
 
 /**
- * Gives the database at `url`, an administrator's, a clock of its own, for connections that are
- * opened afterwards. The function that it returns sets how far it is off, as an interval of SQL.
+ * Gives the database at `url` (an administrator's) its own clock, for connections opened
+ * afterwards. The returned function sets the offset, as an interval of SQL.
  */
 export async function shadowClock(url: string): Promise<(offset: string) => Promise<void>> {
   const shadow = (name: string, volatility: string) => `

@@ -1,5 +1,5 @@
-// A database of its own for a test file, copied from the migrated template and dropped afterwards.
-// What is tested has the rights of the service (sql/roles.sql), as in an installation.
+// A new database for a test file, copied from the migrated template and dropped afterwards. The
+// tested code has the rights of the service (sql/roles.sql), as in an installation.
 
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
@@ -9,12 +9,14 @@ import { createLogger } from '../../src/logger.ts'
 import { tablesWithSecrets } from './known-secrets.ts'
 import { asRole } from './postgres.ts'
 
-/** The service's, and for what a test prepares or looks at beyond that, the administrator's. */
+/**
+ * The service's, and the administrator's for everything that a test prepares or checks beyond it.
+ */
 export type TestDatabase = Database & { url: string; admin: Database; adminUrl: string }
 
 /**
- * Gives the file a database for its whole run. A transaction that is left open fails the file, and
- * so does a secret of tests that stands in it in clear.
+ * Gives the file a database for its whole run. An open transaction at the end fails the file, and
+ * so does a secret of tests in clear in the database.
  */
 export function useDatabase(): TestDatabase {
   const name = `test_${randomBytes(6).toString('hex')}`

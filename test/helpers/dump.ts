@@ -1,4 +1,4 @@
-// The whole of a database as text: where something secret might have been left.
+// A whole database as text, to search for secrets.
 
 import type pg from 'pg'
 

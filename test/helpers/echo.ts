@@ -1,5 +1,5 @@
-// A target of any kind that says back everything that it was sent, as its path tells:
-// /<status>/<how>/…, in clear or in a code (CODES), in the form of the service that is asked.
+// A target of any kind that repeats everything that it gets, as its path selects:
+// /<status>/<how>/…, in clear or in a code (CODES), in the format of the called service.
 
 import type { ServerResponse } from 'node:http'
 import { type Received, type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
@@ -50,7 +50,7 @@ function told(request: Received, how: Way): string {
   return CODES[how](wholeOf(request))
 }
 
-/** What is secret stands at the beginning, which is what is kept. */
+/** Secrets come first, since the beginning is what is kept. */
 function wholeOf({ headers, url, body }: Received): string {
   const { authorization = '', ...others } = headers
   const own = Object.entries(others).filter(([name]) => name.startsWith('x-'))

@@ -1,5 +1,5 @@
-// What must hold of the files of an integration, whatever happened: each event of the log stands in
-// exactly one of them, to the byte, and the store holds nothing that the manifest does not know.
+// The invariants of an integration's files: each event of the log is in exactly one of them, to the
+// byte, and the store holds nothing that the manifest does not know.
 
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
@@ -39,7 +39,7 @@ export async function listFiles(
   }
 }
 
-/** The name, its tenant and its schema in words; the payload's bytes come from the log. */
+/** The name, the tenant and the schema as text; the payload's bytes come from the log. */
 const lines = `
   select
     position,
@@ -53,7 +53,7 @@ const lines = `
 
 /**
  * Checks the files of an integration against the log from `since` on, all of it or the events with
- * these names, and returns the number of events. Throws an Error that says what is wrong.
+ * these names, and returns the number of events. Throws an Error that names the fault.
  */
 export async function checkFiles(
   files: ListedFile[],
@@ -99,8 +99,8 @@ async function contentOf(
 }
 
 /**
- * Lays events into the log of a tenant, as publishers would have: `count` of them with payloads of
- * about `bytes`, among them numbers, escapes and letters that a parser would spell otherwise.
+ * Appends `count` events to the log of a tenant, with payloads of about `bytes`, among them
+ * numbers, escapes and letters that a parser would spell otherwise.
  */
 export async function layEvents(
   pool: pg.Pool,

@@ -1,5 +1,5 @@
-// A flood in a process of its own, until it is ended: so many loops that send one request after the
-// other. Arguments: the service's URL, what to send (a name of `floods`), how many loops.
+// A flood in a separate process, until it is ended: N loops that send one request after the other.
+// Arguments: the service's URL, the kind of request (a name of `floods`), N.
 
 import { Agent, request } from 'undici'
 

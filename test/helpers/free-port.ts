@@ -1,4 +1,4 @@
-// A port for a program that must be told one.
+// A port for a program that cannot choose one.
 
 import net from 'node:net'
 

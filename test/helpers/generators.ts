@@ -1,6 +1,6 @@
-// What makes clients of the OpenAPI document, in four languages: .ci/run installs it, Go excepted.
-// Each generator makes one in a directory of its own, with the program of .ci/clients beside it
-// that does the main job with it.
+// Generators of clients from the OpenAPI document, in four languages; .ci/run installs them, except
+// Go. Each makes a client in a separate directory, beside the program of .ci/clients that does the
+// main job with it.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
@@ -17,7 +17,7 @@ const compilers = {
 type Generator = {
   language: string
   isThere(): boolean
-  /** Makes a client of a document, a file, in `directory`; the command of its program. */
+  /** Makes a client of a document, a file, in `directory`; returns the command of its program. */
   make(document: string, directory: string): [command: string, ...args: string[]]
 }
 
@@ -54,7 +54,7 @@ const python: Generator = {
   },
 }
 
-/** openapi-generator, if it is there. */
+/** openapi-generator, if it is installed. */
 const generatorJar = () => {
   const jars = existsSync(compilers.jars) ? readdirSync(compilers.jars) : []
   const jar = jars.find((name) => name.startsWith('openapi-generator-cli'))

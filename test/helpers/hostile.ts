@@ -1,4 +1,4 @@
-// Settings that a role, a database or a URL may have, and that nothing here may follow.
+// Settings that a role, a database or a URL may have, and that the service must not follow.
 
 /** Name and value, as in `alter role … set`. */
 export const hostileSettings = [

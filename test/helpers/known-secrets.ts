@@ -1,5 +1,5 @@
-// The secrets that tests share, and the search for them in what a test file leaves behind: they
-// stand in no database, and in no line that a process has printed.
+// The secrets that tests share, and the search for them in what a test file leaves behind: no
+// database and no printed line may hold one.
 
 import type pg from 'pg'
 import { ADMIN_TOKEN } from '../../scripts/kit/client.ts'
@@ -11,18 +11,18 @@ export const SENDGRID_KEY = 'SG.a-key-for-tests'
 const codes = [ADMIN_TOKEN, AWS_SECRET, SENDGRID_KEY].flatMap((secret) =>
   Object.values(codesOf(secret)).flat(),
 )
-/** What targets say and what is configured; payloads of events are no business of ours. */
+/** Answers of targets and configuration; payloads of events may hold anything. */
 const TABLES = [
   ...['attempt', 'rejected_event', 'config_log', 'consumer', 'api_key', 'export_file'],
   ...['notification_job', 'notification_run', 'notification_sender', '_private_jobs'],
 ]
 
-/** The first of the spellings of a shared secret that a text holds. */
+/** The first spelling of a shared secret in a text. */
 export function sharedSecretIn(text: string): string | undefined {
   return codes.find((code) => text.includes(code))
 }
 
-/** The tables that hold a shared secret, in whichever spelling. */
+/** The tables that hold a shared secret, in any spelling. */
 export async function tablesWithSecrets(pool: pg.Pool): Promise<string[]> {
   const { rows } = await pool.query(
     `select tablename, format(

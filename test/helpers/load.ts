@@ -1,4 +1,4 @@
-// Publishers that keep a journal of every answer, and the checks of what arrived against it.
+// Publishers that keep a journal of every answer, and the comparison of arrivals with it.
 
 import { expect } from 'vitest'
 import { publish } from '../../scripts/kit/client.ts'
@@ -6,16 +6,16 @@ import type { Receiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 
 export type Journal = {
-  /** Position by key, of every event that was answered with 201. */
+  /** The position of every event with a 201, by key. */
   stored: Map<string, number>
-  /** Requests that got no answer, or 503, and were sent again. */
+  /** Requests repeated because of no answer, or a 503. */
   repeated: number
 }
 
 /**
  * Publishes `events` events over `entities` entities from `publishers` loops at once. An entity
  * belongs to one publisher, which waits for each answer: so an entity's order of publishing is
- * known. A request without an answer is sent again, with the same key, until it has one.
+ * known. A request without an answer is repeated with the same key until it has one.
  */
 export async function publishLoad(
   urlOf: () => string,
@@ -25,7 +25,7 @@ export async function publishLoad(
     publishers: number
     prefix?: string
     tenant?: string
-    /** Filled while it publishes, for whoever looks before it is over. */
+    /** Filled during the load, for tests that look before its end. */
     stored?: Map<string, number>
   },
 ): Promise<Journal> {
@@ -51,9 +51,7 @@ export async function publishLoad(
   return journal
 }
 
-/**
- * Waits until everything that was stored has arrived, and returns how many arrived more than once.
- */
+/** Waits until every stored event has arrived, and returns how many arrived more than once. */
 export async function everythingArrives(receiver: Receiver, journal: Journal): Promise<number> {
   const arrived = new Set<number>()
   let looked = 0
@@ -72,7 +70,7 @@ export async function everythingArrives(receiver: Receiver, journal: Journal): P
   return receiver.received.length - arrived.size
 }
 
-/** The first deliveries of each entity are in the order of the log. */
+/** Expects the first deliveries of each entity in the order of the log. */
 export function expectOrderPerEntity(receiver: Receiver, entities: number): void {
   const newest = new Map<number, number>()
   const seen = new Set<number>()

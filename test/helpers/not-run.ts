@@ -1,5 +1,5 @@
-// What a run of the tests does not show, since something is not installed here. scripts/test.ts
-// repeats it before its last line.
+// Tests that could not run, since something is not installed here. scripts/test.ts repeats them
+// before its last line.
 
 import { appendFileSync } from 'node:fs'
 

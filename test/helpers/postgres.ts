@@ -1,7 +1,7 @@
 // vitest's global set-up: one real Postgres for the whole run (the server in TEST_POSTGRES,
-// DATABASE_URL, or an embedded one in a directory of its own), in it the roles of sql/roles.sql,
-// and a template database, migrated by its owner, from which each test file gets a copy. What else
-// the environment sets for the service or for clients of Postgres reaches no test.
+// DATABASE_URL, or an embedded one in a directory of its own). It has the roles of sql/roles.sql
+// and a template database, migrated by its owner, of which each test file gets a copy. No other
+// setting of the environment, for the service or for clients of Postgres, reaches a test.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -74,7 +74,7 @@ export async function makeRoles(url: string): Promise<void> {
   }
 }
 
-/** For a server that asks for one. */
+/** For a server that requires one. */
 const PASSWORD = 'of-the-tests'
 
 /** The same database for one of the roles of sql/roles.sql. */

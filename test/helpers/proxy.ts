@@ -1,5 +1,4 @@
-// A TCP proxy before a server, which can be down, or reset connections in the middle of what is
-// sent.
+// A TCP proxy before a server, which can be down, or reset connections in the middle of a request.
 
 import net from 'node:net'
 
@@ -8,7 +7,7 @@ export type TcpProxy = {
   url: string
   /** Connections are reset at once. */
   isDown: boolean
-  /** A connection is reset when it has sent so much. */
+  /** A connection is reset after this many bytes. */
   resetAfterBytes: number
   /** How often that happened. */
   resets: number

@@ -1,5 +1,5 @@
-// A service and a receiver that refuses what it is told to: what tests share about the end of
-// replays and integrations. Each tenant has one integration, "again", whose id is used again.
+// A service and a receiver that refuses chosen events, for tests of the end of replays and
+// integrations. Each tenant has one integration, "again", whose id is used again.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
@@ -12,9 +12,9 @@ import { type Service, startService } from './service.ts'
 /** Starts them for the whole file. */
 export function useRefusals() {
   const database = useDatabase()
-  /** Positions that are answered with 400. */
+  /** Positions answered with 400. */
   const refused = new Set<number>()
-  /** Positions that are answered with 503. */
+  /** Positions answered with 503. */
   const failing = new Set<number>()
   const start = () =>
     startService('start', {

@@ -1,4 +1,4 @@
-// The store of files as its tests make it, and content to write to it.
+// The store of the tests for files, and content to write to it.
 
 import { createHash } from 'node:crypto'
 import { keys } from '../../scripts/kit/store.ts'
@@ -24,7 +24,7 @@ export const storeAt = (endpoint: string, more: Partial<S3Options> = {}): FileSt
     ...more,
   })
 
-/** Chunks of one buffer that is used again. */
+/** Chunks of one buffer that is reused. */
 export async function* chunksOf(content: Buffer, size = 300_000): AsyncGenerator<Buffer> {
   const buffer = Buffer.alloc(size)
   for (let offset = 0; offset < content.length; offset += size) {

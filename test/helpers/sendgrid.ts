@@ -1,5 +1,5 @@
-// A server that takes mails as SendGrid documents it (v3 Mail Send: API reference, limitations,
-// errors): it checks the key, the required fields and the limits, and keeps what it accepted.
+// A server that accepts mails as SendGrid documents it (v3 Mail Send: API reference, limitations,
+// errors): it checks the key, the required fields and the limits, and keeps accepted mails.
 
 import type http from 'node:http'
 import { startReceiver } from '../../scripts/kit/receiver.ts'
@@ -27,9 +27,9 @@ export type SendGrid = {
   key: string
   requests: number
   taken: TakenMail[]
-  /** Called with each request that is in order, instead of accepting it; `accept` does. */
+  /** Called with each valid request, instead of accepting it; `accept` does. */
   answer: ((response: http.ServerResponse, accept: () => void) => void) | undefined
-  /** Addresses that no mail is accepted for, and whether the answer says which mail it was. */
+  /** Addresses whose mails are refused, and whether the answer names the mail. */
   bad: { emails: Set<string>; isNamed: boolean }
   close(): Promise<void>
 }

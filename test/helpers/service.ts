@@ -1,4 +1,4 @@
-// The service as a process, for a whole file or as tests start it, which prints no secret.
+// The service as a process, for a whole file or for single tests. It must print no secret.
 
 import { afterAll, beforeAll } from 'vitest'
 import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
@@ -10,7 +10,7 @@ import { sharedSecretIn } from './known-secrets.ts'
 /** `kill` rejects if it has printed a secret that tests share. */
 export type Service = kit.Service
 
-/** Starts `millrace <command>` and waits until it says that it is ready. */
+/** Starts `millrace <command>` and waits until it reports that it is ready. */
 export async function startService(
   command: kit.Command,
   environment: NodeJS.ProcessEnv,
@@ -27,8 +27,8 @@ export async function startService(
 }
 
 /**
- * Gives the file a service on its database for its whole run. The environment may need what a
- * `beforeAll` above has made: it is asked for when the service starts.
+ * Gives the file a service on its database for its whole run. The environment may need the results
+ * of a `beforeAll` above: it is computed when the service starts.
  */
 export function useService(
   command: kit.Command,

@@ -1,4 +1,4 @@
-// A shop that tells what happens in it as the collector's clients do: collected events in the log.
+// A shop that publishes its changes like the collector's clients: as collected events in the log.
 
 import { randomUUID } from 'node:crypto'
 import { until } from '../../scripts/kit/until.ts'
@@ -6,7 +6,7 @@ import { appendEvents } from '../../src/log/append.ts'
 import type { Appended, NewEvent } from '../../src/log/event.ts'
 import type { TestDatabase } from './database.ts'
 
-/** A collected event as the log has it: the payload is the event as it was posted. */
+/** A collected event in the log: the payload is the event as posted. */
 export function collected(
   entity: string,
   operation: string,
@@ -73,7 +73,7 @@ export async function tell(database: TestDatabase, events: NewEvent[]): Promise<
   return last
 }
 
-/** Waits until the projections have everything up to a position. */
+/** Waits until the projections include everything up to a position. */
 export async function projected(database: TestDatabase, position: number, tenant = 'dodici') {
   await until(`everything up to ${position} is projected`, async () => {
     const { rows } = await database.pool.query(

@@ -1,5 +1,5 @@
-// Whether a request is signed with the right keys: AWS Signature Version 4, computed anew from what
-// was received (docs.aws.amazon.com, "Create a signed AWS API request").
+// Verifies that a request is signed with the right keys: AWS Signature Version 4, computed from the
+// received request (docs.aws.amazon.com, "Create a signed AWS API request").
 
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -15,7 +15,7 @@ type SignedRequest = {
   body: Buffer
 }
 
-/** What is wrong with the signature, as AWS names it; undefined where it is right. */
+/** The fault of the signature, by AWS's name; undefined if it is right. */
 export function faultOfSignature(
   { method, url, headers, body }: SignedRequest,
   keys: { accessKeyId: string; secretAccessKey: string },

@@ -1,4 +1,4 @@
-// A service with a worker beside a broker: what tests of subscriptions share.
+// A service with a worker beside a broker, for tests of subscriptions.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
 import { publish } from '../../scripts/kit/client.ts'
@@ -34,7 +34,7 @@ export function useSubscriptions() {
     tenant: '',
     broker: undefined as unknown as Broker,
 
-    /** Subscribes a queue of that name, which is made. */
+    /** Creates a queue of that name and subscribes it. */
     async subscribe(name: string, changes: Sent = {}, more: object = {}) {
       const queueUrl = stage.broker.createQueue(name)
       const destination = { sqs: { ...account(more), queueUrl }, type: 'SQS' }

@@ -1,5 +1,5 @@
-// Targets of every kind to which single events are sent, each with its destination, under one set
-// of names: so that one suite can hold them all to the contract of destinations.
+// Targets of every kind for single events, each with its destination, under one set of names: so
+// one suite can check the contract of destinations for all of them.
 
 import type { ServerResponse } from 'node:http'
 import { ok, payloadOf, startReceiver, status } from '../../scripts/kit/receiver.ts'
