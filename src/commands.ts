@@ -17,10 +17,11 @@ const HELP = `millrace <command>
   rebuild config   compare the configuration with its log (--apply: restore it)
   rebuild shop …   compare a tenant's shop with its log (--apply: restore it)
   listen [port]    print what arrives on 127.0.0.1 (9099)
-  help             print this text
+  help             print this text; after a command, --help prints its own
   --version        print the version of this program
 
 Settings come from the environment: docs/operate.md, "Settings".`
+const LAST_PORT = 65_535
 
 /** Each loads what it needs. */
 const commands: Record<string, (args: string[]) => Promise<void>> = {
@@ -37,7 +38,8 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   'rotate-secrets': rotate,
   rebuild,
   async listen([port = '9099']) {
-    if (!/^\d{1,5}$/.test(port)) fail(2, `${port} is not a port.\n\n${HELP}`)
+    if (!/^\d+$/.test(port) || Number(port) > LAST_PORT)
+      fail(2, `${port} is not a port.\n\n${HELP}`)
     // Its only purpose is what it prints.
     process.stdout.once('error', () => process.exit(0))
     const { printArrivals } = await import('./cli/listen.ts')
@@ -52,6 +54,22 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   },
 }
 
+/** The help of the commands that have more to say than HELP. */
+const helps: Record<string, () => Promise<string>> = {
+  async keys() {
+    const { KEYS_HELP } = await import('./cli/keys.ts')
+    return KEYS_HELP
+  },
+  async sql() {
+    const { listScripts } = await import('./cli/sql.ts')
+    return listScripts()
+  },
+  async rebuild() {
+    const { REBUILD_HELP } = await import('./cli/rebuild.ts')
+    return REBUILD_HELP
+  },
+}
+
 // The reader of the output may leave (| head): the command still completes, silently.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -59,12 +77,26 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-const [name = 'help', ...args] = process.argv.slice(2)
-const command = commands[name.replace(/^(--help|-h)$/, 'help').replace(/^--version$/, 'version')]
-if (!command) fail(2, `There is no command ${name}.\n\n${HELP}`)
-await command(args).catch((error: Error) =>
+const [given = 'help', ...args] = process.argv.slice(2)
+const name = isHelp(given) ? 'help' : given.replace(/^--version$/, 'version')
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+if (!command) fail(2, `There is no command ${given}.\n\n${HELP}`)
+await runCommand(command).catch((error: Error) =>
   fail(error instanceof UsageError ? 2 : 1, error.message),
 )
+
+async function runCommand(command: (args: string[]) => Promise<void>): Promise<void> {
+  if (args.some(isHelp)) return console.log((await helps[name]?.()) ?? HELP)
+  const most = name in helps ? Infinity : name === 'listen' ? 1 : 0
+  if (args.length > most) {
+    fail(2, `millrace ${name} takes ${most === 0 ? 'no arguments' : 'one argument'}: --help.`)
+  }
+  await command(args)
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h'
+}
 
 async function service(
   parts: ('serve' | 'work' | 'workAlone')[],
@@ -108,12 +140,16 @@ async function rotate(): Promise<void> {
 /** Runs an action on the database; sets exit status 1 if it returns false. */
 async function onDatabase(act: (url: string) => Promise<boolean>): Promise<void> {
   const config = readConfigOrFail()
+  const { refuseNewCluster, refuseNewDatabase } = await import('./db/made.ts')
   const { startEmbeddedPostgres } = await import('./db/embedded.ts')
+  if (!config.DATABASE_URL) refuseNewCluster(config.MILLRACE_DATA_DIR)
   const embedded = config.DATABASE_URL
     ? undefined
     : await startEmbeddedPostgres(config.MILLRACE_DATA_DIR)
   try {
-    if (!(await act(config.DATABASE_URL ?? (embedded?.url as string)))) process.exitCode = 1
+    const url = config.DATABASE_URL ?? (embedded?.url as string)
+    await refuseNewDatabase(url)
+    if (!(await act(url))) process.exitCode = 1
   } finally {
     await embedded?.stop()
   }

@@ -100,7 +100,7 @@ export async function run(
         }),
       )
       announce(config, parts, options.withWelcome ?? false)
-    }
+    } else console.log('The schema is up to date.')
     // A killed process would not write it. Takes 55 ms after an upgrade, otherwise 1 ms.
     flushCompileCache()
     await signal

@@ -26,10 +26,11 @@ export function createClient(config: Config, { tenant }: { tenant?: string | und
       ...(body ? { body: JSON.stringify(body) } : {}),
     }).catch((error: Error) => {
       const reason = (error.cause as Error | undefined)?.message || error.message
-      throw new Error(`${url} does not answer: ${reason}`, { cause: error })
+      const remedy = 'Start the service, or set MILLRACE_URL.'
+      throw new Error(`${url} does not answer: ${reason}. ${remedy}`, { cause: error })
     })
     const text = await answer.text()
-    if (!answer.ok) throw new Error(`${answer.status}: ${messageOf(text)}`)
+    if (!answer.ok) throw new Error(messageOf(text) || `${url} answered ${answer.status}.`)
     return text === '' ? undefined : JSON.parse(text)
   }
 }

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util'
 import type { Config } from '../config.ts'
 import { createClient, UsageError } from './client.ts'
 
-const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope <scope> …
+/** The help of the command. */
+export const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope <scope> …
 millrace keys list [--tenant <tenant>]
 millrace keys revoke <id>
 
@@ -57,8 +58,10 @@ export async function keys(args: string[], config: Config, printers: Printers): 
       return list(rest, config, printers)
     case 'revoke':
       return revoke(rest, config, printers)
-    default:
-      throw new UsageError(KEYS_HELP)
+    default: {
+      const problem = command === undefined ? '' : `There is no \`${command}\`.\n\n`
+      throw new UsageError(problem + KEYS_HELP)
+    }
   }
 }
 
@@ -82,7 +85,7 @@ async function create(args: string[], config: Config, { print, note }: Printers)
   print(token)
 }
 
-async function list(args: string[], config: Config, { print }: Printers): Promise<void> {
+async function list(args: string[], config: Config, { print, note }: Printers): Promise<void> {
   const { values } = parse(() => parseArgs({ args, options: { tenant: { type: 'string' } } }))
   const ask = createClient(config, values)
   let next: string | undefined
@@ -90,6 +93,7 @@ async function list(args: string[], config: Config, { print }: Printers): Promis
     const found = await ask('GET', next ? `${PATH}?after=${next}` : PATH)
     const page = found as { api_keys: Key[]; next?: string }
     for (const key of page.api_keys) print(lineOf(key))
+    if (!next && page.api_keys.length === 0) note('There are no keys.')
     next = page.next
   } while (next)
 }

@@ -11,7 +11,8 @@ import { UsageError } from './client.ts'
 type ShopCall = { tenant: string; apply: boolean }
 type RebuildCall = ({ what: 'config' } & Omit<ShopCall, 'tenant'>) | ({ what: 'shop' } & ShopCall)
 
-const USAGE = `millrace rebuild config [--apply]
+/** The help of the command. */
+export const REBUILD_HELP = `millrace rebuild config [--apply]
 millrace rebuild shop <tenant> [--apply]`
 
 /** Parses the command line. Throws a UsageError. */
@@ -22,7 +23,16 @@ export function readRebuild(args: string[]): RebuildCall {
   if (what === 'shop' && tenant !== undefined && isTenant(tenant) && more.length === 0) {
     return { what, tenant, apply }
   }
-  throw new UsageError(USAGE)
+  throw new UsageError(problemOf(args) + REBUILD_HELP)
+}
+
+/** A sentence about the first unknown argument; empty if every one is known. */
+function problemOf([what, ...rest]: string[]): string {
+  const unknown =
+    what === 'config' || what === 'shop'
+      ? rest.find((arg) => arg.startsWith('--') && arg !== '--apply')
+      : what
+  return unknown === undefined ? '' : `There is no \`${unknown}\`.\n\n`
 }
 
 /**

@@ -71,7 +71,8 @@ export async function runCall(
 }
 
 /** Runs a script and returns the results of the statements that have one. */
-export async function answersOf(url: string, { script, values }: Call): Promise<Answer[]> {
+export async function answersOf(url: string, call: Call): Promise<Answer[]> {
+  const { script, values } = call
   const client = await openClient(url, `millrace sql ${script.name}`, 'script', { types: AS_TEXT })
   try {
     // Not in one transaction: a script that writes holds the lane, which must not wait for a
@@ -90,9 +91,21 @@ export async function answersOf(url: string, { script, values }: Call): Promise<
       if (columns.length > 0) answers.push({ columns, rows })
     }
     return answers
+  } catch (error) {
+    throw faultOfTime(error as { code?: string; message: string }, call) ?? error
   } finally {
     await client.end()
   }
+}
+
+/** The fault of a variable that Postgres could not read as a time. */
+function faultOfTime(
+  error: { code?: string; message: string },
+  { values }: Call,
+): UsageError | undefined {
+  if (!['22007', '22008'].includes(error.code ?? '')) return undefined
+  const wrong = [...values].find(([, value]) => error.message.endsWith(`: "${value}"`))
+  return wrong && new UsageError(`${wrong[0]} is not a time: 2026-11-20, today, yesterday.`)
 }
 
 function explain({ name, question, effect, variables }: Script): string {

@@ -42,7 +42,11 @@ describe('millrace keys', () => {
     for (const part of [id, 'active', 'shop', 'read,publish', 'order.*'])
       expect(out).toContain(part)
     expect(out).not.toContain(token)
-    expect((await millrace(['list', '--tenant', 'other'])).out).toBe('')
+    expect(await millrace(['list', '--tenant', 'other'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'There are no keys.\n',
+    })
 
     expect(await millrace(['revoke', id])).toMatchObject({
       code: 0,
@@ -57,15 +61,20 @@ describe('millrace keys', () => {
       expect([code, err]).toEqual([2, expect.stringContaining('millrace keys revoke <id>')])
     }
     const refused = ['create', '--name', 'x', '--scope', 'all', '--tenant', 'dodici']
-    expect(await millrace(refused)).toMatchObject({ code: 1, err: expect.stringContaining('400') })
+    expect(await millrace(refused)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^scopes\.0 must be one of publish, read/),
+    })
     expect(await millrace(['revoke', 'x'])).toMatchObject({
       code: 1,
-      err: expect.stringContaining('There is no API key'),
+      err: expect.stringMatching(/^There is no API key/),
     })
     const nowhere = { MILLRACE_URL: 'http://127.0.0.1:1' }
     expect(await millrace(['list'], nowhere)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('does not answer'),
+      err: expect.stringMatching(
+        /does not answer: .*\. Start the service, or set MILLRACE_URL\.$/m,
+      ),
     })
     const untold = { MILLRACE_TOKEN: '', MILLRACE_DATA_DIR: '/nowhere' }
     expect(await millrace(['list'], untold)).toMatchObject({

@@ -106,8 +106,8 @@ describe('the command', () => {
     const range = ['tenant=dodici', 'integration=late', 'from=2026-03-11', 'to=2026-03-12']
     const refused = await millrace('replay/date-range', ...range)
     expect(refused).toMatchObject({ code: 1, out: expect.stringContaining('start it first') })
-    const wrong = await millrace('ops/throughput', 'from=soon')
-    expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('"soon"') })
+    const wrong = await millrace('ops/throughput', 'from=infinity')
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('infinity') })
   })
   it('ends with 2 where it is called wrongly, and says how it is right', async () => {
     const { code, out, err } = await millrace('audit/changes', 'tenant=dodici', 'form=today', 'x')
@@ -121,6 +121,13 @@ describe('the command', () => {
       out: '',
       err: 'There is no script order-histroy. Did you mean audit/order-history?\n',
     })
+    for (const time of ['yesterdy', '2026-13-01']) {
+      expect(await millrace('ops/throughput', 'tenant=dodici', `to=${time}`)).toEqual({
+        code: 2,
+        out: '',
+        err: 'to is not a time: 2026-11-20, today, yesterday.\n',
+      })
+    }
     expect(() => readCall(['zzz'])).toThrow(/There are:\n {2}audit\/changes\n/)
     expect(() => readCall(['ops/lag', 'tenant=a', 'tenant=b'])).toThrow(/tenant is given twice/)
   })

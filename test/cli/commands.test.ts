@@ -1,0 +1,98 @@
+// The command line as a process: its help, what it refuses with 2, and failures in words.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
+import { type Ended, startProgram } from '../../scripts/kit/program.ts'
+import { REBUILD_HELP } from '../../src/cli/rebuild.ts'
+import { listScripts } from '../../src/cli/sql.ts'
+import { useDatabase } from '../helpers/database.ts'
+
+const database = useDatabase()
+
+function millrace(args: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return startProgram(args, { MILLRACE_LOG_LEVEL: 'warn', ...environment }).ended
+}
+
+function newDirectory(): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-test-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+describe('--help', () => {
+  it.each([['--help'], ['help'], ['-h'], ['migrate --help'], ['start -h'], ['listen --help']])(
+    'of "%s" is the list of commands',
+    async (line) => {
+      const { status, stdout, stderr } = await millrace(line.split(' '))
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+      expect(stdout).toMatch(/^millrace <command>\n.*\n {2}rotate-secrets {3}reseal/s)
+    },
+  )
+  it.each([
+    ['keys create --help', 'millrace keys create --name <name>'],
+    ['rebuild -h', REBUILD_HELP],
+    ['sql --help', listScripts()],
+  ])('of "%s" is its own', async (line, help) => {
+    const { status, stdout, stderr } = await millrace(line.split(' '))
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(help)
+  })
+})
+
+describe('the command line', () => {
+  it.each([
+    ['start extra', 'millrace start takes no arguments: --help.'],
+    ['migrate now', 'millrace migrate takes no arguments: --help.'],
+    ['--version now', 'millrace version takes no arguments: --help.'],
+    ['listen 9099 9100', 'millrace listen takes one argument: --help.'],
+    ['listen 99999', '99999 is not a port.'],
+    ['frob', 'There is no command frob.'],
+    ['toString', 'There is no command toString.'],
+    ['keys frob', 'There is no `frob`.'],
+    ['rebuild dodici', 'There is no `dodici`.'],
+    ['rebuild config --aply', 'There is no `--aply`.'],
+  ])('"%s" ends with 2: %s', async (line, problem) => {
+    const { status, stdout, stderr } = await millrace(line.split(' '))
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr.split('\n')[0]).toBe(problem)
+  })
+})
+
+describe('a command that reads', () => {
+  const problem =
+    'This database has no tables of Millrace: ' +
+    'start the service first, or set DATABASE_URL or MILLRACE_DATA_DIR.\n'
+
+  it.each(['sql ops/lag', 'rebuild config', 'rotate-secrets'])(
+    '"%s" makes no database in an empty data directory',
+    async (line) => {
+      const dataDir = path.join(newDirectory(), 'data')
+      const { status, stderr } = await millrace(line.split(' '), { MILLRACE_DATA_DIR: dataDir })
+      expect({ status, stderr }).toEqual({ status: 1, stderr: problem })
+      const made = existsSync(dataDir) ? readdirSync(dataDir) : []
+      expect(made.filter((name) => name !== 'secret-key')).toEqual([])
+    },
+  )
+  it('refuses a database without tables', async () => {
+    const name = `test_empty_${process.pid}`
+    await query(inject('serverUrl'), `create database ${name} template template0`)
+    const url = databaseUrl(inject('serverUrl'), name)
+    const { status, stderr } = await millrace(['sql', 'ops/lag'], { DATABASE_URL: url })
+    await query(inject('serverUrl'), `drop database ${name}`)
+    expect({ status, stderr }).toEqual({ status: 1, stderr: problem })
+  })
+})
+
+it('migrate says that nothing is left to do', async () => {
+  const { status, stdout, stderr } = await millrace(['migrate'], {
+    DATABASE_URL: database.adminUrl,
+  })
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: 'The schema is up to date.\n',
+    stderr: '',
+  })
+})
