@@ -16,8 +16,9 @@ import { publish } from './publish.ts'
 import { saturation } from './saturation.ts'
 import { programsOf } from './side.ts'
 import { starting } from './starting.ts'
+import { waking } from './waking.ts'
 
-const comparisons: Comparison[] = [publish, latency, saturation, starting]
+const comparisons: Comparison[] = [publish, latency, saturation, starting, waking]
 const ROUNDS = 3
 
 const [base = '', ...chosen] = process.argv.slice(2)

@@ -74,7 +74,11 @@ export async function startSide(
 
 /** Asks a server for its processes: a question for the CPU that all of them have used so far. */
 export async function postgresCpu(databaseUrl: string): Promise<() => number> {
-  const { rows } = await query<{ pid: number }>(databaseUrl, 'select pg_backend_pid() as pid')
+  // A process that lasts: a connection's own is gone when the answer is there.
+  const { rows } = await query<{ pid: number }>(
+    databaseUrl,
+    `select pid from pg_stat_activity where backend_type = 'checkpointer'`,
+  )
   const postmaster = Number(statOf(rows[0]?.pid as number)[1])
   return () => {
     const pids = readdirSync('/proc')
