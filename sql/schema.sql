@@ -1,7 +1,10 @@
 -- The schema as it is after all migrations, for reading: `make schema` writes it from the
 -- catalogue of a fresh database, and a test fails if it is stale. Tables of the log have partitions
--- by day (event_key: by ten days), which functions make and drop.
+-- by day (event_key: by thirty days), which functions make and drop. graphile_worker, a schema of
+-- its own, holds the jobs: hints to look at a cursor, and runs of notification jobs.
 
+-- The last position that was handed out. A sequence, not a row: dead versions of a row that every
+-- append updates slow the lane down while an old snapshot is open.
 create sequence lane_position;
 
 -- API keys. Only a revocation changes one; no key is ever deleted.
@@ -11,14 +14,14 @@ create table api_key (
   name text not null,
   -- The hash of the secret part, which is stored nowhere.
   secret_sha256 bytea not null,
-  -- Those it is for; {*}: all.
+  -- The tenants it is for; {*}: all.
   tenants text[] not null,
   scopes text[] not null,
-  -- A publisher's; null: any.
+  -- The teams it may publish for; null: any.
   teams text[],
-  -- A publisher's; null: any.
+  -- The services it may publish for; null: any.
   services text[],
-  -- What may be published, such as order.*; null: anything.
+  -- The names it may publish, such as order.*; null: anything.
   event_names text[],
   created_at timestamptz not null default clock_timestamp(),
   -- Who made it: "API key <id> (<name>)", a JWT's subject, or the admin token.
@@ -56,12 +59,14 @@ create table attempt (
   position bigint not null,
   consumer text not null,
   run integer not null,
-  -- Of the event that was sent.
+  -- The position of the event that was sent.
   event_position bigint not null,
   -- 1 for the first try of the stream; 0 for one by hand.
   attempt integer not null,
+  -- rejected (400; 413 if it is too large), refused (the target takes nothing more), unavailable
+  -- (to be tried again), or delivered (a rejected event, sent again by hand).
   outcome text not null,
-  -- Of HTTP; null where there was no answer.
+  -- The status of HTTP; null if there was no answer.
   status integer,
   reason text not null,
   -- How the answer's body begins.
@@ -75,17 +80,21 @@ create trigger refuses_truncate before truncate on attempt for each statement ex
 -- Every change of configuration and of status, for ever: the source of the tables that
 -- configuration is read from. Update, delete and truncate are refused.
 create table config_log (
-  -- Whose; * for a key of every tenant.
+  -- Whose configuration it is; * for a key of every tenant.
   tenant text not null,
   -- When it was changed, as a position of the log.
   position bigint not null,
+  -- What was changed: a consumer, a job, a sender or a key.
   kind text not null,
+  -- The id of what was changed, unique among all kinds: "erp-1", "subscription:crm",
+  -- "projection:shop", "job:weekly", "sender:sendgrid", "key:0123456789ab".
   id text not null,
-  -- Of what was changed, counted from 1 at each registration. An entry that keeps the version of
-  -- the one before is a note: something happened, nothing was changed.
+  -- The version after the change, counted from 1 at each registration. An entry that keeps the
+  -- version of the one before is a note: something happened, nothing was changed.
   version integer not null,
+  -- What happened, such as integration_stopped or key_created.
   action text not null,
-  -- After the change.
+  -- The status after the change.
   status text not null,
   -- Who: a key, a token, or millrace itself.
   actor text not null,
@@ -111,16 +120,17 @@ create table consumer (
   tenant text not null,
   -- Its one name in all tables: "erp-1", "subscription:crm", "projection:shop".
   id text not null,
-  -- Of the document and status; a change names the one it saw.
+  -- The version of the document and status; a change names the one it saw.
   version integer not null,
+  -- running or stopped. A running one may be interrupted: see cursor.attempts.
   status text not null,
   document jsonb not null,
-  -- Of its registration, in config_log.
+  -- The position of its registration in config_log.
   created_position bigint not null,
-  -- Of its last change, in config_log.
+  -- The position of its last change in config_log.
   changed_position bigint not null,
   kind text not null default 'integration',
-  -- Of the entry of config_log that stopped it; null while it runs.
+  -- The position of the entry of config_log that stopped it; null while it runs.
   stopped_position bigint,
   constraint consumer_pkey primary key (tenant, id),
   constraint id_tells_kind check ( case kind when 'integration' then id ~ '^[a-z0-9-]{1,50}$' else id ~ (('^' || kind) || ':[A-Za-z0-9._~:-]{1,100}$') end),
@@ -143,6 +153,7 @@ create table cursor (
   attempts integer not null default 0,
   -- When it is tried again.
   retry_at timestamptz,
+  -- The worker that has the lease, by its presence; null: nobody has it.
   owner uuid,
   -- Counts the leases.
   epoch bigint not null default 0,
@@ -154,7 +165,7 @@ create table cursor (
   -- When retry_at was written: if the clock is before that, it was set back, and retry_at means
   -- nothing.
   retry_set_at timestamptz,
-  -- Of the configuration under which it read what is unresolved (keep_window).
+  -- The version of the configuration under which it read what is unresolved (keep_window).
   version integer,
   constraint cursor_pkey primary key (tenant, consumer, run),
   constraint attempts_is_not_negative check (attempts >= 0),
@@ -199,12 +210,12 @@ create table event (
 create trigger event_is_immutable before delete or update on event for each row execute function refuse_change_of_log();
 create trigger refuses_truncate before truncate on event for each statement execute function refuse_change_of_log();
 
--- Finds an event by its idempotency key. Partitioned by ten days, dropped with the events.
+-- Finds an event by its idempotency key. Partitioned by thirty days, dropped with the events.
 create table event_key (
   tenant text not null,
   -- event_key_hash(name, idempotency_key).
   key_hash bytea not null,
-  -- Of the event that has the key.
+  -- The position of the event that has the key.
   position bigint not null,
   constraint key_hash_has_16_bytes check (octet_length(key_hash) = 16)
 ) partition by range (position);
@@ -235,29 +246,31 @@ create table export_file (
   position bigint not null,
   consumer text not null,
   run integer not null,
-  -- Of the configuration that it was planned by.
+  -- The version of the configuration that it was planned by.
   version integer not null,
-  -- Of the object in the bucket.
+  -- The key of the object in the bucket.
   key text not null,
   -- It holds what the filter takes after this position …
   from_position bigint not null,
-  -- Of the first event in it.
+  -- The position of the first event in it.
   first_position bigint not null,
   -- … up to this one.
   to_position bigint not null,
   -- The filter that it was begun with.
   filter jsonb,
   compression text,
-  -- Of the multipart upload, so that it can be aborted.
+  -- The id of the multipart upload, so that it can be aborted.
   upload_id text,
+  -- open: its upload is not finished, and repeats after a failure. finished: the object is there.
+  -- abandoned: before that, its integration was removed, or started anew from now.
   state text not null default 'open',
   -- How many lines it has.
   events integer,
-  -- Of the object as it is stored.
+  -- The size of the object as it is stored.
   bytes bigint,
-  -- Of the object as it is stored.
+  -- The hash of the object as it is stored.
   sha256 bytea,
-  -- Of the last event in it.
+  -- The position of the last event in it.
   last_position bigint,
   finished_at timestamptz,
   constraint export_file_pkey primary key (tenant, consumer, position),
@@ -289,8 +302,10 @@ create table migration_checksum (
 -- goes out once, whichever job tells it.
 create table notice (
   tenant text not null,
+  -- Why the customer is told: BACK_IN_STOCK, PRICE_DROP or WISHLIST_REMINDER.
   notification text not null,
-  -- Of the occasion in the log (a restock, a fall of the price); of a reminder, of its run.
+  -- The position of the occasion in the log (a restock, a fall of the price); in a reminder, that
+  -- of its run.
   position bigint not null,
   customer_id text not null,
   -- Empty in a reminder.
@@ -315,9 +330,9 @@ create table notification_job (
   id text not null,
   version integer not null,
   document jsonb not null,
-  -- Of its creation, in config_log.
+  -- The position of its creation in config_log.
   created_position bigint not null,
-  -- Of its last change, in config_log.
+  -- The position of its last change in config_log.
   changed_position bigint not null,
   -- Where its last run ended: the next one looks at what the log has after it.
   through_position bigint not null,
@@ -342,9 +357,11 @@ create table notification_run (
   id uuid not null default gen_random_uuid(),
   -- The moment at which it was asked for.
   position bigint not null,
+  -- schedule: its time had come. manual: somebody asked for it.
   cause text not null,
   -- The time of the schedule that it is for.
   tick_at timestamptz,
+  -- queued: it waits for a worker. running: it has begun. completed, failed: it is over.
   state text not null default 'queued',
   -- It looks at the log after this position …
   from_position bigint,
@@ -358,11 +375,11 @@ create table notification_run (
   sent integer not null default 0,
   -- Lines of the ledger that were sent.
   notices integer not null default 0,
-  -- Those whose mail was answered with 400.
+  -- Customers whose mail was answered with 400.
   rejected integer not null default 0,
-  -- Those who had nothing to be told any more, or no address.
+  -- Customers who had nothing to be told any more, or no address.
   withheld integer not null default 0,
-  -- Those whose mail left without an answer that is known.
+  -- Customers whose mail left without an answer that is known.
   unconfirmed integer not null default 0,
   -- Why it failed.
   reason text,
@@ -400,7 +417,7 @@ create table receipt (
   position bigint not null,
   consumer text not null,
   run integer not null,
-  -- Of the consumer's configuration that the step went by.
+  -- The version of the consumer's configuration that the step went by.
   version integer not null,
   -- The step settled what was left after this position …
   from_position bigint not null,
@@ -422,13 +439,13 @@ create table rejected_event (
   tenant text not null,
   consumer text not null,
   id uuid not null default gen_random_uuid(),
-  -- Of the event in the log.
+  -- The position of the event in the log.
   event_position bigint not null,
   name text not null,
   entity_id text not null,
   idempotency_key text not null,
   payload json not null,
-  -- Of HTTP.
+  -- The status of HTTP.
   status integer not null,
   -- How the answer's body began (secrets masked).
   response text not null,
@@ -443,6 +460,7 @@ create trigger run_is_named before insert on rejected_event for each row when ((
 -- A known text, sealed with MILLRACE_SECRET_KEY at the first start: a start with another key is
 -- refused. One row.
 create table secret_key_check (
+  -- Always true. As the primary key it allows one row.
   is_only boolean not null default true,
   sealed text not null,
   -- The same text under the key that is being rolled in, until rotate-secrets is done.
@@ -548,7 +566,7 @@ create table shop_wish (
   wishlist_id text not null,
   item_id text not null,
   customer_id text not null,
-  -- Of the event that put the item on the list.
+  -- The position of the event that put the item on the list.
   position bigint not null,
   constraint shop_wish_pkey primary key (tenant, wishlist_id, item_id)
 );

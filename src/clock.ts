@@ -1,5 +1,5 @@
-// The clock for decisions (retries, retention, the limit of the future), in one place, so that a
-// test can set the time. SQL's clock_timestamp() only stamps, and hands out positions.
+// The process's clock: retention, expiry of keys, dates in the API. It is one function, so that a
+// test can set the time. Leases and retries go by the database's clock (db/skew.ts).
 
 /** Returns the current time in milliseconds since 1970, UTC. */
 export type Clock = () => number

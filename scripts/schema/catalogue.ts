@@ -17,11 +17,12 @@ export type Table = {
 }
 
 export type Column = { definition: string; comment: string | null }
+export type Sequence = { name: string; comment: string | null }
 export type View = { name: string; comment: string | null; query: string }
 export type SqlFunction = { name: string; definition: string }
 
 export type Schema = {
-  sequences: string[]
+  sequences: Sequence[]
   tables: Table[]
   views: View[]
   functions: SqlFunction[]
@@ -34,7 +35,7 @@ export async function readSchema(pool: pg.Pool): Promise<Schema> {
   const functions = await pool.query(functionsQuery)
   const sequences = await pool.query(sequencesQuery)
   return {
-    sequences: sequences.rows.map(({ name }) => name),
+    sequences: sequences.rows,
     tables: tables.rows,
     views: views.rows,
     functions: functions.rows,
@@ -116,7 +117,7 @@ where pronamespace = 'public'::regnamespace
 order by proname`
 
 const sequencesQuery = `
-select relname as name
+select relname as name, obj_description(oid, 'pg_class') as comment
 from pg_class
 where relnamespace = 'public'::regnamespace and relkind = 'S'
 order by relname`

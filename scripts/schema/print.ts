@@ -2,24 +2,29 @@
 // function has the head of its own file.
 
 import { readFunctions } from '../../src/db/functions.ts'
-import type { Column, Schema, SqlFunction, Table, View } from './catalogue.ts'
+import type { Column, Schema, Sequence, SqlFunction, Table, View } from './catalogue.ts'
 
 const WIDTH = 100
 const HEAD = `\
 -- The schema as it is after all migrations, for reading: \`make schema\` writes it from the
 -- catalogue of a fresh database, and a test fails if it is stale. Tables of the log have partitions
--- by day (event_key: by ten days), which functions make and drop.
+-- by day (event_key: by thirty days), which functions make and drop. graphile_worker, a schema of
+-- its own, holds the jobs: hints to look at a cursor, and runs of notification jobs.
 `
 
 /** The text of sql/schema.sql. */
 export function printSchema({ sequences, tables, views, functions }: Schema): string {
   return [
     HEAD,
-    ...sequences.map((name) => `create sequence ${name};\n`),
+    ...sequences.map(printSequence),
     ...tables.map(printTable),
     ...views.map(printView),
     ...functions.map(printFunction),
   ].join('\n')
+}
+
+function printSequence({ name, comment }: Sequence): string {
+  return [...commentLines(comment, ''), `create sequence ${name};`, ''].join('\n')
 }
 
 function printTable(table: Table): string {

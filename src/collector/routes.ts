@@ -9,6 +9,7 @@ import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
 import { parseJson } from '../input/json.ts'
 import type { Publisher } from '../log/batch.ts'
+import { appendFailures } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
 import { findCollected } from './collect.ts'
 import { CollectedEvent, collectedEventOf, textsOf } from './event.ts'
@@ -46,7 +47,7 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
         201: { description: 'The event as posted.', schema: CollectedEvent },
         ...errors,
         413: { description: `The event has more than ${maxEventBytes} bytes.` },
-        503: { description: 'The event was not stored; try again after `Retry-After`.' },
+        ...appendFailures,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'publish')

@@ -9,7 +9,7 @@ import type { Parameter, Route } from '../http/route.ts'
 import { TENANT_PATTERN } from '../input/tenant.ts'
 import { ONE_LINE } from '../input/text.ts'
 import type { Publisher } from '../log/batch.ts'
-import { NAME_PATTERN, Payload } from '../log/event.ts'
+import { appendFailures, NAME_PATTERN, Payload } from '../log/event.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
 import { publishedEventOf } from './publish.ts'
 
@@ -85,8 +85,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         401: { description: 'The token is missing or unknown.' },
         403: { description: 'The token does not allow this event; details name the fault.' },
         413: { description: `The payload has more than ${maxEventBytes} bytes.` },
-        500: { description: 'The event was not stored.' },
-        503: { description: 'The event was not stored; try again after `Retry-After`.' },
+        ...appendFailures,
       },
       direct: true,
       async handle(context) {

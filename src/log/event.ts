@@ -51,6 +51,14 @@ export const Payload = Type.Object(
   },
 )
 
+const notKnown = 'Nothing was stored, or the outcome is unknown: send the same request again'
+
+/** The failures of an append, for API documents. */
+export const appendFailures = {
+  500: { description: `${notKnown}.` },
+  503: { description: `${notKnown} after \`Retry-After\`.` },
+}
+
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 
 /** The pattern of an event's name in JSON Schema; a name has at most 255 characters. */

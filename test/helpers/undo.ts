@@ -4,8 +4,8 @@ const forget = (name: string) => `
   delete from migration_checksum where name = '${name}';
   delete from kysely_migration where name = '${name}';`
 
-/** 0027_comments, which may be carried out again. */
-const undoComments = forget('0027_comments')
+/** 0028_comments, then 0027_comments: both may be carried out again. */
+const undoComments = forget('0028_comments') + forget('0027_comments')
 
 /** 0026_event_type. */
 const undoEventType = `
