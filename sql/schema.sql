@@ -820,6 +820,9 @@ $$;
 -- one's position); 'key_reused' (same key, another payload: nothing is appended). A separate
 -- statement looks up the keys after the lock is held: a single statement would use its snapshot
 -- from before the wait. That needs read committed, which is checked.
+--
+-- Its relatives append_event (one event) and append_collected (events of the collector) repeat its
+-- rules: change all three together.
 create or replace function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
