@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Static, Type } from 'typebox'
+import { MAIL_ADDRESS, POSTGRES_URL, VISIBLE_ASCII } from './input/pattern.ts'
 import { faultOfUrl } from './input/url.ts'
 import { readSetting, type SettingSchema } from './setting.ts'
 
@@ -16,13 +17,13 @@ const Environment = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: whole(8080, 0, 65_535),
   /** Your own PostgreSQL, 15 or newer; without it an embedded one runs in MILLRACE_DATA_DIR. */
-  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: POSTGRES_URL })),
   MILLRACE_DATA_DIR: Type.String({ default: '.millrace', minLength: 1 }),
   /**
    * May do everything, for every tenant. Without it the first start generates one in the data
    * directory.
    */
-  MILLRACE_ADMIN_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
+  MILLRACE_ADMIN_TOKEN: Type.Optional(Type.String({ pattern: VISIBLE_ASCII })),
   /** 32 bytes in hex or base64 that encrypt the secrets of integrations. Generated likewise. */
   MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
   /** The old key, during a change: it opens secrets that the new one does not. */
@@ -36,7 +37,7 @@ const Environment = Type.Object({
   MILLRACE_JWT_AUDIENCE: Type.Optional(Type.String({ minLength: 1 })),
   /** For the commands that call a service: its URL and a token. */
   MILLRACE_URL: Type.String({ default: 'http://127.0.0.1:8080' }),
-  MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
+  MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: VISIBLE_ASCII })),
   /** Lets callback URLs, S3 endpoints and queues resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
@@ -65,10 +66,10 @@ const Environment = Type.Object({
   /** The same for subscriptions without keys. */
   MILLRACE_QUEUE_DEFAULT_CREDENTIALS: flag(false),
   /** The SendGrid key for tenants without their own sender. */
-  MILLRACE_SENDGRID_API_KEY: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]+$' })),
+  MILLRACE_SENDGRID_API_KEY: Type.Optional(Type.String({ pattern: VISIBLE_ASCII })),
   MILLRACE_SENDGRID_URL: Type.String({ default: 'https://api.sendgrid.com' }),
   /** The sender's address and name for these mails. */
-  MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' })),
+  MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ pattern: MAIL_ADDRESS })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
   /** The health address of `work`. Without a port it is 8081, or a free one if that is taken. */
   MILLRACE_MONITOR_HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),

@@ -1,6 +1,8 @@
 // The text of a setting as a value of its schema. typebox converts and checks, too, but with three
 // hundred modules: a tenth of a start's CPU.
 
+import { ruleOfPattern } from './input/pattern.ts'
+
 /** The keywords of JSON Schema that settings use. */
 export type SettingSchema = {
   type?: 'boolean' | 'integer' | 'number' | 'string'
@@ -58,7 +60,7 @@ function rulesOfText(text: string, schema: SettingSchema): Rule[] {
   return [
     [text.length >= minLength, `have at least ${minLength} characters`],
     [text.length <= maxLength, `have at most ${maxLength} characters`],
-    [new RegExp(pattern).test(text), `match ${pattern}`],
+    [new RegExp(pattern).test(text), ruleOfPattern(pattern)],
     [values.includes(text), `be one of ${values.join(', ')}`],
   ]
 }

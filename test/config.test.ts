@@ -25,7 +25,9 @@ describe('readConfig', () => {
     ['MILLRACE_ALLOW_PRIVATE_TARGETS', 'yes', 'be true or false'],
     ['MILLRACE_SECRET_KEY', 'short', 'have at least 32 characters'],
     ['MILLRACE_SENDGRID_FROM_NAME', 'x'.repeat(256), 'have at most 255 characters'],
-    ['MILLRACE_SENDGRID_FROM', 'shop', 'match ^[^@\\s]+@[^@\\s]+$'],
+    ['MILLRACE_SENDGRID_FROM', 'shop', 'be a mail address'],
+    ['DATABASE_URL', 'foo', 'begin with postgres:// or postgresql://'],
+    ['MILLRACE_ADMIN_TOKEN', 'a b', 'be visible ASCII characters, without spaces'],
     ['MILLRACE_LOG_LEVEL', 'loud', 'be one of fatal, error, warn, info, debug, silent'],
   ])('refuses %s=%s: it must %s', (key, text, rule) => {
     expect(() => readConfig({ [key]: text })).toThrow(`${key} must ${rule}`)

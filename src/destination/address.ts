@@ -55,7 +55,7 @@ export async function refusalOfHost(url: URL, tenant: string): Promise<string | 
   const host = hostOf(url)
   const addresses = await resolve(host, tenant).catch(() => [])
   const bad = addresses.find(({ address }) => !isPublicAddress(address))
-  return bad && refusal(host)
+  return bad && notPublic(host)
 }
 
 /** The first of some URLs, by their fields, that may not be called. They resolve in parallel. */
@@ -73,8 +73,8 @@ export async function refusalAmong(
 }
 
 /** Never names the address: an internal name would reveal where our hosts are. */
-function refusal(host: string): string {
-  return `${host} is not a public address`
+export function notPublic(host: string): string {
+  return `${host} is not a public address (MILLRACE_ALLOW_PRIVATE_TARGETS)`
 }
 
 /** A lookup for net.connect; without private targets it fails for addresses that are not public. */
@@ -87,7 +87,7 @@ const publicLookup: net.LookupFunction = (hostname, options, callback) => {
     if (error) return callback(error, '')
     const addresses = found as LookupAddress[]
     const bad = addresses.find(({ address }) => !isPublicAddress(address))
-    if (bad) return callback(new Error(refusal(hostname)), '')
+    if (bad) return callback(new Error(notPublic(hostname)), '')
     if (options.all) return callback(null, addresses)
     const [first] = addresses
     callback(null, first?.address ?? '', first?.family)

@@ -10,7 +10,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { limits } from '../config.ts'
-import { hostOf, isPublicAddress, lookupFor } from './address.ts'
+import { hostOf, isPublicAddress, lookupFor, notPublic } from './address.ts'
 import { createMask, type Mask } from './mask.ts'
 import { afterRest } from './rest.ts'
 
@@ -95,7 +95,7 @@ export function refusalOfTarget(
 ): Error | undefined {
   const host = endpoint ? hostOf(new URL(endpoint)) : ''
   if (!options.allowPrivateTargets && net.isIP(host) > 0 && !isPublicAddress(host)) {
-    return new Error(`${host} is not a public address`)
+    return new Error(notPublic(host))
   }
   if (options.credentials || options.allowDefaultCredentials) return undefined
   const message = 'it has no keys, and the operator provides none'

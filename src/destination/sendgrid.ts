@@ -9,7 +9,7 @@ import net from 'node:net'
 import type { Agent } from 'undici'
 import { parseJson } from '../input/json.ts'
 import { undici } from '../lazy.ts'
-import { hostOf, isPublicAddress } from './address.ts'
+import { hostOf, isPublicAddress, notPublic } from './address.ts'
 import { createConnector } from './connector.ts'
 import { createMask } from './mask.ts'
 import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
@@ -83,7 +83,7 @@ export function createSendGrid(
   return {
     async send(templateId, mails) {
       if (isForbidden) {
-        return { kind: 'refused', reason: failed(`${host} is not a public address`) }
+        return { kind: 'refused', reason: failed(notPublic(host)) }
       }
       const body = Buffer.from(JSON.stringify(requestOf(sender, templateId, mails)))
       try {

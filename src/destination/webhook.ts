@@ -4,7 +4,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
-import { hostOf, isPublicAddress } from './address.ts'
+import { hostOf, isPublicAddress, notPublic } from './address.ts'
 import { bodyText } from './body.ts'
 import type { Connections } from './connections.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
@@ -54,7 +54,7 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   return {
     send(event, settled, maySend) {
       if (forbidden) {
-        return settled({ kind: 'unavailable', reason: failed(`${host} is not a public address`) })
+        return settled({ kind: 'unavailable', reason: failed(notPublic(host)) })
       }
       const body = Buffer.from(bodyText(event))
       const headers = [...fixed, ...headersOf(event, body, keys)]

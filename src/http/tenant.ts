@@ -24,7 +24,10 @@ export const tenantHeader: Parameter = {
  */
 export function tenantOf(context: Exchange, scope: Scope): string {
   const tenant = namedTenant(context) ?? onlyTenantOf(context.state.identity)
-  if (tenant === undefined) throw invalid([fault('tenant', 'required', 'is missing: set it')])
+  if (tenant === undefined) {
+    const message = 'The header `tenant` is missing'
+    throw invalid([{ field: 'tenant', code: 'required', message }])
+  }
   requireScope(context.state.identity, tenant, scope)
   return tenant
 }

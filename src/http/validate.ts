@@ -6,6 +6,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Compile } from 'typebox/compile'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../input/json.ts'
+import { ruleOfPattern } from '../input/pattern.ts'
 import { faultOfText } from '../input/text.ts'
 import { microsecondsOf } from '../input/time.ts'
 import { typebox } from '../lazy.ts'
@@ -93,6 +94,8 @@ function faultsOf(error: SchemaError): Fault[] {
       return [fault(field, 'enum', `must be one of ${error.params.allowedValues.join(', ')}`)]
     case 'format':
       return [fault(field, 'format', reasonOfFormat(error.params.format))]
+    case 'pattern':
+      return [fault(field, 'pattern', `must ${ruleOfPattern(String(error.params.pattern))}`)]
     default:
       return [fault(field, error.keyword, error.message)]
   }

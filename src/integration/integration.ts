@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { LOWER_CASE_ID } from '../input/pattern.ts'
 import { faultOfUrl } from '../input/url.ts'
 import { type EventFilter, NAME_PATTERN } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
@@ -74,7 +75,7 @@ export const Delivery = Type.Object(
 export const IntegrationId = Type.String({
   minLength: 1,
   maxLength: 50,
-  pattern: '^[a-z0-9-]+$',
+  pattern: LOWER_CASE_ID,
   examples: ['erp-1'],
 })
 

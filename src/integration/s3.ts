@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
+import { DOTTED, HYPHENATED, VISIBLE_ASCII } from '../input/pattern.ts'
 import { hasControlCharacter } from '../input/text.ts'
 
 const closed = { additionalProperties: false }
@@ -10,13 +11,13 @@ const shown = {
   aws_region: Type.String({
     minLength: 1,
     maxLength: 64,
-    pattern: '^[A-Za-z0-9-]+$',
+    pattern: HYPHENATED,
     description: 'The aws region.',
   }),
   bucket: Type.String({
     minLength: 1,
     maxLength: 255,
-    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+    pattern: DOTTED,
     description: 'Name of the S3 bucket.',
   }),
   key_prefix: Type.Optional(
@@ -46,7 +47,7 @@ const Key = (what: string) =>
     Type.String({
       minLength: 1,
       maxLength: 256,
-      pattern: '^[\\x21-\\x7e]+$',
+      pattern: VISIBLE_ASCII,
       description: `${what}. Never shown again. Required unless the operator provides credentials.`,
     }),
   )

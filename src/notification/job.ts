@@ -4,6 +4,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { DOTTED } from '../input/pattern.ts'
 import { ONE_LINE } from '../input/text.ts'
 import { faultOfSchedule, nextRun } from './schedule.ts'
 
@@ -54,7 +55,7 @@ const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], 
 
 export const JobId = Type.String({
   maxLength: 100,
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  pattern: DOTTED,
   examples: ['back-in-stock'],
 })
 

@@ -7,6 +7,7 @@ import { entityOfType } from '../collector/event.ts'
 import { OpenEnum } from '../collector/open-enum.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
+import { HYPHENATED, VISIBLE_ASCII } from '../input/pattern.ts'
 import { faultOfUrl } from '../input/url.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
 import { Warnings, WarningsSentBack } from '../log/warning.ts'
@@ -18,7 +19,7 @@ const Key = (description: string) =>
     Type.String({
       minLength: 1,
       maxLength: 256,
-      pattern: '^[\\x21-\\x7e]+$',
+      pattern: VISIBLE_ASCII,
       description:
         `${description}. Shown as ${MASK}. Required unless the operator provides credentials; ` +
         `an update that omits it, or sends ${MASK}, keeps the stored one, if the destination ` +
@@ -31,7 +32,7 @@ const account = {
   region: Type.String({
     minLength: 1,
     maxLength: 64,
-    pattern: '^[A-Za-z0-9-]+$',
+    pattern: HYPHENATED,
     description: 'The AWS region.',
   }),
   endpoint: Type.Optional(

@@ -60,7 +60,7 @@ describe('refusalOfHost', () => {
   })
   it('never says what a name resolves to', async () => {
     const refusal = await refusalOfHost(new URL('http://localhost/'), 'dodici')
-    expect(refusal).toBe('localhost is not a public address')
+    expect(refusal).toBe('localhost is not a public address (MILLRACE_ALLOW_PRIVATE_TARGETS)')
   })
   it('takes a name that does not resolve yet', async () => {
     expect(await refusalOfHost(new URL('http://nowhere.invalid/'), 'dodici')).toBeUndefined()
@@ -71,5 +71,7 @@ it('refuses at connect time what a name resolves to by then', async () => {
   const refused = await new Promise<Error | null>((resolve) =>
     lookupFor({ allowPrivateTargets: false })('localhost', {}, (error) => resolve(error)),
   )
-  expect(refused?.message).toBe('localhost is not a public address')
+  expect(refused?.message).toBe(
+    'localhost is not a public address (MILLRACE_ALLOW_PRIVATE_TARGETS)',
+  )
 })

@@ -174,6 +174,15 @@ describe('a registration that is refused', () => {
     })
   })
 
+  it('an id by its rule, not by a regular expression; no tenant by the name of its header', async () => {
+    const reply = await post({ ...good, id: 'ERP' }, 'refused')
+    const rule = 'id must be lower-case letters, digits and hyphens.'
+    expect(reply).toMatchObject({ status: 400, body: { message: rule } })
+    const nobodys = await call(service.url + EVENTSTREAM, { headers: { tenant: '' } })
+    const missing = 'The header `tenant` is missing.'
+    expect(nobodys).toMatchObject({ status: 400, body: { message: missing } })
+  })
+
   it('a body that is nested deeper than 256 levels', async () => {
     const reply = await call(service.url + EVENTSTREAM, { body: '{"id":'.repeat(257) })
     const message = 'body is nested deeper than 256 levels.'

@@ -175,7 +175,10 @@ describe('what is refused', () => {
     [withSqs({ queueUrl: 'http://a.example/0/q\0' }), /queueUrl has the character U\+0000/],
     [withSqs({ queueUrl: 'http://a.example/0/\ud83d' }), /queueUrl has a lone surrogate/],
     [withSqs({ endpoint: 'http://a:b@c' }), /endpoint must not contain credentials/],
-    [withSqs({ region: 'eu west' }), /^destination.sqs.region must match pattern/],
+    [
+      withSqs({ region: 'eu west' }),
+      /^destination.sqs.region must be letters, digits and hyphens\./,
+    ],
     [withSqs({ region: undefined }), /^destination.sqs.region is missing/],
     [withSqs({ endpoint: 'localhost' }), /^destination.sqs.endpoint must/],
     [withSqs({ accessKey: undefined }), /^destination.sqs.accessKey is missing/],
@@ -184,7 +187,10 @@ describe('what is refused', () => {
       /accessKey is missing: the operator provides no credentials/,
     ],
     [withSqs({ accessSecret: '***' }), /^destination.sqs.accessSecret is the mask of answers/],
-    [withSqs({ accessSecret: 'a\nb' }), /^destination.sqs.accessSecret must match pattern/],
+    [
+      withSqs({ accessSecret: 'a\nb' }),
+      /^destination.sqs.accessSecret must be visible ASCII characters/,
+    ],
     [
       aSubscription({ destination: { sns: { topicArn: 'x', region: 'x' }, type: 'SNS' } }),
       /^destination.sns.topicArn must match pattern/,

@@ -10,6 +10,7 @@ import { MASK } from '../../destination/mask.ts'
 import { faultOfUnnamedSecret, isSameOrigin } from '../../destination/same-origin.ts'
 import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { fault, invalid } from '../../errors.ts'
+import { VISIBLE_ASCII } from '../../input/pattern.ts'
 import { ONE_LINE } from '../../input/text.ts'
 import { latestPosition } from '../../log/position.ts'
 import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
@@ -33,7 +34,7 @@ export const NewSender = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 512,
-        pattern: '^[\\x21-\\x7e]+$',
+        pattern: VISIBLE_ASCII,
         examples: ['SG.a-key'],
         description:
           'Of SendGrid, with the permission mail.send. Never shown again. Omitted, or sent as ' +
