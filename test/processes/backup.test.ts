@@ -19,6 +19,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embed
 import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
 import { everythingArrives, type Journal, publishLoad } from '../helpers/load.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
 import { asRole, makeRoles } from '../helpers/postgres.ts'
 import { type Service, startService } from '../helpers/service.ts'
 
@@ -89,6 +90,7 @@ const crash = async (dataDir: string, database: EmbeddedPostgres) => {
 
 // One that is there is tested; the other way of a backup needs nothing that is not always there.
 const installation = findInstallation()
+if (!installation) tellNotRun('pg_dump: not run, there is no PostgreSQL of 15 or newer with it')
 for (const bin of installation ? [installation] : []) {
   it('pg_dump under load, restored: nothing is lost up to the dump', async () => {
     const folder = directory()

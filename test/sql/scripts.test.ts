@@ -8,6 +8,7 @@ import { parseScript, readScripts } from '../../src/cli/script.ts'
 import { answersOf, listScripts, readCall } from '../../src/cli/sql.ts'
 import { jsonLines, table } from '../../src/cli/table.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
 import { asRole } from '../helpers/postgres.ts'
 import { seed } from './seed.ts'
 
@@ -167,6 +168,7 @@ describe('printing', () => {
 const psqlVersion = spawnSync('psql', ['--version'], { encoding: 'utf8' }).stdout?.trim()
 
 if (!psqlVersion) {
+  tellNotRun('psql: not run, there is none on the PATH; the scripts ran by millrace alone')
   it('psql is not tested: there is none on the PATH, so the scripts ran by millrace alone', () => {
     expect(psqlVersion).toBeFalsy()
   })
