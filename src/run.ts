@@ -20,11 +20,15 @@ type Surroundings = {
   secretKey: string
   /** Wakes what works in this process, without the way through the database. */
   wakeHere(tenant: string): void
+  /** Halts a consumer, named `tenant/id`, likewise. */
+  requestHaltHere(consumer: string): void
 }
 type Part = {
   url?: string
   /** New events of a tenant may be there. */
   wake?(tenant: string): void
+  /** A consumer, named `tenant/id`, was stopped or changed. */
+  requestHalt?(consumer: string): void
   stop(): Promise<void>
 }
 type Start = (surroundings: Surroundings) => Promise<Part>
@@ -92,8 +96,11 @@ export async function run(
       const wakeHere = (tenant: string) => {
         for (const part of parts) part.wake?.(tenant)
       }
+      const requestHaltHere = (consumer: string) => {
+        for (const part of parts) part.requestHalt?.(consumer)
+      }
       const keys = await keysOf(config, url)
-      const surroundings = { config, logger, url, wakeHere, ...keys }
+      const surroundings = { config, logger, url, wakeHere, requestHaltHere, ...keys }
       await Promise.all(
         starts.map(async (start) => {
           parts.push(await start(surroundings))

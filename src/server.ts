@@ -63,12 +63,21 @@ export async function startServer(
     logger: Logger
     /** Wakes what delivers in this process; waking the others takes the way over the database. */
     wakeHere?(tenant: string): void
+    /**
+     * Halts a consumer, named `tenant/id`, in this process. A wake-up in this process comes at
+     * once: it would overtake a halt that takes the way over the database.
+     */
+    requestHaltHere?(consumer: string): void
   },
 ): Promise<Server> {
   const { logger } = options
   const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
   const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
   const waker = createWaker(notifier.pool, logger)
+  const requestHalt = (tenant: string, id: string) => {
+    options.requestHaltHere?.(`${tenant}/${id}`)
+    waker.requestHalt(tenant, id)
+  }
   const appending = openDatabase(options.url, {
     durability: 'durable',
     max: 4,
@@ -117,7 +126,7 @@ export async function startServer(
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
       requestHalt(tenant, id) {
-        waker.requestHalt(tenant, id)
+        requestHalt(tenant, id)
         // If no run is under way, one must close the last file.
         waker.wake(tenant)
       },
@@ -130,7 +139,7 @@ export async function startServer(
     ...subscriptionRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
-      requestHalt: waker.requestHalt,
+      requestHalt,
     }),
     ...historyRoutes({
       db: durable.kysely,

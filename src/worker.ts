@@ -25,6 +25,8 @@ const HOUR_MS = 3_600_000
 type Worker = {
   /** New events of a tenant may be there. */
   wake(tenant: string): void
+  /** A consumer, named `tenant/id`, was stopped or changed. */
+  requestHalt(consumer: string): void
   /** The obstacle to its deliveries, as a sentence. Rejects with the database's error. */
   problem(): Promise<string | undefined>
   stop(): Promise<void>
@@ -67,6 +69,7 @@ export async function startWorker(
 
   return {
     wake: delivering.wake,
+    requestHalt: delivering.requestHalt,
     async problem() {
       if (isStopping) return 'The worker is stopping.'
       const problem = await schemaProblem(relaxed.pool)
