@@ -6,9 +6,9 @@ import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents, appendThrough } from '../../src/log/append.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
+import { byTurns } from '../kit/measure.ts'
 import { newEvents, TENANT } from './events.ts'
 import { fillDays } from './growth-fill.ts'
-import { byTurns } from './measure.ts'
 import { compare, type Scenario } from './scenario.ts'
 
 const PAST = 3_000

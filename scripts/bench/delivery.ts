@@ -2,10 +2,10 @@
 // loop that posts the same bodies to the same receiver, which is the most that this client,
 // receiver and machine can do; and with a job queue with one job an event.
 
+import { byTurns } from '../kit/measure.ts'
 import { type Remote, startRemote } from '../kit/remote.ts'
 import { type Backlog, openBacklog, rateOver, type Span } from './backlog.ts'
 import type { BareLoad } from './bare-process.ts'
-import { byTurns } from './measure.ts'
 import { type Receiver, rateOf, startReceiver } from './receiver.ts'
 import type { Backlog as RivalBacklog, Work } from './rival.ts'
 import { compare, type Line, memoryLine, type Scenario, type Size } from './scenario.ts'

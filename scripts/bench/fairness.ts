@@ -3,9 +3,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { call, EVENTSTREAM } from '../kit/client.ts'
+import { median, quantile } from '../kit/measure.ts'
 import { query } from '../kit/postgres.ts'
 import { fill } from './events.ts'
-import { median, quantile } from './measure.ts'
 import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, memoryLine, type Scenario } from './scenario.ts'

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { register } from '../kit/client.ts'
-import { median, quantile } from './measure.ts'
+import { median, quantile } from '../kit/measure.ts'
 import { launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { type Line, memoryLine, type Scenario } from './scenario.ts'

@@ -4,10 +4,10 @@
 // wait counts).
 
 import '../../src/heap.js'
+import { quantile } from '../kit/measure.ts'
 import { serveCalls } from '../kit/remote.ts'
 import { newEvent, publishHeaders } from './events.ts'
 import { type Answer, createHttpClient } from './http-client.ts'
-import { quantile } from './measure.ts'
 
 export type Load = {
   url: string

@@ -2,9 +2,9 @@
 // a database, which nothing can beat, and with the obvious first version, an INSERT a request.
 
 import { ADMIN_TOKEN } from '../kit/client.ts'
+import { byTurns, median } from '../kit/measure.ts'
 import { query } from '../kit/postgres.ts'
 import { type Remote, startRemote } from '../kit/remote.ts'
-import { byTurns, median } from './measure.ts'
 import { launch } from './process.ts'
 import type { Front } from './publish-front.ts'
 import type { Load, LoadResult } from './publish-load.ts'

@@ -2,9 +2,9 @@
 // its effect on live events.
 
 import { call, EVENTSTREAM, register } from '../kit/client.ts'
+import { quantile } from '../kit/measure.ts'
 import { query } from '../kit/postgres.ts'
 import { payloadOf, TENANT } from './events.ts'
-import { quantile } from './measure.ts'
 import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
 import { compare, memoryLine, type Scenario } from './scenario.ts'

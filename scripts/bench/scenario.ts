@@ -1,7 +1,7 @@
 // The interface of a scenario, and its results. A figure counts only beside another one of the same
 // run: machines are shared and noisy, ratios are not.
 
-import { median } from './measure.ts'
+import { median } from '../kit/measure.ts'
 import type { Stage } from './stage.ts'
 
 /** One line of the table: a figure, and its comparison. */

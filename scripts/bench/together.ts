@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto'
 import { ADMIN_TOKEN, call, EVENTSTREAM, register } from '../kit/client.ts'
+import { byTurns } from '../kit/measure.ts'
 import { startRemote } from '../kit/remote.ts'
-import { byTurns } from './measure.ts'
 import { SIGNING_SECRET } from './post.ts'
 import { launch } from './process.ts'
 import type { Load, LoadResult } from './publish-load.ts'

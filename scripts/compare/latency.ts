@@ -2,9 +2,9 @@
 // and with serve and work apart, and at a steady pace.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { quantile } from '../bench/measure.ts'
 import type { Line } from '../bench/scenario.ts'
 import { register } from '../kit/client.ts'
+import { quantile } from '../kit/measure.ts'
 import type { Command } from '../kit/service.ts'
 import { type Arrivals, startArrivals } from './arrivals.ts'
 import type { Comparison } from './comparison.ts'

@@ -1,10 +1,10 @@
 // Publishing, one event a request, over 64 connections: events a second, and the CPU of the service
 // and of Postgres that one takes.
 
-import { byTurns } from '../bench/measure.ts'
 import type { LoadResult } from '../bench/publish-load.ts'
 import { compare } from '../bench/scenario.ts'
 import { ADMIN_TOKEN } from '../kit/client.ts'
+import { byTurns } from '../kit/measure.ts'
 import { startRemote } from '../kit/remote.ts'
 import type { Comparison } from './comparison.ts'
 import { both, lineOf, migratedBy, type Name, postgresCpu, startSide } from './side.ts'

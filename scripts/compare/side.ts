@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { median } from '../bench/measure.ts'
 import type { Line } from '../bench/scenario.ts'
 import { ADMIN_TOKEN } from '../kit/client.ts'
 import { guardProcess } from '../kit/guard.ts'
+import { median } from '../kit/measure.ts'
 import { databaseUrl, query } from '../kit/postgres.ts'
 import { OPEN_SERVICE, PROGRAM, startProgram } from '../kit/program.ts'
 import type { Command } from '../kit/service.ts'
