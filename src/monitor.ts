@@ -1,12 +1,11 @@
 // The health port of `millrace work`: /healthz and /readyz. By default it listens on loopback.
 
-import type http from 'node:http'
-import type net from 'node:net'
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
 import { createServer } from './http/server.ts'
 import type { Logger } from './logger.ts'
+import { openPort } from './port.ts'
 
 type Monitor = { stop(): Promise<void> }
 
@@ -22,11 +21,13 @@ export async function startMonitor(
   const options = { authenticate: () => undefined, isDraining: () => false, logger }
   const server = createServer(createApp(healthRoutes(problem), options))
   const { MILLRACE_MONITOR_HOST: host, MILLRACE_MONITOR_PORT: port } = config
-  await listen(server, host, port ?? DEFAULT_PORT).catch((error: NodeJS.ErrnoException) => {
-    if (port !== undefined || error.code !== 'EADDRINUSE') throw error
-    return listen(server, host, 0)
+  const remedy = 'end the other process, or set MILLRACE_MONITOR_PORT'
+  const open = (at: number) => openPort(server, { host, port: at }, remedy)
+  const address = await open(port ?? DEFAULT_PORT).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
+    if (port !== undefined || code !== 'EADDRINUSE') throw error
+    return open(0)
   })
-  const address = server.address() as net.AddressInfo
   logger.info({ host: address.address, port: address.port }, 'serving health')
   return {
     async stop() {
@@ -37,13 +38,3 @@ export async function startMonitor(
 }
 
 const DEFAULT_PORT = 8081
-
-function listen(server: http.Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}

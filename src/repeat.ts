@@ -3,11 +3,15 @@
 
 import type { Logger } from './logger.ts'
 
-export type Repeated = { now(): void; stop(): void }
+export type Repeated = {
+  now(): void
+  /** Ends the repetition; resolves when the chore under way, if there is one, has ended. */
+  stop(): Promise<void>
+}
 
 /**
  * Runs `chore` every `everyMs`, never twice at once; `now` runs it at once, or again after the
- * current run. A failure is logged, and the next turn tries again.
+ * current round. A failure is logged, and the next round tries again.
  */
 export function repeat(
   name: string,
@@ -16,38 +20,46 @@ export function repeat(
   chore: () => Promise<unknown>,
 ): Repeated {
   let timer: NodeJS.Timeout | undefined
-  let isRunning = false
+  let underWay: Promise<void> | undefined
   let isWanted = false
   let isStopped = false
 
-  const turn = async () => {
-    isRunning = true
+  const round = async () => {
     isWanted = false
     clearTimeout(timer)
     await chore().catch((error: Error) => logger.warn({ reason: error.message }, `${name} failed`))
-    isRunning = false
-    if (!isStopped) timer = setTimeout(turn, isWanted ? 0 : everyMs)
+    underWay = undefined
+    if (!isStopped) timer = setTimeout(begin, isWanted ? 0 : everyMs)
   }
-  timer = setTimeout(turn, everyMs)
+  const begin = () => {
+    underWay = round()
+  }
+  timer = setTimeout(begin, everyMs)
 
   return {
     now() {
       isWanted = true
-      if (!isRunning && !isStopped) void turn()
+      if (!underWay && !isStopped) begin()
     },
-    stop() {
+    async stop() {
       isStopped = true
       clearTimeout(timer)
+      await underWay
     },
   }
 }
 
-/** Does chores one after the other. A failure is logged, and the next one follows. */
-export async function inTurn(
+/**
+ * Does chores one after the other. A failure is logged, and the next one follows, unless all are to
+ * stop.
+ */
+export async function eachInOrder(
   chores: Record<string, () => Promise<unknown>>,
   logger: Logger,
+  isStopping: () => boolean,
 ): Promise<void> {
   for (const [name, chore] of Object.entries(chores)) {
+    if (isStopping()) return
     await chore().catch((error: Error) => logger.warn({ reason: error.message }, `${name} failed`))
   }
 }

@@ -101,11 +101,13 @@ export async function run(
       }
       const keys = await keysOf(config, url)
       const surroundings = { config, logger, url, wakeHere, requestHaltHere, ...keys }
-      await Promise.all(
+      const started = await Promise.allSettled(
         starts.map(async (start) => {
           parts.push(await start(surroundings))
         }),
       )
+      // Each has ended its start, so that all that started can be stopped.
+      for (const part of started) if (part.status === 'rejected') throw part.reason
       announce(config, parts, options.withWelcome ?? false)
     } else console.log('The schema is up to date.')
     // A killed process would not write it. Takes 55 ms after an upgrade, otherwise 1 ms.

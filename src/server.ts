@@ -35,6 +35,7 @@ import { jobRoutes } from './notification/routes.ts'
 import { askForJob } from './notification/run/wake.ts'
 import { senderRoutes } from './notification/sender/routes.ts'
 import { entitySchemas } from './notification/shop/entity.ts'
+import { openPort } from './port.ts'
 import { repeat } from './repeat.ts'
 import { createSecretBox } from './sealing/secret.ts'
 import { subscriptionRoutes } from './subscription/routes.ts'
@@ -181,22 +182,21 @@ export async function startServer(
   const skew = watchSkew(durable.pool, logger)
   const partitions = repeat('partitions', HOUR_MS, logger, () => createPartitions(durable.pool))
   const server = createServer(app)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+  const at = {
+    port: config.PORT,
+    host: config.HOST,
     // A connection that waits to be accepted must not lose its place to a burst of others.
-    const backlog = limits.connections.all
-    server.listen({ port: config.PORT, host: config.HOST, backlog }, resolve)
-  })
-  const { address, family, port } = server.address() as net.AddressInfo
+    backlog: limits.connections.all,
+  }
+  const remedy = 'end the other process, or set PORT'
+  const { address, family, port } = await openPort(server, at, remedy)
 
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     routes: served,
     async stop() {
       draining = true
-      partitions.stop()
-      skew.stop()
-      await close(server)
+      await Promise.all([partitions.stop(), skew.stop(), close(server)])
       await Promise.all([durable, appending, notifier, destinations].map((each) => each.close()))
     },
   }

@@ -1,7 +1,8 @@
 // The wiring of `millrace work`: tasks to runners, notifications to turns, chores to their clocks.
 // No decisions here.
 
-import type { Config } from './config.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Config, limits } from './config.ts'
 import { channels, listen } from './db/listen.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { type Database, openDatabase } from './db/pool.ts'
@@ -17,7 +18,7 @@ import { createSweep } from './maintenance/sweep.ts'
 import { completeWaiting } from './maintenance/waiting.ts'
 import { startNotifying } from './notification/run/work.ts'
 import { createShopProjection, SHOP } from './notification/shop/project.ts'
-import { inTurn, type Repeated, repeat } from './repeat.ts'
+import { eachInOrder, type Repeated, repeat } from './repeat.ts'
 import { createSecretBox } from './sealing/secret.ts'
 
 const HOUR_MS = 3_600_000
@@ -56,7 +57,7 @@ export async function startWorker(
   const notifying = startNotifying(config, { database: durable, presence, secrets, logger })
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, createSweep(relaxed.pool))
   const skew = watchSkew(durable.pool, logger)
-  const chores = startChores(config, durable, logger)
+  const chores = startChores(config, durable, logger, () => isStopping)
   const lookForWork = () => {
     sweepOften.now()
     notifying.look()
@@ -80,8 +81,10 @@ export async function startWorker(
     },
     async stop() {
       isStopping = true
-      for (const repeated of [sweepOften, skew, ...chores]) repeated.stop()
+      const ended = [sweepOften, skew, ...chores].map((repeated) => repeated.stop())
       await Promise.all([delivering.stop(), notifying.stop()])
+      // A long chore is cut off.
+      await Promise.race([Promise.all(ended), sleep(limits.shutdownMs, undefined, { ref: false })])
       await Promise.all([listener.close(), presence.close()])
       await Promise.all([relaxed.close(), durable.close()])
     },
@@ -89,7 +92,12 @@ export async function startWorker(
 }
 
 /** The chores: at the start, and then repeatedly. */
-function startChores(config: Config, { pool, kysely }: Database, logger: Logger): Repeated[] {
+function startChores(
+  config: Config,
+  { pool, kysely }: Database,
+  logger: Logger,
+  isStopping: () => boolean,
+): Repeated[] {
   const { MILLRACE_RETENTION_DAYS: days, MILLRACE_SWEEP_MS: sweepMs } = config
   const hourly = {
     'making partitions': () => createPartitions(pool),
@@ -106,7 +114,7 @@ function startChores(config: Config, { pool, kysely }: Database, logger: Logger)
   }
   const chores = [
     repeat('completing replays', sweepMs, logger, () => completeWaiting(pool)),
-    repeat('hourly chores', HOUR_MS, logger, () => inTurn(hourly, logger)),
+    repeat('hourly chores', HOUR_MS, logger, () => eachInOrder(hourly, logger, isStopping)),
   ]
   for (const chore of chores) chore.now()
   return chores

@@ -2,7 +2,7 @@
 // it stores nothing.
 
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { openPort } from '../port.ts'
 
 /** Listens on loopback, on `port`, 0 for any. Resolves with the URL. */
 export async function printArrivals(port: number, print: (line: string) => void): Promise<string> {
@@ -17,9 +17,7 @@ export async function printArrivals(port: number, print: (line: string) => void)
       response.end()
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const remedy = `end the other process, or name another: millrace listen ${port + 1}`
+  const address = await openPort(server, { host: '127.0.0.1', port }, remedy)
+  return `http://127.0.0.1:${address.port}`
 }

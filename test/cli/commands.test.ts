@@ -1,11 +1,12 @@
 // The command line as a process: its help, what it refuses with 2, and failures in words.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
-import { type Ended, startProgram } from '../../scripts/kit/program.ts'
+import { type Ended, OPEN_SERVICE, startProgram } from '../../scripts/kit/program.ts'
 import { REBUILD_HELP } from '../../src/cli/rebuild.ts'
 import { listScripts } from '../../src/cli/sql.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -94,5 +95,25 @@ it('migrate says that nothing is left to do', async () => {
     status: 0,
     stdout: 'The schema is up to date.\n',
     stderr: '',
+  })
+})
+
+describe('a port that is in use', () => {
+  const taken = createServer()
+  beforeAll(() => new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve)))
+  afterAll(() => new Promise((resolve) => taken.close(resolve)))
+  const port = () => String((taken.address() as AddressInfo).port)
+
+  it('ends a start with what to do, and nothing else', async () => {
+    const environment = { ...OPEN_SERVICE, DATABASE_URL: database.adminUrl, PORT: port() }
+    const { status, stdout, stderr } = await millrace(['start'], environment)
+    const problem = `Port ${port()} of 127.0.0.1 is in use: end the other process, or set PORT.\n`
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: problem })
+  })
+  it('ends a receiver with what to do', async () => {
+    const { status, stderr } = await millrace(['listen', port()])
+    const other = `name another: millrace listen ${Number(port()) + 1}`
+    const problem = `Port ${port()} of 127.0.0.1 is in use: end the other process, or ${other}.\n`
+    expect({ status, stderr }).toEqual({ status: 1, stderr: problem })
   })
 })

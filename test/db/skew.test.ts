@@ -42,7 +42,7 @@ it.each([
   await until('it is logged', () => lines.length > 0)
   await setClock('0')
   await until('it is logged again', () => lines.length > 1)
-  watch.stop()
+  await watch.stop()
   expect(lines.map((line) => line.level)).toEqual([level, 'info'])
   expect(Math.abs(lines[1]?.skewMs as number)).toBeLessThan(1_000)
 })

@@ -17,6 +17,7 @@ const RANKS = [
     'lazy',
     'clock',
     'logger',
+    'port',
     'repeat',
     'setting',
     'version',

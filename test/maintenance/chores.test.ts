@@ -2,8 +2,9 @@
 
 import { expect, it } from 'vitest'
 import { appendEvents } from '../../src/log/append.ts'
+import { createLogger, type Logger } from '../../src/logger.ts'
 import { readAllEventTypes } from '../../src/maintenance/event-types.ts'
-import { forEach, inTurn } from '../../src/repeat.ts'
+import { eachInOrder, forEach, repeat } from '../../src/repeat.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 
@@ -18,9 +19,31 @@ it('goes on after a chore that failed, and says which', async () => {
     second: () => Promise.reject(new Error('No.')),
     third: async () => done.push('third'),
   }
-  await inTurn(chores, logger as unknown as Parameters<typeof inTurn>[1])
+  await eachInOrder(chores, logger as unknown as Logger, () => false)
   expect(done).toEqual(['first', 'third'])
   expect(told).toEqual([[{ reason: 'No.' }, 'second failed']])
+})
+
+it('begins no chore after a stop', async () => {
+  const done: string[] = []
+  const chores = { first: async () => done.push('first'), second: async () => done.push('second') }
+  await eachInOrder(chores, createLogger('silent'), () => done.length === 1)
+  expect(done).toEqual(['first'])
+})
+
+it('stops a repeated chore after the round under way', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const done: string[] = []
+  const repeated = repeat('chore', 1, createLogger('silent'), async () => {
+    await promise
+    done.push('chore')
+  })
+  repeated.now()
+  const stopped = repeated.stop().then(() => done.push('stopped'))
+  repeated.now()
+  resolve()
+  await stopped
+  expect(done).toEqual(['chore', 'stopped'])
 })
 
 it('goes on after one of many that failed, and names all that did', async () => {

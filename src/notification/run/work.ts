@@ -65,9 +65,7 @@ export function startNotifying(
     async stop() {
       isDraining = true
       const stopped = runner.stop()
-      look.stop()
-      retire.stop()
-      await Promise.all(running)
+      await Promise.all([look.stop(), retire.stop(), ...running])
       await stopped
       await agents.close()
     },
