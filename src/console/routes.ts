@@ -35,7 +35,7 @@ const common = {
 /** The routes of the documents that describe the service. */
 export function documentRoutes(): Route[] {
   const read = createFileCache()
-  const asyncApi = staticBody('application/json', asyncApiText())
+  let asyncApi: StaticBody | undefined
 
   return [
     {
@@ -54,7 +54,10 @@ export function documentRoutes(): Route[] {
           ),
         },
       },
-      handle: (context) => sendStatic(context, asyncApi),
+      handle(context) {
+        asyncApi ??= staticBody('application/json', asyncApiText())
+        return sendStatic(context, asyncApi)
+      },
     },
     {
       ...common,
