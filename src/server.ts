@@ -128,7 +128,7 @@ export async function startServer(
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
       requestHalt(tenant, id) {
         requestHalt(tenant, id)
-        // If no run is under way, one must close the last file.
+        // If no turn is under way, one must finish the last file.
         waker.wake(tenant)
       },
     }),

@@ -10,7 +10,10 @@ import {
   SCOPES,
 } from '../http/identity.ts'
 
-/** The rights of a key, its rate (events a second; null: no limit) and its end (null: none). */
+/**
+ * The rights of a key, its rate (events a second; null: no limit), and when it expires (null:
+ * never).
+ */
 export type Tenure = Grant & { rate: number | null; expiresAt: Date | null }
 
 /** Whether a holder of `own` may see and revoke a key for these tenants. */

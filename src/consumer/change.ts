@@ -24,8 +24,8 @@ export type Consumer = {
 }
 
 /**
- * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: the
- * maximum of its kind run already.
+ * `unchanged`: it was so already. `refused`: its state or version does not allow it. `full`: as
+ * many of its kind run as may.
  */
 type Changed =
   | { outcome: 'changed' | 'unchanged'; consumer: Consumer }
@@ -63,7 +63,7 @@ export async function registerConsumer(
   const document = JSON.stringify(options.document)
   const { kind, status = 'running', note } = options
   const { action } = registrations[status]
-  const outcome = await untilKnown(async (attempt) => {
+  const outcome = await untilKnown(async (callId) => {
     const { rows } = await sql<{ outcome: 'registered' | 'known' | 'taken' | 'full' }>`
       select outcome,
         case when outcome = 'registered' and ${note !== undefined} then
@@ -74,7 +74,7 @@ export async function registerConsumer(
         end as noted
       from (
         select case
-          when change_of_attempt(${tenant}, ${id}, ${attempt}) is not null then 'known'
+          when change_of_attempt(${tenant}, ${id}, ${callId}) is not null then 'known'
           else register_consumer(
             ${tenant}, ${kind}, ${id}, ${document}::jsonb, ${status}, ${action(kind)},
             ${options.actor}, ${options.reason}, ${options.startsAfter ?? null},
@@ -138,10 +138,10 @@ function write(
 ): Promise<number | null> {
   const { to, action } = options
   const document = options.document ? JSON.stringify(options.document) : null
-  return untilKnown(async (attempt) => {
+  return untilKnown(async (callId) => {
     const { rows } = await sql<{ position: number | null }>`
       select coalesce(
-        change_of_attempt(${tenant}, ${id}, ${attempt}),
+        change_of_attempt(${tenant}, ${id}, ${callId}),
         change_consumer(
           ${tenant}, ${id}, ${version}, ${to}, ${action}, ${options.actor}, ${options.reason},
           ${document}::jsonb, ${options.fromNow ?? false}, ${latestPosition()},

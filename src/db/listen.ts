@@ -12,7 +12,7 @@ import { openClient } from './session.ts'
 export const channels = {
   /** A tenant has new events. Payload: the tenant. */
   wake: 'millrace_wake',
-  /** An integration was stopped or removed. Payload: "tenant/consumer". */
+  /** A consumer was stopped, changed or removed. Payload: "tenant/consumer". */
   halt: 'millrace_halt',
 } as const
 

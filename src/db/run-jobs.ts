@@ -46,7 +46,8 @@ export function runJobs<Task extends keyof Payloads>(
           pollInterval: POLL_MS,
           // Without a local queue every slot polls for itself: an idle worker with 500 slots sends
           // a thousand statements a second, and a busy one sends one statement a job. Completed
-          // jobs are reported one by one: a statement for many deadlocks with add_jobs.
+          // jobs are reported one by one: one statement for several jobs would deadlock with
+          // add_jobs.
           localQueue: { size: options.slots },
         },
       },

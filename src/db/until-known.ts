@@ -1,7 +1,7 @@
 // Changes with a known outcome. If a connection breaks after a statement has left, nobody knows
-// whether it was committed. So the statement is sent again until the database answers. The attempt
-// has an id, which makes a second sending harmless: through the SQL function change_of_attempt, or
-// as the id of the created row.
+// whether it was committed. So the statement is sent again until the database answers. The call has
+// an id, which makes a second sending harmless: through the SQL function change_of_attempt, or as
+// the id of the created row.
 
 import { randomUUID } from 'node:crypto'
 import { MillraceError } from '../errors.ts'
@@ -17,11 +17,11 @@ const LONGEST_PAUSE_MS = 200
  * Resolves with the result of `write`; the change happens once, however often it is sent. Throws
  * `unavailable` if the database stays unreachable for five seconds: then the outcome is unknown.
  */
-export async function untilKnown<T>(write: (attempt: string) => Promise<T>): Promise<T> {
-  const attempt = randomUUID()
+export async function untilKnown<T>(write: (callId: string) => Promise<T>): Promise<T> {
+  const callId = randomUUID()
   let deadline: number | undefined
   try {
-    return await whileAway(() => write(attempt), {
+    return await whileAway(() => write(callId), {
       pauseMs: (tries) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries),
       mayWait(ms) {
         deadline ??= performance.now() + WAIT_MS

@@ -6,10 +6,10 @@
 // * after the send, before the step: the same; the target sees it twice (at least once).
 // * after a 400, before it is kept: the same; it is kept once, since its position is unique there.
 // * in the middle of a step: a step is one statement.
-// A frozen process wakes up past its deadline: it sends nothing more, and the fence refuses its
-// writes, which name an old epoch. A failure to be retried halts the cursor: events in flight
-// finish, the cursor stores the count and the time, and the next turn sends the oldest event alone,
-// under the configuration of then.
+// A frozen process wakes up past its deadline: it sends nothing more, and its writes are refused,
+// since they name an old epoch. A failure to be retried halts the cursor: events in flight finish,
+// the cursor stores the count and the time, and the next turn sends the oldest event alone, under
+// the configuration that holds by then.
 
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Presence } from '../db/presence.ts'

@@ -1,6 +1,6 @@
 // The cursor of a consumer and its lease. The lease is the mutual exclusion between workers; a job
-// is only a hint. Every write checks owner and epoch (a fence): if it finds no row, its process is
-// a zombie, and stops. All turns of a worker have the same owner, the worker's presence; epochs
+// is only a hint. Every write checks owner and epoch: if it finds no row, its turn has lost the
+// lease, and ends. All turns of a worker have the same owner, the worker's presence; epochs
 // tell them apart. A step with a lost answer may arrive after the next one, or be executed already:
 // no step moves the cursor back. Progress is written with relaxed durability: a database crash may
 // undo 200 ms of it, and then events are sent again, which at-least-once allows. All statements are
@@ -33,7 +33,9 @@ export type Leased = {
   finishBy: number | null
 }
 
-/** How long others wait, beyond its lease, for a worker that dies while it writes a last file. */
+/**
+ * How long others wait after the lease has ended, if a worker dies while it writes a last file.
+ */
 const FINISH_MS = 30_000
 
 /**

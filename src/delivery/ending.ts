@@ -48,8 +48,8 @@ export function createEnding(logger: Logger, lease: Lease, onReason: () => void)
     begin,
     breakOff(error) {
       const logged = { ...lease, reason: error.message }
-      if (isBug(error)) logger.error({ ...logged, cause: error.stack }, 'run broken off')
-      else logger.warn(logged, 'run broken off')
+      if (isBug(error)) logger.error({ ...logged, cause: error.stack }, 'turn broken off')
+      else logger.warn(logged, 'turn broken off')
       begin({ why: 'broken', isCutOff: maySendAgain(error) })
     },
   }

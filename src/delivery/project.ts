@@ -1,6 +1,7 @@
 // A turn that advances a projection: our own tables that follow the log. One transaction applies a
 // page of events and writes the step of the cursor, and it checks the epoch. So each event counts
-// exactly once, whatever is killed in between, and a zombie's page is rolled back with its step.
+// exactly once, whatever is killed in between. If a turn has lost its lease, its page is rolled
+// back with its step.
 
 import { limits } from '../config.ts'
 import { maySendAgain } from '../db/failure.ts'

@@ -13,7 +13,7 @@ export type Window = {
   settle(event: LoggedEvent): void
   /** Takes an event back from flight: it is the next of its entity again. */
   giveBack(event: LoggedEvent): void
-  /** Unsettled positions, oldest first, in flight or not. */
+  /** Positions that are not settled, oldest first, in flight or not. */
   unresolved(): number[]
   /** How many events next() can offer. */
   readonly ready: number
@@ -23,13 +23,13 @@ export type Window = {
 }
 
 /** An entity's events, oldest first; the first one is ready or in flight. */
-type Lane = { key: string; events: LoggedEvent[] }
+type Line = { key: string; events: LoggedEvent[] }
 
 export function createWindow(): Window {
   // A Map keeps the order of insertion, which is the order of the log.
-  const unsettled = new Map<number, Lane>()
-  const lanes = new Map<string, Lane>()
-  /** The first events of lanes that have none in flight, oldest first. */
+  const unresolved = new Map<number, Line>()
+  const lines = new Map<string, Line>()
+  /** The first events of lines that have none in flight, oldest first. */
   const ready: LoggedEvent[] = []
   let bytes = 0
   let inFlight = 0
@@ -37,15 +37,15 @@ export function createWindow(): Window {
   return {
     push(events) {
       for (const event of events) {
-        const key = laneOf(event)
-        let lane = lanes.get(key)
-        if (lane) lane.events.push(event)
+        const key = keyOf(event)
+        let line = lines.get(key)
+        if (line) line.events.push(event)
         else {
-          lane = { key, events: [event] }
-          lanes.set(key, lane)
+          line = { key, events: [event] }
+          lines.set(key, line)
           ready.push(event)
         }
-        unsettled.set(event.position, lane)
+        unresolved.set(event.position, line)
         bytes += event.payload.length
       }
     },
@@ -56,24 +56,24 @@ export function createWindow(): Window {
     },
     settle(event) {
       inFlight--
-      const lane = unsettled.get(event.position) as Lane
-      unsettled.delete(event.position)
+      const line = unresolved.get(event.position) as Line
+      unresolved.delete(event.position)
       bytes -= event.payload.length
-      lane.events.shift()
-      const [first] = lane.events
+      line.events.shift()
+      const [first] = line.events
       if (first) insert(ready, first)
-      else lanes.delete(lane.key)
+      else lines.delete(line.key)
     },
     giveBack(event) {
       inFlight--
       insert(ready, event)
     },
-    unresolved: () => [...unsettled.keys()],
+    unresolved: () => [...unresolved.keys()],
     get ready() {
       return ready.length
     },
     get size() {
-      return unsettled.size
+      return unresolved.size
     },
     get bytes() {
       return bytes
@@ -96,6 +96,6 @@ function insert(ready: LoggedEvent[], event: LoggedEvent): void {
   ready.splice(low, 0, event)
 }
 
-function laneOf(event: LoggedEvent): string {
+function keyOf(event: LoggedEvent): string {
   return `${entityOf(event.name)}\n${event.entityId}`
 }

@@ -132,7 +132,7 @@ async function advanceOne(
     else if (result.kind === 'retry') await scheduleRetry(pool, task, job, result.retryInMs)
     else await wakeAgain(delivery, job)
   } catch (error) {
-    logger.warn({ ...job, reason: (error as Error).message }, 'run failed')
+    logger.warn({ ...job, reason: (error as Error).message }, 'turn failed')
   }
 }
 

@@ -56,12 +56,12 @@ export async function deleteRejected(
   { ids, actor }: { ids: string[]; actor: string },
 ): Promise<number> {
   if (ids.length === 0) return 0
-  return untilKnown(async (attempt) => {
-    // The attempt comes first: there its second sending waits for the first. Then the rows, in the
-    // order of lock_consumer, and last the lane, which the note takes.
+  return untilKnown(async (callId) => {
+    // change_of_attempt comes first: there a call's second sending waits for the first. Then the
+    // rows, in the order of lock_consumer, and last the lane, which the note takes.
     const result = await sql<{ deleted: number; known: boolean }>`
       with attempted as materialized (
-        select change_of_attempt(${tenant}, ${consumer}, ${attempt}) as position
+        select change_of_attempt(${tenant}, ${consumer}, ${callId}) as position
       ),
       held as materialized (
         select lock_consumer(${tenant}, ${consumer}) from attempted where position is null

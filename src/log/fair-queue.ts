@@ -64,7 +64,7 @@ export function createFairQueue<T extends Item>(pacing: Pacing): FairQueue<T> {
         ? takeFrom(lines, line, limits.batchEvents, mostBytes)
         : takeInTurn(lines, apart)
       // Two of them suffice to say for any tenant whether others publish.
-      for (const item of batch.slice(0, 2)) pacing.tookTurn(item.event.tenant)
+      for (const item of batch.slice(0, 2)) pacing.published(item.event.tenant)
       return batch
     },
     tookMs(batch, ms) {
@@ -116,13 +116,13 @@ function takeInTurn<T extends Item>(lines: Lines<T>, apart: Apart): T[] {
   const batch: T[] = []
   let size = 0
   let taking = lines.all().filter((line) => !isApart(apart, line))
-  for (let turn = 0; taking.length > 0; turn++) {
+  for (let round = 0; taking.length > 0; round++) {
     taking = taking.filter((line) => {
-      const item = line.waiting[turn]
+      const item = line.waiting[round]
       const itsBytes = item?.event.payload.length ?? Infinity
       const fits = itsBytes <= limits.apartBytes && size + itsBytes <= limits.batchBytes
       if (!item || !fits || batch.length === limits.batchEvents) {
-        lines.take(line, turn) // It gave one in each earlier turn.
+        lines.take(line, round) // It gave one in each earlier round.
         return false
       }
       size += itsBytes

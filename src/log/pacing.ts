@@ -2,12 +2,12 @@
 // tenant's batches hold up others, it rests after each for as long as the batch took, whichever
 // queue it came through.
 
-/** A tenant counts as publishing for this long after a turn. */
+/** A tenant counts as publishing for this long after its last batch. */
 const RECENT_MS = 1_000
 
 export type Pacing = {
-  /** Notes a tenant's turn in a mixed batch. */
-  tookTurn(tenant: string): void
+  /** Notes that a tenant has events in a mixed batch. */
+  published(tenant: string): void
   /** Whether another tenant publishes, or did so `msAgo`. */
   othersPublish(tenant: string, msAgo?: number): boolean
   /** From now on the tenant rests, for `ms`. */
@@ -27,7 +27,7 @@ export function createPacing(): Pacing {
   const resting = new Map<string, number>()
 
   return {
-    tookTurn(tenant) {
+    published(tenant) {
       if (last.tenant !== tenant) before = last
       last = { tenant, at: performance.now() }
     },

@@ -1,7 +1,7 @@
 // The sweep: each consumer that is behind gets a job, or a notification if a worker advances it.
 // Delivery of every event depends on the sweep, not on wake-ups: it needs no notification, no job
-// row and no memory of any other process. If notifications do not reach a turn, it ends after its
-// slice, and the sweep finds its consumer again.
+// row and no memory of any other process. If notifications do not reach a turn, it ends when its
+// time is over, and the sweep finds its consumer again.
 //
 // A memory saves work: the end of the log at the last sweep, and the consumers that were behind.
 // Others can be behind only if something has come since. With 10,000 cursors and 38 days of log

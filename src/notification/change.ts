@@ -66,10 +66,10 @@ async function write(
 ): Promise<FoundJob | undefined> {
   const next = nextRunOf(document, now)
   const next_run_at = next === undefined ? null : new Date(next)
-  return untilKnown(async (attempt) => {
+  return untilKnown(async (callId) => {
     const { rows } = await sql<{ position: number | null }>`
       select coalesce(
-        change_of_attempt(${tenant}, ${`job:${id}`}, ${attempt}),
+        change_of_attempt(${tenant}, ${`job:${id}`}, ${callId}),
         change_notification_job(
           ${tenant}, ${id}, ${version}, ${JSON.stringify(document)}::jsonb, ${action}, ${actor},
           ${reason}, ${next_run_at}::timestamptz, ${latestPosition()}, ${limits.jobsPerTenant}

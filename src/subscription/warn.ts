@@ -1,4 +1,4 @@
-// Warns of an entity type without any published event: it is accepted, and may be misspelt.
+// Warns if no event of an entity type was published yet: it is accepted, and may be misspelt.
 
 import { entityOfType } from '../collector/event.ts'
 import type { Db } from '../db/pool.ts'

@@ -58,7 +58,7 @@ it('is replaced, and comes back as a stranger', async () => {
   const arrived = receiver.received.length
   first.process.kill('SIGCONT')
   await until('the first has noticed', () =>
-    /lease lost|run broken off|"kind":"lost"/.test(first.output()),
+    /lease lost|turn broken off|"kind":"lost"/.test(first.output()),
   )
   const end = await cursor()
   expect(end.read_position).toBeGreaterThanOrEqual(newest)

@@ -123,7 +123,7 @@ it('keeps its progress, and does not hammer a database that is away', async () =
   wire.goDown()
   const count = (message: string) => worker.output().split(`"${message}"`).length - 1
   await until('the database has been away for a while', () => count('sweep failed') >= 10)
-  expect(count('run broken off')).toBeLessThan(10)
+  expect(count('turn broken off')).toBeLessThan(10)
   wire.comeUp()
   await everythingArrives(own, journal)
   expect(own.received).toHaveLength(400)

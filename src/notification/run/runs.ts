@@ -135,7 +135,7 @@ const textOf = (date: Date | null) => date?.toISOString() ?? null
 
 /** Requests a run of a job now, or returns the one that is not over yet. */
 export async function requestJobRun(db: Db, tenant: string, jobId: string): Promise<JobRun> {
-  const asked = await untilKnown((attempt) => insertJobRun(db, tenant, jobId, attempt))
+  const asked = await untilKnown((callId) => insertJobRun(db, tenant, jobId, callId))
   // The current run ended in between: ask again.
   return asked ?? requestJobRun(db, tenant, jobId)
 }

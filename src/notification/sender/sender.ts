@@ -100,10 +100,10 @@ export async function changeSender(
   { actor, reason, ifVersion }: { actor: string; reason: string; ifVersion?: number },
 ): Promise<boolean | 'changed_meanwhile'> {
   const text = document && JSON.stringify(document)
-  return untilKnown(async (attempt) => {
+  return untilKnown(async (callId) => {
     const { rows } = await sql<{ changed: boolean | null }>`
       select case
-        when change_of_attempt(${tenant}, 'sender:sendgrid', ${attempt}) is not null then true
+        when change_of_attempt(${tenant}, 'sender:sendgrid', ${callId}) is not null then true
         else change_notification_sender(
           ${tenant}, ${text}::jsonb, ${actor}, ${reason}, ${latestPosition()}, ${ifVersion ?? null}
         )
