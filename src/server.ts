@@ -197,6 +197,7 @@ export async function startServer(
     async stop() {
       draining = true
       await Promise.all([partitions.stop(), skew.stop(), close(server)])
+      await waker.flushed()
       await Promise.all([durable, appending, notifier, destinations].map((each) => each.close()))
     },
   }

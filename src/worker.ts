@@ -55,16 +55,21 @@ export async function startWorker(
   const parts = { relaxed, durable, presence, secrets, projections, logger }
   const delivering = startDelivering(config, parts)
   const notifying = startNotifying(config, { database: durable, presence, secrets, logger })
-  const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, createSweep(relaxed.pool))
+  const sweep = createSweep(relaxed.pool)
+  const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, sweep.run)
   const skew = watchSkew(durable.pool, logger)
   const chores = startChores(config, durable, logger, () => isStopping)
-  const lookForWork = () => {
+  const sweepAll = () => {
+    sweep.forget()
     sweepOften.now()
+  }
+  const lookForWork = () => {
+    sweepAll()
     notifying.look()
   }
   listener.on(channels.wake, delivering.wake)
   listener.on(channels.halt, delivering.requestHalt)
-  listener.onReconnect(sweepOften.now)
+  listener.onReconnect(sweepAll)
   presence.onChange(() => (presence.session() ? lookForWork() : delivering.expire()))
   lookForWork()
 

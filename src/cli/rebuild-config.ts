@@ -4,6 +4,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import { openDatabase } from '../db/pool.ts'
+import { createWaker } from '../delivery/wake.ts'
 import { createLogger } from '../logger.ts'
 import {
   type Comparison,
@@ -31,7 +32,11 @@ export async function rebuildConfig(
   const logger = createLogger('warn')
   const database = openDatabase(url, { durability: 'durable', max: 1, logger })
   try {
-    if (apply) await putAll(database.kysely, print)
+    if (apply) {
+      const waker = createWaker(database.pool, logger)
+      await putAll(database.kysely, print, waker.wake)
+      await waker.flushed()
+    }
     const isSame = await compareAll(database.kysely, print)
     if (!isSame && !apply) print('They differ; --apply restores the rows from the log.')
     return isSame
@@ -55,8 +60,9 @@ async function compareAll(db: Db, print: Print): Promise<boolean> {
 
 /**
  * Each row in its own transaction: so the lane, which holds up publishers, is locked only briefly.
+ * `wake` is called for the tenant of each restored consumer: it may be behind, and asleep.
  */
-async function putAll(db: Db, print: Print): Promise<void> {
+async function putAll(db: Db, print: Print, wake: (tenant: string) => void): Promise<void> {
   for (const projection of projections) {
     const { table, put } = projection
     let printed = 0
@@ -65,6 +71,7 @@ async function putAll(db: Db, print: Print): Promise<void> {
       const { page } = await inSnapshot(db, (trx) => compare(trx, projection, options))
       for (const difference of page) {
         const isPut = await put(db, difference)
+        if (isPut && table === 'consumer') wake(difference.key[0] as string)
         const outcome = isPut ? 'restored' : 'not restored'
         if (printed++ < MAX_PRINTED || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
       }

@@ -117,8 +117,13 @@ const IS_BUSY = `(
   or cursor.stop_position is not null or cardinality(cursor.unresolved) > 0
 )`
 
-/** A job that waits, or that a worker has taken so recently that it may still begin. */
-const IS_QUEUED = `(${WAITS} or job.locked_at > clock_timestamp() - interval '2 seconds')`
+/**
+ * A job that waits, or that a worker has taken so recently that it may still begin. One that was
+ * taken "later than now" is of a worker that died under a clock that was ahead.
+ */
+const IS_QUEUED = `(${WAITS}
+  or job.locked_at between clock_timestamp() - interval '2 seconds' and clock_timestamp()
+)`
 
 /** The memory of the last sweep. */
 export type Remembered = {
@@ -137,7 +142,8 @@ const WAS_BEHIND = `(cursor.tenant, cursor.consumer, cursor.run) in (
  * The sweep: everything that is behind, advanced or not; it returns these cursors. With a memory it
  * looks only for events after `settled`, in one or two partitions, except for cursors that are
  * busy, were behind, or have a changed consumer. If the log has not moved, it looks at these alone:
- * every event and every change of a consumer moves the log.
+ * every event and every change of a consumer moves the log. A restored consumer does not, so
+ * `rebuild config` wakes it.
  */
 export function sweepStatement(remembered?: Remembered): string {
   return `${wake({ ...sweepScope(remembered), isCovered: IS_QUEUED })},
@@ -165,7 +171,12 @@ function sweepScope(remembered?: Remembered): Pick<Scope, 'cursors' | 'condition
   }
 }
 
-type Waker = { wake(tenant: string): void; requestHalt(tenant: string, consumer: string): void }
+type Waker = {
+  wake(tenant: string): void
+  requestHalt(tenant: string, consumer: string): void
+  /** Resolves when every wake-up so far has reached the database, or has failed. */
+  flushed(): Promise<void>
+}
 
 /**
  * Wakes consumers through this pool, one statement at a time. Errors are logged: the sweep makes
@@ -173,13 +184,14 @@ type Waker = { wake(tenant: string): void; requestHalt(tenant: string, consumer:
  */
 export function createWaker(pool: pg.Pool, logger: Logger): Waker {
   const tenants = new Set<string>()
-  let busy = false
+  let flushing: Promise<void> | undefined
 
   return {
     wake(tenant) {
       tenants.add(tenant)
-      if (!busy) void flush()
+      flushing ??= flush()
     },
+    flushed: async () => flushing,
     requestHalt(tenant, consumer) {
       pool
         .query('select pg_notify($1, $2)', [channels.halt, `${tenant}/${consumer}`])
@@ -188,7 +200,6 @@ export function createWaker(pool: pg.Pool, logger: Logger): Waker {
   }
 
   async function flush(): Promise<void> {
-    busy = true
     while (tenants.size > 0) {
       const batch = [...tenants]
       tenants.clear()
@@ -198,6 +209,6 @@ export function createWaker(pool: pg.Pool, logger: Logger): Waker {
         .catch((error: Error) => logger.warn({ reason: error.message }, 'tenants not woken'))
       await sleep(Math.min(MOST_PAUSE_MS, (performance.now() - began) * PAUSE_PART))
     }
-    busy = false
+    flushing = undefined
   }
 }

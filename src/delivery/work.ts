@@ -114,8 +114,10 @@ async function advanceOne(
 ): Promise<void> {
   const { pool, logger, services, turns, underWay } = delivery
   const key = consumerKey(job)
-  // A lease of ours seems to be over while its turn goes on: the database's clock has jumped.
-  if (delivery.isDraining || underWay.has(key)) return
+  if (delivery.isDraining) return
+  // A lease of ours seems to be over while its turn goes on: it is being released, or the clock of
+  // the database has jumped. The turn checks for new events in place of the job.
+  if (underWay.has(key)) return turns.get(key)?.wake()
   underWay.add(key)
   const attach = (turn: Turn) => {
     turns.set(key, turn)

@@ -13,7 +13,7 @@ import { type Remembered, sweepStatement } from '../delivery/wake.ts'
 
 const SWEEP_LOCK = 1296651861
 /** How often every cursor is compared with the whole log, whatever is remembered. */
-const FULL_SWEEP_MS = 60_000
+const FULL_SWEEP_MS = 20_000
 
 /**
  * The end of the log. `isSettled`: no append was under way, so everything up to there is visible.
@@ -28,17 +28,28 @@ type Log = { isSettled: boolean; end: number }
 type Behind = { tenants: string[]; consumers: string[]; runs: number[] }
 type Swept = Behind & { queued: number }
 
-/**
- * Makes the sweep of a process. It returns how many consumers got a job; 0 also if another process
- * is sweeping.
- */
-export function createSweep(pool: pg.Pool): () => Promise<number> {
+export type Sweep = {
+  /** Resolves with how many consumers got a job; 0 also if another process is sweeping. */
+  run(): Promise<number>
+  /** The next run looks at everything: the database may have lost its last moments in a crash. */
+  forget(): void
+}
+
+/** Makes the sweep of a process. */
+export function createSweep(pool: pg.Pool): Sweep {
   /** Every consumer but those in `behind` has read the log up to here. */
   let settled: number | undefined
   let behind: Behind
   let nextFullAt = 0
 
-  return async () => {
+  return {
+    run,
+    forget() {
+      nextFullAt = 0
+    },
+  }
+
+  async function run(): Promise<number> {
     const { isSettled, end } = onlyRow(await pool.query<Log>(END_OF_LOG))
     const now = performance.now()
     // A log that ends earlier than before was restored.

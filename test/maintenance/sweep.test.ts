@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
 import { sweepStatement } from '../../src/delivery/wake.ts'
 import { appendEvents } from '../../src/log/append.ts'
-import { createSweep } from '../../src/maintenance/sweep.ts'
+import { createSweep, type Sweep } from '../../src/maintenance/sweep.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 
@@ -30,7 +30,8 @@ const settle = (tenant: string) =>
     where tenant = $1`,
     [tenant],
   )
-let sweep: () => Promise<number>
+let sweep: Sweep['run']
+let forget: Sweep['forget']
 
 beforeEach(async () => {
   for (const tenant of tenants) {
@@ -39,7 +40,9 @@ beforeEach(async () => {
     await registerConsumer(database.kysely, tenant, 'erp', options)
   }
   await takeJobs()
-  sweep = createSweep(database.pool)
+  const made = createSweep(database.pool)
+  sweep = made.run
+  forget = made.forget
   expect(await sweep()).toBe(0)
 })
 
@@ -63,6 +66,34 @@ describe('a sweep after one that found nobody behind', () => {
     await publish('dodici')
     expect(await sweep()).toBe(1)
     expect(await sweep()).toBe(0)
+    expect(await takeJobs()).toEqual(['dodici'])
+  })
+
+  it('is not misled by a job that a worker took under a clock that was ahead', async () => {
+    await publish('dodici')
+    expect(await sweep()).toBe(1)
+    const take = (at: string) =>
+      database.admin.pool.query(
+        `update graphile_worker._private_jobs
+        set locked_at = clock_timestamp() + $1::interval, locked_by = 'dead', attempts = 1`,
+        [at],
+      )
+    await take('-0.1 seconds')
+    expect(await sweep()).toBe(0)
+    await take('40 minutes')
+    expect(await sweep()).toBe(1)
+    await takeJobs()
+  })
+
+  it('looks at everything after it has forgotten: a crash may take a cursor back', async () => {
+    await publish('dodici')
+    await settle('dodici')
+    await sweep()
+    await takeJobs()
+    await database.pool.query(`update cursor set read_position = 0 where tenant = 'dodici'`)
+    expect(await sweep()).toBe(0)
+    forget()
+    expect(await sweep()).toBe(1)
     expect(await takeJobs()).toEqual(['dodici'])
   })
 
