@@ -133,8 +133,10 @@ async function rotate(): Promise<void> {
     MILLRACE_SECRET_KEY_PREVIOUS: previous,
     ...config
   } = readConfigOrFail()
-  const current = MILLRACE_SECRET_KEY ?? secretFromFile(config.MILLRACE_DATA_DIR, 'secret-key')
-  await onDatabase((url) => rotateSecrets(url, { current, previous }, (line) => console.log(line)))
+  await onDatabase((url) => {
+    const current = MILLRACE_SECRET_KEY ?? secretFromFile(config.MILLRACE_DATA_DIR, 'secret-key')
+    return rotateSecrets(url, { current, previous }, (line) => console.log(line))
+  })
 }
 
 /** Runs an action on the database; sets exit status 1 if it returns false. */
