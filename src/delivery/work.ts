@@ -67,6 +67,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
   return {
     wake(tenant) {
       eachOf(turns, tenant, (turn) => turn.wake())
+      if (delivery.isDraining) return
       for (const job of delivery.justEnded.take(tenant)) void wakeAgain(delivery, job)
     },
     requestHalt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
