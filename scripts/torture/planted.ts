@@ -19,8 +19,8 @@ const ownPlants: Plant[] = [
     changes: [
       {
         file: WINDOW,
-        find: '[...unsettled.keys()]',
-        put: `[...unsettled].flatMap(([position, { events: [first] }]) =>
+        find: '[...unresolved.keys()]',
+        put: `[...unresolved].flatMap(([position, { events: [first] }]) =>
       first?.position !== position || ready.includes(first) ? [position] : [],
     )`,
       },
