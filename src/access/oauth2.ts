@@ -25,13 +25,13 @@ const TokenRequest = Type.Object(
     grant_type: Type.Literal('client_credentials'),
     scope: Field("A subset of the key's scopes, separated by spaces.", 'publish'),
     client_id: Field("The key's id, if there is no Basic.", '0c9be2f17a35'),
-    client_secret: Field('The whole key, `mr_…`.', 'mr_…'),
+    client_secret: Field('The whole key, `mr_...`.', 'mr_...'),
   },
   { title: 'TokenRequest' },
 )
 const TokenAnswer = Type.Object(
   {
-    access_token: Type.String({ examples: ['eyJ…'] }),
+    access_token: Type.String({ examples: ['eyJ...'] }),
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({
       maximum: LIFETIME_SECONDS,
@@ -78,7 +78,7 @@ export function tokenRoute(services: TokenServices): Route {
     operationId: 'issueToken',
     summary: 'A short-lived token for the credentials of an API key (RFC 6749, section 4.4).',
     description:
-      "The client id is the key's id, the client secret the whole key (`mr_…`): by HTTP " +
+      "The client id is the key's id, the client secret the whole key (`mr_...`): by HTTP " +
       'Basic, or in the form. The token ends with the key: within seconds after a revocation. ' +
       `The form is at most ${limits.tokenRequestBytes} bytes.`,
     body: TokenRequest,

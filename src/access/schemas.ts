@@ -82,7 +82,7 @@ export const CreatedKey = Type.Object(
   },
   {
     title: 'CreatedApiKey',
-    examples: [{ ...shownExample, token: 'mr_…' }],
+    examples: [{ ...shownExample, token: 'mr_...' }],
   },
 )
 export type NewKey = Static<typeof NewKey>

@@ -54,7 +54,7 @@ export const CollectedEvent = Type.Object(
       maxLength: 100,
       pattern: '^[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9])?$',
       description:
-        'CUSTOMER, VARIANT_PRODUCT, …; in snake case it is the entity of the event name.',
+        'CUSTOMER, VARIANT_PRODUCT, ...; in snake case it is the entity of the event name.',
     }),
     event_payload: Type.Object(
       {

@@ -73,7 +73,8 @@ export const StatisticsShown = Type.Object(
       { p50: Milliseconds, p90: Milliseconds, p99: Milliseconds },
       {
         title: 'Latencies',
-        description: 'From publication to delivery, over the last hour, in steps of 1, 2, 4, … ms.',
+        description:
+          'From publication to delivery, over the last hour, in steps of 1, 2, 4, ... ms.',
       },
     ),
     replay: Nullable(

@@ -35,7 +35,7 @@ const headers = {
   etag: { name: 'ETag', description: 'The version of the resource, for If-Match.', schema: text },
   link: {
     name: 'Link',
-    description: 'The next page, if there is one: `<…>; rel="next"`.',
+    description: 'The next page, if there is one: `<...>; rel="next"`.',
     schema: text,
   },
 }

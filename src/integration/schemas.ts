@@ -89,7 +89,7 @@ export const Rotation = Type.Object(
 export const Rotated = Type.Object(
   {
     signing_secret: Type.String({
-      examples: ['whsec_…'],
+      examples: ['whsec_...'],
       description: 'The new secret. Only this answer ever shows it.',
     }),
     previous_valid_until: Type.String({ format: 'date-time' }),

@@ -91,7 +91,7 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       scope: 'read',
       operationId: 'listJobs',
       summary: 'All notification jobs in the order of their creation, deleted ones included.',
-      description: 'If there are more, the `Link` header has the next page: `<…>; rel="next"`.',
+      description: 'If there are more, the `Link` header has the next page: `<...>; rel="next"`.',
       parameters: [tenantHeader, ...pageParameters(limits.pageLength)],
       responses: {
         200: { description: 'The jobs.', schema: JobList, headers: ['link'] },

@@ -43,6 +43,15 @@ beforeAll(async () => {
 })
 afterAll(() => service.stop())
 
+it('is ASCII: a compiler may take the code that is made of it for that', async () => {
+  for (const name of ['openapi.json', 'asyncapi.json']) {
+    const { body } = await call(`${service.url}/${name}`)
+    const text = JSON.stringify(body)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+    expect(text.match(/.{0,40}[^\x00-\x7f]+/g) ?? []).toEqual([])
+  }
+})
+
 it('says 413 of every JSON body, and 400 of every parameter', async () => {
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
   const withBody = operations.filter(
