@@ -98,7 +98,8 @@ export const plantsAround: Plant[] = [
         file: 'src/destination/resolve.ts',
         find: 'export const { resolve, lookup } = createResolver()',
         put: `export const { resolve } = createResolver()
-const lookup = dns.lookup as unknown as net.LookupFunction`,
+const lookup = dns.lookup as unknown as net.LookupFunction
+export { lookup }`,
       },
     ],
   },
