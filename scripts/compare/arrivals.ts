@@ -2,9 +2,9 @@
 // the request to the delivery is read from one clock.
 
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { newEvent, publishHeaders } from '../bench/events.ts'
 import { ADMIN_TOKEN, send } from '../kit/client.ts'
+import { listen } from '../kit/listen.ts'
 
 const ORDER = /"order_id":"order-(\d+)"/
 
@@ -31,9 +31,9 @@ export async function startArrivals(): Promise<Arrivals> {
       waiting.get(Number(ORDER.exec(body)?.[1]))?.(performance.now())
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listen(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://127.0.0.1:${port}/`,
     async publish(serviceUrl, i, webhooks = 1) {
       const started = performance.now()
       const latencies: number[] = []

@@ -2,7 +2,7 @@
 // answers 201.
 
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from '../kit/listen.ts'
 import { serveCalls } from '../kit/remote.ts'
 
 const ANSWER = '{"position":1790000000000000,"duplicate":false}'
@@ -18,7 +18,6 @@ serveCalls({
         response.end(Buffer.concat(chunks).length > 0 ? ANSWER : '{}')
       })
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${await listen(server)}`
   },
 })

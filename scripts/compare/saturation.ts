@@ -5,9 +5,10 @@ import type { LoadResult } from '../bench/publish-load.ts'
 import { startReceiver } from '../bench/receiver.ts'
 import type { Line } from '../bench/scenario.ts'
 import { ADMIN_TOKEN, register } from '../kit/client.ts'
+import { byTurns } from '../kit/measure.ts'
 import { type Remote, startRemote } from '../kit/remote.ts'
 import type { Comparison } from './comparison.ts'
-import { both, lineOf, migratedBy, type Name, startSide } from './side.ts'
+import { both, lineOf, migratedBy, startSide } from './side.ts'
 
 const LOAD = { token: ADMIN_TOKEN, connections: 64, warmMs: 0 }
 const MS = 2_500
@@ -19,25 +20,19 @@ export const saturation: Comparison = {
     const load = await startRemote('bench/publish-load.ts')
     const lines: Line[] = []
     for (const webhooks of [1, 10]) {
-      const rates: Record<Name, number[]> = { before: [], after: [] }
       const sides = await both(async (name) => {
         const database = await migratedBy(programs[name], serverUrl)
         const side = await startSide(programs[name], database, ['work', 'serve'])
         return { side, deliver: await delivering(side.url, webhooks, load) }
       })
+      const turns = { before: sides.before.deliver, after: sides.after.deliver }
       try {
-        // The first round warms up.
-        for (let round = 0; round <= rounds; round++) {
-          for (const name of ['before', 'after'] as const) {
-            const rate = await sides[name].deliver()
-            if (round > 0) rates[name].push(rate)
-          }
-        }
+        await byTurns(1, turns) // warms up
+        const what = `delivered to ${webhooks} webhook${webhooks > 1 ? 's' : ''} while publishing`
+        lines.push(lineOf(what, 'events/s', await byTurns(rounds, turns)))
       } finally {
         await Promise.all([sides.before.side.stop(), sides.after.side.stop()])
       }
-      const what = `delivered to ${webhooks} webhook${webhooks > 1 ? 's' : ''} while publishing`
-      lines.push(lineOf(what, 'events/s', rates))
     }
     await load.stop()
     return lines

@@ -28,8 +28,6 @@ export type Side = {
   url: string
   /** Microseconds of CPU that its processes have used. NaN without /proc. */
   cpuUs(): number
-  /** Resident memory of its processes, shared pages by parts, in MiB. */
-  pssMiB(): number
   stop(): Promise<void>
 }
 
@@ -60,11 +58,9 @@ export async function startSide(
   for (const { process } of started) guardProcess(process)
   const urls = await Promise.all(started.map(({ ready }) => ready()))
   const pids = started.map(({ process }) => process.pid as number)
-  const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0)
   return {
     url: urls.find((url) => url !== '') ?? '',
-    cpuUs: () => sum(cpuUsOf),
-    pssMiB: () => sum(pssMiBOf),
+    cpuUs: () => pids.reduce((total, pid) => total + cpuUsOf(pid), 0),
     async stop() {
       for (const { process } of started) process.kill('SIGTERM')
       await Promise.all(started.map(({ ended }) => ended))
@@ -115,8 +111,3 @@ const ticksOf = (pid: number, ...fields: number[]) =>
 const cpuUsOf = (pid: number) => ticksOf(pid, 11, 12)
 /** Of its children that have ended. */
 const endedUsOf = (pid: number) => ticksOf(pid, 11, 12, 13, 14)
-
-function pssMiBOf(pid: number): number {
-  const [, kib] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? []
-  return Number(kib) / 1024
-}

@@ -1,5 +1,4 @@
-// How long a start takes: on a database that is migrated, and from nothing to the first delivery;
-// and what all processes then hold in memory.
+// How long a start takes: on a database that is migrated, and from nothing to the first delivery.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -10,13 +9,13 @@ import { byTurns } from '../kit/measure.ts'
 import { OPEN_SERVICE, startProgram } from '../kit/program.ts'
 import { startArrivals } from './arrivals.ts'
 import type { Comparison } from './comparison.ts'
-import { both, lineOf, migratedBy, startSide } from './side.ts'
+import { both, lineOf, migratedBy, type Name, startSide } from './side.ts'
 
 export const starting: Comparison = {
   name: 'starting',
   async run(programs, { serverUrl, rounds }) {
     const urls = await both((name) => migratedBy(programs[name], serverUrl))
-    const warm = (name: 'before' | 'after') => async () => {
+    const warm = (name: Name) => async () => {
       const started = performance.now()
       const side = await startSide(programs[name], urls[name], ['start'])
       const took = performance.now() - started
@@ -25,7 +24,7 @@ export const starting: Comparison = {
     }
     const arrivals = await startArrivals()
     let next = 0
-    const fromNothing = (name: 'before' | 'after') => async () => {
+    const fromNothing = (name: Name) => async () => {
       const directory = mkdtempSync(path.join(os.tmpdir(), 'millrace-compare-'))
       const settings = {
         ...OPEN_SERVICE,
@@ -47,12 +46,11 @@ export const starting: Comparison = {
       return took
     }
     // The first starts of all fill the cache of compiled code.
-    await byTurns(1, { before: warm('before'), after: warm('after') })
-    const starts = await byTurns(rounds, { before: warm('before'), after: warm('after') })
-    const firsts = await byTurns(rounds, {
-      before: fromNothing('before'),
-      after: fromNothing('after'),
-    })
+    const warmTurns = { before: warm('before'), after: warm('after') }
+    await byTurns(1, warmTurns)
+    const starts = await byTurns(rounds, warmTurns)
+    const firstTurns = { before: fromNothing('before'), after: fromNothing('after') }
+    const firsts = await byTurns(rounds, firstTurns)
     arrivals.close()
     return [
       lineOf('start, until it is ready', 'ms', starts),

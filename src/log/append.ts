@@ -40,21 +40,23 @@ export function appendEvents(db: Queryable, events: NewEvent[]): Promise<Appende
   return first && !second ? appendOne(db, first) : appendThrough('append_events', db, events)
 }
 
+/** The parameters of every function that appends, in order; the latest position follows. */
+const FIELDS: ((event: NewEvent) => string | Buffer)[] = [
+  (event) => event.tenant,
+  (event) => event.name,
+  (event) => event.entityId,
+  (event) => event.idempotencyKey,
+  (event) => event.team,
+  (event) => event.service,
+  (event) => event.correlationIds,
+  (event) => event.payload,
+]
+
 /** An idle publisher's event comes alone: for it a function of its own costs less. */
 async function appendOne(db: Queryable, event: NewEvent): Promise<Appended[]> {
   const { rows } = await db.query<Appended>({
     ...oneEvent,
-    values: [
-      event.tenant,
-      event.name,
-      event.entityId,
-      event.idempotencyKey,
-      event.team,
-      event.service,
-      event.correlationIds,
-      event.payload,
-      latestPosition(),
-    ],
+    values: [...FIELDS.map((read) => read(event)), latestPosition()],
   })
   return rows
 }
@@ -65,20 +67,10 @@ export async function appendThrough(
   db: Queryable,
   events: NewEvent[],
 ): Promise<Appended[]> {
-  const column = (read: (event: NewEvent) => string | Buffer) => binaryTextArray(events.map(read))
+  const columns = FIELDS.map((read) => binaryTextArray(events.map(read)))
   const { rows } = await db.query<Appended>({
     ...statements[append],
-    values: [
-      column((event) => event.tenant),
-      column((event) => event.name),
-      column((event) => event.entityId),
-      column((event) => event.idempotencyKey),
-      column((event) => event.team),
-      column((event) => event.service),
-      column((event) => event.correlationIds),
-      column((event) => event.payload),
-      latestPosition(),
-    ],
+    values: [...columns, latestPosition()],
   })
   return rows
 }
