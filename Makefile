@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz schema format
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,7 +39,7 @@ fuzz: install ## Send malformed requests and raw bytes, from a fresh seed; COUNT
 	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts
 
 check: install ## Check types, lint, the rules of the house and the API documents, in seconds
-	@export $(WITH); tsc && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
+	@export $(WITH); tsc && tsc -p src/console/public && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
 
 bench: install ## Measure beside ceilings and a rival, in ten minutes, and write docs/benchmarks.md; ONLY=publish ALL=1; BASE=v1 compares with a commit
 	@export $(WITH); exec node $(if $(BASE),scripts/compare/run.ts $(BASE) $(ONLY),scripts/bench/run.ts $(ONLY) $(if $(ALL),--all))
@@ -47,8 +47,17 @@ bench: install ## Measure beside ceilings and a rival, in ten minutes, and write
 bench-smoke: install ## Run the benchmark in seconds, to see that it works; its figures mean nothing
 	@export $(WITH); exec node scripts/bench/run.ts --smoke --all
 
+pack: install ## Make the npm package in build/: the command line and the service, with compiled code
+	@export $(WITH); exec node scripts/pack/run.ts
+
 schema: install ## Write sql/schema.sql from the migrations and functions
 	@export $(WITH); exec node scripts/schema/run.ts
+
+screenshots: install ## Write every page of the console to screenshots/, desktop and phone, light and dark; ONLY=overview
+	@export $(WITH); exec env ONLY='$(ONLY)' node scripts/console/screenshots.ts
+
+heap: install ## Leave the live pages of the console open, and watch their heap; MINUTES=60 RATE=60
+	@export $(WITH); exec env MINUTES='$(MINUTES)' RATE='$(RATE)' node scripts/console/heap.ts
 
 format: install ## Format the code
 	@node_modules/.bin/biome check --write

@@ -61,19 +61,23 @@ create table attempt (
   run integer not null,
   -- The position of the event that was sent.
   event_position bigint not null,
-  -- 1 for the first try of the stream; 0 for one by hand.
+  -- 1 for the first try of the stream; 0 for one by hand; of a skip, the last try before it.
   attempt integer not null,
   -- rejected (400; 413 if it is too large), refused (the target takes nothing more), unavailable
-  -- (to be tried again), or delivered (a rejected event, sent again by hand).
+  -- (to be tried again), delivered (a rejected event, sent again by hand), skipped (by a person),
+  -- or resent (an event of the log, sent again by hand and taken).
   outcome text not null,
   -- The status of HTTP; null if there was no answer.
   status integer,
   reason text not null,
   -- How the answer's body begins.
   response text,
+  -- A key or a token, if it was sent by hand; null: the stream.
+  actor text,
   constraint attempt_pkey primary key (tenant, consumer, run, position, event_position),
-  constraint outcome_is_known check (outcome = any (array['rejected', 'refused', 'unavailable', 'delivered']))
+  constraint outcome_is_known check (outcome = any (array['rejected', 'refused', 'unavailable', 'delivered', 'skipped', 'resent']))
 ) partition by range (position);
+create index attempt_by_event on attempt using btree (tenant, consumer, event_position);
 create index attempt_by_time on attempt using btree (tenant, consumer, position);
 create trigger refuses_truncate before truncate on attempt for each statement execute function refuse_change_of_log();
 
@@ -84,10 +88,11 @@ create table config_log (
   tenant text not null,
   -- When it was changed, as a position of the log.
   position bigint not null,
-  -- What was changed: a consumer, a job, a sender or a key.
+  -- What was changed: a consumer, a job, a sender, a key or an event type.
   kind text not null,
   -- The id of what was changed, unique among all kinds: "erp-1", "subscription:crm",
-  -- "projection:shop", "job:weekly", "sender:sendgrid", "key:0123456789ab".
+  -- "projection:shop", "job:weekly", "sender:sendgrid", "key:0123456789ab",
+  -- "event_type:order.created".
   id text not null,
   -- The version after the change, counted from 1 at each registration. An entry that keeps the
   -- version of the one before is a note: something happened, nothing was changed.
@@ -105,12 +110,13 @@ create table config_log (
   attempt uuid default (nullif(current_setting('millrace.attempt', true), ''))::uuid,
   constraint config_log_pkey primary key (tenant, position),
   constraint document_is_kept check ( case when status <> 'removed' or kind = 'key' then document is not null else document is null or kind = 'job' end),
-  constraint kind_is_known check (kind = any (array['integration', 'subscription', 'projection', 'job', 'sender', 'key'])),
+  constraint kind_is_known check (kind = any (array['integration', 'subscription', 'projection', 'job', 'sender', 'key', 'event_type'])),
   constraint status_is_known check (status = any (array['running', 'stopped', 'removed'])),
   constraint version_is_positive check (version > 0)
 );
 create index config_log_by_consumer on config_log using btree (tenant, id, position);
 create index config_log_by_key on config_log using btree (id) where (id ~ '^key:');
+create trigger change_is_alerted after insert on config_log for each row when (((new.kind = any (array['integration', 'subscription', 'job'])) and (new.action = any (array['integration_started', 'integration_stopped', 'integration_updated', 'integration_completed', 'integration_deleted', 'subscription_started', 'subscription_stopped', 'subscription_updated', 'replay_completed', 'replay_failed', 'replay_cancelled', 'events_expiring', 'events_expired', 'job_run_failed'])))) execute function alert_of_change();
 create trigger config_log_is_immutable before delete or update on config_log for each row execute function refuse_change_of_log();
 create trigger refuses_truncate before truncate on config_log for each statement execute function refuse_change_of_log();
 
@@ -137,6 +143,7 @@ create table consumer (
   constraint kind_is_known check (kind = any (array['integration', 'subscription', 'projection'])),
   constraint status_is_known check (status = any (array['running', 'stopped']))
 );
+create index consumer_by_change on consumer using btree (changed_position);
 
 -- How far a run of a consumer has come. Everything up to read_position is settled (delivered,
 -- rejected, filtered out) but what stands in unresolved. owner, epoch and lease_until are the
@@ -167,11 +174,29 @@ create table cursor (
   retry_set_at timestamptz,
   -- The version of the configuration under which it read what is unresolved (keep_window).
   version integer,
+  -- Events that its steps have delivered since counted_after.
+  delivered bigint not null default 0,
+  -- Events that were rejected since then.
+  rejected bigint not null default 0,
+  -- Events that the filter did not take since then.
+  filtered bigint not null default 0,
+  -- Since when the counts count: its registration, or the migration that added them.
+  counted_after bigint not null default ((extract(epoch from clock_timestamp()) * (1000000)::numeric))::bigint,
+  -- Events that the current lease has delivered, by latency, as in receipt.
+  latency_ms_histogram integer[] not null default '{}'::integer[],
+  -- Whether the last alert of its state says that it is interrupted.
+  alerted boolean not null default false,
+  -- When its last interruption was alerted.
+  interruption_alert_at timestamptz,
+  -- When its last recovery was alerted.
+  recovery_alert_at timestamptz,
   constraint cursor_pkey primary key (tenant, consumer, run),
   constraint attempts_is_not_negative check (attempts >= 0),
   constraint owner_has_lease check ((owner is null) = (lease_until is null)),
   constraint unresolved_is_bounded check (cardinality(unresolved) <= 500)
 );
+create index cursor_to_alert on cursor using btree (tenant, consumer, run) where ((attempts > 0) <> alerted);
+create trigger stream_is_alerted before update of attempts on cursor for each row when (((new.attempts > 0) <> new.alerted)) execute function alert_of_stream();
 
 -- The log: one immutable row an event, partitioned by UTC day. Update, delete and truncate are
 -- refused; retention drops whole partitions.
@@ -197,6 +222,10 @@ create table event (
   -- As it was published, to the byte. json, never jsonb: that would reorder keys and respell
   -- numbers.
   payload json not null,
+  -- False: imported. The live streams of all consumers pass over it; replays send it.
+  live boolean not null default true,
+  -- The trace and the span in which it was published, as traceparent_of keeps it; null: none.
+  traceparent text,
   constraint event_pkey primary key (tenant, position),
   constraint correlation_ids_is_object check (jsonb_typeof(correlation_ids) = 'object'),
   constraint entity_id_is_short_text check (length(entity_id) >= 1 and length(entity_id) <= 255 and entity_id !~ '[[:cntrl:]]'),
@@ -205,8 +234,11 @@ create table event (
   constraint payload_is_object check (json_typeof(payload) = 'object'),
   constraint service_is_short_text check (length(service) >= 1 and length(service) <= 255),
   constraint team_is_short_text check (length(team) >= 1 and length(team) <= 255),
-  constraint tenant_is_a_word check (length(tenant) <= 63 and tenant ~ '^[A-Za-z0-9][A-Za-z0-9_-]*$') not valid
+  constraint tenant_is_a_word check (length(tenant) <= 63 and tenant ~ '^[A-Za-z0-9][A-Za-z0-9_-]*$') not valid,
+  constraint traceparent_is_valid check (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$') not valid
 ) partition by range (position);
+create index event_by_id on event using gin (event_ids(tenant, entity_id, correlation_ids)) with (gin_pending_list_limit='65536');
+create index event_in_order on event using btree (((position + 0)));
 create trigger event_is_immutable before delete or update on event for each row execute function refuse_change_of_log();
 create trigger refuses_truncate before truncate on event for each statement execute function refuse_change_of_log();
 
@@ -314,13 +346,18 @@ create table notice (
   run_id uuid not null,
   -- due: it has not left. sending: from just before the request until its answer. Then sent,
   -- rejected (400), withheld (nothing, or nobody, to tell), or unconfirmed (it may have left).
+  -- capped: its customer has had enough mails; it is due again with the next run.
   state text not null default 'due',
   previous_price numeric,
   currency text,
   reason text,
+  -- When its mail left, or may have left; the notices of one mail share it. Null: it has not.
+  mailed_at timestamptz,
   constraint notice_pkey primary key (tenant, notification, position, customer_id, item_id),
-  constraint state_is_known check (state = any (array['due', 'sending', 'sent', 'rejected', 'withheld', 'unconfirmed']))
+  constraint state_is_known check (state = any (array['due', 'sending', 'sent', 'rejected', 'withheld', 'unconfirmed', 'capped'])) not valid
 );
+create index notice_capped on notice using btree (tenant, job_id) where (state = 'capped');
+create index notice_mailed on notice using btree (tenant, customer_id, mailed_at) where (mailed_at is not null);
 create index notice_open on notice using btree (tenant, job_id, customer_id) where (state = any (array['due', 'sending']));
 create index notice_rejected on notice using btree (tenant, run_id, customer_id) where (state = 'rejected');
 
@@ -387,6 +424,8 @@ create table notification_run (
   finished_at timestamptz,
   -- When retry_at was written, as in cursor.
   retry_set_at timestamptz,
+  -- Customers who have had enough mails: their notices wait for the next run.
+  capped integer not null default 0,
   constraint notification_run_pkey primary key (tenant, job_id, id),
   constraint cause_is_known check (cause = any (array['schedule', 'manual'])),
   constraint failed_has_reason check (state <> 'failed' or reason is not null),
@@ -431,10 +470,28 @@ create table receipt (
   latency_ms_histogram integer[] not null,
   constraint receipt_pkey primary key (tenant, consumer, run, position)
 ) partition by range (position);
+create index receipt_by_end on receipt using btree (tenant, consumer, run, to_position);
+create index receipt_of_window on receipt using btree (tenant, consumer, to_position) where (((delivered + rejected) + filtered) = 0);
 create trigger refuses_truncate before truncate on receipt for each statement execute function refuse_change_of_log();
 
--- Events that a target answered with 400: kept, past the retention of the log too, until somebody
--- sends them again or deletes them.
+-- Event types that a tenant has registered: the newest document of each, as config_log has it.
+create table registered_event_type (
+  tenant text not null,
+  -- The name of their events, such as order.created.
+  name text collate "C" not null,
+  -- The version of the document; a change names the one it saw. It never begins anew.
+  version integer not null,
+  -- schema, a JSON Schema for payloads; on_violation, reject or warn; description; deprecated.
+  document jsonb not null,
+  -- The position of its last change in config_log.
+  changed_position bigint not null,
+  constraint registered_event_type_pkey primary key (tenant, name),
+  constraint document_has_schema check (jsonb_typeof(document -> 'schema') = 'object' and ((document ->> 'on_violation') = any (array['reject', 'warn']))),
+  constraint name_is_entity_action check (length(name) <= 255 and name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$')
+);
+
+-- Events that a target answered with 400, or that somebody skipped: kept, past the retention of the
+-- log too, until somebody sends them again or deletes them.
 create table rejected_event (
   tenant text not null,
   consumer text not null,
@@ -445,17 +502,74 @@ create table rejected_event (
   entity_id text not null,
   idempotency_key text not null,
   payload json not null,
-  -- The status of HTTP.
-  status integer not null,
-  -- How the answer's body began (secrets masked).
+  -- The status of HTTP; null if a skipped event had no answer.
+  status integer,
+  -- How the answer's body began (secrets masked); without an answer, why it failed.
   response text not null,
   rejected_at timestamptz not null default clock_timestamp(),
   -- The run of the cursor that met the rejection.
   run integer not null,
+  -- rejected (by the target), or skipped (by a person, since it held up the stream).
+  cause text not null default 'rejected',
   constraint rejected_event_pkey primary key (tenant, consumer, id),
-  constraint rejected_once unique (tenant, consumer, event_position)
+  constraint cause_is_known check (cause = any (array['rejected', 'skipped'])),
+  constraint rejected_once unique (tenant, consumer, event_position),
+  constraint rejection_has_status check (cause = 'skipped' or status is not null)
 );
 create trigger run_is_named before insert on rejected_event for each row when ((new.run is null)) execute function name_run();
+
+-- Replays of a consumer beside its live stream, kept for as long as their receipts. The newest of
+-- an id stays, so that no number is used again.
+create table replay (
+  tenant text not null,
+  -- The consumer that receives the events once more.
+  consumer text not null,
+  -- Counts the replays of an id; the run of its cursor, receipts and attempts. Never used again.
+  number integer not null,
+  -- The position of the entry of config_log that started it.
+  started_position bigint not null,
+  -- The first position that it may send.
+  from_position bigint not null,
+  -- The last position that it may send.
+  to_position bigint not null,
+  -- In place of the consumer's own filter; null: that one.
+  filter_conditions jsonb,
+  -- The most events a second; null: what the worker gives all replays.
+  rate integer,
+  -- queued: another replay of the consumer comes first. running: it has a cursor. completed,
+  -- cancelled, failed: it has ended.
+  state text not null,
+  -- How it ends as soon as no worker holds its cursor; null: nobody has asked for an end.
+  ends_as text,
+  -- The events that its filter takes, counted at its start; null: not known.
+  total bigint,
+  -- Whether the total was estimated, since the range is too large to be counted at once.
+  is_estimate boolean not null default false,
+  -- The sum of its receipts; null before its end.
+  delivered bigint,
+  -- The sum of its receipts; null before its end.
+  rejected bigint,
+  -- The sum of its receipts; null before its end.
+  filtered bigint,
+  -- Everything up to here was settled when it ended.
+  settled_position bigint,
+  -- Who started it.
+  actor text not null,
+  -- Who ended it; millrace, if it came to its end by itself.
+  ended_by text,
+  -- Why it ended, or is about to.
+  end_reason text,
+  -- The position of the entry of config_log that ended it.
+  ended_position bigint,
+  constraint replay_pkey primary key (tenant, consumer, number),
+  constraint end_is_known check (ends_as = any (array['cancelled', 'failed'])),
+  constraint ended_is_told check ((state = any (array['queued', 'running'])) = (ended_position is null) and (ended_position is null or num_nulls(delivered, rejected, filtered, ended_by, end_reason) = 0)),
+  constraint number_is_positive check (number > 0),
+  constraint range_is_not_empty check (from_position <= to_position),
+  constraint rate_is_positive check (rate > 0),
+  constraint state_is_known check (state = any (array['queued', 'running', 'completed', 'cancelled', 'failed']))
+);
+create index replay_under_way on replay using btree (tenant, consumer, number) where (ended_position is null);
 
 -- A known text, sealed with MILLRACE_SECRET_KEY at the first start: a start with another key is
 -- refused. One row.
@@ -603,6 +717,173 @@ create view masked_config_log as
         END::text, '(?<!\\)"sealed:[^"\\]*"'::text, '"***"'::text, 'g'::text), '//([^/?#"\\]|\\.)*@'::text, '//***@'::text, 'g'::text)::jsonb AS document
    FROM config_log;
 
+-- The trigger of config_log: an entry that says what happened to a stream is also an event, at the
+-- same position. Its caller has the lane, and stores the position in the sequence. The alert of an
+-- interruption ends with the stream: a stopped one is not interrupted.
+create or replace function alert_of_change() returns trigger
+language plpgsql as $$
+begin
+  perform append_alert(
+    new.tenant,
+    new.position,
+    'millrace.' || case new.action
+      when 'events_expiring' then 'retention_at_risk'
+      else new.action
+    end,
+    new.id,
+    json_build_object(
+      'kind', new.kind,
+      -- As its API names it.
+      'id', regexp_replace(new.id, '^(subscription|job):', ''),
+      'reason', new.reason, 'actor', new.actor, 'status', new.status, 'version', new.version
+    )
+  );
+  if new.action in ('integration_stopped', 'subscription_stopped') then
+    update cursor
+    set alerted = false
+    where cursor.tenant = new.tenant and cursor.consumer = new.id and cursor.alerted;
+  end if;
+  return null;
+end
+$$;
+
+-- The trigger of cursor: a running consumer is interrupted, or has recovered. There is at most one
+-- alert of each a minute for one consumer. A state that lasts is alerted later
+-- (src/maintenance/alerts.ts). So is a change whose transaction has not set its bound of positions,
+-- millrace.latest_position. Replays beside a live stream end with an alert of their own. The update
+-- has locked the cursor's row, so the lane comes after it.
+create or replace function alert_of_stream() returns trigger
+language plpgsql as $$
+declare
+  is_failing boolean := new.attempts > 0;
+  last_alert_at timestamptz :=
+    case when is_failing then new.interruption_alert_at else new.recovery_alert_at end;
+  latest_position bigint := nullif(current_setting('millrace.latest_position', true), '')::bigint;
+  alert_at timestamptz := clock_timestamp();
+  life consumer;
+  last_failure record;
+begin
+  if latest_position is null
+    or last_alert_at between alert_at - interval '1 minute' and alert_at
+  then
+    return new;
+  end if;
+  select * into life
+  from consumer
+  where consumer.tenant = new.tenant and consumer.id = new.consumer;
+  if life.status is distinct from 'running' or life.kind = 'projection' or exists (
+    select from cursor
+    where cursor.tenant = new.tenant and cursor.consumer = new.consumer and cursor.run < new.run
+  ) then
+    return new;
+  end if;
+  select attempt.reason, attempt.event_position into last_failure
+  from attempt
+  where attempt.tenant = new.tenant and attempt.consumer = new.consumer and attempt.run = new.run
+    and attempt.position > position_of(alert_at - interval '1 day') and attempt.attempt > 0
+  order by attempt.position desc
+  limit 1;
+  if append_alert(
+    new.tenant, null,
+    format('millrace.%s_%s', life.kind,
+      case when is_failing then 'interrupted' else 'recovered' end),
+    new.consumer,
+    json_strip_nulls(json_build_object(
+      'kind', life.kind, 'id', regexp_replace(life.id, '^subscription:', ''),
+      'reason', case
+        when not is_failing then 'The stream goes on.'
+        else coalesce(last_failure.reason, 'The target does not take what is sent.')
+      end,
+      'attempts', nullif(new.attempts, 0),
+      'event_position', case when is_failing then last_failure.event_position end
+    )),
+    latest_position
+  ) is null then
+    return new;
+  end if;
+  new.alerted := is_failing;
+  if is_failing then
+    new.interruption_alert_at := alert_at;
+  else
+    new.recovery_alert_at := alert_at;
+  end if;
+  return new;
+end
+$$;
+
+-- Appends the alert that a consumer keeps as many rejected events as it may: the next one stops it.
+-- Called in the transaction that keeps the last one, after its rows.
+create or replace function alert_rejected_limit(
+  tenant text, consumer text, most_kept integer, latest_position bigint
+) returns void
+language sql as $$
+  select append_alert(
+    tenant, null, 'millrace.rejected_limit_reached', consumer,
+    json_build_object(
+      'kind', 'integration', 'id', consumer,
+      'reason', format('The limit of %s rejected events is reached.', most_kept),
+      'rejected_events', most_kept
+    ),
+    latest_position
+  )
+$$;
+
+-- Appends an alert in the transaction of the change that it tells of, and returns its position. An
+-- alert never fails that change: null says that it was not appended, and the server's log says why.
+--
+-- * at_position: that of the change's entry in the config log, which no other event has. Its caller
+--   has the lane, and stores the position.
+-- * at_position null: the alert takes the lane and its next position, after all rows that its
+--   caller changes. A database clock beyond latest_position does not move the lane there, as in
+--   next_position: the alert stands at that bound.
+--
+-- The worker wakes the consumers that take alerts, and logs this one. NOTIFY serializes commits;
+-- alerts are too few for that to matter. append_event and its relatives have the same rules; here
+-- the position makes the key new.
+create or replace function append_alert(
+  tenant text, at_position bigint, name text, entity_id text, payload json,
+  latest_position bigint default null
+) returns bigint
+language plpgsql as $$
+declare
+  alert_position bigint := append_alert.at_position;
+  new_key text;
+begin
+  if append_alert.at_position is null then
+    perform next_position();
+    alert_position := greatest(
+      pg_sequence_last_value('lane_position') + 1,
+      least(position_of(clock_timestamp()), append_alert.latest_position)
+    );
+  end if;
+  new_key := append_alert.entity_id || ':' || alert_position;
+  insert into event_key (tenant, key_hash, position)
+  values (append_alert.tenant, event_key_hash(append_alert.name, new_key), alert_position);
+  insert into event (
+    tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
+    payload_bytes, payload
+  ) values (
+    append_alert.tenant, alert_position, append_alert.name, append_alert.entity_id, new_key,
+    'millrace', 'millrace', '{}', octet_length(append_alert.payload::text), append_alert.payload
+  );
+  -- A step of a cursor commits without waiting for the disk; an alert is an event like any other.
+  perform set_config('synchronous_commit', 'on', true)
+  where current_setting('synchronous_commit') = 'off';
+  perform pg_notify('millrace_alert', json_build_object(
+    'tenant', append_alert.tenant, 'name', append_alert.name, 'id', append_alert.entity_id,
+    'position', alert_position, 'reason', left(append_alert.payload ->> 'reason', 500)
+  )::text);
+  if append_alert.at_position is null then
+    perform setval('lane_position', alert_position);
+  end if;
+  return alert_position;
+exception when others then
+  raise warning 'The alert % of % of tenant % was not appended: % (%)',
+    append_alert.name, append_alert.entity_id, append_alert.tenant, sqlerrm, sqlstate;
+  return null;
+end
+$$;
+
 -- Appends collected events, with the outcomes of append_events. One rule differs: among collected
 -- events an idempotency key is unique, whatever the event's name. So each event gets a second row
 -- in event_key, under the name 'collected', which no event can have (it has no dot). The rule is
@@ -612,7 +893,8 @@ create view masked_config_log as
 create or replace function append_collected(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
-  latest_position bigint default null
+  latest_position bigint default null, lives boolean[] default null,
+  traceparents text[] default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- As in append_events: every plan must probe keys by index.
@@ -691,7 +973,7 @@ begin
     into new_outcomes, new_positions
     from append_events(
       tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-      latest_position
+      latest_position, lives, traceparents
     ) with ordinality as appended (outcome, position, ordinal);
   elsif new_ordinals is not null then
     select
@@ -707,18 +989,22 @@ begin
         array_agg(batch.team order by batch.ordinal) as teams,
         array_agg(batch.service order by batch.ordinal) as services,
         array_agg(batch.correlation_ids order by batch.ordinal) as correlation_ids,
-        array_agg(batch.payload order by batch.ordinal) as payloads
+        array_agg(batch.payload order by batch.ordinal) as payloads,
+        array_agg(coalesce(batch.live, true) order by batch.ordinal) as lives,
+        array_agg(batch.traceparent order by batch.ordinal) as traceparents
       from unnest(
-        tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads
+        tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+        lives, traceparents
       ) with ordinality as batch (
-        tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload, ordinal
+        tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload, live,
+        traceparent, ordinal
       )
       join unnest(new_ordinals) as new_one (ordinal) on new_one.ordinal = batch.ordinal
     ) as remaining
     cross join lateral append_events(
       remaining.tenants, remaining.names, remaining.entity_ids, remaining.idempotency_keys,
       remaining.teams, remaining.services, remaining.correlation_ids, remaining.payloads,
-      latest_position
+      latest_position, remaining.lives, remaining.traceparents
     ) with ordinality as appended (outcome, position, ordinal);
   end if;
 
@@ -756,7 +1042,8 @@ $$;
 -- single statement would use its snapshot from before the wait for the lane.
 create or replace function append_event(
   tenant text, name text, entity_id text, idempotency_key text, team text, service text,
-  correlation_ids text, payload text, latest_position bigint default null
+  correlation_ids text, payload text, latest_position bigint default null,
+  live boolean default true, traceparent text default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- As in append_events: every plan must probe keys by index.
@@ -794,19 +1081,19 @@ begin
       array[append_event.tenant], array[append_event.name], array[append_event.entity_id],
       array[append_event.idempotency_key], array[append_event.team], array[append_event.service],
       array[append_event.correlation_ids], array[append_event.payload],
-      append_event.latest_position
+      append_event.latest_position, array[append_event.live], array[append_event.traceparent]
     ) as appended;
     return;
   end if;
 
   insert into event (
     tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
-    payload_bytes, payload
+    payload_bytes, payload, live, traceparent
   ) values (
     append_event.tenant, first_free, append_event.name, append_event.entity_id,
     append_event.idempotency_key, append_event.team, append_event.service,
     append_event.correlation_ids::jsonb, octet_length(append_event.payload),
-    append_event.payload::json
+    append_event.payload::json, append_event.live, append_event.traceparent
   );
 
   outcome := 'appended';
@@ -819,14 +1106,16 @@ $$;
 -- each, in that order. Outcomes: 'appended'; 'duplicate' (same key and payload, with the first
 -- one's position); 'key_reused' (same key, another payload: nothing is appended). A separate
 -- statement looks up the keys after the lock is held: a single statement would use its snapshot
--- from before the wait. That needs read committed, which is checked.
+-- from before the wait. That needs read committed, which is checked. `lives` says which events are
+-- live; null: all of them. `traceparents` has their traces, '' for none; null: none has one.
 --
 -- Its relatives append_event (one event) and append_collected (events of the collector) repeat its
 -- rules: change all three together.
 create or replace function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
-  latest_position bigint default null
+  latest_position bigint default null, lives boolean[] default null,
+  traceparents text[] default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- The plan is made once per connection, perhaps while the partitions are empty; it must always
@@ -903,18 +1192,19 @@ begin
 
   insert into event (
     tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
-    payload_bytes, payload
+    payload_bytes, payload, live, traceparent
   )
   select
     batch.tenant, first_free + batch.ordinal - 1, batch.name, batch.entity_id,
     batch.idempotency_key, batch.team, batch.service, batch.correlation_ids::jsonb,
-    octet_length(batch.payload), batch.payload::json
+    octet_length(batch.payload), batch.payload::json, coalesce(batch.live, true),
+    nullif(batch.traceparent, '')
   from unnest(
     tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-    first_ordinals, known_positions
+    first_ordinals, known_positions, lives, traceparents
   ) with ordinality as batch (
     tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
-    first_ordinal, known_position, ordinal
+    first_ordinal, known_position, live, traceparent, ordinal
   )
   where batch.known_position is null and batch.ordinal = batch.first_ordinal;
 
@@ -942,6 +1232,92 @@ begin
 end
 $$;
 
+-- The filter that a run of a consumer went by: that of its configuration, as given, unless the run
+-- is a replay with a filter of its own. The columns are those of configurations_of.
+create or replace function applied_filter(
+  tenant text, consumer text, run integer,
+  names_given jsonb, entities_given jsonb, classes_given jsonb, takes_all_given boolean
+) returns table (names jsonb, entities jsonb, classes jsonb, takes_all boolean)
+language sql stable
+as $$
+  select
+    case when own.conditions is null then $4 else own.conditions -> 'event_filter' end,
+    case when own.conditions is null then $5 else own.conditions -> 'entity_filter' end,
+    case when own.conditions is null then $6 end,
+    $7 and own.conditions is null
+  from (
+    select (
+      select replay.filter_conditions
+      from replay
+      where replay.tenant = $1 and replay.consumer = $2 and replay.number = $3
+    ) as conditions
+  ) as own
+$$;
+
+-- Begins the next queued replay of a consumer, unless one is running: two of them never run at the
+-- same time. It gets a cursor; the sweep, or a wake-up, finds it. The caller has locked the
+-- consumer.
+create or replace function begin_replay(tenant text, consumer text) returns void
+language sql as $$
+  with next as (
+    update replay r
+    set state = 'running'
+    where r.tenant = $1 and r.consumer = $2
+      and r.number = (
+        select min(q.number) from replay q
+        where q.tenant = $1 and q.consumer = $2 and q.ended_position is null
+      )
+      and r.state = 'queued'
+    returning r.*
+  )
+  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  select next.tenant, next.consumer, next.number, next.from_position - 1, next.to_position
+  from next
+$$;
+
+-- Cancels a replay. A queued one ends at once; a running one when the worker that holds its cursor
+-- has sent nothing more (finish_replay). Returns its state after that, 'cancelling' or 'failing' if
+-- it is about to end; null if there is no such replay.
+create or replace function cancel_replay(
+  tenant text, consumer text, number integer, actor text, reason text,
+  latest_position bigint default null
+) returns text
+language plpgsql as $$
+#variable_conflict use_variable
+begin
+  perform lock_consumer(tenant, consumer);
+  update replay r
+  set ends_as = 'cancelled', ended_by = actor, end_reason = reason
+  where r.tenant = tenant and r.consumer = consumer and r.number = number
+    and r.ended_position is null and r.ends_as is null;
+  return finish_replay(tenant, consumer, number, latest_position);
+end
+$$;
+
+-- Cancels the replays of a consumer that is being removed. The caller has locked the consumer.
+create or replace function cancel_replays(
+  tenant text, consumer text, actor text, reason text, latest_position bigint
+) returns void
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  endings replay[];
+  ending replay;
+begin
+  -- The last ones first, so that none of them begins. All are counted before the lane is taken.
+  select array_agg(count_replay(r.tenant, r.consumer, r.number) order by r.number desc)
+  into endings
+  from replay r
+  where r.tenant = tenant and r.consumer = consumer and r.ended_position is null;
+  foreach ending in array coalesce(endings, '{}') loop
+    ending.state := 'cancelled';
+    ending.ended_by := actor;
+    ending.end_reason := reason;
+    perform end_replay(ending, latest_position);
+  end loop;
+end
+$$;
+
 -- Changes a consumer: compare-and-set on its version. Returns the position of the change. Returns
 -- null if the version is no longer expected_version, or if there is no such consumer. Returns 0 if
 -- it would start, and max_running of its kind run already (null: no limit). Then nothing has
@@ -953,8 +1329,8 @@ $$;
 --   dates and goes on from where it stopped.
 -- * A stop gives an open file 30 seconds to be closed, unless the store is failing already. The
 --   position of the stop stays until the next start, whatever else changes.
--- * A removal deletes the cursors and abandons the open file. Rejected events stay until their
---   retention ends (retire_rejected) or the id is used again.
+-- * A removal cancels the replays, deletes the cursors and abandons the open file. Rejected events
+--   stay until their retention ends (retire_rejected) or the id is used again.
 create or replace function change_consumer(
   tenant text, id text, expected_version integer, status text, action text, actor text,
   reason text, document jsonb, from_now boolean,
@@ -973,6 +1349,11 @@ begin
     perform keep_window(tenant, id, c.run, null)
     from cursor c
     where c.tenant = tenant and c.consumer = id;
+  end if;
+  if status = 'removed' then
+    perform cancel_replays(
+      tenant, id, actor, format('The %s was removed.', changed.kind), latest_position
+    );
   end if;
   change_position := next_position(latest_position);
   -- While the lane is locked, nobody else can start one.
@@ -1025,6 +1406,92 @@ begin
   end if;
   perform setval('lane_position', change_position);
   return change_position;
+end
+$$;
+
+-- Registers an event type, or changes or removes (document null) what is registered. Outcomes, each
+-- with the version after it:
+-- * 'changed', and 'unchanged' if it has this document already
+-- * 'changed_meanwhile': its version is not expected_version (null: any; 0: it is not registered)
+-- * 'absent': there is nothing to remove
+-- * 'too_many', 'too_large': the tenant would have more than most_types types, or most_bytes bytes
+-- An attempt that has been made already is recognised (change_of_attempt).
+create or replace function change_event_type(
+  tenant text, name text, document jsonb, actor text, reason text, attempt uuid,
+  expected_version integer, latest_position bigint, most_types integer, most_bytes bigint
+) returns table (outcome text, version integer)
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  log_id text := 'event_type:' || name;
+  made_position bigint := change_of_attempt(tenant, log_id, attempt);
+  change_position bigint;
+  stored registered_event_type;
+  others record;
+begin
+  if made_position is not null then
+    return query
+    select 'changed', c.version
+    from config_log c
+    where c.tenant = tenant and c.position = made_position;
+    return;
+  end if;
+  -- The row may not exist yet, and the bounds look at all rows of the tenant. This lock puts
+  -- changes of one tenant's types in order before one of them takes the lane.
+  perform pg_advisory_xact_lock(hashtextextended('event_type:' || tenant, 0));
+  select r.* into stored
+  from registered_event_type r
+  where r.tenant = tenant and r.name = name
+  for update;
+  if coalesce(stored.version, 0) <> expected_version then
+    return query select 'changed_meanwhile', stored.version;
+    return;
+  elsif document is null and stored.version is null then
+    return query select 'absent', null::integer;
+    return;
+  elsif document = stored.document then
+    return query select 'unchanged', stored.version;
+    return;
+  end if;
+  if document is not null then
+    select count(*) as types, coalesce(sum(octet_length(r.document::text)), 0) as bytes into others
+    from registered_event_type r
+    where r.tenant = tenant and r.name <> name;
+    if others.types >= most_types then
+      return query select 'too_many', stored.version;
+      return;
+    elsif others.bytes + octet_length(document::text) > most_bytes then
+      return query select 'too_large', stored.version;
+      return;
+    end if;
+  end if;
+  version := 1 + coalesce((
+    select max(c.version) from config_log c where c.tenant = tenant and c.id = log_id
+  ), 0);
+  change_position := next_position(latest_position);
+  if document is null then
+    delete from registered_event_type r where r.tenant = tenant and r.name = name;
+  else
+    insert into registered_event_type as r (tenant, name, version, document, changed_position)
+    values (tenant, name, version, document, change_position)
+    on conflict on constraint registered_event_type_pkey do update
+    set version = excluded.version, document = excluded.document,
+      changed_position = excluded.changed_position;
+  end if;
+  insert into config_log (
+    tenant, position, kind, id, version, action, status, actor, reason, document
+  ) values (
+    tenant, change_position, 'event_type', log_id, version,
+    case
+      when document is null then 'event_type_removed'
+      when stored.version is null then 'event_type_registered'
+      else 'event_type_changed'
+    end,
+    case when document is null then 'removed' else 'running' end, actor, reason, document
+  );
+  perform setval('lane_position', change_position);
+  outcome := 'changed';
+  return next;
 end
 $$;
 
@@ -1189,11 +1656,11 @@ $$;
 -- makes this exact: next_position waits for every append under way. So any event that can still get
 -- a position up to the stop is visible to the next statement.
 --
--- A run that was added to a consumer is deleted. If the run is the one that a temporary integration
--- was registered with, the integration completes. It does not complete while another run of it is
--- under way, or while it keeps rejected events. With rejected events it stops, and removing the
--- last of them calls this function again. Both callers lock the consumer, so one of them sees what
--- the other did.
+-- A replay beside the live stream of a consumer ends (end_replay). If the run is the one that a
+-- temporary integration was registered with, the integration completes. It does not complete while
+-- another run of it is under way, or while it keeps rejected events. With rejected events it stops,
+-- and removing the last of them calls this function again. Both callers lock the consumer, so one
+-- of them sees what the other did.
 create or replace function complete_replay(
   tenant text, consumer text, run integer, latest_position bigint default null
 ) returns boolean
@@ -1201,6 +1668,7 @@ language plpgsql as $$
 #variable_conflict use_variable
 declare
   life consumer := lock_consumer(tenant, consumer);
+  ending replay := count_replay(tenant, consumer, run);
   life_before bigint;
   is_own boolean;
   change_position bigint;
@@ -1253,11 +1721,17 @@ begin
   summary := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
     told_time(ended.stop_position), receipts.delivered, receipts.rejected,
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
-  if not is_own then
+  if ending.number is not null then
+    ending.state := 'completed';
+    ending.ended_by := 'millrace';
+    ending.end_reason := summary;
+    ending.settled_position := ended.stop_position;
+    perform end_replay(ending, latest_position);
+  elsif not is_own then
+    -- A process older than 0033 has added it, without a record.
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
     perform note_consumer(
       tenant, consumer, 'replay_completed', 'millrace',
-      -- replay/progress looks for this prefix.
       format('Replay %s: %s%s', run, lower(left(summary, 1)), substr(summary, 2)), latest_position
     );
   elsif rejected_left = 0 then
@@ -1302,15 +1776,57 @@ begin
 end
 $$;
 
+-- The changes of a tenant's configuration, from the position `first` on and before `ended`: not the
+-- notes, which keep the version. Null for of_ids, of_kind and of_actor: any. previous_position: the
+-- entry before, which has the configuration before the change. A key for every tenant ('*') counts
+-- for each of them. An auditor may call it: it reads the masked log.
+--
+-- Postgres inlines it into the calling query. So `order by position` with a limit reads the log
+-- from that end, with one look at an index for each entry.
+create or replace function config_changes(
+  of_tenant text, first bigint, ended bigint, of_ids text[], of_kind text, of_actor text
+)
+returns table (
+  tenant text, "position" bigint, previous_position bigint, kind text, id text, version integer,
+  action text, status text, actor text, reason text
+)
+language sql stable
+as $$
+select
+  entry.tenant, entry.position, previous.position, entry.kind, entry.id, entry.version,
+  entry.action, entry.status, entry.actor, entry.reason
+from (
+  select tenant, position, kind, id, version, action, status, actor, reason
+  from masked_config_log
+  where tenant = $1
+  union all
+  select tenant, position, kind, id, version, action, status, actor, reason
+  from masked_config_log
+  where tenant = '*' and kind = 'key'
+) as entry
+left join lateral (
+  select log.position, log.version
+  from masked_config_log as log
+  where log.tenant = entry.tenant and log.id = entry.id and log.position < entry.position
+  order by log.position desc
+  limit 1
+) as previous on true
+where entry.position >= $2 and entry.position < $3
+  and (entry.id = any ($4) or $4 is null)
+  and (entry.kind = $5 or $5 is null)
+  and (entry.actor = $6 or $6 is null)
+  and entry.version is distinct from previous.version
+$$;
+
 -- The configurations of a consumer, the newest entry of each version: what it filters, and from
--- which position to which it was valid. `classes`: null takes every class. An id that was removed
--- and registered again counts its versions from 1 again. This function reads the masked log, so an
--- auditor may call it.
+-- which position to which it was valid. `classes`: null takes every class. `registers`: with it a
+-- life begins. An id that was removed and registered again counts its versions from 1 again. This
+-- function reads the masked log, so an auditor may call it.
 create or replace function configurations_of(tenant text, consumer text)
 returns table (
   "position" bigint, version integer, status text, previous_status text, actor text, reason text,
   document jsonb, names jsonb, entities jsonb, classes jsonb, takes_all boolean, valid_from bigint,
-  valid_to bigint
+  valid_to bigint, registers boolean
 )
 language sql stable
 as $$
@@ -1336,7 +1852,8 @@ select
       + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
     as takes_all,
   case when lag(position) over same_version is null then 0 else position end as valid_from,
-  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to
+  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to,
+  status <> 'removed' and coalesce(previous_status, 'removed') = 'removed' as registers
 from (
   select
     *,
@@ -1348,6 +1865,186 @@ from (
 -- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
 window same_version as (partition by version order by position)
+$$;
+
+-- The change that gave something its configuration of a moment: its newest one up to the position
+-- `until`. No row if there was none, if that one removed it, or if it is a key that had expired.
+-- An auditor may call it: it reads the masked log.
+create or replace function configured_at(of_tenant text, of_id text, until bigint)
+returns table (
+  tenant text, "position" bigint, kind text, id text, version integer, status text, actor text,
+  reason text, document jsonb
+)
+language sql stable
+as $$
+select tenant, position, kind, id, version, status, actor, reason, document
+from (
+  select *
+  from masked_config_log
+  where tenant = $1 and id = $2 and position <= $3
+    -- Entries that keep the version are notes. The change is the first of them all.
+    and position > coalesce((
+      select log.position
+      from masked_config_log as log
+      where log.tenant = $1 and log.id = $2 and log.position <= $3
+        and log.version <> (
+          select newest.version
+          from masked_config_log as newest
+          where newest.tenant = $1 and newest.id = $2 and newest.position <= $3
+          order by newest.position desc
+          limit 1
+        )
+      order by log.position desc
+      limit 1
+    ), -1)
+  order by position
+  limit 1
+) as change
+where status <> 'removed'
+  -- A key expires without an entry.
+  and not (
+    kind = 'key'
+    and coalesce((document ->> 'expires_at')::timestamptz <= time_of($3), false)
+  )
+$$;
+
+-- The evidence for the health of a tenant's consumers of one kind, or of one of them (null: all):
+-- by their own cursor, which is that of the lowest run.
+-- * stopped: since when, by whom and why.
+-- * failing: since when, how often, the last failure, and when it is tried again.
+-- * behind: the oldest unsettled event is older than late_after, and no file is planned for it. How
+--   many events are left, before the filter; 1000 means that many or more. A replay is never
+--   behind: its events are old.
+-- * ok: none of these.
+-- filtered_all: if its filter has never taken an event, how many it has passed over since its last
+--   change; 1000 means that many or more. Alerts are not among them. Null if there is none.
+-- is_held: a worker has not released the consumer yet, or closes its file. So the requests of a
+-- stopped one that have left are still being answered.
+-- failing_position is the event that holds up the stream (failing_event), of a stopped one, too.
+create or replace function consumer_health(
+  of_tenant text, of_kind text, of_consumer text, late_after interval
+)
+returns table (
+  consumer text, state text, since bigint, actor text, reason text, response text,
+  failing_position bigint, name text, entity_id text, tries integer, retry_at timestamptz,
+  events_behind integer, filtered_all integer, is_held boolean
+)
+language sql stable
+as $$
+with late as (
+  -- The newest event that should have been settled by now: one question for all consumers.
+  select position
+  from event
+  where tenant = $1 and position <= position_of(clock_timestamp() - $4)
+  order by position desc
+  limit 1
+),
+own as (
+  select
+    consumer.id, coalesce(consumer.stopped_position, consumer.changed_position) as stopped_position,
+    cursor.run, cursor.attempts, cursor.read_position, cursor.unresolved,
+    case when cursor.attempts > 0 then cursor.retry_at end as retry_at,
+    consumer.changed_position,
+    cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0
+      and (
+        consumer.kind = 'subscription'
+        or jsonb_typeof(consumer.document -> 'filter_conditions') = 'object'
+      ) as took_none,
+    case
+      when consumer.status = 'stopped' then 'stopped'
+      when cursor.attempts > 0 then 'failing'
+      when cursor.stop_position is null
+        and coalesce(cursor.unresolved[1] - 1, cursor.read_position) < late.position
+        and coalesce(cursor.retry_at < clock_timestamp() - $4, true) then 'behind'
+      else 'ok'
+    end as state
+  from consumer
+  join lateral (
+    select * from cursor
+    where cursor.tenant = consumer.tenant and cursor.consumer = consumer.id
+    order by run
+    limit 1
+  ) as cursor on true
+  left join late on true
+  where consumer.tenant = $1 and consumer.kind = $2 and (consumer.id = $3 or $3 is null)
+)
+select
+  own.id, own.state,
+  case own.state
+    when 'stopped' then own.stopped_position
+    when 'failing' then coalesce(first_failure.position, last_failure.position)
+    when 'behind' then oldest.position
+  end,
+  stop.actor,
+  coalesce(stop.reason, last_failure.reason), last_failure.response,
+  failing.position, failing_one.name, failing_one.entity_id,
+  own.attempts, own.retry_at,
+  behind.events,
+  nullif(passed_over.events, 0),
+  exists (
+    select from cursor
+    where cursor.tenant = $1 and cursor.consumer = own.id
+      and (is_held(cursor.lease_until) or is_held(cursor.close_until))
+  )
+from own
+left join config_log as stop
+  on own.state = 'stopped' and stop.tenant = $1 and stop.position = own.stopped_position
+left join lateral (
+  select failing_event($1, own.id, own.run) as position
+  where own.state in ('stopped', 'failing') and own.unresolved <> '{}'
+) as failing on true
+left join event as failing_one
+  on failing_one.tenant = $1 and failing_one.position = failing.position
+left join lateral (
+  select attempt.position, attempt.reason, attempt.response
+  from attempt
+  where own.state = 'failing'
+    and attempt.tenant = $1 and attempt.consumer = own.id and attempt.run = own.run
+    and attempt.attempt > 0 and attempt.outcome = 'unavailable'
+  order by attempt.position desc
+  limit 1
+) as last_failure on true
+-- Consecutive attempts count from 1.
+left join lateral (
+  select attempt.position
+  from attempt
+  where attempt.tenant = $1 and attempt.consumer = own.id and attempt.run = own.run
+    and attempt.attempt = 1 and attempt.outcome = 'unavailable'
+    and attempt.position <= last_failure.position
+  order by attempt.position desc
+  limit 1
+) as first_failure on true
+left join lateral (
+  select coalesce(own.unresolved[1], (
+    select event.position
+    from event
+    where event.tenant = $1 and event.position > own.read_position
+    order by event.position
+    limit 1
+  )) as position
+  where own.state = 'behind'
+) as oldest on true
+left join lateral (
+  select cardinality(own.unresolved) + count(*)::integer as events
+  from (
+    select from event
+    where event.tenant = $1 and event.position > own.read_position
+    limit 1000
+  ) as unread
+  where own.state = 'behind'
+) as behind on true
+left join lateral (
+  select count(*)::integer as events
+  from (
+    select from event
+    where event.tenant = $1
+      and event.position > own.changed_position and event.position <= own.read_position
+      and event.name not like 'millrace.%'
+    limit 1000
+  ) as filtered
+  where own.state = 'ok' and own.took_none
+) as passed_over on true
+order by own.id
 $$;
 
 -- The lives of a consumer. An id that was removed and registered again has had more than one. A
@@ -1382,6 +2079,33 @@ select
   (array_agg(document order by position desc) filter (where document is not null))[1]
 from numbered
 group by tenant, id, life
+$$;
+
+-- The record of a replay that is about to end, with what it has settled so far. It reads receipts,
+-- so it is called before the lane is taken; the lock of the cursor keeps these numbers as they are.
+-- All null if there is no such replay under way.
+create or replace function count_replay(tenant text, consumer text, number integer)
+returns replay
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  ending replay;
+begin
+  select r.* into ending
+  from replay r
+  where r.tenant = tenant and r.consumer = consumer and r.number = number
+    and r.ended_position is null;
+  if ending.number is null then
+    return ending;
+  end if;
+  select done.delivered, done.rejected, done.filtered
+  into ending.delivered, ending.rejected, ending.filtered
+  from replay_counts(tenant, consumer, number) as done;
+  select coalesce(c.unresolved[1] - 1, c.read_position) into ending.settled_position
+  from cursor c
+  where c.tenant = tenant and c.consumer = consumer and c.run = number;
+  return ending;
+end
 $$;
 
 -- Stores an API key. Outcomes: 'created', also if this very key is stored already (the call was
@@ -1521,6 +2245,50 @@ $$;
 
 revoke execute on function create_partition(regclass, date, integer) from public;
 
+-- Ends a replay, given its record with its state, counts and reason (count_replay), and notes it in
+-- the config log. Its cursor and its open file go, and the next one of its consumer begins. The
+-- caller has locked the consumer, and knows that no worker sends for the replay any more.
+create or replace function end_replay(ending replay, latest_position bigint) returns void
+language plpgsql as $$
+begin
+  -- Takes the lane.
+  perform note_consumer(
+    ending.tenant, ending.consumer, 'replay_' || ending.state, ending.ended_by,
+    format('Replay %s: %s%s%s', ending.number,
+      lower(left(ending.end_reason, 1)), substr(ending.end_reason, 2),
+      case when ending.state <> 'completed' then
+        format(' %s delivered, %s rejected.', ending.delivered, ending.rejected)
+      end),
+    latest_position
+  );
+  update replay r
+  set state = ending.state,
+    ends_as = null,
+    ended_by = ending.ended_by,
+    end_reason = ending.end_reason,
+    ended_position = pg_sequence_last_value('lane_position'),
+    delivered = ending.delivered,
+    rejected = ending.rejected,
+    filtered = ending.filtered,
+    settled_position = ending.settled_position,
+    -- Nothing is left to be estimated at the end.
+    total = case
+      when ending.state = 'completed' and (r.is_estimate or r.total is null)
+        then ending.delivered + ending.rejected
+      else r.total
+    end,
+    is_estimate = r.is_estimate and ending.state <> 'completed'
+  where r.tenant = ending.tenant and r.consumer = ending.consumer and r.number = ending.number;
+  delete from cursor c
+  where c.tenant = ending.tenant and c.consumer = ending.consumer and c.run = ending.number;
+  update export_file f
+  set state = 'abandoned'
+  where f.tenant = ending.tenant and f.consumer = ending.consumer and f.run = ending.number
+    and f.state = 'open';
+  perform begin_replay(ending.tenant, ending.consumer);
+end
+$$;
+
 -- The class of change that a subscription can ask for, by how the event's action ends: create or
 -- created, delete or deleted, or anything else. (The action is the last part of the name.)
 create or replace function event_class(name text) returns text
@@ -1530,6 +2298,26 @@ return case
   when name like '%delete' or name like '%deleted' then 'delete'
   else 'change'
 end;
+
+-- A 64-bit number for the id of a tenant. Other ids may share it, so readers also compare the id.
+-- The hashes are those of hash partitioning, which no later PostgreSQL version may change.
+create or replace function event_id_fingerprint(tenant text, id text) returns bigint
+language sql immutable parallel safe
+return hashtextextended(id, hashtextextended(tenant, 0));
+
+-- The ids that an event is found by, as fingerprints: its entity's id, and its correlation ids. The
+-- index event_by_id depends on it, so a change needs a migration that builds the index anew.
+create or replace function event_ids(tenant text, entity_id text, correlation_ids jsonb)
+returns bigint[]
+language sql immutable parallel safe
+return array_remove(
+  array[
+    event_id_fingerprint(tenant, entity_id),
+    event_id_fingerprint(tenant, correlation_ids ->> 'order_id'),
+    event_id_fingerprint(tenant, correlation_ids ->> 'customer_id')
+  ],
+  null
+);
 
 -- A 64-bit index key for (tenant, key_hash). Different keys can share a fingerprint, so readers
 -- also compare the key itself. The first 16 bits come from the tenant: keys of one tenant lie
@@ -1547,82 +2335,77 @@ create or replace function event_key_hash(name text, idempotency_key text) retur
 language sql stable parallel safe
 return substring(sha256(convert_to(name || chr(10) || idempotency_key, 'UTF8')) for 16);
 
--- The state of each event published from one time on and before another. `version` is the
--- configuration that decided it. For an id that was registered more than once, only the newest life
--- counts. The evidence is its receipts and attempts. For an unsettled event the current
--- configuration decides, and the cursor that the consumer was registered with (the lowest run).
--- Only the scripts in sql/audit call this function.
+-- The state of each event in a range of positions, both ends included, for one consumer. The states
+-- are listed in docs/sql.md; `why` is the reason as a sentence. `version` is the configuration that
+-- decided it, and `run` the stream that settled it (0: live; null: none has). `at` is the moment of
+-- the delivery, of the rejection, of the last failure or of the stop.
+--
+-- For an id that was registered more than once, only the newest life counts. The evidence is its
+-- receipts and attempts. For an unsettled event the current configuration decides, and the cursor
+-- that the consumer was registered with (the lowest run). An imported event is filtered out of a
+-- live run (0), and not of a replay. The scripts in sql/audit call this function, and so does the
+-- API (src/history).
 create or replace function event_states(
-  tenant text, consumer text, published_from timestamptz, published_before timestamptz
+  tenant text, consumer text, first_position bigint, last_position bigint
 )
-returns table ("position" bigint, name text, entity_id text, state text, version integer)
+returns table (
+  "position" bigint, name text, entity_id text, state text, version integer, run integer,
+  at bigint, why text
+)
 language sql stable
 as $$
-with configuration as (select * from configurations_of($1, $2)),
-standing as (select * from standing_of($1, $2)),
+with configuration as materialized (select * from configurations_of($1, $2)),
+-- The current or last state; no row if there never was such a consumer.
+standing as (
+  select
+    turn.status, turn.actor, turn.reason, turn.position as turned_position,
+    known.version, known.names, known.entities, known.classes, known.takes_all,
+    coalesce(
+      position_of_text(known.document ->> 'starts_at') - 1,
+      (select max(position) from configuration where registers)
+    ) as starts_after,
+    position_of_text(known.document ->> 'ends_at') as ends_with
+  from (
+    select * from configuration
+    where status is distinct from previous_status
+    order by position desc
+    limit 1
+  ) as turn
+  cross join (
+    select * from configuration where document is not null order by position desc limit 1
+  ) as known
+),
 -- The newest life of the id: from its registration on. An id with only one life takes everything.
 life as (
-  select case when count(*) > 1 then max(registered) else 0 end as valid_from
-  from consumer_lives($1, $2)
+  select case when count(*) > 1 then max(position) else 0 end as valid_from
+  from configuration
+  where registers
 ),
--- Settled ranges of positions, by run and configuration. Receipts give most of them; a receipt is
--- written after its events, give or take a clock that was set back. The rest stands in each
--- cursor's window: events settled out of order, under the version that read the window.
-settled_range as (
-  select
-    receipt.run, configuration.position as configured_at,
-    configuration.version, configuration.names, configuration.entities, configuration.classes,
-    configuration.takes_all,
-    range_agg(int8range(receipt.from_position, receipt.to_position, '(]')) as positions
-  from receipt
-  join configuration
-    on configuration.version = receipt.version
-    and receipt.position >= configuration.valid_from
-    and receipt.position < configuration.valid_to
-  join life on receipt.position >= life.valid_from
-  where receipt.tenant = $1
-    and receipt.consumer = $2
-    and receipt.position >= position_of($3 - interval '1 day')
-    and receipt.from_position < receipt.to_position
-    and receipt.to_position >= position_of($3)
-    and receipt.from_position < position_of($4)
-  group by
-    receipt.run, configuration.position, configuration.version, configuration.names,
-    configuration.entities, configuration.classes, configuration.takes_all
-  union all
-  select
-    cursor.run, configuration.position, configuration.version,
-    configuration.names, configuration.entities, configuration.classes, configuration.takes_all,
-    int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
-      - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
-  from cursor
-  cross join standing
-  join configuration
-    on configuration.version = coalesce(cursor.version, standing.version)
-    and configuration.valid_to = 9223372036854775807
-  where cursor.tenant = $1 and cursor.consumer = $2
-    and cursor.unresolved <> '{}'
+live as (
+  select * from cursor where tenant = $1 and consumer = $2 order by run limit 1
 ),
+-- Rejected by the target, or skipped by a person.
 rejection as (
-  select distinct run, event_position
+  select run, event_position, bool_or(outcome = 'skipped') as is_skipped
   from attempt
   join life on position >= life.valid_from
   where tenant = $1 and consumer = $2
-    and outcome = 'rejected'
-    and position >= position_of($3 - interval '1 day')
-    and event_position >= position_of($3)
-    and event_position < position_of($4)
+    and event_position between $3 and $4
+    and position >= $3 - 86400000000
+    -- An event sent again by hand, attempt 0, was rejected or delivered before.
+    and outcome in ('rejected', 'skipped') and attempt > 0
+  group by run, event_position
 ),
--- Rejected, then sent again by hand and delivered.
+-- Sent again by hand and delivered: a rejected event, or any other of the log.
 taken_later as (
-  select distinct event_position
+  select event_position, min(position) as at
   from attempt
   join life on position >= life.valid_from
   where tenant = $1 and consumer = $2
-    and outcome = 'delivered'
-    and position >= position_of($3 - interval '1 day')
-    and event_position >= position_of($3)
-    and event_position < position_of($4)
+    and event_position between $3 and $4
+    and position >= $3 - 86400000000
+    and outcome in ('delivered', 'resent')
+  group by event_position
 ),
 -- The configuration that settled each event, per run: the first one whose range holds it. An event
 -- settled out of order lies in the ranges of later configurations, too (see keep_window).
@@ -1631,70 +2414,335 @@ settled_once as (
     event.position, settled_range.run, settled_range.version,
     takes_event(
       settled_range.takes_all, settled_range.names, settled_range.entities, settled_range.classes,
-      event.name
-    ) as takes
+      event.name, event.entity_id, $2
+    ) and (event.live or settled_range.run > 0) as takes
   from event
-  join settled_range on event.position <@ settled_range.positions
-  where event.tenant = $1
-    and event.position >= position_of($3)
-    and event.position < position_of($4)
+  join settled_ranges($1, $2, $3, $4) as settled_range
+    on event.position <@ settled_range.positions
+  where event.tenant = $1 and event.position between $3 and $4
   order by event.position, settled_range.run, settled_range.configured_at
 ),
 -- An event counts as delivered if any run, live or replay, sent it without a 400, or if a manual
--- retry delivered it.
+-- retry delivered it. The lowest run that did counts. A replay beside the live stream decides
+-- nothing about an event that its filter does not take: the run that the consumer was registered
+-- with (1 of a temporary integration) may still be about to send it.
 settled as (
-  select
-    settled_once.position,
-    max(settled_once.version) as version,
-    bool_or(takes) as taken,
-    bool_or(
-      takes and (rejection.run is null or taken_later.event_position is not null)
-    ) as delivered
+  select distinct on (settled_once.position)
+    settled_once.position, settled_once.run, settled_once.version, settled_once.takes as taken,
+    settled_once.takes and (rejection.run is null or taken_later.at is not null) as delivered,
+    rejection.is_skipped,
+    case when rejection.run is not null then taken_later.at end as taken_at
   from settled_once
   left join rejection
     on rejection.run = settled_once.run
     and rejection.event_position = settled_once.position
   left join taken_later on taken_later.event_position = settled_once.position
-  group by settled_once.position
+  cross join standing
+  where settled_once.takes
+    or settled_once.run <= case when standing.ends_with is null then 0 else 1 end
+  order by
+    settled_once.position,
+    settled_once.takes and (rejection.run is null or taken_later.at is not null) desc,
+    settled_once.takes desc,
+    settled_once.run
+),
+-- The failure that the stream waits for. A kept rejected event does not hold it up, however often
+-- it is sent again by hand.
+last_failure as (
+  select failure.*
+  from live
+  -- Lateral, so that nothing is read for a stream that does not fail.
+  cross join lateral (
+    select attempt.position, attempt.event_position, attempt.reason, attempt.response
+    from attempt
+    where attempt.tenant = $1 and attempt.consumer = $2 and attempt.run = live.run
+      and attempt.attempt > 0
+      and attempt.outcome = 'unavailable'
+      and not exists (
+        select from rejected_event
+        where rejected_event.tenant = $1 and rejected_event.consumer = $2
+          and rejected_event.event_position = attempt.event_position
+      )
+    order by attempt.position desc
+    limit 1
+  ) as failure
+  where live.attempts > 0
+),
+told_apart as (
+  select
+    event.position, event.name, event.entity_id,
+    case
+      when settled.delivered or taken_later.at is not null then 'delivered'
+      when not settled.taken then 'filtered_out'
+      when rejected_event.cause = 'skipped' then 'skipped'
+      when rejected_event.id is not null then 'rejected'
+      when settled.is_skipped then 'skipped_and_removed'
+      when settled.taken then 'rejected_and_removed'
+      when standing.status is null then 'never_registered'
+      when event.position <= standing.starts_after then 'before_its_start'
+      when event.position > standing.ends_with then 'after_its_end'
+      when not takes_event(
+        standing.takes_all, standing.names, standing.entities, standing.classes, event.name,
+        event.entity_id, $2
+      ) then 'filtered_out'
+      -- Only a replay has an end.
+      when not event.live and standing.ends_with is null then 'filtered_out'
+      when standing.status = 'removed' and event.position > standing.turned_position
+        then 'after_its_removal'
+      when standing.status = 'removed' then 'removed_before_it_was_sent'
+      when event.position < coalesce(live.unresolved[1], live.read_position + 1)
+        then 'passed_over'
+      when standing.status = 'stopped' then 'stopped'
+      when live.attempts > 0 and event.position = live.unresolved[1] then 'being_retried'
+      when live.attempts > 0 then 'behind_a_failing_event'
+      when event.position = any(live.unresolved) then 'being_sent'
+      else 'waiting'
+    end as state,
+    coalesce(settled.version, standing.version) as version,
+    coalesce(settled.run, rejected_event.run) as run,
+    case when settled.delivered then settled.taken_at else taken_later.at end as taken_at,
+    event.live,
+    rejected_event.status as rejected_status,
+    position_of(rejected_event.rejected_at) as rejected_at,
+    rejected_event.response as rejected_response
+  from event
+  left join settled on settled.position = event.position
+  left join taken_later on taken_later.event_position = event.position
+  left join standing on true
+  left join live on true
+  left join rejected_event
+    on rejected_event.tenant = $1
+    and rejected_event.consumer = $2
+    and rejected_event.event_position = event.position
+  where event.tenant = $1 and event.position between $3 and $4
 )
 select
-  event.position, event.name, event.entity_id,
+  told_apart.position, told_apart.name, told_apart.entity_id,
+  told_apart.state, told_apart.version, told_apart.run,
   case
-    when settled.delivered then 'delivered'
-    when not settled.taken then 'filtered out'
-    when rejected_event.id is not null then 'rejected and kept'
-    when settled.taken then 'rejected, not kept any more'
-    when standing.status is null then 'never registered'
-    when event.position <= standing.starts_after then 'before its start'
-    when event.position > standing.ends_with then 'after its end'
-    when not takes_event(
-      standing.takes_all, standing.names, standing.entities, standing.classes, event.name
-    ) then 'filtered out'
-    when standing.status = 'removed' and event.position > standing.turned_position
-      then 'after its removal'
-    when standing.status = 'removed' then 'removed before it was sent'
-    when event.position < coalesce(live.unresolved[1], live.read_position + 1) then 'passed over'
-    when standing.status = 'stopped' then 'stopped'
-    when live.attempts > 0 and event.position = live.unresolved[1] then 'being retried'
-    when live.attempts > 0 then 'behind a failing event'
-    when event.position = any(live.unresolved) then 'being sent'
-    else 'not read yet'
-  end as state,
-  coalesce(settled.version, standing.version) as version
-from event
-left join settled on settled.position = event.position
+    when told_apart.state = 'delivered' then coalesce(told_apart.taken_at, (
+      -- The step that settled it, as in settled_ranges. None yet if it was settled out of order.
+      select step.position
+      from (
+        select position, from_position
+        from receipt
+        cross join life
+        where tenant = $1 and consumer = $2 and run = told_apart.run
+          and to_position >= told_apart.position
+          and position >= $3 - 86400000000 and position >= life.valid_from
+          and from_position < to_position
+          and delivered + rejected + filtered > 0
+        order by to_position
+        limit 1
+      ) as step
+      where step.from_position < told_apart.position
+    ))
+    when told_apart.state in ('rejected', 'skipped') then told_apart.rejected_at
+    when told_apart.state in ('being_retried', 'behind_a_failing_event') then last_failure.position
+    when told_apart.state in ('stopped', 'after_its_removal', 'removed_before_it_was_sent')
+      then standing.turned_position
+  end as at,
+  case told_apart.state
+    when 'delivered' then
+      case
+        when told_apart.taken_at is not null then 'It was sent again by hand and accepted.'
+        when told_apart.run = 0 then 'The target has accepted it.'
+        else format('The target has accepted it from replay %s.', told_apart.run)
+      end
+    when 'filtered_out' then
+      case
+        when not told_apart.live and coalesce(told_apart.run, 0) = 0 and standing.ends_with is null
+          then 'It was imported: live streams pass over it, replays send it.'
+        when told_apart.name like 'millrace.%' and told_apart.entity_id = $2
+          then 'It is about this consumer itself.'
+        else format('The filter of version %s does not take it.', told_apart.version)
+      end
+    when 'rejected' then
+      format('Answered %s at %s: %s', told_apart.rejected_status,
+        told_time(told_apart.rejected_at), told_apart.rejected_response)
+    when 'skipped' then
+      format('Skipped at %s, since it held up the stream: %s',
+        told_time(told_apart.rejected_at), told_apart.rejected_response)
+    when 'skipped_and_removed' then
+      'It was skipped and is not kept any more: deleted, or removed after its integration.'
+    when 'rejected_and_removed' then
+      'It was answered 400 and is not kept any more: deleted, or removed after its integration.'
+    when 'never_registered' then 'There never was such an integration or subscription.'
+    when 'before_its_start' then
+      format('It receives what was published after %s.', told_time(standing.starts_after))
+    when 'after_its_end' then format('It ended with %s.', told_time(standing.ends_with))
+    when 'passed_over' then
+      'Its cursor was moved past it without a delivery, as after a stop past the retention.'
+    when 'being_sent' then 'It was read; no answer is recorded yet.'
+    when 'waiting' then format('The stream has read up to %s.', told_time(live.read_position))
+    else
+      case
+        when told_apart.state in ('being_retried', 'behind_a_failing_event') then
+          format('%s failures in a row, the last at %s of the event at %s: %s. Next try: %s.%s',
+            live.attempts, told_time(last_failure.position), last_failure.event_position,
+            last_failure.reason, coalesce(told_time(position_of(live.retry_at)), 'now'),
+            ' Response: ' || nullif(last_failure.response, ''))
+        else
+          format('%s at %s by %s: %s', initcap(standing.status),
+            told_time(standing.turned_position), standing.actor, standing.reason)
+      end
+  end as why
+from told_apart
 left join standing on true
-left join (
-  select * from cursor where tenant = $1 and consumer = $2 order by run limit 1
-) as live on true
-left join rejected_event
-  on rejected_event.tenant = $1
-  and rejected_event.consumer = $2
-  and rejected_event.event_position = event.position
-where event.tenant = $1
-  and event.position >= position_of($3)
-  and event.position < position_of($4)
+left join live on true
+left join last_failure on true
 $$;
+
+-- The events of a tenant that name an id, as their entity's or as a correlation id, between two
+-- positions (exclusive). It goes day by day, from the oldest or the newest, until it has `most`
+-- events; those of a day come in no order. If more than `most` events of a day have the id, they
+-- are too many to sort: it ends with the first position of that day, without a name.
+--
+-- Each day is a statement of its own, without tenant and position: so the planner has no index but
+-- event_by_id, whatever it expects of a day that is not analysed yet. The service has no rights on
+-- single days, so the function runs with the rights of its owner.
+create or replace function events_of_id(
+  tenant text, id text, after bigint, before bigint, descending boolean, most integer
+) returns table (
+  "position" bigint, name text, entity_id text, correlation_ids jsonb, payload_bytes integer
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, public, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = on
+as $$
+declare
+  fingerprint bigint := event_id_fingerprint(tenant, id);
+  day record;
+  found_event record;
+  of_day integer;
+  found_count integer := 0;
+begin
+  for day in
+    select pg_class.oid::regclass as partition, bounds[1]::bigint as first_position
+    from pg_inherits
+    join pg_class on pg_class.oid = pg_inherits.inhrelid
+    cross join lateral regexp_match(
+      pg_get_expr(pg_class.relpartbound, pg_class.oid), 'FROM \(''(\d+)''\) TO \(''(\d+)''\)'
+    ) as bounds
+    where inhparent = 'event'::regclass
+      and bounds[1]::bigint < events_of_id.before and bounds[2]::bigint > events_of_id.after + 1
+    order by case when descending then -bounds[1]::bigint else bounds[1]::bigint end
+  loop
+    of_day := 0;
+    for found_event in execute format(
+      'select tenant, position, name, entity_id, correlation_ids, payload_bytes
+      from %s
+      where event_ids(tenant, entity_id, correlation_ids) @> array[$1]
+      limit %s',
+      day.partition, most + 1
+    ) using fingerprint
+    loop
+      of_day := of_day + 1;
+      if of_day > most then
+        return query
+        select day.first_position, null::text, null::text, null::jsonb, null::integer;
+        return;
+      end if;
+      continue when found_event.tenant <> events_of_id.tenant
+        or found_event.position <= events_of_id.after
+        or found_event.position >= events_of_id.before
+        or (
+          found_event.entity_id <> events_of_id.id
+          and coalesce(found_event.correlation_ids ->> 'order_id' <> events_of_id.id, true)
+          and coalesce(found_event.correlation_ids ->> 'customer_id' <> events_of_id.id, true)
+        );
+      found_count := found_count + 1;
+      position := found_event.position;
+      name := found_event.name;
+      entity_id := found_event.entity_id;
+      correlation_ids := found_event.correlation_ids;
+      payload_bytes := found_event.payload_bytes;
+      return next;
+    end loop;
+    exit when found_count >= most;
+  end loop;
+end
+$$;
+
+revoke execute on function events_of_id(text, text, bigint, bigint, boolean, integer) from public;
+
+-- The event that holds up a run of a consumer: the oldest one that is read, not settled, has failed
+-- and is still in the log. Null: no event holds it up. (The oldest unsettled event may be another
+-- one, which was never tried: events of different entities overtake each other.)
+create or replace function failing_event(tenant text, consumer text, run integer) returns bigint
+language sql stable
+as $$
+select min(waiting.position)
+from cursor c
+cross join unnest(c.unresolved) as waiting (position)
+where c.tenant = $1 and c.consumer = $2 and c.run = $3
+  and exists (
+    select from attempt a
+    where a.tenant = $1 and a.consumer = $2 and a.run = $3
+      and a.event_position = waiting.position
+      and a.outcome in ('unavailable', 'refused', 'rejected')
+      -- By hand: that is not a failure of the stream.
+      and a.attempt > 0
+      -- Earlier days have no such attempt, give or take a clock that was set back.
+      and a.position >= c.unresolved[1] - 86400000000
+  )
+  and exists (select from event e where e.tenant = $1 and e.position = waiting.position)
+$$;
+
+-- Ends a replay that is to end (ends_as), unless a worker still holds its cursor. Returns its state
+-- after that, 'cancelling' or 'failing' if it is still to end; null if there is no such replay.
+create or replace function finish_replay(
+  tenant text, consumer text, number integer, latest_position bigint default null
+) returns text
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  ending replay;
+begin
+  perform lock_consumer(tenant, consumer);
+  ending := count_replay(tenant, consumer, number);
+  if ending.ends_as is null then
+    return (
+      select r.state from replay r
+      where r.tenant = tenant and r.consumer = consumer and r.number = number
+    );
+  elsif exists (
+    select from cursor c
+    where c.tenant = tenant and c.consumer = consumer and c.run = number
+      and is_held(c.lease_until)
+  ) then
+    return case ending.ends_as when 'cancelled' then 'cancelling' else 'failing' end;
+  end if;
+  perform keep_window(tenant, consumer, number, null);
+  ending.state := ending.ends_as;
+  perform end_replay(ending, latest_position);
+  return ending.state;
+end
+$$;
+
+-- Moves the ids of newly appended events from the pending lists of event_by_id into the index
+-- itself. Workers call it every two seconds: an append only adds to a list, and a search reads the
+-- list as a whole. A list that nobody moves is moved by autovacuum, or by the append that exceeds
+-- its limit (64 MB). If another process is at it, the function does nothing.
+--
+-- Only an owner may do this, so the function runs with the rights of its owner.
+create or replace function flush_event_ids() returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  if pg_try_advisory_xact_lock(1296651865) then
+    perform gin_clean_pending_list(inhrelid)
+    from pg_inherits
+    where inhparent = 'event_by_id'::regclass;
+  end if;
+end
+$$;
+
+revoke execute on function flush_event_ids() from public;
 
 -- Grants the roles of sql/roles.sql their rights, if these roles exist. `migrate` calls it after
 -- each change of the schema, and sql/roles.sql calls it after it has created the roles. So the
@@ -1736,7 +2784,9 @@ begin
     grant select on integration, masked_config_log to millrace_service;
     grant select, update on sequence lane_position to millrace_service;
     grant execute on function
-      create_partition(regclass, date, integer), retire_partition(regclass) to millrace_service;
+      create_partition(regclass, date, integer), retire_partition(regclass), flush_event_ids(),
+      events_of_id(text, text, bigint, bigint, boolean, integer)
+      to millrace_service;
 
     grant usage on schema graphile_worker to millrace_service;
     grant select, insert, update, delete on all tables in schema graphile_worker
@@ -1761,8 +2811,10 @@ begin
   if to_regrole('millrace_auditor') is not null then
     revoke all on all tables in schema public from millrace_auditor;
     grant select on
-      event, receipt, attempt, rejected_event, export_file, cursor, masked_config_log,
-      notification_job, notification_run, notice
+      event, receipt, attempt, rejected_event, export_file, cursor, replay, masked_config_log,
+      notification_job, notification_run, notice, registered_event_type
+      to millrace_auditor;
+    grant execute on function events_of_id(text, text, bigint, bigint, boolean, integer)
       to millrace_auditor;
     grant select (
       tenant, id, kind, version, status, created_position, changed_position, stopped_position
@@ -1805,6 +2857,60 @@ create or replace function is_partition_name(name name) returns boolean
 language sql immutable
 as $$
   select name ~ '^(event|event_key|receipt|attempt)_[0-9]{8}$'
+$$;
+
+-- Keeps a rejected event for the turn that holds the lease. Returns:
+-- * kept: it is kept, by now or already: the same event is kept once.
+-- * last: the same, and there is no room for another.
+-- * no_room: most_kept are kept already, and this is not one of them.
+-- * lost: another turn has the lease by now.
+--
+-- The runs of a consumer share the room, so they take turns: the consumer is locked, and a later
+-- statement counts. A single one would count in its snapshot from before the wait.
+create or replace function keep_rejected(
+  tenant text, consumer text, run integer, owner uuid, epoch bigint, event_position bigint,
+  name text, entity_id text, idempotency_key text, payload json, status integer, response text,
+  most_kept integer, latest_position bigint
+) returns text
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  kept integer;
+  is_known boolean;
+begin
+  perform from consumer c
+  where c.tenant = tenant and c.id = consumer
+  for no key update;
+  -- A removal that has locked the cursor sees every rejected event of it.
+  perform from cursor c
+  where c.tenant = tenant and c.consumer = consumer and c.run = run
+    and c.owner = owner and c.epoch = epoch
+  for key share;
+  if not found then
+    return 'lost';
+  end if;
+  select count(*), coalesce(bool_or(r.event_position = event_position), false)
+  into kept, is_known
+  from rejected_event r
+  where r.tenant = tenant and r.consumer = consumer;
+  if not is_known then
+    if kept >= most_kept then
+      return 'no_room';
+    end if;
+    insert into rejected_event as r (
+      tenant, consumer, run, event_position, name, entity_id, idempotency_key, payload, status,
+      response
+    ) values (
+      tenant, consumer, run, event_position, name, entity_id, idempotency_key, payload, status,
+      response
+    );
+    kept := kept + 1;
+    if kept = most_kept then
+      perform alert_rejected_limit(tenant, consumer, most_kept, latest_position);
+    end if;
+  end if;
+  return case when kept >= most_kept then 'last' else 'kept' end;
+end
 $$;
 
 -- Writes down what a cursor's window knows, before the window is lost or another version of the
@@ -1851,10 +2957,15 @@ begin
       from unnest(current_cursor.unresolved) as waiting
     ) as span
     where current_cursor.version is not null
-      and exists (
-        select from event e
+      -- Not exists: without statistics of a day (after an import), that becomes a join, which reads
+      -- the whole day for each of up to 500 spans.
+      and (
+        select e.position
+        from event e
         where e.tenant = tenant and e.position > span.after and e.position <= span.through
-      );
+        order by e.position
+        limit 1
+      ) is not null;
   end if;
   update cursor c
   set version = next_version
@@ -1863,9 +2974,9 @@ end
 $$;
 
 -- Locks the rows of a consumer in the one order that all callers use: the consumer, its cursors,
--- its open files. Its rejected events come after these. A function that changes a consumer or
--- removes its rejected events calls this before it takes the lane (see next_position). Returns the
--- locked consumer, or null if there is none.
+-- its open files, its replays under way. Its rejected events come after these. A function that
+-- changes a consumer or removes its rejected events calls this before it takes the lane (see
+-- next_position). Returns the locked consumer, or null if there is none.
 create or replace function lock_consumer(tenant text, id text) returns consumer
 language plpgsql as $$
 #variable_conflict use_variable
@@ -1883,6 +2994,10 @@ begin
   perform from export_file f
   where f.tenant = tenant and f.consumer = id and f.state = 'open'
   order by f.run
+  for update;
+  perform from replay r
+  where r.tenant = tenant and r.consumer = id and r.ended_position is null
+  order by r.number
   for update;
   return locked;
 end
@@ -1905,6 +3020,18 @@ create or replace function log_has_passed("position" bigint) returns boolean
 language sql volatile as $$
   select "position" < greatest(
     pg_sequence_last_value('lane_position') + 1, position_of(clock_timestamp())
+  )
+$$;
+
+-- Whether a worker that holds the lease of a consumer may be sending this event right now.
+create or replace function may_be_sending(tenant text, consumer text, event_position bigint)
+returns boolean
+language sql volatile as $$
+  select exists (
+    select from cursor c
+    where c.tenant = $1 and c.consumer = $2
+      and is_held(c.lease_until)
+      and $3 = any(c.unresolved)
   )
 $$;
 
@@ -2056,7 +3183,7 @@ $$;
 -- Writes a note about a job into the config log, such as a failed run. It changes nothing.
 create or replace function note_notification_job(
   tenant text, id text, action text, reason text,
-  latest_position bigint default null
+  latest_position bigint default null, actor text default 'millrace'
 ) returns void
 language plpgsql as $$
 #variable_conflict use_variable
@@ -2068,7 +3195,7 @@ begin
   )
   select
     j.tenant, change_position, 'job', 'job:' || j.id, newest.version, action, newest.status,
-    'millrace', reason, newest.document
+    actor, reason, newest.document
   from notification_job j
   cross join lateral (
     select c.version, c.status, c.document from config_log c
@@ -2087,24 +3214,52 @@ create or replace function position_of(moment timestamptz) returns bigint
 language sql immutable strict parallel safe
 return (extract(epoch from moment at time zone 'UTC') * 1000000)::bigint;
 
+-- The position of an RFC 3339 time that src/log/position.ts has taken: the same number. A cast to
+-- timestamptz would refuse the year 0000 and an offset of 16 hours, and round what is finer than a
+-- microsecond. No position is before 1970 or after 2255, the largest number that JavaScript holds.
+create or replace function position_of_text("time" text) returns bigint
+language sql immutable strict parallel safe
+return case
+  when left("time", 4)::integer < 1969 then 0
+  else least(9007199254740991, greatest(
+    0,
+    extract(epoch from
+      make_timestamp(
+        left("time", 4)::integer, substr("time", 6, 2)::integer, substr("time", 9, 2)::integer,
+        substr("time", 12, 2)::integer, substr("time", 15, 2)::integer,
+        substr("time", 18, 2)::integer
+      ) - coalesce(substring("time" from '[+-]\d\d:\d\d$'), '00:00')::interval
+    )::bigint * 1000000
+      + rpad(coalesce(substring("time" from '\.(\d{1,6})'), ''), 6, '0')::bigint
+  ))
+end;
+
 -- Publishes one event inside the caller's own transaction: it is in the log if, and only if, that
 -- transaction commits. The lane stays locked until then and every other publisher waits, so keep
 -- the transaction short and publish last. The sweep finds the event within seconds and starts
 -- delivery. This function has only the database's clock: if that is ahead, only the partitions
--- created in advance bound it. Errors: MR001 if the key was used with another payload.
+-- created in advance bound it. An event that is not live is imported: live streams pass over it,
+-- replays send it. A malformed traceparent is ignored. Errors: MR001 if the key was used with
+-- another payload; MR005 for the entity millrace, which is reserved for alerts.
 create or replace function publish_event(
   tenant text, name text, entity_id text, idempotency_key text, payload json,
-  correlation_ids jsonb default '{}', team text default current_user, service text default 'sql'
+  correlation_ids jsonb default '{}', team text default current_user, service text default 'sql',
+  live boolean default true, traceparent text default null
 ) returns table ("position" bigint, published_at timestamptz, duplicate boolean)
 language plpgsql as $$
 declare
   appended record;
 begin
+  if split_part(publish_event.name, '.', 1) = 'millrace' then
+    raise exception 'The entity "millrace" is reserved: its events are alerts of Millrace.'
+      using errcode = 'MR005';
+  end if;
   select * into appended
   from append_event(
     publish_event.tenant, publish_event.name, publish_event.entity_id,
     publish_event.idempotency_key, publish_event.team, publish_event.service,
-    publish_event.correlation_ids::text, publish_event.payload::text
+    publish_event.correlation_ids::text, publish_event.payload::text, null, publish_event.live,
+    traceparent_of(publish_event.traceparent)
   );
   if appended.outcome = 'key_reused' then
     raise exception 'The idempotency key "%" of % was used with another payload (position %).',
@@ -2270,7 +3425,7 @@ begin
     starts_after := case
       when rebuilt.kind = 'projection' then 0
       else coalesce(
-        position_of((rebuilt.document ->> 'starts_at')::timestamptz) - 1, rebuilt.created_position
+        position_of_text(rebuilt.document ->> 'starts_at') - 1, rebuilt.created_position
       )
     end;
     select max(r.to_position) into settled_position
@@ -2294,6 +3449,8 @@ begin
   elsif rebuilt.id is null then
     delete from consumer c where c.tenant = tenant and c.id = id;
     delete from cursor c where c.tenant = tenant and c.consumer = id;
+    delete from replay r
+    where r.tenant = tenant and r.consumer = id and r.ended_position is null;
     update export_file f
     set state = 'abandoned'
     where f.tenant = tenant and f.consumer = id and f.state = 'open';
@@ -2325,7 +3482,7 @@ begin
     insert into cursor (tenant, consumer, run, read_position, stop_position)
     values (
       tenant, id, own_run, greatest(starts_after, settled_position),
-      position_of((rebuilt.document ->> 'ends_at')::timestamptz)
+      position_of_text(rebuilt.document ->> 'ends_at')
     );
   end if;
   return true;
@@ -2415,6 +3572,37 @@ begin
 end
 $$;
 
+-- Restores a registered event type from the config log, or removes it if the log has none. Always
+-- returns true: the row now agrees with the log. Publishing processes read the table anew within
+-- seconds.
+create or replace function rebuild_registered_event_type(
+  tenant text, name text, latest_position bigint
+) returns boolean
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  rebuilt record;
+begin
+  -- Locks in the order of change_event_type; takes the lane as rebuild_consumer does.
+  perform pg_advisory_xact_lock(hashtextextended('event_type:' || tenant, 0));
+  perform from registered_event_type r where r.tenant = tenant and r.name = name for update;
+  perform next_position(latest_position);
+  select r.* into rebuilt
+  from rebuilt_registered_event_type() r
+  where r.tenant = tenant and r.log_id = 'event_type:' || name;
+  if rebuilt.tenant is null then
+    delete from registered_event_type r where r.tenant = tenant and r.name = name;
+    return true;
+  end if;
+  insert into registered_event_type (tenant, name, version, document, changed_position)
+  values (tenant, name, rebuilt.version, rebuilt.document, rebuilt.changed_position)
+  on conflict on constraint registered_event_type_pkey do update
+  set version = excluded.version, document = excluded.document,
+    changed_position = excluded.changed_position;
+  return true;
+end
+$$;
+
 -- The table `api_key` according to the config log alone: see newest_key.
 create or replace function rebuilt_api_key() returns setof api_key
 language sql stable
@@ -2437,7 +3625,7 @@ select
   turned_position as changed_position, kind,
   case when status = 'stopped' then stopped_position end as stopped_position
 from newest_configuration()
-where id !~ '^(job|sender|key):' and status <> 'removed'
+where id !~ '^(job|sender|key|event_type):' and status <> 'removed'
 $$;
 
 -- The table `notification_job` according to the config log alone (see newest_configuration),
@@ -2477,6 +3665,21 @@ as $$
 select tenant, version, document, changed_position
 from newest_configuration()
 where id = 'sender:sendgrid' and status <> 'removed'
+$$;
+
+-- The table `registered_event_type` according to the config log alone (see newest_configuration).
+-- To select one type, put the condition on log_id: a condition on `name` reads the whole log.
+create or replace function rebuilt_registered_event_type()
+returns table (
+  tenant text, name text, version integer, document jsonb, changed_position bigint, log_id text
+)
+language sql stable
+as $$
+select
+  tenant, substr(id, length('event_type:') + 1) as name, version, document, changed_position,
+  id as log_id
+from newest_configuration()
+where id ~ '^event_type:' and status <> 'removed'
 $$;
 
 -- Writes a key's creation (its insert) and its revocation into the config log: an entry for each
@@ -2609,10 +3812,10 @@ begin
     case when status = 'stopped' then change_position end
   );
   -- "From now on" means exactly from the position of the registration itself.
-  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  insert into cursor (tenant, consumer, run, read_position, stop_position, counted_after)
   values (
     tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
-    coalesce(starts_after, change_position), stop_position
+    coalesce(starts_after, change_position), stop_position, change_position
   );
   perform setval('lane_position', change_position);
   perform remove_rejected(
@@ -2654,6 +3857,72 @@ begin
   end if;
   return removed.count;
 end
+$$;
+
+-- The sums of the receipts of a replay, and how many events it settled in the last minute.
+create or replace function replay_counts(tenant text, consumer text, number integer)
+returns table (delivered bigint, rejected bigint, filtered bigint, last_minute bigint)
+language sql stable
+as $$
+  select
+    coalesce(sum(receipt.delivered), 0)::bigint,
+    coalesce(sum(receipt.rejected), 0)::bigint,
+    coalesce(sum(receipt.filtered), 0)::bigint,
+    coalesce(sum(receipt.delivered + receipt.rejected) filter (
+      where receipt.position > position_of(clock_timestamp() - interval '1 minute')
+    ), 0)::bigint
+  from receipt
+  where receipt.tenant = $1 and receipt.consumer = $2 and receipt.run = $3
+$$;
+
+-- The replays of a consumer, or of all consumers (null), with their progress. `state` is that of
+-- the record, or in its place: 'waiting' (the consumer is stopped), 'interrupted' (the oldest
+-- unsettled event has failed), or 'cancelling'. The API and the scripts both read it.
+create or replace function replays_of(of_tenant text, of_consumer text)
+returns table (
+  tenant text, consumer text, number integer, state text, started_position bigint,
+  from_position bigint, to_position bigint, filter_conditions jsonb, rate integer, total bigint,
+  is_estimate boolean, delivered bigint, rejected bigint, filtered bigint, last_minute bigint,
+  settled_position bigint, attempts integer, retry_at timestamptz, is_held boolean, actor text,
+  ended_by text, end_reason text, ended_position bigint
+)
+language sql stable
+as $$
+select
+  replay.tenant, replay.consumer, replay.number,
+  case
+    when replay.ended_position is not null then replay.state
+    when replay.ends_as = 'cancelled' then 'cancelling'
+    when consumer.status = 'stopped' then 'waiting'
+    when replay.ends_as = 'failed' or cursor.attempts > 0 then 'interrupted'
+    else replay.state
+  end as state,
+  replay.started_position, replay.from_position, replay.to_position, replay.filter_conditions,
+  replay.rate, replay.total, replay.is_estimate,
+  coalesce(replay.delivered, done.delivered, 0),
+  coalesce(replay.rejected, done.rejected, 0),
+  coalesce(replay.filtered, done.filtered, 0),
+  coalesce(done.last_minute, 0),
+  coalesce(
+    replay.settled_position, cursor.unresolved[1] - 1, cursor.read_position,
+    replay.from_position - 1
+  ),
+  coalesce(cursor.attempts, 0),
+  case when cursor.attempts > 0 then cursor.retry_at end,
+  coalesce(is_held(cursor.lease_until), false),
+  replay.actor, replay.ended_by, replay.end_reason, replay.ended_position
+from replay
+left join consumer on consumer.tenant = replay.tenant and consumer.id = replay.consumer
+left join cursor
+  on cursor.tenant = replay.tenant and cursor.consumer = replay.consumer
+  and cursor.run = replay.number
+left join lateral (
+  select *
+  from replay_counts(replay.tenant, replay.consumer, replay.number)
+  where replay.state = 'running'
+) as done on true
+where (of_tenant is null or replay.tenant = of_tenant)
+  and (of_consumer is null or replay.consumer = of_consumer)
 $$;
 
 -- Replaces a consumer's secrets by the same ones sealed with another key, if its version is still
@@ -2841,47 +4110,319 @@ begin
 end
 $$;
 
--- The current or last state of a consumer; no row if there never was one.
-create or replace function standing_of(tenant text, consumer text)
+-- The settled ranges of a consumer in a range of positions, both ends included, by run and
+-- configuration. Receipts give most of them. The rest stands in each cursor's window: events
+-- settled out of order, under the version that read it. Only the newest life counts. Ranges
+-- overlap: see keep_window.
+create or replace function settled_ranges(
+  tenant text, consumer text, first_position bigint, last_position bigint
+)
 returns table (
-  status text, actor text, reason text, turned_position bigint, version integer, names jsonb,
-  entities jsonb, classes jsonb, takes_all boolean, starts_after bigint, ends_with bigint
+  run integer, configured_at bigint, version integer, names jsonb, entities jsonb, classes jsonb,
+  takes_all boolean, positions int8multirange
 )
 language sql stable
 as $$
-select
-  turn.status, turn.actor, turn.reason, turn.position as turned_position,
-  known.version, known.names, known.entities, known.classes, known.takes_all,
-  coalesce(
-    position_of((known.document ->> 'starts_at')::timestamptz) - 1,
+with configuration as materialized (select * from configurations_of($1, $2)),
+-- The newest life of the id: from its registration on. An id with only one life takes everything.
+life as (
+  select case when count(*) > 1 then max(position) else 0 end as valid_from
+  from configuration
+  where registers
+),
+-- The receipts that tell of the range. Those of the steps of a run follow each other, so the last
+-- one is the first that ends at or after the range; those of keep_window overlap them. A receipt is
+-- written after its events, give or take a clock that was set back.
+told_range as (
+  select told.*
+  from generate_series(
+    0, (select run from receipt where tenant = $1 and consumer = $2 order by run desc limit 1)
+  ) as own (run)
+  cross join life
+  cross join lateral (
     (
-      select max(position) from configurations_of($1, $2) as configuration
-      where coalesce(previous_status, 'removed') = 'removed'
+      select run, position, version, from_position, to_position
+      from receipt
+      where tenant = $1 and consumer = $2 and run = own.run
+        and to_position >= $3 and to_position < $4
+        and position >= $3 - 86400000000 and position >= life.valid_from
+        and from_position < to_position
     )
-  ) as starts_after,
-  position_of((known.document ->> 'ends_at')::timestamptz) as ends_with
+    union all
+    (
+      select run, position, version, from_position, to_position
+      from receipt
+      where tenant = $1 and consumer = $2 and run = own.run
+        and to_position >= $4
+        and position >= $3 - 86400000000 and position >= life.valid_from
+        and from_position < to_position
+        and delivered + rejected + filtered > 0
+      order by to_position
+      limit 1
+    )
+  ) as told
+  union all
+  select run, position, version, from_position, to_position
+  from receipt
+  cross join life
+  where tenant = $1 and consumer = $2
+    and to_position >= $3 and from_position < $4
+    and position >= $3 - 86400000000 and position >= life.valid_from
+    and delivered + rejected + filtered = 0
+)
+select
+  settled.run, settled.configured_at, settled.version, filter.names, filter.entities,
+  filter.classes, filter.takes_all, settled.positions
 from (
-  select * from configurations_of($1, $2) as configuration
-  where status is distinct from previous_status
-  order by position desc
-  limit 1
-) as turn
-cross join (
-  select * from configurations_of($1, $2) where document is not null order by position desc limit 1
-) as known
+  select
+    told_range.run, configuration.position as configured_at,
+    configuration.version, configuration.names, configuration.entities, configuration.classes,
+    configuration.takes_all,
+    range_agg(int8range(told_range.from_position, told_range.to_position, '(]')) as positions
+  from told_range
+  join configuration
+    on configuration.version = told_range.version
+    and told_range.position >= configuration.valid_from
+    and told_range.position < configuration.valid_to
+  where told_range.from_position < $4
+  group by
+    told_range.run, configuration.position, configuration.version, configuration.names,
+    configuration.entities, configuration.classes, configuration.takes_all
+  union all
+  select
+    cursor.run, configuration.position, configuration.version,
+    configuration.names, configuration.entities, configuration.classes, configuration.takes_all,
+    int8multirange(int8range(cursor.unresolved[1], cursor.read_position, '[]'))
+      - (select range_agg(int8range(waiting, waiting, '[]')) from unnest(unresolved) as waiting)
+  from cursor
+  join lateral (
+    select * from configuration
+    where valid_to = 9223372036854775807
+      and (version = cursor.version or cursor.version is null and document is not null)
+    order by position desc
+    limit 1
+  ) as configuration on true
+  where cursor.tenant = $1 and cursor.consumer = $2
+    and cursor.unresolved <> '{}'
+) as settled
+cross join lateral applied_filter(
+  $1, $2, settled.run, settled.names, settled.entities, settled.classes, settled.takes_all
+) as filter
 $$;
 
--- Whether a configuration takes events of this name.
+-- Skips the event that holds up a consumer: keeps it among the rejected ones, settles it, and lets
+-- the stream go on without waiting for the next retry. Returns an object with the outcome:
+-- * skipped: done. rejectedId is that of the rejected event.
+-- * absent: there is no such consumer.
+-- * not_failing: it does not hold up the stream. failingPosition is that of the event that does (in
+--   the lowest run), or null.
+-- * busy: a worker holds the lease, and may be sending the event right now. Ask again: a turn whose
+--   event fails releases the lease, and one whose event is taken settles it.
+-- * full: most_kept rejected events are kept already.
+-- Only the first outcome has changed anything. Nobody holds the lease then: no worker can have
+-- delivered the event in between and still write it down, and no later turn sends it.
+create or replace function skip_event(
+  tenant text, consumer text, skipped_position bigint, actor text, reason text,
+  most_kept integer, latest_position bigint
+) returns jsonb
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  life consumer;
+  held record;
+  kept_id uuid;
+  kept_before integer;
+  is_last boolean := false;
+  last record;
+  after_skip bigint[];
+  now_position bigint;
+begin
+  -- Asked before the rows are locked, so that one who waits for a worker does not disturb it.
+  if may_be_sending(tenant, consumer, skipped_position) then
+    return jsonb_build_object('outcome', 'busy');
+  end if;
+  life := lock_consumer(tenant, consumer);
+  if life.id is null then
+    return jsonb_build_object('outcome', 'absent');
+  end if;
+  if may_be_sending(tenant, consumer, skipped_position) then
+    return jsonb_build_object('outcome', 'busy');
+  end if;
+  select c.* into held
+  from cursor c
+  where c.tenant = tenant and c.consumer = consumer
+    and failing_event(tenant, consumer, c.run) = skipped_position
+  order by c.run
+  limit 1;
+  if held.run is null then
+    return jsonb_build_object('outcome', 'not_failing', 'failingPosition', (
+      select failing.position
+      from cursor c
+      cross join lateral failing_event(tenant, consumer, c.run) as failing (position)
+      where c.tenant = tenant and c.consumer = consumer and failing.position is not null
+      order by c.run
+      limit 1
+    ));
+  end if;
+  select r.id into kept_id
+  from rejected_event r
+  where r.tenant = tenant and r.consumer = consumer and r.event_position = skipped_position;
+  select count(*) into kept_before
+  from rejected_event r
+  where r.tenant = tenant and r.consumer = consumer;
+  if kept_id is null and most_kept <= kept_before then
+    return jsonb_build_object('outcome', 'full');
+  end if;
+
+  select a.* into last
+  from attempt a
+  where a.tenant = tenant and a.consumer = consumer and a.run = held.run
+    and a.event_position = skipped_position and a.attempt > 0
+    and a.position >= held.unresolved[1] - 86400000000
+  order by a.position desc
+  limit 1;
+  if kept_id is null then
+    insert into rejected_event (
+      tenant, consumer, run, event_position, name, entity_id, idempotency_key, payload, cause,
+      status, response
+    )
+    select
+      tenant, consumer, held.run, e.position, e.name, e.entity_id, e.idempotency_key, e.payload,
+      'skipped', last.status, coalesce(last.response, last.reason)
+    from event e
+    where e.tenant = tenant and e.position = skipped_position
+    returning id into kept_id;
+    is_last := kept_before + 1 = most_kept;
+  end if;
+  -- The window has settled other events before, under the version that read it.
+  perform keep_window(tenant, consumer, held.run, life.version);
+  after_skip := array_remove(held.unresolved, skipped_position);
+  now_position := least(position_of(clock_timestamp()), latest_position);
+  -- As the step of a turn that settles this one event.
+  insert into receipt (
+    tenant, position, consumer, run, version, from_position, to_position,
+    delivered, rejected, filtered, latency_ms_histogram
+  ) values (
+    tenant, now_position, consumer, held.run, life.version,
+    held.unresolved[1] - 1, coalesce(after_skip[1] - 1, held.read_position), 0, 1, 0, '{}'
+  );
+  insert into attempt (
+    tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
+  ) values (
+    tenant, now_position, consumer, held.run, skipped_position, last.attempt, 'skipped', null,
+    format('Skipped by %s: %s', actor, reason), null
+  );
+  -- An expired lease ends here, so a worker that was frozen writes nothing more.
+  update cursor c
+  set unresolved = after_skip, attempts = 0, retry_at = null, owner = null, lease_until = null,
+    rejected = c.rejected + 1
+  where c.tenant = tenant and c.consumer = consumer and c.run = held.run;
+  perform note_consumer(
+    tenant, consumer, 'event_skipped', actor,
+    (
+      select format('Skipped %s of %s (position %s, idempotency key %s): %s Its last failure: %s',
+        r.name, r.entity_id, r.event_position, r.idempotency_key, reason, last.reason)
+      from rejected_event r
+      where r.tenant = tenant and r.consumer = consumer and r.id = kept_id
+    ),
+    latest_position
+  );
+  if is_last then
+    perform alert_rejected_limit(tenant, consumer, most_kept, latest_position);
+  end if;
+  return jsonb_build_object('outcome', 'skipped', 'rejectedId', kept_id);
+end
+$$;
+
+-- Starts a replay of a consumer: its events from one position to another, both included, once more,
+-- beside its live stream. The range ends with what was published before the start, whatever
+-- to_position says. filter_conditions replaces the consumer's own filter (null: keeps it); rate is
+-- in events a second (null: no limit of its own).
+--
+-- outcome: 'running'; or 'queued', since another replay of the consumer comes first. Nothing is
+-- done if it is 'absent' (no such consumer), 'projection' (it is rebuilt, not replayed), 'empty'
+-- (the range ends before it begins), or 'full' (max_count replays of it are under way or queued).
+create or replace function start_replay(
+  tenant text, consumer text, from_position bigint, to_position bigint, filter_conditions jsonb,
+  rate integer, actor text, reason text, max_count integer, latest_position bigint default null
+) returns table (outcome text, number integer)
+language plpgsql as $$
+#variable_conflict use_variable
+declare
+  target consumer := lock_consumer(tenant, consumer);
+  under_way bigint;
+  last_position bigint;
+begin
+  select count(*) into under_way
+  from replay r
+  where r.tenant = tenant and r.consumer = consumer and r.ended_position is null;
+  outcome := case
+    when target.id is null then 'absent'
+    when target.kind = 'projection' then 'projection'
+    when under_way >= max_count then 'full'
+    when under_way > 0 then 'queued'
+    else 'running'
+  end;
+  if outcome not in ('queued', 'running') then
+    return next;
+    return;
+  end if;
+  -- Receipts and attempts of a replay without a record keep their number, too.
+  number := 1 + greatest(
+    (select max(r.number) from replay r where r.tenant = tenant and r.consumer = consumer),
+    (select max(c.run) from cursor c where c.tenant = tenant and c.consumer = consumer),
+    (
+      select max(r.run) from receipt r
+      where r.tenant = tenant and r.consumer = consumer and r.run > 0
+    ),
+    (
+      select max(a.run) from attempt a
+      where a.tenant = tenant and a.consumer = consumer and a.run > 0
+    ),
+    0
+  );
+  -- Behind every append so far: no event can appear in the range any more.
+  last_position := least(to_position, next_position(latest_position));
+  if from_position > last_position then
+    outcome := 'empty';
+    number := null;
+    return next;
+    return;
+  end if;
+  perform note_consumer(
+    tenant, consumer, 'replay_started', actor,
+    format('Replay %s of what was published from %s to %s%s%s. %s', number,
+      told_time(from_position), told_time(last_position),
+      case when filter_conditions is not null then format(', by %s', filter_conditions) end,
+      case when rate is not null then format(', at most %s events a second', rate) end, reason),
+    latest_position
+  );
+  insert into replay (
+    tenant, consumer, number, started_position, from_position, to_position, filter_conditions,
+    rate, state, actor
+  ) values (
+    tenant, consumer, number, pg_sequence_last_value('lane_position'), from_position,
+    last_position, filter_conditions, rate, 'queued', actor
+  );
+  perform begin_replay(tenant, consumer);
+  return next;
+end
+$$;
+
+-- Whether a configuration takes an event. Alerts, the events of the entity millrace, are taken only
+-- if they are named, and never by the consumer that they are about.
 create or replace function takes_event(
-  takes_all boolean, names jsonb, entities jsonb, classes jsonb, name text
+  takes_all boolean, names jsonb, entities jsonb, classes jsonb, name text, entity_id text,
+  consumer text
 ) returns boolean
 language sql immutable parallel safe
 return (
-    takes_all
+    (takes_all and name not like 'millrace.%')
     or coalesce(names ? name, false)
     or coalesce(entities ? split_part(name, '.', 1), false)
   )
-  and (classes is null or classes ? event_class(name));
+  and (classes is null or classes ? event_class(name))
+  and not (name like 'millrace.%' and entity_id = consumer);
 
 -- The moment of a position: the inverse of position_of.
 create or replace function time_of("position" bigint) returns timestamptz
@@ -2892,3 +4433,18 @@ return timestamptz 'epoch' + "position" * interval '1 microsecond';
 create or replace function told_time("position" bigint) returns text
 language sql stable strict parallel safe
 return to_char(time_of("position") at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+-- A header traceparent of W3C Trace Context as the log keeps it; null if it is malformed. A later
+-- version is kept as version 00, with the one flag that both have: it was sampled. The same rule as
+-- in src/input/traceparent.ts.
+create or replace function traceparent_of(header text) returns text
+language sql immutable parallel safe
+return case
+  when header !~
+    '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-|$)'
+    then null
+  when header not like '00-%' then
+    '00-' || substr(header, 4, 50)
+      || case when substr(header, 55, 1) ~ '[13579bdf]' then '01' else '00' end
+  when length(header) = 55 then header
+end;

@@ -1,27 +1,12 @@
-// The table of commands, help, exit codes. 0: done, or stopped by a signal; 1: failed, with the
-// reason on standard error; 2: the command line or the configuration is wrong.
+// The table of commands, and with which status each ends (cli/exit-status.ts).
 
-import { UsageError } from './cli/client.ts'
-import { type Config, readConfig } from './config.ts'
+import type { Surroundings } from './cli/client-command.ts'
+import { isClientCommand } from './cli/client-commands.ts'
+import { exitStatusOf } from './cli/exit-status.ts'
+import { helpText } from './cli/help.ts'
+import type { Show } from './cli/output.ts'
+import { type Config, examineConfig, readConfig } from './config.ts'
 import { version } from './version.ts'
-
-const HELP = `millrace <command>
-
-  start            serve and work in one process
-  serve            answer HTTP
-  work             deliver
-  migrate          bring the schema up to date, and end
-  keys …           create, list and revoke API keys of a running service
-  sql [script] …   run a script for audits, replays or operations; without one, list them
-  rotate-secrets   reseal stored secrets with the current secret key
-  rebuild config   compare the configuration with its log (--apply: restore it)
-  rebuild shop …   compare a tenant's shop with its log (--apply: restore it)
-  listen [port]    print what arrives on 127.0.0.1 (9099)
-  help             print this text; after a command, --help prints its own
-  --version        print the version of this program
-
-Settings come from the environment: docs/operate.md, "Settings".`
-const LAST_PORT = 65_535
 
 /** Each loads what it needs. */
 const commands: Record<string, (args: string[]) => Promise<void>> = {
@@ -29,25 +14,15 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   serve: () => service(['serve']),
   work: () => service(['workAlone']),
   migrate: () => service([]),
-  async keys(args) {
-    const { keys } = await import('./cli/keys.ts')
-    const note = (line: string) => console.error(line)
-    await keys(args, readConfigOrFail(), { print: console.log, note })
-  },
   sql,
   'rotate-secrets': rotate,
   rebuild,
-  async listen([port = '9099']) {
-    if (!/^\d+$/.test(port) || Number(port) > LAST_PORT)
-      fail(2, `${port} is not a port.\n\n${HELP}`)
-    // Its only purpose is what it prints.
-    process.stdout.once('error', () => process.exit(0))
-    const { printArrivals } = await import('./cli/listen.ts')
-    const url = await printArrivals(Number(port), (line) => console.log(line))
-    console.log(`listening on ${url}, Ctrl-C to end`)
+  async completion(args) {
+    const { completionScript } = await import('./cli/completion.ts')
+    console.log(await completionScript(args, surroundingsOf('completion')))
   },
   async help() {
-    console.log(HELP)
+    console.log(helpText())
   },
   async version() {
     console.log(version)
@@ -56,13 +31,13 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
 
 /** The help of the commands that have more to say than HELP. */
 const helps: Record<string, () => Promise<string>> = {
-  async keys() {
-    const { KEYS_HELP } = await import('./cli/keys.ts')
-    return KEYS_HELP
-  },
   async sql() {
     const { listScripts } = await import('./cli/sql.ts')
     return listScripts()
+  },
+  async completion() {
+    const { COMPLETION_HELP } = await import('./cli/completion.ts')
+    return COMPLETION_HELP
   },
   async rebuild() {
     const { REBUILD_HELP } = await import('./cli/rebuild.ts')
@@ -79,17 +54,36 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const [given = 'help', ...args] = process.argv.slice(2)
 const name = isHelp(given) ? 'help' : given.replace(/^--version$/, 'version')
-const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-if (!command) fail(2, `There is no command ${given}.\n\n${HELP}`)
-await runCommand(command).catch((error: Error) =>
-  fail(error instanceof UsageError ? 2 : 1, error.message),
-)
+const command = commandOf(name)
+if (!command) fail(2, `There is no command ${given}.\n\n${helpText()}`)
+await runCommand(command).catch((error: Error) => fail(exitStatusOf(error), error.message))
+
+function commandOf(name: string): ((args: string[]) => Promise<void>) | undefined {
+  if (isClientCommand(name)) return (args) => callService(name, args)
+  return Object.hasOwn(commands, name) ? commands[name] : undefined
+}
+
+/** A command that parses its own arguments and help. */
+async function callService(name: string, args: string[]): Promise<void> {
+  const { runClientCommand } = await import('./cli/client-parser.ts')
+  await runClientCommand(name, args, surroundingsOf(name))
+}
+
+function surroundingsOf(name: string): Surroundings {
+  return {
+    // The doctor says itself what is wrong with it.
+    config: name === 'doctor' ? examineConfig().config : readConfigOrFail(),
+    print: (line) => console.log(line),
+    note: (line) => console.error(line),
+    isTerminal: process.stdout.isTTY === true,
+  }
+}
 
 async function runCommand(command: (args: string[]) => Promise<void>): Promise<void> {
-  if (args.some(isHelp)) return console.log((await helps[name]?.()) ?? HELP)
-  const most = name in helps ? Infinity : name === 'listen' ? 1 : 0
-  if (args.length > most) {
-    fail(2, `millrace ${name} takes ${most === 0 ? 'no arguments' : 'one argument'}: --help.`)
+  if (isClientCommand(name)) return command(args)
+  if (args.some(isHelp)) return console.log((await helps[name]?.()) ?? helpText())
+  if (args.length > 0 && !Object.hasOwn(helps, name)) {
+    fail(2, `millrace ${name} takes no arguments: --help.`)
   }
   await command(args)
 }
@@ -118,10 +112,12 @@ async function sql(args: string[]): Promise<void> {
 async function rebuild(args: string[]): Promise<void> {
   const { readRebuild, rebuild: rebuildShop } = await import('./cli/rebuild.ts')
   const { rebuildConfig } = await import('./cli/rebuild-config.ts')
+  const { showJson } = await import('./cli/output.ts')
   const call = readRebuild(args)
-  const print = (line: string) => console.log(line)
+  const surroundings = surroundingsOf('rebuild')
+  const show: Show = (value, lines) => showJson(surroundings, call, JSON.stringify(value), lines)
   await onDatabase((url) =>
-    call.what === 'shop' ? rebuildShop(url, call, print) : rebuildConfig(url, call, print),
+    call.what === 'shop' ? rebuildShop(url, call, show) : rebuildConfig(url, call, show),
   )
 }
 

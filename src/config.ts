@@ -2,12 +2,13 @@
 // its default and bounds. A value may come from a file: NAME_FILE holds the path (docker's
 // secrets).
 
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Static, Type } from 'typebox'
-import { MAIL_ADDRESS, POSTGRES_URL, VISIBLE_ASCII } from './input/pattern.ts'
+import { MAIL_ADDRESS, POSTGRES_URL, SAMPLER, VISIBLE_ASCII } from './input/pattern.ts'
+import { TENANT_PATTERN } from './input/tenant.ts'
 import { faultOfUrl } from './input/url.ts'
-import { readSetting, type SettingSchema } from './setting.ts'
+import { readSetting, type SettingSchema, textOfSetting } from './setting.ts'
+import { problemsOfOpenId, tokenSettings } from './token-settings.ts'
 
 const flag = (value: boolean) => Type.Boolean({ default: value })
 const whole = (value: number, minimum: number, maximum: number) =>
@@ -19,25 +20,17 @@ const Environment = Type.Object({
   /** Your own PostgreSQL, 15 or newer; without it an embedded one runs in MILLRACE_DATA_DIR. */
   DATABASE_URL: Type.Optional(Type.String({ pattern: POSTGRES_URL })),
   MILLRACE_DATA_DIR: Type.String({ default: '.millrace', minLength: 1 }),
-  /**
-   * May do everything, for every tenant. Without it the first start generates one in the data
-   * directory.
-   */
-  MILLRACE_ADMIN_TOKEN: Type.Optional(Type.String({ pattern: VISIBLE_ASCII })),
+  ...tokenSettings,
   /** 32 bytes in hex or base64 that encrypt the secrets of integrations. Generated likewise. */
   MILLRACE_SECRET_KEY: Type.Optional(Type.String({ minLength: 32 })),
   /** The old key, during a change: it opens secrets that the new one does not. */
   MILLRACE_SECRET_KEY_PREVIOUS: Type.Optional(Type.String({ minLength: 32 })),
-  /** The secret of JWTs signed with HS256; also signs the tokens of /oauth2/token. */
-  MILLRACE_JWT_SECRET: Type.Optional(Type.String({ minLength: 32 })),
-  /** The URL of the public keys of JWTs: RS256, ES256, EdDSA. */
-  MILLRACE_JWKS_URL: Type.Optional(Type.String()),
-  /** The required `iss` and `aud` of JWTs; without them any value is valid. */
-  MILLRACE_JWT_ISSUER: Type.Optional(Type.String({ minLength: 1 })),
-  MILLRACE_JWT_AUDIENCE: Type.Optional(Type.String({ minLength: 1 })),
-  /** For the commands that call a service: its URL and a token. */
-  MILLRACE_URL: Type.String({ default: 'http://127.0.0.1:8080' }),
+  /** For the commands that call a service: its URL, a token, and the tenant (cli/access.ts). */
+  MILLRACE_URL: Type.Optional(Type.String()),
   MILLRACE_TOKEN: Type.Optional(Type.String({ pattern: VISIBLE_ASCII })),
+  MILLRACE_TENANT: Type.Optional(Type.String({ pattern: TENANT_PATTERN })),
+  /** The user's directory for configuration, which holds the profile of `millrace login`. */
+  XDG_CONFIG_HOME: Type.Optional(Type.String()),
   /** Lets callback URLs, S3 endpoints and queues resolve to loopback and private addresses. */
   MILLRACE_ALLOW_PRIVATE_TARGETS: flag(false),
   MILLRACE_MAX_EVENT_BYTES: whole(1_048_576, 1, 16_777_216),
@@ -71,16 +64,35 @@ const Environment = Type.Object({
   /** The sender's address and name for these mails. */
   MILLRACE_SENDGRID_FROM: Type.Optional(Type.String({ pattern: MAIL_ADDRESS })),
   MILLRACE_SENDGRID_FROM_NAME: Type.Optional(Type.String({ maxLength: 255 })),
-  /** The health address of `work`. Without a port it is 8081, or a free one if that is taken. */
+  /**
+   * The address of health and metrics without a token. Without a port `work` takes 8081, or a free
+   * one if that is taken; `serve` and `start` have no such address then.
+   */
   MILLRACE_MONITOR_HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   MILLRACE_MONITOR_PORT: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   MILLRACE_SWEEP_MS: whole(2_000, 50, 60_000),
+  /** Logs a line for each request, and for one of 100 publishes. */
+  MILLRACE_ACCESS_LOG: flag(false),
+  /** auto: pretty on a terminal, else json. */
+  MILLRACE_LOG_FORMAT: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto' }),
+  /** Spans: opentelemetry.ts. Its SDK reads more of the environment once it is loaded. */
+  OTEL_SDK_DISABLED: flag(false),
+  OTEL_TRACES_EXPORTER: Type.Optional(Type.Enum(['otlp', 'none'])),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String()),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(Type.String()),
+  OTEL_TRACES_SAMPLER: Type.String({ default: 'parentbased_always_on', pattern: SAMPLER }),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({ default: 1, minimum: 0, maximum: 1 }),
   MILLRACE_LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
   }),
 })
 
 export type Config = Static<typeof Environment>
+
+const URLS = [
+  ...(['MILLRACE_JWKS_URL', 'MILLRACE_OIDC_ISSUER'] as const),
+  ...(['MILLRACE_URL', 'MILLRACE_SENDGRID_URL'] as const),
+]
 
 /** Bounds that no operator needs to change. */
 export const limits = {
@@ -91,6 +103,8 @@ export const limits = {
   batchBytes: 2 * 1024 * 1024,
   /** While others wait, a larger event has its own batch. */
   apartBytes: 128 * 1024,
+  /** The most events of a bulk body in one batch while others publish. */
+  bulkEventsBesideOthers: 100,
   queueEvents: 10_000,
   queueBytes: 64 * 1024 * 1024,
   /**
@@ -103,6 +117,15 @@ export const limits = {
    * exceeds its stack, at about 22,000 levels.
    */
   jsonDepth: 256,
+  /**
+   * A line of a bulk body without its payload; the bulk bodies under way at once, and how long one
+   * may go without a line or an answer that leaves.
+   */
+  envelopeBytes: 64 * 1024,
+  bulkBodies: 32,
+  bulkStillMs: 60_000,
+  /** While more bytes of answers wait for a client to read them, no line of its body is stored. */
+  bulkAnswersBytes: 1024 * 1024,
   /** Headers and identifiers of an event. */
   textLength: 255,
   integrationsPerTenant: 10,
@@ -119,9 +142,24 @@ export const limits = {
   /** The largest rate of a key, in events a second, as for MILLRACE_PUBLISH_RATE. */
   mostRate: 1_000_000,
   rejectedEvents: 30,
+  /** Tests, skips and resends of a tenant under way at once, on each process. */
+  actionsAtOnce: 4,
   logEntries: 50,
   /** Rows in one page of a list. */
   pageLength: 1_000,
+  /** Events of one page of a search by default, and the bytes of its payloads. */
+  searchLength: 100,
+  searchBytes: 4 * 1024 * 1024,
+  /**
+   * Searches at once, with one statement each; the bytes of all their pages until they are sent;
+   * and the calls that wait for an event.
+   */
+  searches: 4,
+  searchesBytes: 64 * 1024 * 1024,
+  /** Questions at once about deliveries, and about changes: some 50 ms of the database each. */
+  deliveryReads: 4,
+  waitingSearches: 1_000,
+  waitingSearchesPerTenant: 100,
   /**
    * Events that one statement reads for their names, and statements per request: for the list, and
    * for warnings of a filter.
@@ -131,6 +169,13 @@ export const limits = {
   eventTypeStepsOfWarning: 4,
   /** Names kept for a tenant: those published last. */
   storedEventTypes: 10_000,
+  /**
+   * Event types that a tenant may register, and the bytes of all their documents. And the bytes of
+   * documents that a publishing process keeps; compiled they take 18 to 38 times as much.
+   */
+  registeredTypes: 500,
+  registeredBytes: 1024 * 1024,
+  cachedTypesBytes: 4 * 1024 * 1024,
   mostWarnings: 20,
   /**
    * How many warnings suggest similar names, and how many names are compared before and after each.
@@ -142,6 +187,11 @@ export const limits = {
   mostFilesListed: 1_000,
   retries: 10,
   replaysPerWorker: 4,
+  /** Replays of one integration that are running or queued, and those in one page. */
+  replaysUnderWay: 10,
+  replaysListed: 100,
+  /** How long events of a replay are counted; the rest is estimated. */
+  replayCountMs: 1_000,
   notificationsPerWorker: 4,
   /** Files that one worker writes at once: each takes about 15 MiB. */
   filesPerWorker: 4,
@@ -177,6 +227,9 @@ export const limits = {
    * Connections of a server: beyond either limit the longest silent one is closed; http/server.ts.
    */
   connections: { all: 4_096, silent: 512, silentMs: 5_000 },
+  /** Streams of server-sent events of a process, and of a tenant on it. */
+  streams: 2_000,
+  streamsPerTenant: 1_000,
   /** The time for a request's head, and for all of it; and for a connection without progress. */
   headMs: 10_000,
   requestMs: 60_000,
@@ -189,15 +242,25 @@ export const limits = {
   exitMs: 9_800,
 } as const
 
+/** Reads the configuration. Throws one Error that lists everything that is wrong with it. */
+export function readConfig(environment?: NodeJS.ProcessEnv): Config {
+  const { config, problems } = examineConfig(environment)
+  if (problems.length === 0) return config
+  throw new Error(`The configuration has ${problems.length} fault(s):\n  ${problems.join('\n  ')}`)
+}
+
 /**
- * Reads the configuration. Throws one Error that lists every bad and every unknown key, and never
- * the value of a secret.
+ * The configuration without its bad settings, and what is wrong: every bad and every unknown key,
+ * and never the value of a secret.
  */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export function examineConfig(environment: NodeJS.ProcessEnv = process.env): {
+  config: Config
+  problems: string[]
+} {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [key, schema] of Object.entries<SettingSchema>(Environment.properties)) {
-    const text = readText(environment, key, problems)
+    const text = textOfSetting(environment, key, problems)
     const read = text ? readSetting(text, schema) : { value: schema.default }
     if ('fault' in read) problems.push(`${key} ${read.fault}`)
     else if (read.value !== undefined) values[key] = read.value
@@ -209,28 +272,18 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     }
   }
   const config = values as Config
-  for (const key of ['MILLRACE_JWKS_URL', 'MILLRACE_URL', 'MILLRACE_SENDGRID_URL'] as const) {
+  for (const key of URLS) {
     const reason = config[key] && faultOfUrl(config[key])
     if (reason) problems.push(`${key} ${reason}`)
   }
-  if (problems.length > 0) {
-    throw new Error(
-      `The configuration has ${problems.length} fault(s):\n  ${problems.join('\n  ')}`,
-    )
-  }
-  return { ...config, MILLRACE_DATA_DIR: path.resolve(config.MILLRACE_DATA_DIR) }
+  problems.push(...problemsOfOpenId(config))
+  const directory = path.resolve(config.MILLRACE_DATA_DIR ?? '.millrace')
+  return { config: { ...config, MILLRACE_DATA_DIR: directory }, problems }
 }
 
-function readText(environment: NodeJS.ProcessEnv, key: string, problems: string[]) {
-  const file = environment[`${key}_FILE`]
-  if (!file) return environment[key]
-  if (environment[key]) problems.push(`${key} and ${key}_FILE are both set: set one`)
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    problems.push(`${key}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code}`)
-    return undefined
-  }
+/** A variable that the user of a command has named; undefined if it is not set. */
+export function readVariable(name: string): string | undefined {
+  return process.env[name]
 }
 
 function didYouMean(name: string): string {

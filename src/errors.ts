@@ -2,6 +2,8 @@
 // and what to do. Any other exception is a bug or an outage, and a client sees only
 // `internal_error`.
 
+import { Type } from 'typebox'
+
 /** The status of each code; documents show the first code of a status as their example. */
 export const STATUSES = {
   invalid_request: 400,
@@ -10,6 +12,9 @@ export const STATUSES = {
   too_many_subscriptions: 400,
   too_many_jobs: 400,
   too_many_keys: 400,
+  too_many_rejected_events: 400,
+  too_many_event_types: 400,
+  schema_violation: 400,
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,
@@ -19,6 +24,8 @@ export const STATUSES = {
   payload_too_large: 413,
   rate_limited: 429,
   too_many_changes: 429,
+  too_many_streams: 429,
+  too_many_waiting: 429,
   internal_error: 500,
   bad_gateway: 502,
   unavailable: 503,
@@ -29,6 +36,16 @@ export type ErrorCode = keyof typeof STATUSES
 
 /** One fault of a request: the header, field or parameter, and the reason. */
 export type Fault = { field: string; code: string; message: string }
+
+/** A fault in API documents: of an error, or of a warning. */
+export const FaultShown = Type.Object(
+  {
+    field: Type.String({ description: 'The header, parameter or body with the fault.' }),
+    code: Type.String(),
+    message: Type.String(),
+  },
+  { title: 'Fault' },
+)
 
 type Options = { details?: Fault[]; retryAfterSeconds?: number; cause?: unknown }
 

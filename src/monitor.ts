@@ -1,25 +1,42 @@
-// The health port of `millrace work`: /healthz and /readyz. By default it listens on loopback.
+// The port for monitoring: /healthz, /readyz and /metrics, without a token. By default it listens
+// on loopback.
 
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
+import { metricsRoute } from './http/metrics.ts'
+import { createOnServed } from './http/served.ts'
 import { createServer } from './http/server.ts'
 import type { Logger } from './logger.ts'
 import { openPort } from './port.ts'
 
 type Monitor = { stop(): Promise<void> }
 
+/** A part of the service that is monitored. */
+export type Monitored = {
+  /** As in healthRoutes. */
+  problem(): Promise<string | undefined>
+  /** As in metricsRoute. */
+  refresh(): Promise<void>
+}
+
 /**
- * Starts it, and logs its address. `problem` as in healthRoutes. If the default port is taken (two
- * workers on one machine), it takes a free one; a configured port that is taken rejects.
+ * Starts it, and logs its address. If the default port is taken (two workers on one machine), it
+ * takes a free one; a configured port that is taken rejects.
  */
 export async function startMonitor(
   config: Config,
-  problem: () => Promise<string | undefined>,
+  { problem, refresh }: Monitored,
   logger: Logger,
 ): Promise<Monitor> {
-  const options = { authenticate: () => undefined, isDraining: () => false, logger }
-  const server = createServer(createApp(healthRoutes(problem), options))
+  const routes = [...healthRoutes(problem), metricsRoute({ isOpen: true, refresh })]
+  const options = {
+    authenticate: () => undefined,
+    isDraining: () => false,
+    onServed: createOnServed(routes),
+    logger,
+  }
+  const server = createServer(createApp(routes, options))
   const { MILLRACE_MONITOR_HOST: host, MILLRACE_MONITOR_PORT: port } = config
   const remedy = 'end the other process, or set MILLRACE_MONITOR_PORT'
   const open = (at: number) => openPort(server, { host, port: at }, remedy)
@@ -28,7 +45,7 @@ export async function startMonitor(
     if (port !== undefined || code !== 'EADDRINUSE') throw error
     return open(0)
   })
-  logger.info({ host: address.address, port: address.port }, 'serving health')
+  logger.info({ host: address.address, port: address.port }, 'serving health and metrics')
   return {
     async stop() {
       server.closeAllConnections()

@@ -2,6 +2,20 @@
 // failure does not stop the others.
 
 import type { Logger } from './logger.ts'
+import { counter, gauge } from './metrics/metric.ts'
+
+const rounds = counter('millrace_chore_rounds_total', 'Rounds of a chore, by outcome.', {
+  chore: [],
+  outcome: [],
+})
+const lastSeconds = gauge('millrace_chore_seconds', 'How long its last round took, in seconds.', {
+  chore: [],
+})
+const doneAt = gauge(
+  'millrace_chore_done_timestamp_seconds',
+  'When its last round without a failure ended, in seconds since 1970.',
+  { chore: [] },
+)
 
 export type Repeated = {
   now(): void
@@ -27,7 +41,9 @@ export function repeat(
   const round = async () => {
     isWanted = false
     clearTimeout(timer)
-    await chore().catch((error: Error) => logger.warn({ reason: error.message }, `${name} failed`))
+    const begun = performance.now()
+    await attempt(name, logger, chore)
+    lastSeconds.set((performance.now() - begun) / 1_000, name)
     underWay = undefined
     if (!isStopped) timer = setTimeout(begin, isWanted ? 0 : everyMs)
   }
@@ -60,7 +76,20 @@ export async function eachInOrder(
 ): Promise<void> {
   for (const [name, chore] of Object.entries(chores)) {
     if (isStopping()) return
-    await chore().catch((error: Error) => logger.warn({ reason: error.message }, `${name} failed`))
+    await attempt(name, logger, chore)
+  }
+}
+
+/** Counts its outcome; a failure is logged. */
+async function attempt(name: string, logger: Logger, chore: () => Promise<unknown>): Promise<void> {
+  try {
+    await chore()
+    rounds.add(1, name, 'done')
+    rounds.add(0, name, 'failed')
+    doneAt.set(Date.now() / 1_000, name)
+  } catch (error) {
+    rounds.add(1, name, 'failed')
+    logger.warn({ reason: (error as Error).message }, `${name} failed`)
   }
 }
 

@@ -2,15 +2,17 @@
 // embedded Postgres starts.
 
 import { flushCompileCache } from 'node:module'
-import path from 'node:path'
 import { welcome } from './cli/welcome.ts'
 import { type Config, limits } from './config.ts'
 import { startEmbeddedPostgres } from './db/embedded.ts'
 import { isBug } from './db/failure.ts'
 import { createLogger, type Logger } from './logger.ts'
+import type { Monitored } from './monitor.ts'
+import { openTracer } from './opentelemetry.ts'
 import { refuseWrongKey } from './sealing/key-check.ts'
 import { createSecretBox } from './sealing/secret.ts'
 import { secretFromFile } from './sealing/secret-file.ts'
+import type { Tracer } from './tracer.ts'
 
 type Surroundings = {
   config: Config
@@ -18,6 +20,8 @@ type Surroundings = {
   url: string
   adminToken: string
   secretKey: string
+  tracer: Tracer | undefined
+  offersSignIn: boolean
   /** Wakes what works in this process, without the way through the database. */
   wakeHere(tenant: string): void
   /** Halts a consumer, named `tenant/id`, likewise. */
@@ -25,6 +29,7 @@ type Surroundings = {
 }
 type Part = {
   url?: string
+  signInCode?: string | undefined
   /** New events of a tenant may be there. */
   wake?(tenant: string): void
   /** A consumer, named `tenant/id`, was stopped or changed. */
@@ -37,28 +42,35 @@ type Start = (surroundings: Surroundings) => Promise<Part>
 const loads = {
   async serve(): Promise<Start> {
     const { startServer } = await import('./server.ts')
-    return ({ config, ...options }) => startServer(config, options)
+    return async (surroundings) => {
+      const { config } = surroundings
+      const server = await startServer(config, surroundings)
+      return config.MILLRACE_MONITOR_PORT === undefined ? server : monitored(server, surroundings)
+    }
   },
   async work(): Promise<Start> {
     const { startWorker } = await import('./worker.ts')
     return ({ config, ...options }) => startWorker(config, options)
   },
-  /** Beside a server no separate health port is needed. */
+  /** A server beside it has its health and metrics. */
   async workAlone(): Promise<Start> {
     const { startWorker } = await import('./worker.ts')
-    const { startMonitor } = await import('./monitor.ts')
-    return async (surroundings) => {
-      const { config, logger } = surroundings
-      const worker = await startWorker(config, surroundings)
-      const monitor = await startMonitor(config, worker.problem, logger)
-      return {
-        async stop() {
-          await worker.stop()
-          await monitor.stop()
-        },
-      }
-    }
+    return async (surroundings) =>
+      monitored(await startWorker(surroundings.config, surroundings), surroundings)
   },
+}
+
+/** A part with a port for its monitoring. */
+async function monitored(part: Part & Monitored, { config, logger }: Surroundings): Promise<Part> {
+  const { startMonitor } = await import('./monitor.ts')
+  const monitor = await startMonitor(config, part, logger)
+  return {
+    ...part,
+    async stop() {
+      await part.stop()
+      await monitor.stop()
+    },
+  }
 }
 
 /**
@@ -70,7 +82,7 @@ export async function run(
   names: (keyof typeof loads)[],
   options: { withWelcome?: boolean; onDead: (error: Error) => void },
 ): Promise<void> {
-  const logger = createLogger(config.MILLRACE_LOG_LEVEL)
+  const logger = createLogger(config.MILLRACE_LOG_LEVEL, config.MILLRACE_LOG_FORMAT)
   // Before the first start, so that a signal during the start also ends everything in order.
   const signal = names.length > 0 ? nextSignal(logger) : undefined
   surviveSurroundings(logger)
@@ -87,6 +99,7 @@ export async function run(
         onStarting: load,
       })
   const parts: Part[] = []
+  const tracer = await openTracer(config, logger)
   try {
     const starts = await load()
     const { migrate, prepareSchema } = await import('./db/migrate.ts')
@@ -100,7 +113,10 @@ export async function run(
         for (const part of parts) part.requestHalt?.(consumer)
       }
       const keys = await keysOf(config, url)
-      const surroundings = { config, logger, url, wakeHere, requestHaltHere, ...keys }
+      // Only a person reads a terminal: a link in a file of logs would lie there.
+      const offersSignIn = process.stdout.isTTY === true
+      const own = { config, logger, url, tracer, wakeHere, requestHaltHere, offersSignIn }
+      const surroundings = { ...own, ...keys }
       const started = await Promise.allSettled(
         starts.map(async (start) => {
           parts.push(await start(surroundings))
@@ -117,7 +133,7 @@ export async function run(
     // A part that cannot end in time (the database does not answer) is cut off: that loses nothing.
     setTimeout(() => process.exit(1), limits.exitMs).unref()
     await Promise.all(parts.map((part) => part.stop()))
-    await embedded?.stop()
+    await Promise.all([embedded?.stop(), tracer?.close()])
   }
   // A connection that is still being opened must not keep the process alive.
   process.exit(0)
@@ -136,16 +152,15 @@ async function keysOf(config: Config, url: string) {
 function announce(config: Config, parts: Part[], withWelcome: boolean): void {
   const serving = parts.find((part) => part.url)
   console.log(serving ? `millrace ready ${serving.url}` : 'millrace working')
-  // The commands of the welcome call a receiver on this machine.
-  const isWelcome = withWelcome && config.MILLRACE_ALLOW_PRIVATE_TARGETS
-  if (isWelcome) console.log(welcomeOf(config, serving?.url as string))
-}
-
-function welcomeOf(config: Config, url: string): string {
-  const here = process.cwd()
-  const file = path.relative(here, path.join(config.MILLRACE_DATA_DIR, 'admin-token'))
-  const adminToken = config.MILLRACE_ADMIN_TOKEN ? '$MILLRACE_ADMIN_TOKEN' : `$(cat ${file})`
-  return welcome({ url, adminToken, here })
+  if (serving?.signInCode) {
+    console.log(
+      `console, once and within 10 minutes: ${serving.url}/console#code=${serving.signInCode}`,
+    )
+  }
+  const url = serving?.url
+  // For a first look: make run allows private targets.
+  if (!withWelcome || !url || !config.MILLRACE_ALLOW_PRIVATE_TARGETS) return
+  console.log(welcome({ url, dataDir: config.MILLRACE_DATA_DIR, here: process.cwd() }))
 }
 
 /**

@@ -4,11 +4,12 @@ import type http from 'node:http'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAccess } from './access/access.ts'
+import { actionRoutes } from './action/routes.ts'
 import { systemClock } from './clock.ts'
 import { appendCollected } from './collector/collect.ts'
 import { collectorRoutes } from './collector/routes.ts'
 import { type Config, limits } from './config.ts'
-import { documentRoutes } from './console/routes.ts'
+import { consoleRoutes } from './console/routes.ts'
 import { describeWebhooks } from './console/webhooks.ts'
 import { schemaProblem } from './db/migrate.ts'
 import { createPipe } from './db/pipe.ts'
@@ -16,29 +17,49 @@ import { openDatabase } from './db/pool.ts'
 import { watchSkew } from './db/skew.ts'
 import { createDestinations } from './delivery/destinations.ts'
 import { createWaker } from './delivery/wake.ts'
-import { gatewayRoutes } from './gateway/routes.ts'
+import { createTypeCache } from './event-type/cache.ts'
+import { createCheckedPublisher, findByKey } from './event-type/check.ts'
+import { loadTypes } from './event-type/registered.ts'
+import { eventTypeRoutes } from './event-type/routes.ts'
+import { bulkRoute, gatewayRoutes } from './gateway/routes.ts'
+import { configurationRoutes } from './history/configuration/routes.ts'
+import { deliveryRoutes } from './history/deliveries/routes.ts'
+import { minutesRoutes } from './history/minutes/routes.ts'
 import { historyRoutes } from './history/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
+import { metricsRoute } from './http/metrics.ts'
 import { openApiRoute } from './http/openapi.ts'
 import { createRateLimit } from './http/rate-limit.ts'
 import type { Route } from './http/route.ts'
+import { createOnServed } from './http/served.ts'
 import { createServer } from './http/server.ts'
+import { previewRoutes } from './integration/preview/routes.ts'
 import { integrationRoutes } from './integration/routes.ts'
 import { appendEvents } from './log/append.ts'
 import { createPublisher } from './log/batch.ts'
+import type { NewEvent } from './log/event.ts'
+import { createHub } from './log/hub.ts'
 import { createPacing } from './log/pacing.ts'
 import { createPartitions, partitionsArePresent } from './log/partitions.ts'
-import { eventTypeRoutes } from './log/routes.ts'
+import { searchRoutes } from './log/search/routes.ts'
+import { streamRoutes } from './log/stream/routes.ts'
+import { createStreams } from './log/stream/streams.ts'
+import { tracedAppend, tracedPublisher } from './log/traced.ts'
 import type { Logger } from './logger.ts'
+import { createFigures } from './maintenance/figures.ts'
 import { jobRoutes } from './notification/routes.ts'
 import { askForJob } from './notification/run/wake.ts'
+import { createMailers } from './notification/sender/mailers.ts'
 import { senderRoutes } from './notification/sender/routes.ts'
 import { entitySchemas } from './notification/shop/entity.ts'
+import { trialRoutes } from './notification/trial/routes.ts'
 import { openPort } from './port.ts'
 import { repeat } from './repeat.ts'
+import { replayRoutes } from './replay/routes.ts'
 import { createSecretBox } from './sealing/secret.ts'
 import { subscriptionRoutes } from './subscription/routes.ts'
+import type { Tracer } from './tracer.ts'
 
 const HOUR_MS = 3_600_000
 /** How long kept-alive connections may send one more request after the stop began. */
@@ -46,8 +67,13 @@ const LINGER_MS = 1_000
 
 export type Server = {
   url: string
+  signInCode: string | undefined
   /** The served routes, for checks of the rules that hold for every route. */
   routes: Route[]
+  /** The obstacle to a publish, as a sentence. May reject: http/health.ts. */
+  problem(): Promise<string | undefined>
+  /** Brings the metrics up to date that the database knows. Never rejects. */
+  refresh(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -62,6 +88,9 @@ export async function startServer(
     adminToken: string
     secretKey: string
     logger: Logger
+    tracer?: Tracer | undefined
+    /** Whether to make a code for one sign-in to the console. */
+    offersSignIn?: boolean
     /** Wakes what delivers in this process; waking the others takes the way over the database. */
     wakeHere?(tenant: string): void
     /**
@@ -71,9 +100,19 @@ export async function startServer(
     requestHaltHere?(consumer: string): void
   },
 ): Promise<Server> {
-  const { logger } = options
-  const durable = openDatabase(options.url, { durability: 'durable', max: 20, logger })
-  const notifier = openDatabase(options.url, { durability: 'relaxed', max: 1, logger })
+  const { logger, tracer } = options
+  const durable = openDatabase(options.url, {
+    durability: 'durable',
+    max: 20,
+    name: 'requests',
+    logger,
+  })
+  const notifier = openDatabase(options.url, {
+    durability: 'relaxed',
+    max: 1,
+    name: 'wake-ups',
+    logger,
+  })
   const waker = createWaker(notifier.pool, logger)
   const requestHalt = (tenant: string, id: string) => {
     options.requestHaltHere?.(`${tenant}/${id}`)
@@ -83,15 +122,26 @@ export async function startServer(
     durability: 'durable',
     max: 4,
     pipeline: true,
+    name: 'appends',
     logger,
   })
+  const reading = openDatabase(options.url, {
+    durability: 'relaxed',
+    max: 8,
+    name: 'reads',
+    logger,
+  })
+  const sweepMs = config.MILLRACE_SWEEP_MS
+  const hub = createHub({ url: options.url, database: reading, sweepMs, logger })
   const pacing = createPacing()
   const publisherThrough = (append: typeof appendEvents) => {
     const pipe = createPipe(appending.pool)
+    const appendHere = (events: NewEvent[]) => append(pipe, events)
     return createPublisher({
-      append: (events) => append(pipe, events),
+      append: tracer ? tracedAppend(appendHere, tracer) : appendHere,
       onAppended(tenants) {
         for (const tenant of tenants) {
+          hub.moved(tenant)
           options.wakeHere?.(tenant)
           waker.wake(tenant)
         }
@@ -99,8 +149,18 @@ export async function startServer(
       pacing,
     })
   }
+  const types = createTypeCache((tenant) => loadTypes(durable.kysely, tenant))
+  /** `keyName`: under which name idempotency keys are unique; default: the event's own. */
+  const checkedPublisher = (append: typeof appendEvents, keyName?: string) => {
+    const checked = createCheckedPublisher(publisherThrough(append), {
+      types,
+      findKnown: (event) => findByKey(durable.kysely, event, keyName ?? event.name),
+    })
+    return tracer ? tracedPublisher(checked, tracer) : checked
+  }
   const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
   const destinations = createDestinations(config, secrets)
+  const mailers = createMailers(config, { db: durable.kysely, secrets })
   const services = { db: durable.kysely, clock: systemClock, ...options }
   const rateLimit = createRateLimit({
     publishRate: config.MILLRACE_PUBLISH_RATE,
@@ -113,16 +173,36 @@ export async function startServer(
     )
   const configuring = {
     db: durable.kysely,
+    reading: reading.kysely,
     clock: systemClock,
     secrets,
     onStarted: waker.wake,
     allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
     retentionDays: config.MILLRACE_RETENTION_DAYS,
   }
+  const streams = createStreams(logger)
+  const { authenticate } = access
   let draining = false
+  const stop = new AbortController()
+  const publisher = checkedPublisher(appendEvents)
+  const maxEventBytes = config.MILLRACE_MAX_EVENT_BYTES
+  const { signal: stopping } = stop
+
+  const problem = async () => {
+    if (draining) return 'The service is stopping.'
+    const outdated = await schemaProblem(durable.pool)
+    if (outdated) return outdated
+    if (!(await partitionsArePresent(durable.pool))) return 'Today has no partition in the log.'
+    // Publishes no event, on the publisher's own connection: it must be writable, and the lane
+    // free.
+    await appendEvents(appending.pool, [])
+    return undefined
+  }
+  const refresh = createFigures(durable.pool, { ...configuring, logger })
 
   const routes = [
-    ...gatewayRoutes(publisherThrough(appendEvents), config.MILLRACE_MAX_EVENT_BYTES),
+    ...gatewayRoutes(publisher, maxEventBytes),
+    bulkRoute({ publisher, maxEventBytes, rateLimit, authenticate, stopping, logger }),
     ...integrationRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
@@ -132,49 +212,45 @@ export async function startServer(
         waker.wake(tenant)
       },
     }),
+    ...previewRoutes({ ...configuring, reading }),
     ...collectorRoutes({
       db: durable.kysely,
-      publisher: publisherThrough(appendCollected),
-      maxEventBytes: config.MILLRACE_MAX_EVENT_BYTES,
+      publisher: checkedPublisher(appendCollected, 'collected'),
+      maxEventBytes,
     }),
     ...subscriptionRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
       requestHalt,
     }),
-    ...historyRoutes({
-      db: durable.kysely,
-      clock: systemClock,
-      retentionDays: config.MILLRACE_RETENTION_DAYS,
-      destinationOf: destinations.of,
+    ...historyRoutes({ ...configuring, destinationOf: destinations.of }),
+    ...deliveryRoutes({ ...configuring, reading }),
+    ...minutesRoutes(configuring),
+    ...configurationRoutes({ reading, secrets }),
+    ...actionRoutes({
+      ...configuring,
+      destinations,
+      deliveryTimeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
+      onSkipped: waker.wake,
     }),
-    ...jobRoutes({ db: durable.kysely, clock: systemClock, onAsked }),
-    ...senderRoutes({
-      db: durable.kysely,
-      secrets,
-      clock: systemClock,
-      allowPrivateTargets: config.MILLRACE_ALLOW_PRIVATE_TARGETS,
-      ownUrl: config.MILLRACE_SENDGRID_URL,
-    }),
+    ...replayRoutes({ ...configuring, requestHalt }),
+    ...jobRoutes({ ...configuring, mailerOf: mailers.of, onAsked }),
+    ...trialRoutes({ ...configuring, reading, mailerOf: mailers.of }),
+    ...senderRoutes({ ...configuring, mailers }),
     ...access.routes,
-    ...eventTypeRoutes({ db: durable.kysely }),
-    ...documentRoutes(),
-    ...healthRoutes(async () => {
-      if (draining) return 'The service is stopping.'
-      const problem = await schemaProblem(durable.pool)
-      if (problem) return problem
-      if (!(await partitionsArePresent(durable.pool))) return 'Today has no partition in the log.'
-      // Publishes no event, on the publisher's own connection: it must be writable, and the lane
-      // free.
-      await appendEvents(appending.pool, [])
-      return undefined
-    }),
+    ...streamRoutes({ database: reading, hub, streams, authenticate, logger }),
+    ...searchRoutes({ database: reading, hub, stopping }),
+    ...eventTypeRoutes({ db: durable.kysely, types }),
+    ...consoleRoutes({ offersOpenId: config.MILLRACE_OIDC_ISSUER !== undefined }),
+    ...healthRoutes(problem),
+    metricsRoute({ isOpen: false, refresh }),
   ]
   const served = [...routes, openApiRoute(routes, { schemas: entitySchemas, describeWebhooks })]
   const app = createApp(served, {
-    authenticate: access.authenticate,
+    authenticate,
     rateLimit,
     isDraining: () => draining,
+    onServed: createOnServed(served, config.MILLRACE_ACCESS_LOG ? logger : undefined),
     logger,
   })
 
@@ -193,12 +269,17 @@ export async function startServer(
 
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    signInCode: access.signInCode,
     routes: served,
+    problem,
+    refresh,
     async stop() {
       draining = true
-      await Promise.all([partitions.stop(), skew.stop(), close(server)])
-      await waker.flushed()
-      await Promise.all([durable, appending, notifier, destinations].map((each) => each.close()))
+      stop.abort()
+      await Promise.all([streams.stop(), partitions.stop(), skew.stop(), close(server)])
+      await Promise.all([hub.close(), waker.flushed()])
+      const open = [durable, appending, notifier, reading, destinations, mailers]
+      await Promise.all(open.map((each) => each.close()))
     },
   }
 }

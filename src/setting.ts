@@ -1,6 +1,7 @@
 // The text of a setting as a value of its schema. typebox converts and checks, too, but with three
 // hundred modules: a tenth of a start's CPU.
 
+import { readFileSync } from 'node:fs'
 import { ruleOfPattern } from './input/pattern.ts'
 
 /** The keywords of JSON Schema that settings use. */
@@ -17,6 +18,23 @@ export type SettingSchema = {
 }
 
 type Rule = [holds: boolean, words: string]
+
+/** The text of a setting, or of the file that NAME_FILE names. Adds what is wrong to `problems`. */
+export function textOfSetting(
+  environment: NodeJS.ProcessEnv,
+  key: string,
+  problems: string[],
+): string | undefined {
+  const file = environment[`${key}_FILE`]
+  if (!file) return environment[key]
+  if (environment[key]) problems.push(`${key} and ${key}_FILE are both set: set one`)
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    problems.push(`${key}_FILE cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    return undefined
+  }
+}
 
 /** The value of a text, or its fault as the rest of a sentence. */
 export function readSetting(

@@ -8,11 +8,16 @@ import { schemaProblem } from './db/migrate.ts'
 import { type Database, openDatabase } from './db/pool.ts'
 import { keepPresence } from './db/presence.ts'
 import { watchSkew } from './db/skew.ts'
+import { createWaker } from './delivery/wake.ts'
 import { startDelivering } from './delivery/work.ts'
 import { createPartitions } from './log/partitions.ts'
 import type { Logger } from './logger.ts'
+import { alertWhatLasts } from './maintenance/alerts.ts'
+import { flushEventIds } from './maintenance/event-ids.ts'
 import { readAllEventTypes } from './maintenance/event-types.ts'
+import { createFigures } from './maintenance/figures.ts'
 import { retireRejected } from './maintenance/rejected.ts'
+import { finishReplays, retireReplays } from './maintenance/replays.ts'
 import { retirePartitions } from './maintenance/retention.ts'
 import { createSweep } from './maintenance/sweep.ts'
 import { completeWaiting } from './maintenance/waiting.ts'
@@ -20,6 +25,7 @@ import { startNotifying } from './notification/run/work.ts'
 import { createShopProjection, SHOP } from './notification/shop/project.ts'
 import { eachInOrder, type Repeated, repeat } from './repeat.ts'
 import { createSecretBox } from './sealing/secret.ts'
+import type { Tracer } from './tracer.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -30,6 +36,8 @@ type Worker = {
   requestHalt(consumer: string): void
   /** The obstacle to its deliveries, as a sentence. Rejects with the database's error. */
   problem(): Promise<string | undefined>
+  /** Brings the metrics up to date that the database knows. Never rejects. */
+  refresh(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -39,11 +47,11 @@ type Worker = {
  */
 export async function startWorker(
   config: Config,
-  options: { url: string; secretKey: string; logger: Logger },
+  options: { url: string; secretKey: string; logger: Logger; tracer?: Tracer | undefined },
 ): Promise<Worker> {
-  const { url, logger } = options
-  const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, logger })
-  const durable = openDatabase(url, { durability: 'durable', max: 10, logger })
+  const { url, logger, tracer } = options
+  const relaxed = openDatabase(url, { durability: 'relaxed', max: 20, name: 'progress', logger })
+  const durable = openDatabase(url, { durability: 'durable', max: 10, name: 'delivery', logger })
   const secrets = createSecretBox(options.secretKey, config.MILLRACE_SECRET_KEY_PREVIOUS)
   const projections = { [SHOP]: createShopProjection(logger) }
   let isStopping = false
@@ -52,10 +60,11 @@ export async function startWorker(
     listen(url, logger),
     createPartitions(durable.pool),
   ])
-  const parts = { relaxed, durable, presence, secrets, projections, logger }
+  const parts = { relaxed, durable, presence, secrets, projections, logger, tracer }
   const delivering = startDelivering(config, parts)
   const notifying = startNotifying(config, { database: durable, presence, secrets, logger })
   const sweep = createSweep(relaxed.pool)
+  const waker = createWaker(relaxed.pool, logger)
   const sweepOften = repeat('sweep', config.MILLRACE_SWEEP_MS, logger, sweep.run)
   const skew = watchSkew(durable.pool, logger)
   const chores = startChores(config, durable, logger, () => isStopping)
@@ -69,6 +78,11 @@ export async function startWorker(
   }
   listener.on(channels.wake, delivering.wake)
   listener.on(channels.halt, delivering.requestHalt)
+  listener.on(channels.alert, (text) => {
+    const alert: { tenant: string } = JSON.parse(text)
+    logger.warn(alert, 'alert')
+    waker.wake(alert.tenant)
+  })
   listener.onReconnect(sweepAll)
   presence.onChange(() => (presence.session() ? lookForWork() : delivering.expire()))
   lookForWork()
@@ -84,6 +98,10 @@ export async function startWorker(
       if (rows[0].transaction_read_only === 'on') return 'The database takes no writes.'
       return presence.session() ? undefined : 'Its presence in the database is lost.'
     },
+    refresh: createFigures(durable.pool, {
+      retentionDays: config.MILLRACE_RETENTION_DAYS,
+      logger,
+    }),
     async stop() {
       isStopping = true
       const ended = [sweepOften, skew, ...chores].map((repeated) => repeated.stop())
@@ -116,9 +134,13 @@ function startChores(
       const removed = await retireRejected(pool, days)
       if (removed > 0) logger.info({ removed }, 'rejected events retired')
     },
+    'retiring records of replays': () => retireReplays(kysely),
   }
   const chores = [
+    repeat('alerting what lasts', sweepMs, logger, () => alertWhatLasts(kysely)),
     repeat('completing replays', sweepMs, logger, () => completeWaiting(pool)),
+    repeat('ending replays', sweepMs, logger, () => finishReplays(kysely)),
+    repeat('flushing ids of events', sweepMs, logger, () => flushEventIds(pool)),
     repeat('hourly chores', HOUR_MS, logger, () => eachInOrder(hourly, logger, isStopping)),
   ]
   for (const chore of chores) chore.now()

@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readConfig } from '../src/config.ts'
+import { examineConfig, readConfig } from '../src/config.ts'
 
 describe('readConfig', () => {
   it('has a default for everything', () => {
@@ -58,7 +58,7 @@ describe('readConfig', () => {
     for (const key of Object.keys(environment)) expect(message).toContain(key)
     expect(message).toContain('did you mean MILLRACE_RETRY_BASE_MS?')
   })
-  it.each(['MILLRACE_SENDGRID_URL', 'MILLRACE_JWKS_URL', 'MILLRACE_URL'])(
+  it.each(['MILLRACE_SENDGRID_URL', 'MILLRACE_JWKS_URL', 'MILLRACE_URL', 'MILLRACE_OIDC_ISSUER'])(
     'takes no credentials in %s, and shows none',
     (key) => {
       const message = expect.stringContaining(`${key} must not contain credentials`)
@@ -69,6 +69,22 @@ describe('readConfig', () => {
       expect(() => readConfig({ [key]: 'a.example' })).toThrow(`${key} must be an absolute URL`)
     },
   )
+  it.each([
+    [{ ISSUER: 'https://id.example' }, 'MILLRACE_OIDC_ISSUER needs MILLRACE_OIDC_CLIENT_ID'],
+    [{ CLIENT_ID: 'a' }, 'MILLRACE_OIDC_CLIENT_ID needs MILLRACE_OIDC_ISSUER'],
+    [{ ISSUER: 'http://id.example', CLIENT_ID: 'a' }, 'must begin with https://'],
+    [{ ISSUER: 'http://127.0.0.1.example', CLIENT_ID: 'a' }, 'must begin with https://'],
+    [{ ISSUER: 'id.example', CLIENT_ID: 'a' }, 'must be an absolute URL'],
+    [{ ISSUER: 'https://id.example?a=b', CLIENT_ID: 'a' }, 'no query and no fragment'],
+    [{ ISSUER: 'https://id.example/realms/a', CLIENT_ID: 'a' }, undefined],
+    [{ ISSUER: 'http://127.0.0.1:8081', CLIENT_ID: 'a' }, undefined],
+    [{ ISSUER: 'http://[::1]:8081', CLIENT_ID: 'a' }, undefined],
+    [{ ISSUER: 'http://localhost', CLIENT_ID: 'a' }, undefined],
+  ])('knows what OpenID Connect takes: %j', (given, fault) => {
+    const settings = Object.entries(given).map(([name, value]) => [`MILLRACE_OIDC_${name}`, value])
+    const { problems } = examineConfig(Object.fromEntries(settings))
+    expect(problems).toEqual(fault === undefined ? [] : [expect.stringContaining(fault)])
+  })
   it('reads a secret from a file, and not from both', () => {
     const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'millrace-test-')), 'token')
     writeFileSync(file, 'a-token-from-a-file\n')

@@ -27,9 +27,10 @@ import { doubleNames, goneWords } from './helpers/tidy-words.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const files: Files = new Map()
-for await (const file of glob(['{src,scripts,test,sql}/**/*.{ts,mjs,sql}', 'src/*.js'], {
-  cwd: root,
-})) {
+for await (const file of glob(
+  ['{src,scripts,test,sql}/**/*.{ts,mjs,sql}', 'src/*.js', 'src/console/public/*/*.js'],
+  { cwd: root },
+)) {
   files.set(file, readFileSync(path.join(root, file), 'utf8'))
 }
 

@@ -77,6 +77,8 @@ export function newEvent(i: number, options: EventOptions): NewEvent {
     service: 'shop',
     correlationIds: '{}',
     payload: payloadOf(i),
+    live: true,
+    traceparent: null,
   }
 }
 

@@ -101,7 +101,8 @@ async function openLog(stage: Stage, count: number, days: number): Promise<Log> 
       return (took * 1000) / positions.length
     },
     async read() {
-      const page = { tenant: TENANT, maxEvents: BATCH, maxBytes: limits.windowBytes, filter: null }
+      const all = { filter: null, isLive: true }
+      const page = { tenant: TENANT, maxEvents: BATCH, maxBytes: limits.windowBytes, ...all }
       const { after: first, through, keys } = newest
       let took = 0
       for (let pass = 0; pass < READS; pass++) {

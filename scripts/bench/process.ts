@@ -1,9 +1,10 @@
 // A process of the service on a database of the benchmark, and its memory.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { guardDirectory, guardProcess } from '../kit/guard.ts'
+import { peakMiB, residentMiB } from '../kit/memory.ts'
 import { type Command, startService } from '../kit/service.ts'
 
 export type Launched = {
@@ -34,8 +35,8 @@ export async function launch(
   const pid = service.process.pid as number
   return {
     url: service.url,
-    memoryMiB: () => memoryOf(pid, 'VmRSS'),
-    peakMemoryMiB: () => memoryOf(pid, 'VmHWM'),
+    memoryMiB: () => residentMiB(pid),
+    peakMemoryMiB: () => peakMiB(pid),
     async stop() {
       const status = await service.kill('SIGTERM')
       rmSync(dataDir, { recursive: true, force: true })
@@ -43,11 +44,4 @@ export async function launch(
         throw new Error(`millrace ${command} ended (${status}):\n${service.output()}`)
     },
   }
-}
-
-function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const file = `/proc/${pid}/status`
-  if (!existsSync(file)) return Number.NaN
-  const kibibytes = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(file, 'utf8'))?.[1]
-  return Number(kibibytes) / 1024
 }

@@ -65,7 +65,7 @@ async function serve({ kind, databaseUrl, adminToken }: Front): Promise<string> 
   }
   const publisher = kind === 'rival' ? rival : ceiling
   const routes = gatewayRoutes(publisher, config.MILLRACE_MAX_EVENT_BYTES)
-  const app = createApp(routes, { authenticate, isDraining: () => false, logger })
+  const app = createApp(routes, { authenticate, isDraining: () => false, onServed() {}, logger })
   const server = http.createServer({ keepAliveTimeout: 65_000 }, app)
   return `http://127.0.0.1:${await listen(server)}`
 }

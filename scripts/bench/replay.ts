@@ -1,13 +1,13 @@
-// Replays half a million events by date while others are published: the speed of the replay, and
-// its effect on live events.
+// Replays half a million events over the API while others are published: the count beforehand, the
+// speed of the replay, its effect on live events, and the time that a cancellation takes.
 
 import { call, EVENTSTREAM, register } from '../kit/client.ts'
-import { quantile } from '../kit/measure.ts'
+import { median, quantile } from '../kit/measure.ts'
 import { query } from '../kit/postgres.ts'
 import { payloadOf, TENANT } from './events.ts'
 import { type Launched, launch } from './process.ts'
 import { expectWhole, type Receiver, startReceiver } from './receiver.ts'
-import { compare, memoryLine, type Scenario } from './scenario.ts'
+import { compare, type Line, memoryLine, type Scenario } from './scenario.ts'
 import { createSteady, type Steady } from './steady.ts'
 
 const RATE = 200
@@ -48,11 +48,15 @@ export const replay: Scenario = {
       const without: number[] = []
       const withReplay: number[] = []
       const rates: number[] = []
+      const counts: number[] = []
+      const cancels: number[] = []
       for (let round = 0; round < rounds; round++) {
         without.push(await live(cast, ms))
-        const { p99, rate } = await replayMeanwhile(cast, range, `replay-${round}`, ms)
-        withReplay.push(p99)
-        rates.push(rate)
+        const done = await replayMeanwhile(cast, { range, events }, `replay-${round}`, ms)
+        withReplay.push(done.p99)
+        rates.push(done.rate)
+        counts.push(done.countMs)
+        cancels.push(done.cancelMs)
       }
       await expectWhole(receiver, { path: LIVE, count: steady.published() })
       return [
@@ -71,6 +75,8 @@ export const replay: Scenario = {
           ),
           unit: 'ms',
         },
+        timeLine(`a count of ${events.toLocaleString('en')} events beforehand`, counts, '≤ 1500'),
+        timeLine('a cancellation, until no request leaves', cancels, '≤ 1000'),
         memoryLine('work, peak of the replay', worker.peakMemoryMiB()),
       ]
     } finally {
@@ -91,28 +97,55 @@ async function live({ receiver, steady }: Cast, ms: number): Promise<number> {
 
 type Range = { from: number; to: number }
 
-/** The same while a temporary integration, made for it and removed again, replays the range. */
+/** Medians of times, with a goal for each. */
+function timeLine(what: string, runs: number[], goal: string): Line {
+  return { what, figure: median(runs), unit: 'ms', goal, runs }
+}
+
+type Done = { p99: number; rate: number; countMs: number; cancelMs: number }
+
+/**
+ * The same while the range is replayed to an integration that is made for it, and whose own filter
+ * takes no live event.
+ */
 async function replayMeanwhile(
   cast: Cast,
-  range: Range,
+  { range, events }: { range: Range; events: number },
   id: string,
   ms: number,
-): Promise<{ p99: number; rate: number }> {
+): Promise<Done> {
   const { service, receiver } = cast
   const path = `/${id}`
-  await register(service.url, id, receiver.url + path, {
-    integration_type: 'temporary',
-    starts_at: new Date(range.from).toISOString(),
-    ends_at: new Date(range.to).toISOString(),
+  const filter_conditions = { event_filter: ['nothing.published'] }
+  await register(service.url, id, receiver.url + path, { filter_conditions })
+  const url = `${service.url}${EVENTSTREAM}/${id}/replays`
+  const body = JSON.stringify({
+    from: new Date(range.from).toISOString(),
+    to: new Date(range.to).toISOString(),
+    filter_conditions: { event_filter: ['order.created'] },
   })
+  const asked = performance.now()
+  const plan = await call(`${url}?dry_run=true`, { body })
+  const countMs = performance.now() - asked
+  if (!plan.body['is_estimate'] && plan.body['events'] !== events) {
+    throw new Error(`It counted ${JSON.stringify(plan.body)}, not ${events}.`)
+  }
+  await call(url, { body })
   await receiver.reached(1, TIMEOUT_MS, path)
   const begin = await receiver.sample(path)
   const p99 = await live(cast, ms)
   const end = await receiver.sample(path)
-  await call(`${service.url}${EVENTSTREAM}/${id}`, { method: 'DELETE' })
+  const cancelled = performance.now()
+  const { body: record } = await call(`${url}/1`, { method: 'DELETE' })
+  const cancelMs = performance.now() - cancelled
+  const { distinct } = await receiver.report(path)
+  if (record['state'] !== 'cancelled' || record['delivered'] !== distinct) {
+    throw new Error(`${distinct} have arrived, and the replay says ${JSON.stringify(record)}.`)
+  }
   // Cut off in the middle: the arrivals are the beginning of the range, without a gap.
   await expectWhole(receiver, { path })
-  return { p99, rate: ((end.count - begin.count) * 1000) / (end.atMs - begin.atMs) }
+  const rate = ((end.count - begin.count) * 1000) / (end.atMs - begin.atMs)
+  return { p99, rate, countMs, cancelMs }
 }
 
 /** Events as if they had been published evenly in the range. */

@@ -5,12 +5,16 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { append } from './append.ts'
+import { bulk } from './bulk.ts'
 import { delivery } from './delivery.ts'
 import { fairness } from './fairness.ts'
 import { growth } from './growth.ts'
+import { indexes } from './indexes.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
+import { million } from './million.ts'
 import { publish } from './publish.ts'
+import { read } from './read.ts'
 import { replay } from './replay.ts'
 import type { Scenario } from './scenario.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -18,9 +22,9 @@ import { type Measured, renderTable, withTable } from './table.ts'
 import { together } from './together.ts'
 
 /** The scenarios behind the claims of the pages and the README. */
-const scenarios = [publish, delivery, latency, fairness, replay, growth]
+const scenarios = [publish, bulk, delivery, latency, fairness, replay, growth]
 /** With --all, or by name. */
-const others = [append, together]
+const others = [append, indexes, together, read, million]
 const OUTPUT = 'bench.json'
 const PAGE = 'docs/benchmarks.md'
 

@@ -12,13 +12,14 @@ import { query } from '../kit/postgres.ts'
 import { checkOut } from './checkout.ts'
 import type { Comparison } from './comparison.ts'
 import { latency } from './latency.ts'
+import { memory } from './memory.ts'
 import { publish } from './publish.ts'
 import { saturation } from './saturation.ts'
 import { programsOf } from './side.ts'
 import { starting } from './starting.ts'
 import { waking } from './waking.ts'
 
-const comparisons: Comparison[] = [publish, latency, saturation, starting, waking]
+const comparisons: Comparison[] = [publish, latency, saturation, starting, waking, memory]
 const ROUNDS = 3
 
 const [base = '', ...chosen] = process.argv.slice(2)

@@ -7,6 +7,7 @@ import type { Line } from '../bench/scenario.ts'
 import { ADMIN_TOKEN } from '../kit/client.ts'
 import { guardProcess } from '../kit/guard.ts'
 import { median } from '../kit/measure.ts'
+import { peakMiB } from '../kit/memory.ts'
 import { databaseUrl, query } from '../kit/postgres.ts'
 import { OPEN_SERVICE, PROGRAM, startProgram } from '../kit/program.ts'
 import type { Command } from '../kit/service.ts'
@@ -28,6 +29,8 @@ export type Side = {
   url: string
   /** Microseconds of CPU that its processes have used. NaN without /proc. */
   cpuUs(): number
+  /** The peak of their resident memory so far, in MiB. NaN without /proc. */
+  peakMiB(): number
   stop(): Promise<void>
 }
 
@@ -61,6 +64,7 @@ export async function startSide(
   return {
     url: urls.find((url) => url !== '') ?? '',
     cpuUs: () => pids.reduce((total, pid) => total + cpuUsOf(pid), 0),
+    peakMiB: () => pids.reduce((total, pid) => total + peakMiB(pid), 0),
     async stop() {
       for (const { process } of started) process.kill('SIGTERM')
       await Promise.all(started.map(({ ended }) => ended))

@@ -19,6 +19,9 @@ type Registration = {
   callback_parameters: { callback_url: string; api_key: string }
 }
 
+/** Of an integration: the sentence says since when it fails, and why; the event holds it up. */
+type Health = { state: string; message: string; position: number | null }
+
 export type Client = ReturnType<typeof createClient>
 
 /** A client of the service at `url` for one tenant. */
@@ -35,7 +38,7 @@ export function createClient(options: { url: string; token: string; tenant: stri
         'idempotency-key': event.idempotencyKey,
         'correlation-ids': JSON.stringify(event.correlationIds),
       }
-      const { status, body } = await post(`/events/${event.name}`, payload, headers)
+      const { status, body } = await ask('POST', `/events/${event.name}`, payload, headers)
       const { position, duplicate, details } = body as Partial<PublishReply> & {
         details?: { code: string }[]
       }
@@ -45,24 +48,49 @@ export function createClient(options: { url: string; token: string; tenant: stri
       return { status, position: 0, duplicate: false, code: details?.[0]?.code }
     },
     async register(registration: Registration): Promise<void> {
-      await change('', 200, JSON.stringify(registration))
+      await call('POST', '', registration)
     },
     /** Resolves with the status afterwards: `stopped` once no more requests leave. */
-    stop: (id: string) => change(`/${id}/_stop`, 200),
-    start: (id: string) => change(`/${id}/_start`, 200),
+    stop: (id: string) => statusAfter(`/${id}/_stop`),
+    start: (id: string) => statusAfter(`/${id}/_start`),
+    async health(id: string): Promise<Health> {
+      return (await call<{ health: Health }>('GET', `/${id}`)).health
+    },
+    /** Keeps the event that holds up the stream as rejected, so that the stream goes on. */
+    async skipEvent(id: string, event: { position: number; reason: string }): Promise<void> {
+      await call('POST', `/${id}/_skip`, event)
+    },
+    /** Sends the rejected events again; resolves with the number of those that were taken. */
+    async retryRejected(id: string): Promise<number> {
+      return (await call<{ delivered: number }>('POST', `/${id}/rejected_events/_retry`)).delivered
+    },
   }
 
-  async function change(path: string, expected: number, text = ''): Promise<string> {
-    const { status, body } = await post(EVENTSTREAM + path, text, {})
-    if (status === expected) return (body as { status: string }).status
-    throw new Error(`POST ${EVENTSTREAM}${path} was answered ${status}: ${JSON.stringify(body)}`)
+  async function statusAfter(path: string): Promise<string> {
+    return (await call<{ status: string }>('POST', path)).status
   }
 
-  async function post(path: string, body: string, more: Record<string, string>) {
+  /** A request about integrations. */
+  async function call<Body>(method: string, path: string, sent?: object): Promise<Body> {
+    const text = sent ? JSON.stringify(sent) : ''
+    const { status, body } = await ask(method, EVENTSTREAM + path, text)
+    if (status === 200) return body as Body
+    throw new Error(
+      `${method} ${EVENTSTREAM}${path} was answered ${status}: ${JSON.stringify(body)}`,
+    )
+  }
+
+  async function ask(
+    method: string,
+    path: string,
+    body: string,
+    more: Record<string, string> = {},
+  ) {
     const headers = { 'content-type': 'application/json', tenant, ...more }
-    return send(url + path, { method: 'POST', headers, body, token }).catch((error) => {
+    const request = { method, headers, token, body: body || undefined }
+    return send(url + path, request).catch((error) => {
       const { code, message } = error as NodeJS.ErrnoException
-      throw new Error(`POST ${path} was not answered: ${code ?? message}.`, { cause: error })
+      throw new Error(`${method} ${path} was not answered: ${code ?? message}.`, { cause: error })
     })
   }
 }

@@ -1,6 +1,6 @@
 // A receiver of webhooks, as an integrator would write one. It recognises its sender by the bearer
-// token, and answers 200, or 503 while it is down. It remembers its requests and prints some of
-// them. It ends with the process.
+// token, and answers 200, 503 while it is down, or 500 to a payload that breaks it. It remembers
+// its requests and prints some of them. It ends with the process.
 
 import type http from 'node:http'
 import { createBodyServer, listen } from '../kit/listen.ts'
@@ -21,10 +21,12 @@ export type Receiver = {
   taken: Arrival[]
   /** Positions of `taken`. */
   positions: Set<number>
-  /** Answered with 503. */
+  /** Answered with 503 or 500, and printed. */
   refused: Arrival[]
-  /** While true every request is answered with 503, and printed. */
+  /** While true every request is answered with 503. */
   isDown: boolean
+  /** The text of a payload that is answered with 500. */
+  breaksOn: string | undefined
   /** Prints the next `count` accepted events, one of each name. */
   showNext(count: number): void
 }
@@ -42,6 +44,7 @@ export async function startReceiver(options: {
     positions: new Set(),
     refused: [],
     isDown: false,
+    breaksOn: undefined,
     showNext(count) {
       toShow = count
       shown.clear()
@@ -53,11 +56,15 @@ export async function startReceiver(options: {
       return
     }
     const arrival = arrivalOf(headers, body.toString())
-    if (receiver.isDown) {
+    const refuse = (status: number, reason: string) => {
       receiver.refused.push(arrival)
-      response.writeHead(503).end('Down for maintenance.')
-      options.print(`✗ 503 ${describeArrival(arrival)}`)
-      return
+      response.writeHead(status).end(reason)
+      options.print(`✗ ${status} ${describeArrival(arrival)}`)
+    }
+    if (receiver.isDown) return refuse(503, 'Down for maintenance.')
+    const { breaksOn } = receiver
+    if (breaksOn && arrival.body.endsWith(`,"payload":${breaksOn}}`)) {
+      return refuse(500, 'No rack has this number.')
     }
     receiver.taken.push(arrival)
     receiver.positions.add(arrival.position)

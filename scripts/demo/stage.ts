@@ -26,6 +26,8 @@ export type Stage = {
   erp: Target
   finance: Target
   warehouse: Target
+  /** Receives the alerts, and nothing else. */
+  onCall: Target
 }
 
 /** Starts a receiver and registers an integration for it, which runs at once. */

@@ -20,6 +20,7 @@ import {
   takes,
 } from './stage.ts'
 import { summaryOf } from './summary.ts'
+import { breakOnOne, sayAlert } from './trouble.ts'
 
 const SEED = 12
 const REFUSALS = 4
@@ -38,7 +39,7 @@ export async function takeTour(options: {
   const title = (text: string) => say(`\n${styleText('bold', text)}`)
   const yesterday = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10)
   const day = businessDay({ seed: SEED, date: yesterday })
-  const [morning, noon, afternoon, evening] = inQuarters(day)
+  const [morning, noon, afternoon, later, evening] = inParts(day)
   say(`A day at "${TENANT}", a retailer that does not exist: ${day.length} events.`)
 
   title('1  The service: millrace start, with an embedded PostgreSQL in a temporary directory')
@@ -46,7 +47,7 @@ export async function takeTour(options: {
   const url = await options.url
   say(`   millrace ready ${url}, ${seconds(performance.now() - began)} after the start`)
 
-  title('2  Three integrations, each with a receiver of its own')
+  title('2  Three integrations with a receiver each, and one that hears of their troubles')
   const client = createClient({ url, token: options.adminToken, tenant: TENANT })
   const join = (id: string, ...entities: string[]) => register({ client, say }, { id, entities })
   const stage: Stage = {
@@ -59,6 +60,7 @@ export async function takeTour(options: {
       'warehouse',
       ...['fulfillment_request', 'inventory_transaction', 'inventory_count'],
     ),
+    onCall: await join('on-call', 'millrace'),
   }
 
   title(`3  The morning, ${span(morning)}: everyone receives its share at once`)
@@ -73,13 +75,18 @@ export async function takeTour(options: {
   say(`   Retries wait ${waits} ms, … or a little more; by default they begin with 1.2 s.`)
   await goDown(stage, afternoon)
 
-  title(`6  The evening, ${span(evening)}: finance is stopped, and started again`)
-  await stopAndStart(stage, evening)
+  title(`6  Later, ${span(later)}: finance is stopped, and started again`)
+  await stopAndStart(stage, later)
 
-  title('7  Replay: a new integration that starts in the past receives the whole day again')
+  title(
+    `7  The evening, ${span(evening)}: one event breaks the warehouse, which goes on without it`,
+  )
+  await breakOnOne(stage, evening)
+
+  title('8  Replay: a new integration that starts in the past receives the whole day again')
   const lake = await replay(stage)
 
-  title('8  The day in figures: times from publication to the receiver (header millrace-position)')
+  title('9  The day in figures: times from publication to the receiver (header millrace-position)')
   sumUp(stage, lake)
 }
 
@@ -135,6 +142,7 @@ async function goDown(stage: Stage, events: RetailEvent[]): Promise<void> {
   await publishAll(stage, events.slice(first + 1))
   await caughtUp(stage, erp, finance)
   await until(`${REFUSALS} refusals by the warehouse`, () => receiver.refused.length >= REFUSALS)
+  await sayAlert(stage, warehouse, 'millrace.integration_interrupted')
 
   const refused = new Set(receiver.refused.map(({ webhookId }) => webhookId))
   const waiting = expectedOf(stage, warehouse).length - hadBefore
@@ -148,6 +156,7 @@ async function goDown(stage: Stage, events: RetailEvent[]): Promise<void> {
   await caughtUp(stage, warehouse)
   const next = receiver.taken[before]?.webhookId
   claim(refused.has(`${next}`), 'The refused event was not the next to arrive.')
+  await sayAlert(stage, warehouse, 'millrace.integration_recovered')
   claimWhole(stage, warehouse)
   say(`   … all ${waiting} have arrived, the refused one first, each entity's in order.`)
 }
@@ -210,10 +219,10 @@ function sumUp(stage: Stage, lake: Target): void {
   say('   order, payloads byte for byte as they were published.\n')
 }
 
-function inQuarters(events: RetailEvent[]) {
-  const at = (quarter: number) => Math.round((events.length * quarter) / 4)
-  const part = (quarter: number) => events.slice(at(quarter), at(quarter + 1))
-  return [part(0), part(1), part(2), part(3)] as const
+function inParts(events: RetailEvent[]) {
+  const at = (part: number) => Math.round((events.length * part) / 5)
+  const part = (index: number) => events.slice(at(index), at(index + 1))
+  return [part(0), part(1), part(2), part(3), part(4)] as const
 }
 
 /** "06:31 to 10:02" */

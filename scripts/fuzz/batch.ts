@@ -63,6 +63,7 @@ export async function sendBatch(run: Run, block: Block, from: number, end: numbe
   for (const outcome of late) outcomes.push(...(await sendAgain(run, outcome)))
   await run.stored.compare(outcomes, published)
   await rejectSome(run, block)
+  await holdUpSome(run, block)
 }
 
 async function sendOne(run: Run, wire: Wire, request: Request, block: Block): Promise<Outcome> {
@@ -104,10 +105,11 @@ function count(run: Run, { operation, what }: Request, answer: Answer): void {
   if (answer.status >= 400) tally.refusals++
 }
 
-/** Only a stop may wait, for a worker to release its lease. */
+/** A stop may wait, for a worker to release its lease, and a long poll of at most a second. */
 function isLate(outcome: Outcome): boolean {
-  const { answer } = outcome
-  return !answer || answer.ms > HANG_MS + (stopsFirst(outcome) ? STOP_WAIT_MS : 0)
+  const { answer, request } = outcome
+  const polledMs = /[?&]wait=1(&|$)/.test(request.target) ? 1_000 : 0
+  return !answer || answer.ms > HANG_MS + polledMs + (stopsFirst(outcome) ? STOP_WAIT_MS : 0)
 }
 
 /**
@@ -152,5 +154,34 @@ async function rejectSome({ pool }: Run, { tenants }: Block): Promise<void> {
       tenant.rejected.push({ parameter, owner, event: id })
     }
     tenant.rejected = tenant.rejected.slice(-10)
+  }
+}
+
+/** Lets the newest event of each tenant hold up its idle integrations and subscriptions. */
+async function holdUpSome({ pool }: Run, { tenants }: Block): Promise<void> {
+  for (const tenant of tenants) {
+    const { rows } = await pool.query<{ position: number }>(
+      `with newest as (
+         select position from event where tenant = $1 order by position desc limit 1
+       ),
+       held as (
+         update cursor
+         set unresolved = array[newest.position],
+           read_position = greatest(read_position, newest.position)
+         from newest
+         where tenant = $1 and owner is null and run = 0 and cardinality(unresolved) < 2
+         returning consumer, newest.position
+       ),
+       failed as (
+         insert into attempt (
+           tenant, position, consumer, run, event_position, attempt, outcome, reason
+         )
+         select $1, position_of(clock_timestamp()), consumer, 0, position, 1, 'unavailable', 'no'
+         from held
+       )
+       select position from newest`,
+      [tenant.name],
+    )
+    for (const { position } of rows) addId(tenant, 'position', String(position))
   }
 }

@@ -27,6 +27,11 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
     // Read-only fields are refused unless they have their current value.
     return chance.happens(0.9) ? withoutShown(rest) : rest
   },
+  startReplay: (body, { chance }) => ({ ...body, ...aPast(chance) }),
+  startSubscriptionReplay(body, { chance }) {
+    const { filter_conditions: _, ...rest } = body
+    return { ...rest, ...aPast(chance) }
+  },
   createEventSubscription: (body) => ({ ...body, destination: oneDestination(body) }),
   updateEventSubscription(body, { chance, ids }) {
     const known = ids.get('Id') ?? []
@@ -42,10 +47,31 @@ const changes: Record<string, (body: Body, world: World) => Body> = {
     client_id: key.id,
     client_secret: key.token,
   }),
+  testIntegration(body) {
+    const { name: _, payload: __, ...rest } = body
+    return 'position' in rest ? rest : body
+  },
+  registerEventType: (body, { chance }) => ({ ...body, schema: chance.pick(SCHEMAS) }),
+  setNotificationSender: (body) => ({ ...body, url: 'http://nobody.fuzz.test/' }),
   updateJob(body) {
     const { id: _, ...rest } = body
     return rest
   },
+}
+
+/** Schemas that most payloads of the fuzz follow, and some that ask for much work. */
+const SCHEMAS: object[] = [
+  { type: 'object', properties: { id: { type: 'string', maxLength: 1_000 } } },
+  { $ref: '#/$defs/any', $defs: { any: { minProperties: 1 } } },
+  { propertyNames: { pattern: '^.{1,60}$' }, unevaluatedProperties: true },
+  { additionalProperties: { anyOf: [{ $ref: '#' }, { type: ['string', 'number', 'null'] }] } },
+  { allOf: [{ properties: { x: { $ref: '#' } } }, { properties: { x: { $ref: '#' } } }] },
+]
+/** A range that has begun, and may end ahead. */
+function aPast(chance: World['chance']): Body {
+  const now = Date.now()
+  const from = new Date(now - chance.whole(1, 1_000_000)).toISOString()
+  return { from, to: new Date(now + chance.whole(0, 1_000_000)).toISOString() }
 }
 
 const SHOWN = new Set(['id', 'integration_type', 'starts_at', 'ends_at', 'is_signed'])

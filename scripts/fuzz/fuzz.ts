@@ -22,8 +22,16 @@ const WARM_UP = 0.3
 const HEAP_PER_REQUEST = 300
 const HEAP_BYTES = 4 * 1024 * 1024
 
-/** These succeed only if a target accepts an event, and there is none. */
+/**
+ * Most of these succeed only if a target accepts an event, and there is none. So a replay of a
+ * subscription has failed before anybody can cancel it. The root is for browsers, only the page
+ * knows the version in the paths of its files, a code to sign in with is made for a terminal, and
+ * metrics are for a token of every tenant.
+ */
 export const NEVER_TAKEN = [
+  ...['getRoot', 'getConsoleFile', 'getMetrics'],
+  ...['signIn', 'startOpenId', 'finishOpenId'],
+  'cancelSubscriptionReplay',
   ...['retryRejectedEvent', 'retryRejectedEvents'],
   ...['retrySubscriptionRejectedEvent', 'retrySubscriptionRejectedEvents'],
 ]

@@ -7,6 +7,7 @@ import {
   type Document,
   findPath,
   JSON_TYPE,
+  NDJSON_TYPE,
   type Operation,
   pathOf,
 } from '../kit/document.ts'
@@ -32,7 +33,7 @@ const INSIDE = /\bat (?:file:|async |[\w.<>]+ \()|node:internal|\/src\/\w+|node_
 /** An API key or a JWT. */
 export const CREDENTIAL = /\bmr_[0-9a-f]{12}_|\beyJ[\w-]{8,}\.eyJ/
 /** Their answers are credentials, this once. */
-const SHOWS_CREDENTIALS = ['createApiKey', 'issueToken']
+const SHOWS_CREDENTIALS = ['createApiKey', 'issueToken', 'signIn', 'finishOpenId']
 /** Headers that frame a request, or end its connection. */
 const FRAMING = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to find.
@@ -81,8 +82,9 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
     const isUnrouted = mayBeUnrouted && UNROUTED.includes(status)
     if (!documented && !isUnrouted) return broke('a status that is not documented')
     if (request.method === 'HEAD') return []
-    const isProblem =
-      shapes[pathOf(request.target).startsWith('/events') ? 'gateway' : 'configuration']
+    const isOfGateway =
+      /^\/events(\/|$)/.test(pathOf(request.target)) && !['GET', 'HEAD'].includes(request.method)
+    const isProblem = shapes[isOfGateway ? 'gateway' : 'configuration']
     const expected = documented
       ? documented.answers.get(status)
       : { types: [JSON_TYPE], fits: isProblem }
@@ -91,6 +93,10 @@ export function createJudge(document: Document, operations: Operation[]): Judge 
     const isOther = isUnrouted && type.startsWith(JSON_TYPE)
     if (!isOther && !expected.types.some((one) => type.startsWith(one))) {
       return broke('a content type')
+    }
+    if (type.startsWith(NDJSON_TYPE)) {
+      const isFit = answersOf(body).every(expected.fits)
+      return isFit ? [] : broke('a line of another shape')
     }
     const value = parse(body)
     const isFit = expected.fits(value) || (isUnrouted && isProblem(value))
@@ -154,6 +160,12 @@ function mayBeNoHttp({ method, target, headers }: Request): boolean {
 function isRefusedByHttp({ status, headers, body }: Answer): boolean {
   const isEnd = body.length === 0 && headers.get('connection') === 'close'
   return isEnd && [400, 408, 413, 431].includes(status)
+}
+
+/** The answers to the lines of a bulk body; undefined for one that is no JSON. */
+export function answersOf(body: Buffer): unknown[] {
+  const lines = body.toString().split('\n')
+  return lines.filter(Boolean).map((line) => parse(Buffer.from(line)))
 }
 
 function parse(body: Buffer): unknown {

@@ -1,6 +1,6 @@
 // A request as it is sent: its parts, and its bytes.
 
-import type { Operation } from '../kit/document.ts'
+import { JSON_TYPE, NDJSON_TYPE, type Operation } from '../kit/document.ts'
 import { toJson } from './mutate.ts'
 import type { Caller, Tenant } from './tenant.ts'
 
@@ -39,11 +39,19 @@ export const inHeader = (text: string) => Buffer.from(text).toString('latin1')
 
 /** The bytes of a body, in the format of its operation. */
 export function bytesOf({ body }: Operation, value: unknown): Buffer {
-  if (body?.type === 'application/json') return Buffer.from(toJson(value))
+  if (body?.type === JSON_TYPE) return Buffer.from(toJson(value))
+  if (body?.type === NDJSON_TYPE) return Buffer.from(linesOf(value))
   // A mutation may have turned the fields of a form into anything.
   const isFields = typeof value === 'object' && value !== null
   const fields = Object.entries(isFields ? value : { value }).map(
     ([key, of]) => [key, String(of)] as [string, string],
   )
   return Buffer.from(new URLSearchParams(fields).toString())
+}
+
+/** An event, another one, and the first one again, which is its duplicate. */
+function linesOf(value: unknown): string {
+  const isEnvelope = typeof value === 'object' && value !== null && 'idempotency_key' in value
+  const other = isEnvelope ? { ...value, idempotency_key: `${value.idempotency_key}`.slice(1) } : {}
+  return [value, other, value].map((line) => `${toJson(line)}\n`).join('')
 }

@@ -6,7 +6,8 @@ import { LONG_TEXT, NUMBERS, OTHER_TYPES, PRIVATE_HOSTS, raw, TEXTS, TIMES } fro
 /** A value after one change, and the change as text. */
 export type Mutated<T> = { value: T; what: string }
 
-const isUrl = (value: unknown) => typeof value === 'string' && /^https?:/.test(value)
+const isUrl = (value: unknown) =>
+  typeof value === 'string' && /^https?:/.test(value) && URL.canParse(value)
 
 type Node = { holder: Record<string, unknown>; key: string }
 

@@ -40,14 +40,24 @@ export async function makeTenants(
   return tenants
 }
 
-/** An integration that can be updated: requests alone leave few that are stopped and permanent. */
+/**
+ * An integration that can be updated, and whose replays wait: requests alone leave few that are
+ * stopped and permanent.
+ */
 async function makeStopped(tenant: string, operate: Operate): Promise<string> {
   const callback_parameters = { callback_url: 'http://nobody.fuzz.test/' }
   const body = { id: `${tenant}-stopped`, integration_type: 'permanent', callback_parameters }
   await operate('POST', INTEGRATIONS, body, { tenant })
   await operate('POST', `${INTEGRATIONS}/${body.id}/_stop`, undefined, { tenant })
+  const range = { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' }
+  for (let number = 1; number <= WAITING_REPLAYS; number++) {
+    await operate('POST', `${INTEGRATIONS}/${body.id}/replays`, range, { tenant })
+  }
   return body.id
 }
+
+/** They have the numbers from 1 on. */
+export const WAITING_REPLAYS = 5
 
 /** The id in an answer's body for each parameter of a path. */
 const ANSWERED: Record<string, [parameter: string, field: string]> = {
@@ -56,10 +66,13 @@ const ANSWERED: Record<string, [parameter: string, field: string]> = {
   createJob: ['job_id', 'id'],
   createEvent: ['eventId', 'id'],
   createEventSubscription: ['Id', 'id'],
+  startReplay: ['number', 'number'],
+  startSubscriptionReplay: ['number', 'number'],
 }
 
-/** Whether an operation creates something that others name by id. */
-export const makes = (operation: string): boolean => operation in ANSWERED
+/** Whether an operation creates something that others name. (Tenants may share names of types.) */
+export const makes = (operation: string): boolean =>
+  operation in ANSWERED || operation === 'registerEventType'
 
 /** Adds the id in a success to those of its tenant. */
 export function harvest({ request, answer }: Outcome): void {
@@ -70,7 +83,7 @@ export function harvest({ request, answer }: Outcome): void {
   const [parameter, field] = answered
   const id = JSON.parse(answer.body.toString())[field]
   // The answer of another operation, if the path or the method was another.
-  if (typeof id === 'string') addId(tenant, parameter, id)
+  if (['string', 'number'].includes(typeof id)) addId(tenant, parameter, String(id))
 }
 
 /** A few of each are enough, and the newest are the most likely to exist. */

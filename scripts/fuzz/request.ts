@@ -6,6 +6,7 @@ import type { Operation } from '../kit/document.ts'
 import { complete } from './complete.ts'
 import { bytesOf, inHeader, type Request } from './message.ts'
 import { mutate } from './mutate-request.ts'
+import { WAITING_REPLAYS } from './people.ts'
 import { type Caller, callerOf, type Tenant } from './tenant.ts'
 import { draw, type World } from './values.ts'
 
@@ -69,7 +70,16 @@ export function requestOf(operations: Operation[], serial: number, block: Block)
 function idsFor({ id, path }: Operation, tenant: Tenant, chance: Chance): Tenant['ids'] {
   const { ids, stopped } = tenant
   if (chance.happens(0.3)) return ids
-  if (id === 'updateIntegration') return new Map([['integration_id', [stopped]]])
+  // Its path shares its parameter with publishing, where it is a name.
+  if (id === 'getLoggedEvent') return new Map([['event_name', ids.get('position') ?? []]])
+  if (id === 'updateIntegration' || id === 'skipIntegrationEvent') {
+    return new Map([...ids, ['integration_id', [stopped]]])
+  }
+  if (path.endsWith('/replays/{number}')) {
+    const isSubscription = path.includes('{Id}')
+    const number = String(chance.whole(1, isSubscription ? 2 : WAITING_REPLAYS))
+    return new Map([...ids, ['integration_id', [stopped]], ['number', [number]]])
+  }
   const isOwned = ({ parameter }: { parameter: string }) => path.includes(`{${parameter}}`)
   const pairs = path.includes('{event_id}') ? tenant.rejected.filter(isOwned) : []
   if (pairs.length === 0) return ids

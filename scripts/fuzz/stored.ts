@@ -4,9 +4,13 @@
 import type pg from 'pg'
 import { pathOf } from '../kit/document.ts'
 import type { Findings } from '../kit/findings.ts'
+import { answersOf } from './judge.ts'
 import type { Request } from './message.ts'
 import { subjectOf } from './tenant.ts'
 import type { Answer } from './wire.ts'
+
+/** The most events of a request: the lines of a bulk body (message.ts). */
+const MOST_EVENTS = 3
 
 export type Outcome = { request: Request; answer: Answer | undefined }
 
@@ -27,13 +31,13 @@ export async function watchStored(pool: pg.Pool, findings: Findings): Promise<St
 
   return {
     async compare(outcomes, raw) {
-      const answered = outcomes.filter((one) => isNewEvent(one, collected)).length
+      const answered = outcomes.reduce((sum, one) => sum + newEvents(one, collected), 0)
       const { rows: events } = await pool.query(
         `select tenant, position from event where position > $1 and name not like 'millrace.%'`,
         [through],
       )
       // A request without an answer may be stored; sent again, its answer is a duplicate.
-      const unknown = outcomes.filter(({ answer }) => !answer).length
+      const unknown = outcomes.filter(({ answer }) => !answer).length * MOST_EVENTS
       if (events.length < answered + raw.least || events.length > answered + raw.most + unknown) {
         const expected = `answers tell of ${answered}, ${unknown} had none`
         const came = `${raw.least} to ${raw.most} came raw`
@@ -95,12 +99,15 @@ function faultOfChange(change: Change, by: Outcome[] = []): string | undefined {
 
 /** Whether it stops a consumer first, which may wait for a worker, before it deletes or looks. */
 export function stopsFirst({ request }: Outcome): boolean {
-  return /^(delete|stop)Integration$|^deleteEventSubscription$/.test(request.operation.id)
+  return /^(delete|stop)Integration$|^deleteEventSubscription$|^cancel.*Replay$/.test(
+    request.operation.id,
+  )
 }
 
-/** It has stopped, and another request has deleted meanwhile. */
+/** It has stopped, or started a replay, and another request has deleted meanwhile. */
 function isHalfDone(outcome: Outcome): boolean {
-  return outcome.answer?.status === 404 && stopsFirst(outcome)
+  const starts = /^start.*Replay$/.test(outcome.request.operation.id)
+  return outcome.answer?.status === 404 && (starts || stopsFirst(outcome))
 }
 
 /** The fault of a change with an API key of a tenant of these requests. */
@@ -115,17 +122,23 @@ function faultOfKey({ tenant, kind, id, actor }: Change, outcomes: Outcome[]): s
   return undefined
 }
 
-/** Whether an answer says that an event was appended. */
-function isNewEvent({ request, answer }: Outcome, collected: Set<string>): boolean {
-  if (answer?.status !== 201 || !request.body) return false
+/** How many events were appended, by the answer. */
+function newEvents({ request, answer }: Outcome, collected: Set<string>): number {
+  if (!answer || !request.body) return 0
   const path = pathOf(request.target)
-  if (/^\/events\//i.test(path)) return !JSON.parse(answer.body.toString()).duplicate
-  if (!/^\/api\/v1\/events\/?$/i.test(path)) return false
+  if (answer.status === 200 && /^\/events\/?$/i.test(path) && request.method === 'POST') {
+    return answersOf(answer.body).filter((line) => isAppended(line)).length
+  }
+  if (answer.status !== 201) return 0
+  if (/^\/events\//i.test(path)) return Number(isAppended(JSON.parse(answer.body.toString())))
+  if (!/^\/api\/v1\/events\/?$/i.test(path)) return 0
   const key = `${request.tenant.name} ${JSON.parse(request.body.toString()).id}`
   const isNew = !collected.has(key)
   collected.add(key)
-  return isNew
+  return Number(isNew)
 }
+
+const isAppended = (answer: unknown) => (answer as { duplicate?: boolean }).duplicate === false
 
 async function newestPosition(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(

@@ -124,7 +124,11 @@ const hints: Record<string, (world: World) => unknown> = {
   aws_secret_access_key: secretOf,
   accessKey: secretOf,
   accessSecret: secretOf,
+  // The newest of the log holds up something; see batch.ts.
+  position: ({ chance, ids }) => (chance.happens(0.9) && Number(ids.get('position')?.at(-1))) || 17,
   event_filter: ({ chance }) => chance.pick(events),
+  // A call that waits longer would count as a hang.
+  wait: ({ chance }) => chance.whole(0, 1),
   entity_filter: ({ chance }) => chance.pick(['order', 'customer', 'wishlist']),
   event_names: ({ chance }) => chance.pick([...events, 'order.*', '*']),
   event_name: ({ chance }) => chance.pick(events),
@@ -134,4 +138,8 @@ const hints: Record<string, (world: World) => unknown> = {
   expires_at: ({ chance }) => new Date(Date.now() + chance.whole(1, 30) * DAY_MS).toISOString(),
   'correlation-ids': ({ chance, marker }) =>
     chance.pick(['{}', `{"order_id":"${marker}"}`, `{"customer_id":"${marker}-2"}`]),
+  traceparent: ({ chance }) =>
+    chance.pick(['00', '01', 'ff', '0']) +
+    `-${'4bf92f3577b34da6'.repeat(chance.whole(1, 2))}-00f067aa0ba902b7-` +
+    chance.pick(['00', '01', '01-more', '']),
 }

@@ -125,7 +125,12 @@ export function readAnswer(
   if (isHead || status < 200 || status === 204 || status === 304) {
     return whole(Buffer.alloc(0), start)
   }
-  if (headers.get('transfer-encoding') === 'chunked') return readChunks(bytes, start, whole)
+  if (headers.get('transfer-encoding') === 'chunked') {
+    // A stream of events has no end: its first bytes are judged.
+    const isEndless = headers.get('content-type')?.startsWith('text/event-stream') === true
+    if (isEndless && bytes.length > start) return whole(bytes.subarray(start), bytes.length)
+    return readChunks(bytes, start, whole)
+  }
   const length = headers.get('content-length')
   if (length === undefined) return isClosed ? whole(bytes.subarray(start), bytes.length) : undefined
   const end = start + Number(length)

@@ -105,8 +105,12 @@ function majorOf(directory: string): number {
   return Number(/(\d+)/.exec(String(stdout))?.[1] ?? 0)
 }
 
-/** Starts a fresh server of an installation in `directory`. */
-export async function startInstalled(bin: string, directory: string) {
+/** Starts a fresh server of an installation in `directory`; `options` of the command line. */
+export async function startInstalled(
+  bin: string,
+  directory: string,
+  options = ['--max_connections=200'],
+) {
   const data = path.join(directory, 'postgres')
   // Postgres refuses to run as root; in its own user namespace it is not root.
   const asRoot = process.getuid?.() === 0
@@ -116,7 +120,7 @@ export async function startInstalled(bin: string, directory: string) {
   const [initdb, ...initArgs] = command('initdb', '-D', data, '-U', 'postgres', '-A', 'trust')
   const made = spawnSync(initdb, [...initArgs, '--encoding=UTF8', '--locale=C.UTF-8'])
   if (made.status !== 0) throw new Error(String(made.stderr))
-  const settings = ['-c', 'listen_addresses=', '-k', directory, '-c', 'max_connections=200']
+  const settings = ['--listen_addresses=', '-k', directory, ...options]
   const [postgres, ...args] = command('postgres', '-D', data, ...settings)
   const child = spawn(postgres, args, { stdio: 'ignore' })
   const exited = new Promise((resolve) => child.once('exit', resolve))

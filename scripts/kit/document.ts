@@ -4,6 +4,7 @@
 import { Compile } from 'typebox/schema'
 import { isObject } from '../../src/input/json.ts'
 
+export const NDJSON_TYPE = 'application/x-ndjson'
 export const JSON_TYPE = 'application/json'
 
 /** JSON Schema, as far as the document uses it. */
@@ -36,7 +37,10 @@ type Parameter = {
   example?: string
 }
 
-/** A body that an answer may have, of one of some types. Any body that is not JSON fits. */
+/**
+ * A body that an answer may have, of one of some types; of NDJSON, a line of it. Any body that is
+ * not JSON fits.
+ */
 type Body = { types: string[]; fits(value: unknown): boolean }
 
 export type Operation = {
@@ -106,7 +110,7 @@ function bodyOf({ requestBody }: Described): Operation['body'] {
 function answersOf({ responses }: Described, document: Document): Operation['answers'] {
   const entries = Object.entries(responses).map(([status, { content }]) => {
     const types = Object.keys(content ?? {})
-    const schema = content?.[JSON_TYPE]?.schema
+    const schema = (content?.[JSON_TYPE] ?? content?.[NDJSON_TYPE])?.schema
     const fits = schema ? checkOf(schema, document) : () => true
     return [Number(status), types.length === 0 ? undefined : { types, fits }] as const
   })
@@ -134,9 +138,14 @@ type Found =
 export function findPath(operations: Operation[], target: string): Found {
   const path = pathOf(target)
   const exact = operations.filter(({ path: template }) => templateOf(template, '').test(path))
-  if (exact.length > 0) return { kind: 'path', operations: exact }
+  if (exact.length > 0) return { kind: 'path', operations: exact.sort(byParameters) }
   const close = operations.filter(({ path: template }) => templateOf(template, 'i').test(path))
   return close.length > 0 ? { kind: 'nearly', operations: close } : { kind: 'none' }
+}
+
+/** "/events/stream" comes before "/events/{event_name}". */
+function byParameters(one: Operation, other: Operation): number {
+  return one.path.split('{').length - other.path.split('{').length
 }
 
 /** The path of a request target, which may be a whole URL, without its query. */

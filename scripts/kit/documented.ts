@@ -2,7 +2,7 @@
 // must be listed, and its body must fit.
 
 import { request } from 'undici'
-import { type Document, findPath, type Operation, operationsOf } from './document.ts'
+import { type Document, findPath, NDJSON_TYPE, type Operation, operationsOf } from './document.ts'
 
 /** By origin; undefined for an origin without a document, such as a worker's port. */
 const known = new Map<string, Promise<Operation[] | undefined>>()
@@ -33,7 +33,14 @@ export async function expectDocumented(
   if (!operation.answers.has(status)) report('a status that is not documented')
   const expected = operation.answers.get(status)
   if (!expected && body !== '') report('a body that is not documented')
-  if (expected && !expected.fits(body)) report('a body of another shape than is documented')
+  const lines = String(headers['content-type']).startsWith(NDJSON_TYPE) ? linesIn(body) : [body]
+  if (expected && !lines.every(expected.fits)) report('a body of another shape than is documented')
+}
+
+/** The values of a body of NDJSON. */
+function linesIn(body: unknown): unknown[] {
+  const lines = String(body).split('\n')
+  return lines.filter(Boolean).map((line) => JSON.parse(line))
 }
 
 async function readOperations(origin: string): Promise<Operation[] | undefined> {

@@ -11,12 +11,24 @@ import { withoutSettings } from './environment.ts'
 /** The src/main.js of this repository. */
 export const PROGRAM = path.resolve(import.meta.dirname, '../../src/main.js')
 
-/** A service on a free port that may send to loopback and accepts changes at any rate. */
+/**
+ * A service on a free port that may send to loopback and accepts changes at any rate. It has a
+ * sender of mails, whose address nobody answers.
+ */
 export const OPEN_SERVICE = {
   PORT: '0',
   MILLRACE_SECRET_KEY: '00'.repeat(32),
   MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
   MILLRACE_CHANGES_PER_MINUTE: '0',
+  MILLRACE_SENDGRID_API_KEY: 'SG.of-nobody',
+  MILLRACE_SENDGRID_FROM: 'shop@example.com',
+  MILLRACE_SENDGRID_URL: 'http://127.0.0.1:9',
+}
+
+/** Takes the sender of mails from it. */
+export const WITHOUT_SENDER = {
+  MILLRACE_SENDGRID_API_KEY: undefined,
+  MILLRACE_SENDGRID_FROM: undefined,
 }
 
 const READY_MS = 90_000

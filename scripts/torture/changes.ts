@@ -1,6 +1,7 @@
 // Random changes of the configuration as requests: registrations, patches, stops, starts, removals,
-// replays, subscriptions, jobs, senders and keys. There are few tenants and few ids, so that
-// changes meet each other. Many are refused, on purpose, since they are not always possible.
+// replays, subscriptions, jobs, senders, event types and keys. There are few tenants and few ids,
+// so that changes meet each other. Many are refused, on purpose, since they are not always
+// possible.
 
 import type { Chance } from '../kit/chance.ts'
 import { EVENTSTREAM } from '../kit/client.ts'
@@ -141,6 +142,25 @@ const changeSender: Move = (world, tenant) => ({
 })
 const removeSender: Move = (_, tenant) => ({ method: 'DELETE', path: SENDER, ...of(tenant) })
 
+/** Of events that are not published here: the torture's own go on. */
+const typeOf = ({ chance }: World) => `/event-types/gift.${chance.pick(['sold', 'used', 'lost'])}`
+const registerType: Move = (world, tenant) => {
+  const { chance } = world
+  const schema = { required: chance.sample(['id', 'sku', 'value'], chance.whole(1, 3)) }
+  const headers = chance.happens(0.3) ? { 'if-match': `"${chance.whole(1, 20)}"` } : {}
+  return {
+    method: 'PUT',
+    path: typeOf(world),
+    body: { schema, on_violation: chance.pick(['reject', 'warn']) },
+    headers: { tenant, ...headers },
+  }
+}
+const removeType: Move = (world, tenant) => ({
+  method: 'DELETE',
+  path: typeOf(world),
+  ...of(tenant),
+})
+
 /** By the admin token, or by an earlier key, which may be revoked by now. */
 const createKey: Move = (world, tenant) => {
   const { chance, keys } = world
@@ -176,6 +196,7 @@ const moves: Move[] = [
   ...[subscription('POST'), subscription('PUT'), subscription('PUT'), deactivate],
   ...[deleteSubscription],
   ...[createJob, changeJob, changeJob, deleteJob, changeSender, removeSender],
+  ...[registerType, registerType, removeType],
   ...[createKey, createKey, revokeKey],
 ]
 

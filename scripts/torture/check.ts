@@ -42,7 +42,8 @@ export async function checkLog({ session, journal, findings }: Evidence): Promis
       const rows = await insist<LogRow>(
         session,
         `select position, name, entity_id, idempotency_key, payload from event
-         where tenant = $1 and position > $2 order by position limit ${PAGE}`,
+         where tenant = $1 and position > $2 and name not like 'millrace.%'
+         order by position limit ${PAGE}`,
         [tenant, after],
       )
       for (const row of rows) look(tenant, row)
@@ -103,15 +104,14 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
     const position = journal.positionOf(serial)
     for (const { id, ledger } of integrations) {
       if (!ledger.mustTake(serial)) continue
-      if (!ledger.isPassed(serial)) miss(id, serial, 'never received')
-      else if (!ledger.isTaken(serial) && !stored.has(`${id}/${position}`)) {
-        miss(id, serial, 'rejected, and does not keep,')
-      }
+      // Kept: it was rejected, or skipped.
+      if (ledger.isTaken(serial) || stored.has(`${id}/${position}`)) continue
+      miss(id, serial, ledger.isPassed(serial) ? 'rejected, and does not keep,' : 'never took')
     }
-    for (const { ledger, from, through } of replays) {
+    for (const { ledger, from, through, isCancelled } of replays) {
       const isMeant = ledger.mustTake(serial) && position >= from && position <= through
       // A replay completes when it keeps no rejected events, and here nobody deletes them.
-      if (isMeant && !ledger.isTaken(serial)) miss(ledger.id, serial, 'never took')
+      if (isMeant && !isCancelled && !ledger.isTaken(serial)) miss(ledger.id, serial, 'never took')
       if (!isMeant && ledger.isPassed(serial)) {
         findings.broke('sent past the end', `${ledger.id} received event ${serial}`)
       }
@@ -122,15 +122,17 @@ export async function checkDeliveries(evidence: Evidence): Promise<number> {
 
 /**
  * Nothing was sent between an answer `stopped` and the next start. A frozen worker may have written
- * requests to a socket before; those are counted, and returned.
+ * requests to a socket before; those are counted, and returned. A start's position cannot say when
+ * it was: the torture steps that clock.
  */
 export async function checkStops(evidence: Evidence): Promise<number> {
-  const { session, findings, harmLog, integrations } = evidence
+  const { session, findings, harmLog, integrations, replays } = evidence
   let strays = 0
-  for (const { id, ledger } of integrations) {
+  for (const { id, ledger } of [...integrations, ...replays]) {
     const starts = await insist<{ at: number }>(
       session,
-      `select position / 1000 as at from config_log
+      `select 1000 * extract(epoch from pg_xact_commit_timestamp(xmin))::float8 as at
+       from config_log
        where tenant = 'torture' and id = $1 and action = 'integration_started'`,
       [id],
     )
@@ -158,16 +160,29 @@ export function checkProjections(
   }
 }
 
-/** Each replay completed once, and every record of it calls it a replay. */
-export async function checkReplays({ session, findings, replays }: Evidence): Promise<void> {
-  const rows = await insist<{ id: string; completions: number; live: number }>(
+/**
+ * Each replay ended once, and every record of it calls it a replay. One beside a live stream has
+ * counted what it sent: as much as was counted before.
+ */
+export async function checkReplays(evidence: Evidence): Promise<void> {
+  const { session, findings, replays } = evidence
+  const rows = await insist<{ id: string; completions: number; live: number; missing: number }>(
     session,
     `select id,
       (
         select count(*)::integer from config_log
         where tenant = 'torture' and config_log.id = replay.id
-          and action = 'integration_completed'
+          and (
+            action = 'integration_completed'
+            or action in ('replay_completed', 'replay_cancelled')
+              and reason like format('Replay %s: %%', number)
+          )
       ) as completions,
+      (
+        select greatest(0, total - delivered)::integer from replay as record
+        where record.tenant = 'torture' and record.consumer = replay.id
+          and record.number = replay.number and state = 'completed'
+      ) as missing,
       (
         select count(*)::integer
         from (
@@ -175,14 +190,65 @@ export async function checkReplays({ session, findings, replays }: Evidence): Pr
           union all
           select consumer from attempt where tenant = 'torture' and run = 0
         ) as record
-        where consumer = replay.id
+        where consumer = replay.id and replay.number is null
       ) as live
-    from unnest($1::text[]) as replay (id)`,
-    [replays.map(({ id }) => id)],
+    from unnest($1::text[], $2::integer[]) as replay (id, number)`,
+    [replays.map(({ id }) => id), replays.map(({ number = null }) => number)],
   )
-  for (const { id, completions, live } of rows) {
+  for (const { id, completions, live, missing } of rows) {
     if (completions !== 1) findings.broke('not completed once', `${id}: ${completions} times`)
     if (live > 0) findings.broke('a replay called live', `${id}: ${live} records`)
+    if (missing > 0) findings.broke('a replay counts too little', `${id}: ${missing} are missing`)
+  }
+}
+
+/**
+ * The receipts of a run follow each other without a gap, and count each event once, as its cursor
+ * does: whatever steps a crash has undone, and whatever answers were lost.
+ */
+export async function checkReceipts({ session, findings }: Evidence): Promise<void> {
+  const gaps = await insist<{ stream: string; after: string; through: string }>(
+    session,
+    `select format('%s/%s', consumer, run) as stream, settled as after, from_position as through
+     from (
+       select *, max(to_position) over (
+         partition by tenant, consumer, run order by to_position, from_position
+         rows between unbounded preceding and 1 preceding
+       ) as settled
+       from receipt
+       where delivered + rejected + filtered > 0
+     ) as step
+     where exists (
+       select from event
+       where event.tenant = step.tenant and position > settled and position <= from_position
+     )`,
+  )
+  for (const { stream, after, through } of gaps) {
+    findings.broke('a gap in receipts', `${stream}: none from ${after} to ${through}`)
+  }
+  type Counts = { stream: string; receipted: string; events: string; own: string }
+  const miscounted = await insist<Counts>(
+    session,
+    `select format('%s/%s', consumer, run) as stream, receipted, events, own
+     from (
+       select tenant, consumer, run, min(from_position) as began,
+         sum(delivered + rejected + filtered) as receipted
+       from receipt
+       where delivered + rejected + filtered > 0
+       group by tenant, consumer, run
+     ) as receipts
+     join cursor using (tenant, consumer, run)
+     cross join lateral (
+       select count(*) - cardinality(unresolved) as events,
+         delivered + rejected + filtered as own
+       from event
+       where event.tenant = cursor.tenant and position > began and position <= read_position
+     ) as counted
+     where receipted <> events or receipted <> own`,
+  )
+  for (const { stream, receipted, events, own } of miscounted) {
+    const counts = `${receipted} by receipts and ${own} by the cursor, of ${events} events`
+    findings.broke('settled events miscounted', `${stream}: ${counts}`)
   }
 }
 
@@ -212,7 +278,7 @@ export function checkRecoveries({ findings, harmLog }: Evidence): void {
 }
 
 /** The server is up at this point: without an answer the torture is wrong, not the service. */
-async function insist<Row extends Record<string, unknown>>(
+export async function insist<Row extends Record<string, unknown>>(
   session: Session,
   text: string,
   values: unknown[] = [],

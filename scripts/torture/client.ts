@@ -8,6 +8,8 @@ import type { Managed } from './processes.ts'
 export type Answer = { status: number; body: Record<string, unknown> }
 
 export type Client = {
+  /** The URL of one of the serving processes that are ready; undefined: none is. */
+  urlOf(pick: number): string | undefined
   /** The answer of one of the serving processes; undefined if there was none. */
   send(
     path: string,
@@ -30,9 +32,12 @@ export function createClient(servers: Managed[], isOver: () => boolean): Client 
   let turn = 0
 
   const client: Client = {
-    async send(path, { headers, body, method = 'POST', timeoutMs = 2_500, pick }) {
+    urlOf(pick) {
       const ready = servers.filter((server) => server.url() !== undefined)
-      const url = ready[pick % Math.max(1, ready.length)]?.url()
+      return ready[pick % Math.max(1, ready.length)]?.url()
+    },
+    async send(path, { headers, body, method = 'POST', timeoutMs = 2_500, pick }) {
+      const url = client.urlOf(pick)
       if (url === undefined) return undefined
       const request = { method, headers: { tenant: TENANT, ...headers }, timeoutMs, body }
       const { status, body: answer } =

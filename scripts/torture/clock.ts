@@ -2,6 +2,7 @@
 // search path of its connections, so these functions shadow the system's for all its statements.
 // The torture's own sessions see the real clock.
 
+import type { Pair } from '../kit/pair.ts'
 import type { Session } from './session.ts'
 
 /** The steps of the clock, in milliseconds; beyond 60 s ahead nothing may be appended. */
@@ -25,6 +26,13 @@ export async function shadowClock(
       create function public.${name}() returns timestamptz language sql ${kind} parallel safe
       as $$ select ${clock} + ${shift(clock)} $$`)
   }
+}
+
+/** From now on pg_xact_commit_timestamp() tells the time of a commit by the real clock. */
+export async function noteCommitTimes(database: Pair, session: Session): Promise<void> {
+  await session.ask('alter system set track_commit_timestamp = on')
+  await database.crash()
+  await database.restart()
 }
 
 /** For the functions that look for the system's first. Call it when the schema exists. */

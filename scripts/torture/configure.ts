@@ -2,6 +2,7 @@
 // in between. `rebuild config` must find no difference, even during the changes. Then all rows of
 // its tables are deleted, and it restores them: delivery goes on where it was.
 
+import type { ShownLine } from '../../src/cli/output.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { readCall, runCall } from '../../src/cli/sql.ts'
 import { createChance } from '../kit/chance.ts'
@@ -43,7 +44,9 @@ export type Configured = {
 
 const CONNECTIONS = 4
 /** The tables that `rebuild config` restores. Cursors are not configuration. */
-const TABLES = ['consumer', 'notification_job', 'notification_sender', 'api_key']
+const TABLES = [
+  ...['consumer', 'notification_job', 'notification_sender', 'registered_event_type', 'api_key'],
+]
 const EVENTS_AFTERWARDS = 5
 const COMPARE_EVERY = 250
 
@@ -174,11 +177,13 @@ export async function configure(options: ConfigureOptions): Promise<Configured> 
   }
 
   async function compare(when: string, apply = false): Promise<boolean> {
-    const lines: string[] = []
-    const isSame = await rebuildConfig(database.url, { apply }, (line) => lines.push(line))
+    const lines: ShownLine[] = []
+    const isSame = await rebuildConfig(database.url, { apply }, (_, shown) =>
+      lines.push(...shown()),
+    )
     result.comparisons++
     if (isSame) return true
-    const differing = lines.filter((line) => line.startsWith('  '))
+    const differing = lines.map(String).filter((line) => line.startsWith('  '))
     for (const line of differing) findings.broke('projection differs', `${when}: ${line.trim()}`)
     return false
   }

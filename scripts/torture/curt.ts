@@ -33,14 +33,14 @@ export function prepareCurtly(mood: CurtMood, response: ServerResponse): void {
   }
 }
 
-/** Failed attempts, of which there may be none without harm. */
+/** Failed attempts at a correct target, of which there may be none without harm. */
 export async function collectFailures(
   session: Session,
-  { ledger, findings, harmLog }: TargetOptions,
+  { ledger, findings, harmLog, tenant = TENANT }: TargetOptions,
 ): Promise<Record<string, number>> {
   const rows = await session.ask<{ at: number; reason: string }>(
     'select position / 1000 as at, reason from attempt where tenant = $1 and consumer = $2',
-    [TENANT, ledger.id],
+    [tenant, ledger.id],
   )
   if (!rows) throw new Error('The database did not answer: attempt')
   for (const { at, reason } of rows) {
@@ -48,5 +48,5 @@ export async function collectFailures(
       findings.broke('failed without a cause', `${ledger.id} at ${at}: ${reason}`)
     }
   }
-  return { 'attempts failed, hung up on': rows.length }
+  return { 'attempts failed at correct targets': rows.length }
 }

@@ -53,6 +53,7 @@ export type TargetOptions = {
   journal: Journal
   findings: Findings
   harmLog: HarmLog
+  tenant?: string
   isNamed?: boolean
 }
 

@@ -71,6 +71,7 @@ const HARMLESS: Partial<Record<HarmKind, true>> = {
   'stop and start': true,
   'stop, update and start': true,
   replay: true,
+  'replay beside': true,
   'old day': true,
   'old snapshot': true,
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pair, ServerAccess } from '../kit/pair.ts'
+import { replayBeside } from './beside.ts'
 import { cancelStatements } from './cancel.ts'
 import { STEPS_MS, stepClock } from './clock.ts'
 import type { Destination } from './destination.ts'
@@ -164,6 +165,15 @@ export function createHarmer(victims: Victims): Harmer {
         const character = kind.name === 'webhook' && harm.pick % 2 === 0 ? 'picky' : 'steady'
         const replay = { id, character, fromMs, untilMs } as const
         replays.push(await startReplay(kind, victims.services, replay))
+      }),
+    'replay beside': (harm) =>
+      one(harm, victims.kinds.slice(0, 1), async (kind) => {
+        if (!(await hasRoom(victims.services))) return
+        const { pick, lastsMs } = harm
+        const cancelAfterMs = pick % 2 === 0 ? lastsMs : undefined
+        const options = { id: `beside-${counter++}`, fromMs: Date.now() - 3 * lastsMs }
+        const replay = { ...options, cancelAfterMs }
+        await replayBeside(kind, victims.services, replay, (begun) => void replays.push(begun))
       }),
   }
 

@@ -26,6 +26,9 @@ export type Replay = {
   target: Target
   from: number
   through: number
+  /** Of a replay beside a live stream; undefined: it is a temporary integration. */
+  number?: number
+  isCancelled?: boolean
 }
 
 export const watchedCount = (kinds: Destination[]): number =>
@@ -61,7 +64,8 @@ export async function startIntegrations(
   return integrations
 }
 
-async function register(
+/** Registers an integration; a first try without an answer may have done it. */
+export async function register(
   { client, findings }: IntegrationServices,
   id: string,
   kind: Record<string, unknown>,
@@ -114,7 +118,7 @@ export async function stopAndStart(
 }
 
 /** Stops an integration and waits until it has stopped. */
-async function stop(client: Client, id: string): Promise<void> {
+export async function stop(client: Client, id: string): Promise<void> {
   let { body } = await client.configure('POST', `/${id}/_stop`)
   while (body['status'] === 'running') {
     await sleep(100)

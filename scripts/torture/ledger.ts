@@ -21,6 +21,10 @@ export type Ledger = {
   arrive(serial: number, position: number): boolean
   /** Notes its answer: taken (2xx), or rejected (400). Not called for other answers. */
   pass(serial: number, outcome: 'taken' | 'rejected'): void
+  /** The newest arrival, if its target has not passed it: it holds up the stream. */
+  failing(): { serial: number; position: number } | undefined
+  /** Notes a request to skip an event: from now on its successors may arrive. */
+  skipAsked(serial: number): void
   isPassed(serial: number): boolean
   isTaken(serial: number): boolean
   /** Notes the answer `stopped`: until a start is requested, nothing may arrive. */
@@ -65,6 +69,8 @@ export function createLedger(
   /** When the attempt that counts came in, ms. */
   const arrivedAt = createColumn('double')
   const rejected = new Set<number>()
+  const skipped = new Set<number>()
+  let latest: { serial: number; position: number } | undefined
   /** By lane: the newest first delivery, and 1 + the serial of one without an answer yet. */
   const newest = createColumn('double')
   const open = createColumn('integer')
@@ -83,11 +89,13 @@ export function createLedger(
       const before = state.get(serial)
       const name = journal.nameOf(serial)
       counts.arrivals++
+      latest = { serial, position }
       if (tenantOf(journal.entityOf(serial)) !== tenant) {
         findings.broke("another tenant's", `${id} received event ${serial}`)
       }
       journal.seenAt(serial, position)
-      if (stoppedAt !== undefined) strays.push({ stoppedAt, at })
+      // A retry by hand asks nobody whether the integration runs.
+      if (stoppedAt !== undefined && !skipped.has(serial)) strays.push({ stoppedAt, at })
       if (!filters.some((candidate) => takes(candidate, NAMES[name] as string))) {
         findings.broke('sent past the filter', `${id} received ${NAMES[name]} (event ${serial})`)
       }
@@ -105,6 +113,8 @@ export function createLedger(
       const lane = laneOfSerial(serial)
       if (open.get(lane) === serial + 1) open.set(lane, 0)
     },
+    failing: () => (latest && (state.get(latest.serial) & PASSED) === 0 ? latest : undefined),
+    skipAsked: (serial) => void skipped.add(serial),
     isPassed: (serial) => (state.get(serial) & PASSED) > 0,
     isTaken: (serial) => (state.get(serial) & TAKEN) > 0,
     stopAnswered() {
@@ -127,9 +137,10 @@ export function createLedger(
     silence.broken()
     const lane = laneOfSerial(serial)
     const waiting = open.get(lane)
-    if (waiting !== 0 || position < newest.get(lane)) {
+    const isWaiting = waiting !== 0 && !skipped.has(waiting - 1)
+    if (isWaiting || position < newest.get(lane)) {
       counts.reordered++
-      const before = waiting === 0 ? 'a newer one' : `event ${waiting - 1}, not passed yet`
+      const before = isWaiting ? `event ${waiting - 1}, not passed yet` : 'a newer one'
       findings.broke('reordered', `${id} received event ${serial} after ${before}`)
     }
     newest.set(lane, Math.max(position, newest.get(lane)))
@@ -142,9 +153,8 @@ export function createLedger(
   }
 
   function repeat(serial: number, at: number): void {
-    const cause = rejected.has(serial)
-      ? 'sent again by hand'
-      : harmLog.causeBetween(arrivedAt.get(serial), at)
+    const isByHand = rejected.has(serial) || skipped.has(serial)
+    const cause = isByHand ? 'sent again by hand' : harmLog.causeBetween(arrivedAt.get(serial), at)
     if (!cause) {
       const after = `${at - arrivedAt.get(serial)} ms after it was taken`
       findings.broke('duplicate without a cause', `${id} received event ${serial} again ${after}`)

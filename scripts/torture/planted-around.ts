@@ -103,4 +103,15 @@ export { lookup }`,
       },
     ],
   },
+  {
+    name: 'a follower that is behind goes to the tail after one page',
+    harm: 'A client that comes back after a while misses most of what came meanwhile.',
+    changes: [
+      {
+        file: 'src/log/stream/follow.ts',
+        find: 'return isLast ? Math.max(through, known) : through',
+        put: 'return Math.max(through, known)',
+      },
+    ],
+  },
 ]

@@ -3,16 +3,29 @@
 
 import type { Plant } from './plant.ts'
 import { plantsAround } from './planted-around.ts'
+import { plantsOfBulk } from './planted-bulk.ts'
+import { plantsOfReplays } from './planted-replay.ts'
 
 const SEND = 'src/delivery/send.ts'
 const FAILURE = 'src/delivery/failure.ts'
 const WINDOW = 'src/delivery/window.ts'
-const CURSOR = 'src/delivery/cursor.ts'
+const STEP = 'src/delivery/step.ts'
 const APPEND_SQL = 'sql/functions/append_events.sql'
 const APPEND_ONE_SQL = 'sql/functions/append_event.sql'
 const POSITION_SQL = 'sql/functions/next_position.sql'
 
 const ownPlants: Plant[] = [
+  {
+    name: 'a stop is not alerted',
+    harm: 'A subscriber of alerts never learns that the stream has stopped.',
+    changes: [
+      {
+        file: 'sql/functions/alert_of_change.sql',
+        find: 'begin\n',
+        put: "begin if new.status = 'stopped' then return null; end if;",
+      },
+    ],
+  },
   {
     name: 'the cursor is committed before the send',
     harm: 'A kill in between loses what was in flight.',
@@ -42,13 +55,13 @@ const ownPlants: Plant[] = [
     harm: 'A worker that was frozen writes over the one that took its place.',
     changes: [
       {
-        file: CURSOR,
-        find: `        and cursor.owner = \${lease.owner} and cursor.epoch = \${lease.epoch}\n`,
+        file: STEP,
+        find: `        and owner = \${lease.owner} and epoch = \${lease.epoch}\n`,
         put: '',
       },
       // This holds even so: no step moves the cursor back.
-      { file: CURSOR, find: 'const isAhead = sql`', put: 'const isAhead = sql`false and ' },
-      { file: CURSOR, find: 'greatest(cursor.read_position, ', put: 'greatest(' },
+      { file: STEP, find: 'const isAhead = sql`', put: 'const isAhead = sql`false and ' },
+      { file: STEP, find: 'greatest(cursor.read_position, ', put: 'greatest(' },
     ],
   },
   {
@@ -57,8 +70,8 @@ const ownPlants: Plant[] = [
     changes: [
       {
         file: 'src/maintenance/sweep.ts',
-        find: 'const result = rows[0].mine\n',
-        put: 'const result = rows[0].mine && Date.now() < 0\n',
+        find: 'const swept = rows[0].mine ?',
+        put: 'const swept = rows[0].mine && Date.now() < 0 ?',
       },
     ],
   },
@@ -137,6 +150,30 @@ const ownPlants: Plant[] = [
         file: FAILURE,
         find: "case 'unavailable':\n          window.giveBack(event)",
         put: "case 'unavailable':\n          window.settle(event)",
+      },
+    ],
+  },
+  {
+    name: 'a skip settles the whole window',
+    harm: 'Events that were read and never tried are lost with the one that is skipped.',
+    only: ['stop and start'],
+    changes: [
+      {
+        file: 'sql/functions/skip_event.sql',
+        find: 'after_skip := array_remove(held.unresolved, skipped_position);',
+        put: "after_skip := '{}';",
+      },
+    ],
+  },
+  {
+    name: 'a skip does not wait for the worker',
+    harm: 'An event that was taken is kept as rejected, and its worker has lost the lease.',
+    only: ['stop and start'],
+    changes: [
+      {
+        file: 'sql/functions/may_be_sending.sql',
+        find: 'and is_held(c.lease_until)',
+        put: 'and false',
       },
     ],
   },
@@ -252,4 +289,4 @@ const ownPlants: Plant[] = [
   },
 ]
 
-export const plants = [...ownPlants, ...plantsAround]
+export const plants = [...ownPlants, ...plantsOfBulk, ...plantsOfReplays, ...plantsAround]

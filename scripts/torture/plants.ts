@@ -50,6 +50,7 @@ async function tryPlant(plant: Plant): Promise<string | undefined> {
         const list = counts.map(([check, times]) => `${check} (${times})`).join(', ')
         return `${list}; seed ${seed}`
       }
+      console.log(`    nothing broke with seed ${seed}`)
     } finally {
       rmSync(copy, { recursive: true, force: true })
     }

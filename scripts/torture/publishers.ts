@@ -8,12 +8,14 @@ import { type Chance, createChance } from '../kit/chance.ts'
 import type { Answer } from './client.ts'
 import { keyOf, NAMES, nameOfRoll, payloadOf, tenantOf } from './event.ts'
 import type { Journal } from './journal.ts'
+import { createBulkPublisher } from './publish-bulk.ts'
 import { createSqlPublisher } from './publish-sql.ts'
 import { type Entities, type Publisher, type PublisherServices, pickEntity } from './publisher.ts'
 
 /** Few over HTTP, of which one is busy; many in SQL, where a batch waits for its slowest entity. */
 const OVER_HTTP = { count: 25, busy: 0.4 }
 const IN_SQL = { count: 1_000, busy: 0.02 }
+const IN_BULK = { count: 200, busy: 0.05 }
 const MOST_BACKLOG = 2_000
 const REPEAT_MS = [20, 120] as const
 const PACE_MS = 10
@@ -21,8 +23,9 @@ const PACE_MS = 10
 const THINK_MS = [0, 500] as const
 
 /**
- * Publishes with `count` publishers over HTTP and `inSql` in transactions, at `perSecond` events a
- * second, or at full speed, until `isOver`. Resolves when every event begun has its answer.
+ * Publishes with `count` publishers over HTTP, `inBulk` with bulk bodies and `inSql` in
+ * transactions, at `perSecond` events a second, or at full speed, until `isOver`. Resolves when
+ * every event begun has its answer.
  */
 export async function publishAll(
   services: PublisherServices,
@@ -32,6 +35,7 @@ export async function publishAll(
     firstEntity: number
     count: number
     inSql: number
+    inBulk: number
     perSecond: number
     isOver: () => boolean
   },
@@ -43,12 +47,15 @@ export async function publishAll(
   const mayPublish = () =>
     begun < ((Date.now() - started) / 1000) * options.perSecond && services.backlog() < MOST_BACKLOG
 
-  const all = options.count + options.inSql
-  const publishers = Array.from({ length: all }, async (_, index) => {
+  const several = (count: number, create: typeof createPublisher, share: typeof OVER_HTTP) =>
+    Array.from({ length: count }, () => ({ create, share }))
+  const kinds = [
+    ...several(options.count, createPublisher, OVER_HTTP),
+    ...several(options.inSql, createSqlPublisher, IN_SQL),
+    ...several(options.inBulk, createBulkPublisher, IN_BULK),
+  ]
+  const publishers = kinds.map(async ({ create, share }) => {
     const own = createChance(chance.whole(0, 2 ** 31))
-    const isInSql = index >= options.count
-    const create = isInSql ? createSqlPublisher : createPublisher
-    const share = isInSql ? IN_SQL : OVER_HTTP
     const first = nextEntity
     nextEntity += share.count
     const publisher = create(services, own, { first, ...share })

@@ -18,6 +18,8 @@ export type Outcome = {
   strays: number
   /** Messages in queues at the end, and repeated ones in standard queues. */
   queued: { messages: number; repeated: number }
+  /** Streams that followers opened, and the events they got. */
+  followed: { streams: number; events: number }
   drainedIn: number
   journal: Journal
   findings: Findings
@@ -54,6 +56,7 @@ const KINDS: HarmKind[] = [
   'stop and start',
   'stop, update and start',
   'replay',
+  'replay beside',
 ]
 
 /** The table as text. */
@@ -82,6 +85,8 @@ export function report(outcome: Outcome): string {
     ...Object.entries(outcome.collected),
     ['messages in queues', outcome.queued.messages],
     ['  twice in a standard one', outcome.queued.repeated],
+    ['events followed', outcome.followed.events],
+    ['  in streams', outcome.followed.streams],
     ['kills', count('kill work', 'kill serve') + bothKilled],
     ['freezes', count('freeze work', 'freeze serve', 'freeze a backend')],
     ['database crashes', count('crash the database')],
@@ -90,7 +95,10 @@ export function report(outcome: Outcome): string {
     ['read-only spells', count('read-only spell')],
     ['failovers', count('failover')],
     ['steps of the clock', count('step the clock')],
-    ['stops, updates, replays', count('stop and start', 'stop, update and start', 'replay')],
+    [
+      'stops, updates, replays',
+      count('stop and start', 'stop, update and start', 'replay', 'replay beside'),
+    ],
     ['midnights', outcome.midnights],
     ['cursors sampled', outcome.sampler.samples()],
     ['taken back by a crash', outcome.sampler.takenBack()],

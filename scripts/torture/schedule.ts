@@ -38,6 +38,7 @@ const perMinute = {
   'stop and start': { times: 6, lastsMs: [50, 600] },
   'stop, update and start': { times: 2, lastsMs: [50, 500] },
   replay: { times: 8, lastsMs: [500, 4_000] },
+  'replay beside': { times: 6, lastsMs: [200, 3_000] },
 } as const
 
 /**

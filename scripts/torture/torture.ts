@@ -9,22 +9,25 @@ import { createChance } from '../kit/chance.ts'
 import { createFindings } from '../kit/findings.ts'
 import { startPair } from '../kit/pair.ts'
 import { within } from '../kit/until.ts'
+import { checkAlerts } from './alerts.ts'
 import {
   checkDeliveries,
   checkLeases,
   checkLog,
   checkProjections,
+  checkReceipts,
   checkRecoveries,
   checkReplays,
   checkStops,
   type Evidence,
 } from './check.ts'
 import { createClient } from './client.ts'
-import { shadowClock, shadowPartitions } from './clock.ts'
+import { noteCommitTimes, shadowClock, shadowPartitions } from './clock.ts'
 import { sampleCursors } from './cursors.ts'
 import { destinations } from './destinations.ts'
+import { startFollowers } from './followers.ts'
 import { createHarmer } from './harm.ts'
-import { createHarmLog, type HarmLog } from './harm-log.ts'
+import { createHarmLog } from './harm-log.ts'
 import { relieve, startIntegrations, watchedCount } from './integrations.ts'
 import { createJournal } from './journal.ts'
 import { SILENT_TENANT, sendToSilence, startNames } from './names.ts'
@@ -37,6 +40,8 @@ import type { Outcome } from './report.ts'
 import { type HarmKind, scheduleByTurns, scheduleHarm } from './schedule.ts'
 import { LEASE_MS, migrateWith, rebuildConfigWith, startService } from './service.ts'
 import { createSession, type Session } from './session.ts'
+import { createOperator } from './skip.ts'
+import { watchForStarvation } from './starvation.ts'
 
 type TortureOptions = {
   seed: number
@@ -54,8 +59,9 @@ type TortureOptions = {
 
 const PUBLISHERS = 48
 const PUBLISHERS_IN_SQL = 4
+const PUBLISHERS_IN_BULK = 3
 const RELIEVE_MS = 500
-const STARVED_MS = 500
+const SKIP_MS = 100
 /** Between two polls of the database while it drains. */
 const POLL_MS = 50
 
@@ -70,6 +76,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const sampling = connect()
   const logs = path.join(directory, 'logs')
   mkdirSync(logs)
+  await noteCommitTimes(database, session)
   await shadowClock(session)
   await migrateWith(options.program, database.primary.url, directory)
   await shadowPartitions(session)
@@ -98,6 +105,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const integrations = await startIntegrations(destinations, services)
   const annoying = sendToSilence(services, () => isOver)
   const queues = await startQueues(services, seed + 3)
+  const followers = startFollowers(servers, { chance: createChance(seed + 4), findings })
   const sampler = sampleCursors(sampling, findings)
   // The targets that get every event: of the first kind, the one of each tenant without a filter.
   const every = integrations.slice(0, destinations[0]?.plans.length)
@@ -125,6 +133,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
       firstEntity: PROBED_ENTITIES,
       count: PUBLISHERS,
       inSql: PUBLISHERS_IN_SQL,
+      inBulk: PUBLISHERS_IN_BULK,
       perSecond: options.perSecond,
       isOver: () => hasPublished,
     },
@@ -136,6 +145,14 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
       for (const each of [...picky, ...pickyReplays()]) await relieve(services, each)
     }
   })()
+  const operator = createOperator(services)
+  const skipping = (async () => {
+    const flaky = every.filter(({ character }) => character === 'flaky')
+    while (Date.now() < deadline) {
+      await sleep(SKIP_MS)
+      for (const each of flaky) await operator.look(each)
+    }
+  })()
 
   function pickyReplays() {
     return harmer.replays.filter(({ character }) => character === 'picky')
@@ -143,7 +160,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
 
   const toggling = queues.toggle(() => Date.now() > deadline)
 
-  await Promise.all([sleep(seconds * 1_000), relieving, toggling])
+  await Promise.all([sleep(seconds * 1_000), relieving, skipping, toggling])
   harmer.end()
   await harming
   // Harm comes last. While the leases of the dead last, publishers wake nobody, and then nobody
@@ -166,6 +183,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   await checkOldDays(workers)
   await midnights.stop()
   clearInterval(watching)
+  await followers.check(session)
   await sampler.stop()
   isOver = true
   await annoying
@@ -177,12 +195,13 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   const { replays } = harmer
   const evidence: Evidence = { session, journal, findings, harmLog, integrations, replays }
   const events = await checkLog(evidence)
-  const collected: Record<string, number> = {}
+  const collected: Record<string, number> = { 'skipped by hand': operator.skips() }
   for (const { target } of [...integrations, ...replays]) {
     for (const [what, count] of Object.entries((await target.collect?.(session)) ?? {})) {
       collected[what] = (collected[what] ?? 0) + count
     }
   }
+  collected['alerts'] = await checkAlerts(evidence)
   const lost = await checkDeliveries(evidence)
   const strays = await checkStops(evidence)
   const queued = await queues.check()
@@ -191,6 +210,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     await rebuildConfigWith(options.program, database.primary.url, directory),
   )
   await checkReplays(evidence)
+  await checkReceipts(evidence)
   await checkLeases(evidence)
   checkRecoveries(evidence)
   for (const { target } of [...integrations, ...replays]) {
@@ -218,6 +238,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     sampler,
     collected,
     queued,
+    followed: followers.counts,
     ledgers: [...integrations, ...replays].map(({ ledger }) => ledger),
     replays: replays.length,
     midnights: midnights.passed(),
@@ -248,16 +269,6 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     }
     if (!(await within(20_000, gone, POLL_MS))) findings.broke('old day left', String(left))
   }
-}
-
-/** A timer that comes late shows that the machine had no time for us. */
-function watchForStarvation(harmLog: HarmLog): NodeJS.Timeout {
-  let last = Date.now()
-  return setInterval(() => {
-    const now = Date.now()
-    if (now - last > STARVED_MS) harmLog.starved(last, now)
-    last = now
-  }, STARVED_MS / 5)
 }
 
 /** Cursors with something left to send, and replays that are not completed. */

@@ -40,6 +40,16 @@ const MOODS: Record<Character, Phase<Mood>[]> = {
  */
 const isRejected = (serial: number) => Math.floor(serial / 32) % 8 === 0
 
+/** The part of answers after which a target with a name hangs up, so that it is looked up again. */
+const HANGS_UP = 0.1
+
+/**
+ * A flaky target fails on some events again and again, as a bug would: they hold up the stream,
+ * until they are skipped or their failures are over.
+ */
+const isPoison = (serial: number) => serial % 16 === 5
+const POISON_FAILURES = 6
+
 const PLANS: Plan[] = [
   { id: 'all', character: 'steady', isWatched: true },
   {
@@ -68,6 +78,8 @@ export const webhook: Destination = {
     const moodOf = createMoods<Mood>(options.chance, MOODS[options.character])
     /** Later requests on these are ignored. */
     const hungUp = new WeakSet<Socket>()
+    /** By serial: how often it has failed. */
+    const poisoned = new Map<number, number>()
     let isHealed = false
     const server = createBodyServer((request, body, response) => {
       if (hungUp.has(request.socket)) return
@@ -86,8 +98,16 @@ export const webhook: Destination = {
         response.writeHead(400).end('{"error":"not this one"}')
         return
       }
+      const failures = poisoned.get(serial) ?? 0
+      const isBad = character === 'flaky' && isPoison(serial) && failures < POISON_FAILURES
+      if (isBad && !isHealed) {
+        poisoned.set(serial, failures + 1)
+        response.writeHead(500).end('a bug')
+        return
+      }
       const take = () => {
         ledger.pass(serial, 'taken')
+        if (isNamed && chance.happens(HANGS_UP)) response.setHeader('connection', 'close')
         response.end()
       }
       const { mood, slowMs } = isHealed ? { mood: 'well' as const, slowMs: undefined } : moodOf()
@@ -114,7 +134,9 @@ export const webhook: Destination = {
         isHealed = true
       },
       check: async () => {},
-      ...(character === 'curt' ? { collect: (session) => collectFailures(session, options) } : {}),
+      ...(character === 'curt' || isNamed
+        ? { collect: (session) => collectFailures(session, options) }
+        : {}),
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve())

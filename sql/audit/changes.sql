@@ -9,21 +9,16 @@
 set time zone 'UTC';
 
 select
-  time_of(position) as changed_at, actor, kind, id, coalesce(after, before) ->> 'name' as name,
-  action, reason, version, status, before, after
-from (
-  select
-    position, actor, kind, id, action, reason, version, status,
-    lag(version) over (partition by kind, id order by position) as previous_version,
-    lag(document) over (partition by kind, id order by position) as before,
-    document as after
-  from masked_config_log
-  -- A key for every tenant ('*') counts for each of them.
-  where (tenant = :'tenant' or tenant = '*' and kind = 'key')
-    and (id = :'integration' or :'integration' = '')
+  time_of(change.position) as changed_at, change.actor, change.kind, change.id,
+  coalesce(after.document, before.document) ->> 'name' as name,
+  change.action, change.reason, change.version, change.status,
+  before.document as before, after.document as after
+from config_changes(
+  :'tenant', position_of(:'from'::timestamptz), position_of(:'to'::timestamptz),
+  case when :'integration' <> '' then array[:'integration'] end, null, null
 ) as change
--- An entry that keeps the version is a note: it changes nothing.
-where version is distinct from previous_version
-  and position >= position_of(:'from'::timestamptz)
-  and position < position_of(:'to'::timestamptz)
-order by position, id;
+join masked_config_log as after
+  on after.tenant = change.tenant and after.position = change.position
+left join masked_config_log as before
+  on before.tenant = change.tenant and before.position = change.previous_position
+order by change.position, change.id;

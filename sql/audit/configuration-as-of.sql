@@ -5,27 +5,17 @@
 
 set time zone 'UTC';
 
-select kind, id, status, version, changed_at, changed_by, reason, document
+select
+  configured.kind, configured.id, configured.status, configured.version,
+  time_of(configured.position) as changed_at, configured.actor as changed_by, configured.reason,
+  configured.document
 from (
-  select distinct on (kind, id)
-    kind, id, status, version,
-    time_of(position) as changed_at,
-    actor as changed_by,
-    reason,
-    document
-  from (
-    select *, lag(version) over (partition by kind, id order by position) as previous_version
-    from masked_config_log
-    -- A key for every tenant ('*') counts for each of them.
-    where (tenant = :'tenant' or tenant = '*' and kind = 'key')
-      and position <= position_of(:'at'::timestamptz)
-  ) as entry
-  -- An entry that keeps the version is a note: it changes nothing.
-  where version is distinct from previous_version
-  order by kind, id, position desc
-) as newest
-where status <> 'removed'
-  -- A key expires without an entry.
-  and not (kind = 'key'
-    and coalesce((document ->> 'expires_at')::timestamptz <= :'at'::timestamptz, false))
-order by kind, id;
+  select distinct tenant, id
+  from masked_config_log
+  -- A key for every tenant ('*') counts for each of them.
+  where tenant = :'tenant' or tenant = '*' and kind = 'key'
+) as thing
+cross join lateral configured_at(
+  thing.tenant, thing.id, position_of(:'at'::timestamptz)
+) as configured
+order by configured.kind, configured.id;

@@ -45,6 +45,8 @@ select
     configuration.document #>> '{destination,sns,topicArn}'
   ) as target,
   coalesce(
+    -- A replay may have a filter of its own.
+    replay.filter_conditions,
     configuration.document -> 'filter_conditions',
     -- A subscription's filter is its document without the destination.
     case when configuration.document ? 'entityType' then configuration.document - 'destination' end
@@ -55,6 +57,10 @@ left join configuration
   and configuration.version = receipt.version
   and receipt.position >= configuration.position
   and receipt.position < configuration.valid_to
+left join replay
+  on replay.tenant = receipt.tenant
+  and replay.consumer = receipt.consumer
+  and replay.number = receipt.run
 where receipt.tenant = :'tenant'
   -- Receipts without counts repeat what steps have settled out of order (keep_window).
   and receipt.delivered + receipt.rejected + receipt.filtered > 0

@@ -8,26 +8,28 @@
 set time zone 'UTC';
 
 -- passed = delivered + rejected + pending + given_up. In doubt the verdict claims less: a period
--- that reaches past the retention, or that is not over, is never proved. Up to `told_apart` this
--- text equals audit/undelivered, which names the events behind each count.
-with standing as (select * from standing_of(:'tenant', :'integration')),
-told_apart as (
-  select *
-  from event_states(:'tenant', :'integration', :'from'::timestamptz, :'to'::timestamptz)
+-- that reaches past the retention, or that is not over, is never proved. audit/undelivered names
+-- the events behind each count.
+with told_apart as (
+  select state
+  from event_states(
+    :'tenant', :'integration',
+    position_of(:'from'::timestamptz), position_of(:'to'::timestamptz) - 1
+  )
 ),
 counted as (
   select
     count(*) as published,
     count(*) filter (where state in (
-      'never registered', 'before its start', 'after its end', 'after its removal'
+      'never_registered', 'before_its_start', 'after_its_end', 'after_its_removal'
     )) as outside,
-    count(*) filter (where state = 'filtered out') as filtered_out,
+    count(*) filter (where state = 'filtered_out') as filtered_out,
     count(*) filter (where state = 'delivered') as delivered,
-    count(*) filter (where state like 'rejected%') as rejected,
+    count(*) filter (where state like 'rejected%' or state like 'skipped%') as rejected,
     count(*) filter (where state in (
-      'stopped', 'being retried', 'behind a failing event', 'being sent', 'not read yet'
+      'stopped', 'being_retried', 'behind_a_failing_event', 'being_sent', 'waiting'
     )) as pending,
-    count(*) filter (where state in ('passed over', 'removed before it was sent')) as given_up
+    count(*) filter (where state in ('passed_over', 'removed_before_it_was_sent')) as given_up
   from told_apart
 ),
 -- The first day that is kept: a partition's name ends with its day. Earlier days were removed only
@@ -53,7 +55,7 @@ select
   pending,
   given_up,
   case
-    when not exists (select from standing) then
+    when not exists (select from configurations_of(:'tenant', :'integration')) then
       'Not proved: there never was such an integration or subscription.'
     when :'from'::timestamptz >= :'to'::timestamptz then 'Nothing to prove: the period is empty.'
     when :'from'::timestamptz > now() then

@@ -7,11 +7,18 @@
 drop function if exists append_collected(
   text[], text[], text[], text[], text[], text[], text[], text[]
 );
+drop function if exists append_collected(
+  text[], text[], text[], text[], text[], text[], text[], text[], bigint
+);
+drop function if exists append_collected(
+  text[], text[], text[], text[], text[], text[], text[], text[], bigint, boolean[]
+);
 
 create or replace function append_collected(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
-  latest_position bigint default null
+  latest_position bigint default null, lives boolean[] default null,
+  traceparents text[] default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- As in append_events: every plan must probe keys by index.
@@ -90,7 +97,7 @@ begin
     into new_outcomes, new_positions
     from append_events(
       tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-      latest_position
+      latest_position, lives, traceparents
     ) with ordinality as appended (outcome, position, ordinal);
   elsif new_ordinals is not null then
     select
@@ -106,18 +113,22 @@ begin
         array_agg(batch.team order by batch.ordinal) as teams,
         array_agg(batch.service order by batch.ordinal) as services,
         array_agg(batch.correlation_ids order by batch.ordinal) as correlation_ids,
-        array_agg(batch.payload order by batch.ordinal) as payloads
+        array_agg(batch.payload order by batch.ordinal) as payloads,
+        array_agg(coalesce(batch.live, true) order by batch.ordinal) as lives,
+        array_agg(batch.traceparent order by batch.ordinal) as traceparents
       from unnest(
-        tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads
+        tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
+        lives, traceparents
       ) with ordinality as batch (
-        tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload, ordinal
+        tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload, live,
+        traceparent, ordinal
       )
       join unnest(new_ordinals) as new_one (ordinal) on new_one.ordinal = batch.ordinal
     ) as remaining
     cross join lateral append_events(
       remaining.tenants, remaining.names, remaining.entity_ids, remaining.idempotency_keys,
       remaining.teams, remaining.services, remaining.correlation_ids, remaining.payloads,
-      latest_position
+      latest_position, remaining.lives, remaining.traceparents
     ) with ordinality as appended (outcome, position, ordinal);
   end if;
 

@@ -4,9 +4,17 @@
 --
 -- As there, a first statement takes the lane, and a second one looks for the key and writes it: a
 -- single statement would use its snapshot from before the wait for the lane.
+drop function if exists append_event(
+  text, text, text, text, text, text, text, text, bigint
+);
+drop function if exists append_event(
+  text, text, text, text, text, text, text, text, bigint, boolean
+);
+
 create or replace function append_event(
   tenant text, name text, entity_id text, idempotency_key text, team text, service text,
-  correlation_ids text, payload text, latest_position bigint default null
+  correlation_ids text, payload text, latest_position bigint default null,
+  live boolean default true, traceparent text default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- As in append_events: every plan must probe keys by index.
@@ -44,19 +52,19 @@ begin
       array[append_event.tenant], array[append_event.name], array[append_event.entity_id],
       array[append_event.idempotency_key], array[append_event.team], array[append_event.service],
       array[append_event.correlation_ids], array[append_event.payload],
-      append_event.latest_position
+      append_event.latest_position, array[append_event.live], array[append_event.traceparent]
     ) as appended;
     return;
   end if;
 
   insert into event (
     tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
-    payload_bytes, payload
+    payload_bytes, payload, live, traceparent
   ) values (
     append_event.tenant, first_free, append_event.name, append_event.entity_id,
     append_event.idempotency_key, append_event.team, append_event.service,
     append_event.correlation_ids::jsonb, octet_length(append_event.payload),
-    append_event.payload::json
+    append_event.payload::json, append_event.live, append_event.traceparent
   );
 
   outcome := 'appended';

@@ -2,18 +2,26 @@
 -- each, in that order. Outcomes: 'appended'; 'duplicate' (same key and payload, with the first
 -- one's position); 'key_reused' (same key, another payload: nothing is appended). A separate
 -- statement looks up the keys after the lock is held: a single statement would use its snapshot
--- from before the wait. That needs read committed, which is checked.
+-- from before the wait. That needs read committed, which is checked. `lives` says which events are
+-- live; null: all of them. `traceparents` has their traces, '' for none; null: none has one.
 --
 -- Its relatives append_event (one event) and append_collected (events of the collector) repeat its
 -- rules: change all three together.
 drop function if exists append_events(
   text[], text[], text[], text[], text[], text[], text[], text[]
 );
+drop function if exists append_events(
+  text[], text[], text[], text[], text[], text[], text[], text[], bigint
+);
+drop function if exists append_events(
+  text[], text[], text[], text[], text[], text[], text[], text[], bigint, boolean[]
+);
 
 create or replace function append_events(
   tenants text[], names text[], entity_ids text[], idempotency_keys text[],
   teams text[], services text[], correlation_ids text[], payloads text[],
-  latest_position bigint default null
+  latest_position bigint default null, lives boolean[] default null,
+  traceparents text[] default null
 ) returns table (outcome text, "position" bigint)
 language plpgsql
 -- The plan is made once per connection, perhaps while the partitions are empty; it must always
@@ -90,18 +98,19 @@ begin
 
   insert into event (
     tenant, position, name, entity_id, idempotency_key, team, service, correlation_ids,
-    payload_bytes, payload
+    payload_bytes, payload, live, traceparent
   )
   select
     batch.tenant, first_free + batch.ordinal - 1, batch.name, batch.entity_id,
     batch.idempotency_key, batch.team, batch.service, batch.correlation_ids::jsonb,
-    octet_length(batch.payload), batch.payload::json
+    octet_length(batch.payload), batch.payload::json, coalesce(batch.live, true),
+    nullif(batch.traceparent, '')
   from unnest(
     tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-    first_ordinals, known_positions
+    first_ordinals, known_positions, lives, traceparents
   ) with ordinality as batch (
     tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
-    first_ordinal, known_position, ordinal
+    first_ordinal, known_position, live, traceparent, ordinal
   )
   where batch.known_position is null and batch.ordinal = batch.first_ordinal;
 

@@ -9,8 +9,8 @@
 --   dates and goes on from where it stopped.
 -- * A stop gives an open file 30 seconds to be closed, unless the store is failing already. The
 --   position of the stop stays until the next start, whatever else changes.
--- * A removal deletes the cursors and abandons the open file. Rejected events stay until their
---   retention ends (retire_rejected) or the id is used again.
+-- * A removal cancels the replays, deletes the cursors and abandons the open file. Rejected events
+--   stay until their retention ends (retire_rejected) or the id is used again.
 drop function if exists change_consumer(
   text, text, integer, text, text, text, text, jsonb, boolean
 );
@@ -36,6 +36,11 @@ begin
     perform keep_window(tenant, id, c.run, null)
     from cursor c
     where c.tenant = tenant and c.consumer = id;
+  end if;
+  if status = 'removed' then
+    perform cancel_replays(
+      tenant, id, actor, format('The %s was removed.', changed.kind), latest_position
+    );
   end if;
   change_position := next_position(latest_position);
   -- While the lane is locked, nobody else can start one.

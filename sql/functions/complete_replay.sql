@@ -2,11 +2,11 @@
 -- makes this exact: next_position waits for every append under way. So any event that can still get
 -- a position up to the stop is visible to the next statement.
 --
--- A run that was added to a consumer is deleted. If the run is the one that a temporary integration
--- was registered with, the integration completes. It does not complete while another run of it is
--- under way, or while it keeps rejected events. With rejected events it stops, and removing the
--- last of them calls this function again. Both callers lock the consumer, so one of them sees what
--- the other did.
+-- A replay beside the live stream of a consumer ends (end_replay). If the run is the one that a
+-- temporary integration was registered with, the integration completes. It does not complete while
+-- another run of it is under way, or while it keeps rejected events. With rejected events it stops,
+-- and removing the last of them calls this function again. Both callers lock the consumer, so one
+-- of them sees what the other did.
 drop function if exists complete_replay(text, text, integer);
 
 create or replace function complete_replay(
@@ -16,6 +16,7 @@ language plpgsql as $$
 #variable_conflict use_variable
 declare
   life consumer := lock_consumer(tenant, consumer);
+  ending replay := count_replay(tenant, consumer, run);
   life_before bigint;
   is_own boolean;
   change_position bigint;
@@ -68,11 +69,17 @@ begin
   summary := format('Everything up to %s was sent: %s delivered, %s rejected%s.',
     told_time(ended.stop_position), receipts.delivered, receipts.rejected,
     case when taken_later > 0 then format(' (%s of them taken later)', taken_later) end);
-  if not is_own then
+  if ending.number is not null then
+    ending.state := 'completed';
+    ending.ended_by := 'millrace';
+    ending.end_reason := summary;
+    ending.settled_position := ended.stop_position;
+    perform end_replay(ending, latest_position);
+  elsif not is_own then
+    -- A process older than 0033 has added it, without a record.
     delete from cursor c where c.tenant = tenant and c.consumer = consumer and c.run = run;
     perform note_consumer(
       tenant, consumer, 'replay_completed', 'millrace',
-      -- replay/progress looks for this prefix.
       format('Replay %s: %s%s', run, lower(left(summary, 1)), substr(summary, 2)), latest_position
     );
   elsif rejected_left = 0 then

@@ -1,12 +1,14 @@
 -- The configurations of a consumer, the newest entry of each version: what it filters, and from
--- which position to which it was valid. `classes`: null takes every class. An id that was removed
--- and registered again counts its versions from 1 again. This function reads the masked log, so an
--- auditor may call it.
+-- which position to which it was valid. `classes`: null takes every class. `registers`: with it a
+-- life begins. An id that was removed and registered again counts its versions from 1 again. This
+-- function reads the masked log, so an auditor may call it.
+drop function if exists configurations_of(text, text);
+
 create or replace function configurations_of(tenant text, consumer text)
 returns table (
   "position" bigint, version integer, status text, previous_status text, actor text, reason text,
   document jsonb, names jsonb, entities jsonb, classes jsonb, takes_all boolean, valid_from bigint,
-  valid_to bigint
+  valid_to bigint, registers boolean
 )
 language sql stable
 as $$
@@ -32,7 +34,8 @@ select
       + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
     as takes_all,
   case when lag(position) over same_version is null then 0 else position end as valid_from,
-  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to
+  coalesce(lead(position) over same_version, 9223372036854775807) as valid_to,
+  status <> 'removed' and coalesce(previous_status, 'removed') = 'removed' as registers
 from (
   select
     *,

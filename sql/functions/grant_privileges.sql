@@ -38,7 +38,9 @@ begin
     grant select on integration, masked_config_log to millrace_service;
     grant select, update on sequence lane_position to millrace_service;
     grant execute on function
-      create_partition(regclass, date, integer), retire_partition(regclass) to millrace_service;
+      create_partition(regclass, date, integer), retire_partition(regclass), flush_event_ids(),
+      events_of_id(text, text, bigint, bigint, boolean, integer)
+      to millrace_service;
 
     grant usage on schema graphile_worker to millrace_service;
     grant select, insert, update, delete on all tables in schema graphile_worker
@@ -63,8 +65,10 @@ begin
   if to_regrole('millrace_auditor') is not null then
     revoke all on all tables in schema public from millrace_auditor;
     grant select on
-      event, receipt, attempt, rejected_event, export_file, cursor, masked_config_log,
-      notification_job, notification_run, notice
+      event, receipt, attempt, rejected_event, export_file, cursor, replay, masked_config_log,
+      notification_job, notification_run, notice, registered_event_type
+      to millrace_auditor;
+    grant execute on function events_of_id(text, text, bigint, bigint, boolean, integer)
       to millrace_auditor;
     grant select (
       tenant, id, kind, version, status, created_position, changed_position, stopped_position

@@ -1,9 +1,10 @@
 -- Writes a note about a job into the config log, such as a failed run. It changes nothing.
 drop function if exists note_notification_job(text, text, text, text);
+drop function if exists note_notification_job(text, text, text, text, bigint);
 
 create or replace function note_notification_job(
   tenant text, id text, action text, reason text,
-  latest_position bigint default null
+  latest_position bigint default null, actor text default 'millrace'
 ) returns void
 language plpgsql as $$
 #variable_conflict use_variable
@@ -15,7 +16,7 @@ begin
   )
   select
     j.tenant, change_position, 'job', 'job:' || j.id, newest.version, action, newest.status,
-    'millrace', reason, newest.document
+    actor, reason, newest.document
   from notification_job j
   cross join lateral (
     select c.version, c.status, c.document from config_log c

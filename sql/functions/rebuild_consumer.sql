@@ -31,7 +31,7 @@ begin
     starts_after := case
       when rebuilt.kind = 'projection' then 0
       else coalesce(
-        position_of((rebuilt.document ->> 'starts_at')::timestamptz) - 1, rebuilt.created_position
+        position_of_text(rebuilt.document ->> 'starts_at') - 1, rebuilt.created_position
       )
     end;
     select max(r.to_position) into settled_position
@@ -55,6 +55,8 @@ begin
   elsif rebuilt.id is null then
     delete from consumer c where c.tenant = tenant and c.id = id;
     delete from cursor c where c.tenant = tenant and c.consumer = id;
+    delete from replay r
+    where r.tenant = tenant and r.consumer = id and r.ended_position is null;
     update export_file f
     set state = 'abandoned'
     where f.tenant = tenant and f.consumer = id and f.state = 'open';
@@ -86,7 +88,7 @@ begin
     insert into cursor (tenant, consumer, run, read_position, stop_position)
     values (
       tenant, id, own_run, greatest(starts_after, settled_position),
-      position_of((rebuilt.document ->> 'ends_at')::timestamptz)
+      position_of_text(rebuilt.document ->> 'ends_at')
     );
   end if;
   return true;

@@ -11,5 +11,5 @@ select
   turned_position as changed_position, kind,
   case when status = 'stopped' then stopped_position end as stopped_position
 from newest_configuration()
-where id !~ '^(job|sender|key):' and status <> 'removed'
+where id !~ '^(job|sender|key|event_type):' and status <> 'removed'
 $$;

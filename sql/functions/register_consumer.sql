@@ -45,10 +45,10 @@ begin
     case when status = 'stopped' then change_position end
   );
   -- "From now on" means exactly from the position of the registration itself.
-  insert into cursor (tenant, consumer, run, read_position, stop_position)
+  insert into cursor (tenant, consumer, run, read_position, stop_position, counted_after)
   values (
     tenant, id, case when document ->> 'integration_type' = 'temporary' then 1 else 0 end,
-    coalesce(starts_after, change_position), stop_position
+    coalesce(starts_after, change_position), stop_position, change_position
   );
   perform setval('lane_position', change_position);
   perform remove_rejected(

@@ -44,6 +44,7 @@ left join lateral (
   from attempt
   where attempt.tenant = cursor.tenant and attempt.consumer = cursor.consumer
     and attempt.run = cursor.run and attempt.outcome in ('unavailable', 'refused')
+    and attempt.attempt > 0
     and not exists (
       select from rejected_event
       where rejected_event.tenant = attempt.tenant

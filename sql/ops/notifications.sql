@@ -6,7 +6,7 @@
 set time zone 'UTC';
 
 -- `due` counts notices that were found but not sent. Those of a failed run stay until the next run
--- sends them.
+-- sends them. `capped` counts those whose customers have had enough mails; they wait as well.
 select
   job.tenant,
   job.id as job,
@@ -24,7 +24,12 @@ select
     select count(*)
     from notice
     where notice.tenant = job.tenant and notice.job_id = job.id and notice.state = 'due'
-  ) as due
+  ) as due,
+  (
+    select count(*)
+    from notice
+    where notice.tenant = job.tenant and notice.job_id = job.id and notice.state = 'capped'
+  ) as capped
 from notification_job as job
 left join lateral (
   select *

@@ -5,18 +5,13 @@
 \if :{?tenant} \else \set tenant '' \endif
 set time zone 'UTC';
 
--- Current replays are cursors with an end: temporary integrations (run 1), and runs that were added
--- to an integration by date. Runs that have arrived, or that went with their integration, are known
--- from their receipts. Temporary integrations that have ended are known from the config log. Both
--- are shown for as long as receipts are kept.
+-- Replays beside the live stream have records, which are kept as long as their receipts. A
+-- temporary integration is a replay, too. While it lives it has the cursor of run 1; after its end
+-- it is known from the config log.
 with life as (
   select
     *,
-    document ->> 'integration_type' = 'temporary' as is_replay,
-    case
-      when document ->> 'integration_type' = 'temporary' then
-        position_of((document ->> 'starts_at')::timestamptz)
-    end as starts_at,
+    position_of_text(document ->> 'starts_at') as starts_at,
     -- The first day that is kept: a partition's name ends with its day.
     (
       select position_of(
@@ -26,107 +21,65 @@ with life as (
       where inhparent = 'receipt'::regclass
     ) as kept_since
   from consumer_lives(nullif(:'tenant', ''), null)
-),
--- Runs added by date that have no cursor any more, of living and of ended integrations.
-past_run as (
-  select distinct
-    life.tenant, life.id, life.registered, life.ended, life.ending, receipt.run
-  from life
-  join receipt
-    on receipt.tenant = life.tenant and receipt.consumer = life.id
-    and receipt.position >= life.registered
-    and receipt.position <= coalesce(life.ended, 9223372036854775807)
-    and receipt.run > 0
-  where not (life.is_replay and receipt.run = 1)
-    and not (life.ended is null and exists (
-      select from cursor
-      where cursor.tenant = receipt.tenant and cursor.consumer = receipt.consumer
-        and cursor.run = receipt.run
-    ))
+  where document ->> 'integration_type' = 'temporary'
 ),
 replay as (
   select
-    cursor.tenant, cursor.consumer, cursor.run,
+    tenant, consumer, number as run, state, started_position as registered,
+    ended_position as ended, from_position, to_position, settled_position, retry_at,
+    end_reason as reason
+  from replays_of(nullif(:'tenant', ''), null)
+  union all
+  select
+    life.tenant, life.id, 1,
     case
+      when life.ending = 'integration_completed' then 'completed'
+      when life.ended is not null then 'cancelled'
       when consumer.status = 'stopped' then 'stopped'
-      when cursor.attempts > 0 then format('failing, %s attempts', cursor.attempts)
-      when is_held(cursor.lease_until) then 'running'
-      else 'waiting'
-    end as state,
-    consumer.created_position as registered, null::bigint as ended,
-    case when cursor.run = 1 then life.starts_at end as starts_at,
-    cursor.read_position, cursor.stop_position, cursor.retry_at,
-    cardinality(cursor.unresolved) + (
-      select count(*)
-      from event
-      where event.tenant = cursor.tenant
-        and event.position > cursor.read_position
-        and event.position <= cursor.stop_position
-    ) as events_left
-  from cursor
-  join consumer on consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
-  left join life on life.tenant = consumer.tenant and life.id = consumer.id and life.ended is null
-  where cursor.stop_position is not null
-    and (cursor.tenant = :'tenant' or :'tenant' = '')
-  union all
-  select tenant, id, run, gone.state, registered, ended, null::bigint, null::bigint, null::bigint,
-    null::timestamptz, case when gone.state = 'arrived' then 0 end
-  from past_run
-  cross join lateral (
-    select case
-      when ending is null then 'arrived'
-      -- An integration completes only after all its other runs have arrived.
-      when ending = 'integration_completed' then 'arrived'
-      when exists (
-        select from masked_config_log as entry
-        where entry.tenant = past_run.tenant and entry.id = past_run.id
-          and entry.action = 'replay_completed'
-          and entry.position between registered and ended
-          and entry.reason like format('Replay %s: %%', run)
-      ) then 'arrived'
-      else 'deleted'
-    end as state
-  ) as gone
-  union all
-  select tenant, id, 1,
-    case when ending = 'integration_completed' then 'completed' else 'deleted' end,
-    registered, ended, starts_at, null::bigint,
-    position_of((document ->> 'ends_at')::timestamptz),
-    null::timestamptz, case when ending = 'integration_completed' then 0 end
+      when cursor.attempts > 0 then 'interrupted'
+      else 'running'
+    end,
+    life.registered, life.ended, life.starts_at,
+    position_of_text(life.document ->> 'ends_at'),
+    coalesce(cursor.unresolved[1] - 1, cursor.read_position),
+    case when cursor.attempts > 0 then cursor.retry_at end,
+    null
   from life
-  where is_replay and ended >= kept_since
+  left join consumer
+    on consumer.tenant = life.tenant and consumer.id = life.id and life.ended is null
+  left join cursor
+    on cursor.tenant = consumer.tenant and cursor.consumer = consumer.id and cursor.run = 1
+  where coalesce(life.ended, life.kept_since) >= life.kept_since
 )
 select
   replay.tenant,
   replay.consumer as integration,
   replay.run,
   replay.state,
-  time_of(coalesce(replay.starts_at, 1 + coalesce(done.from_position, replay.read_position)))
-    as replays_from,
-  time_of(coalesce(replay.stop_position, done.to_position)) as replays_to,
-  coalesce(done.delivered, 0) as delivered,
-  coalesce(done.rejected, 0) as rejected,
+  time_of(replay.from_position) as replays_from,
+  time_of(replay.to_position) as replays_to,
+  done.delivered,
+  done.rejected,
   taken_later.count as taken_later,
-  coalesce(done.filtered, 0) as filtered_out,
-  replay.events_left,
+  done.filtered as filtered_out,
+  events_left.count as events_left,
   case when replay.ended is null then rejected_left.count end as rejected_events_kept,
   time_of(replay.ended) as ended_at,
+  replay.reason,
   time_of(done.position) as last_step_at,
   done.last_minute as settled_in_last_minute,
   case
-    when replay.events_left > 0 and done.last_minute > 0 then
-      replay.events_left * interval '1 minute' / done.last_minute
+    when events_left.count > 0 and done.last_minute > 0 then
+      events_left.count * interval '1 minute' / done.last_minute
   end as time_left,
   replay.retry_at
 from replay
-left join lateral (
+cross join lateral (
   select
-    min(receipt.from_position) as from_position,
-    max(receipt.to_position) as to_position,
     max(receipt.position) as position,
-    sum(receipt.delivered) as delivered,
-    sum(receipt.rejected) as rejected,
-    sum(receipt.filtered) as filtered,
+    coalesce(sum(receipt.delivered), 0) as delivered,
+    coalesce(sum(receipt.rejected), 0) as rejected,
+    coalesce(sum(receipt.filtered), 0) as filtered,
     sum(receipt.delivered + receipt.rejected + receipt.filtered) filter (
       where receipt.position > position_of(clock_timestamp() - interval '1 minute')
     ) as last_minute
@@ -135,9 +88,9 @@ left join lateral (
     and receipt.run = replay.run
     and receipt.position >= replay.registered
     and receipt.position <= coalesce(replay.ended, 9223372036854775807)
-) as done on true
+) as done
 -- Rejected, then sent again by hand and delivered.
-left join lateral (
+cross join lateral (
   select count(distinct attempt.event_position)
   from attempt
   where attempt.tenant = replay.tenant and attempt.consumer = replay.consumer
@@ -145,11 +98,30 @@ left join lateral (
     and attempt.outcome = 'delivered'
     and attempt.position >= replay.registered
     and attempt.position <= coalesce(replay.ended, 9223372036854775807)
-) as taken_later on true
-left join lateral (
+) as taken_later
+cross join lateral (
   select count(*)
   from rejected_event
   where rejected_event.tenant = replay.tenant and rejected_event.consumer = replay.consumer
     and rejected_event.run = replay.run
-) as rejected_left on true
+) as rejected_left
+-- Of one that is under way: events that are not settled, whatever its filter takes of them.
+cross join lateral (
+  select case
+    when replay.state = 'completed' then 0
+    when replay.ended is null then (
+      select count(*)
+      from event
+      left join cursor
+        on cursor.tenant = replay.tenant and cursor.consumer = replay.consumer
+        and cursor.run = replay.run
+      where event.tenant = replay.tenant
+        and event.position > replay.settled_position and event.position <= replay.to_position
+        and (
+          cursor.run is null or event.position > cursor.read_position
+          or event.position = any(cursor.unresolved)
+        )
+    )
+  end as count
+) as events_left
 order by replay.tenant, replay.consumer, replay.registered, replay.run;

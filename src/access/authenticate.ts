@@ -1,4 +1,5 @@
-// Turns a bearer token into an identity: the operator's token, an API key, or a JWT, in this order.
+// Turns a bearer token into an identity: the operator's token, an API key, the token of a person
+// who has signed in, or a JWT, in this order.
 // A cached key is answered at once, without a promise.
 
 import type { Clock } from '../clock.ts'
@@ -13,16 +14,19 @@ import {
 } from './api-key.ts'
 import type { Jwt } from './jwt.ts'
 import type { KeyCache } from './key-cache.ts'
+import type { PersonTokens } from './person-token.ts'
 
 type Services = {
   adminToken: (token: string) => Identity | undefined
   keys: KeyCache
+  persons: PersonTokens
   jwt: Jwt
   clock: Clock
 }
 
-/** Combines the three kinds of token in one function. */
-export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): Authenticate {
+/** Combines all kinds of token in one function. */
+export function createAuthenticate(services: Services): Authenticate {
+  const { adminToken, keys, persons, jwt, clock } = services
   return (token) => {
     const administrator = adminToken(token)
     if (administrator) return administrator
@@ -37,6 +41,8 @@ export function createAuthenticate({ adminToken, keys, jwt, clock }: Services): 
   }
 
   async function byJwt(token: string): Promise<Identity | undefined> {
+    const person = await persons.verify(token)
+    if (person) return person
     const claims = await jwt.verify(token)
     if (!claims) return undefined
     const { subject, grant, keyId, expiresAt } = claims

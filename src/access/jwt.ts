@@ -7,18 +7,16 @@ import {
   customFetch,
   decodeProtectedHeader,
   errors,
-  type FetchImplementation,
   type JWTPayload,
   type JWTVerifyOptions,
   jwtVerify,
   SignJWT,
 } from 'jose'
-import { Agent, fetch } from 'undici'
 import type { Clock } from '../clock.ts'
-import { createConnector } from '../destination/connector.ts'
 import { MillraceError } from '../errors.ts'
 import type { Grant } from '../http/identity.ts'
 import type { Logger } from '../logger.ts'
+import { createIssuerFetch } from './fetch.ts'
 
 const OWN_ISSUER = 'millrace'
 /** The claim that names the API key of a token from /oauth2/token. */
@@ -66,7 +64,7 @@ export function createJwt(settings: JwtSettings): Jwt {
     createRemoteJWKSet(new URL(settings.jwksUrl), {
       cacheMaxAge: KEY_SET_AGE_MS,
       cooldownDuration: KEY_SET_PAUSE_MS,
-      [customFetch]: fetchKeySet(),
+      [customFetch]: createIssuerFetch(),
     })
 
   return {
@@ -130,16 +128,6 @@ async function verifyShared(
     if (others.length === 0 || !(error instanceof errors.JWSSignatureVerificationFailed))
       throw error
     return verifyShared(token, others, checks)
-  }
-}
-
-/** A fetch that resolves names without threads, so that a silent name server cannot block them. */
-function fetchKeySet(): FetchImplementation {
-  const dispatcher = new Agent({ connect: createConnector({ allowPrivateTargets: true })() })
-  return async (url, options) => {
-    const headers = [...options.headers]
-    // undici's types differ from those of Node's own copy of it.
-    return (await fetch(url, { ...options, headers, dispatcher })) as unknown as Response
   }
 }
 

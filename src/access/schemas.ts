@@ -7,7 +7,8 @@ import type { Parameter } from '../http/route.ts'
 import { ONE_LINE } from '../input/text.ts'
 
 const LIST_LENGTH = 100
-const ACTOR_LENGTH = 1_024
+/** The most characters of an actor. */
+export const ACTOR_LENGTH = 1_024
 
 const text = (pattern: string) =>
   Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
@@ -36,7 +37,7 @@ const keyFields = {
 }
 const Time = Type.String({ format: 'date-time', readOnly: true })
 /** An actor: a key with its name, the subject of a JWT, or the admin token. */
-const Actor = Type.String({ readOnly: true, maxLength: ACTOR_LENGTH, pattern: ONE_LINE })
+export const Actor = Type.String({ readOnly: true, maxLength: ACTOR_LENGTH, pattern: ONE_LINE })
 /**
  * The fields that only answers have. A client may create a key from the answer about another one.
  */

@@ -1,51 +1,89 @@
-// The client of the commands that call a running service. It uses MILLRACE_URL, and as token
-// MILLRACE_TOKEN, or the admin token in the data directory of a service on this machine.
+// The client of the commands that call a running service. It loads nothing of the service: Node's
+// fetch is enough.
 
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import type { Config } from '../config.ts'
+import { printableLines } from '../input/printable.ts'
 
 const TIMEOUT_MS = 30_000
+const REMEDIES: Record<number, string> = {
+  401: 'Log in with millrace login, or set MILLRACE_TOKEN.',
+  403: 'Use a token with this scope; an admin makes one with millrace keys create.',
+}
 
 /** The command line is wrong; the message tells the right usage. */
 export class UsageError extends Error {}
 
-/** Calls the service. Rejects with an Error for an operator unless the answer is 2xx. */
-type Client = (method: string, path: string, body?: object) => Promise<unknown>
-
-/** Sends `tenant`, if given, in the header. */
-export function createClient(config: Config, { tenant }: { tenant?: string | undefined }): Client {
-  const token = tokenOf(config)
-  return async (method, where, body) => {
-    const url = config.MILLRACE_URL.replace(/\/+$/, '') + where
-    const answer = await fetch(url, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...(tenant ? { tenant } : {}) },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: 'manual',
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    }).catch((error: Error) => {
-      const reason = (error.cause as Error | undefined)?.message || error.message
-      const remedy = 'Start the service, or set MILLRACE_URL.'
-      throw new Error(`${url} does not answer: ${reason}. ${remedy}`, { cause: error })
-    })
-    const text = await answer.text()
-    if (!answer.ok) throw new Error(messageOf(text) || `${url} answered ${answer.status}.`)
-    return text === '' ? undefined : JSON.parse(text)
+/** The service has answered with an error; the message is for an operator. */
+export class AnswerError extends Error {
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+  constructor(message: string, { status, headers }: Response) {
+    super(message)
+    this.status = status
+    const seconds = Number(headers.get('retry-after') ?? Number.NaN)
+    this.retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined
   }
 }
 
-function tokenOf(config: Config): string {
-  const given = config.MILLRACE_TOKEN ?? config.MILLRACE_ADMIN_TOKEN
-  if (given) return given
-  const file = path.join(config.MILLRACE_DATA_DIR, 'admin-token')
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new Error(`The token is missing: set MILLRACE_TOKEN (${file} cannot be read).`, {
-      cause: error,
+/** Nobody answers at the URL. */
+export class NoAnswer extends Error {}
+
+/** No token is known for the service. */
+export class NoToken extends Error {}
+
+/** Where the requests of a command go. Without `tenant` it is the only one of the token. */
+export type Access = { url: string; token: string; tenant: string | undefined }
+
+type Request = {
+  headers?: Record<string, string>
+  body?: string | Uint8Array<ArrayBuffer>
+  /** Instead of the limit of 30 seconds. */
+  signal?: AbortSignal
+}
+
+/** Both reject with an AnswerError unless the answer is 2xx, and with NoAnswer if there is none. */
+export type ServiceClient = {
+  /** Sends JSON; resolves with the JSON of the answer, undefined if it is empty. */
+  call(method: string, path: string, body?: object): Promise<unknown>
+  /** Resolves with the answer, whose body is still to be read. */
+  open(method: string, path: string, request?: Request): Promise<Response>
+}
+
+export function createClient({ url, token, tenant }: Access): ServiceClient {
+  async function open(method: string, where: string, request: Request = {}): Promise<Response> {
+    const { headers, signal = AbortSignal.timeout(TIMEOUT_MS), body } = request
+    const identity = { authorization: `Bearer ${token}`, ...(tenant ? { tenant } : {}) }
+    const answer = await fetch(url + where, {
+      method,
+      headers: { ...identity, ...headers },
+      signal,
+      redirect: 'manual',
+      ...(body === undefined ? {} : { body }),
+    }).catch((error: Error) => {
+      if (signal.aborted && signal.reason?.name !== 'TimeoutError') throw error
+      throw new NoAnswer(noAnswer(url + where, error), { cause: error })
     })
+    if (answer.ok) return answer
+    throw new AnswerError(problemOf(url + where, answer.status, await answer.text()), answer)
   }
+  return {
+    open,
+    async call(method, where, body) {
+      const answer = await open(method, where, body ? { body: JSON.stringify(body) } : {})
+      const text = await answer.text()
+      return text === '' ? undefined : JSON.parse(text)
+    },
+  }
+}
+
+function noAnswer(url: string, error: Error): string {
+  const reason = (error.cause as Error | undefined)?.message || error.message
+  return `${url} does not answer: ${reason}. Start the service, or set MILLRACE_URL.`
+}
+
+function problemOf(url: string, status: number, text: string): string {
+  const message = printableLines(messageOf(text)) || `${url} answered ${status}.`
+  const remedy = REMEDIES[status]
+  return remedy ? `${message} ${remedy}` : message
 }
 
 /** The message of an error in either format of the API. */

@@ -60,6 +60,14 @@ export const projections: Projection[] = [
       call(db, sql`rebuild_notification_sender(${tenant}, ${latestPosition()})`),
   },
   {
+    table: 'registered_event_type',
+    key: ['tenant', 'name'],
+    live: sql`to_jsonb(live)`,
+    rebuilt: sql`to_jsonb(rebuilt) - 'log_id'`,
+    put: (db, { key: [tenant, name] }) =>
+      call(db, sql`rebuild_registered_event_type(${tenant}, ${name}, ${latestPosition()})`),
+  },
+  {
     table: 'api_key',
     key: ['id'],
     live: sql`to_jsonb(live)`,

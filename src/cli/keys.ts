@@ -1,27 +1,22 @@
-// millrace keys create|list|revoke: manages API keys. The new key is the only line on standard
-// output, so that a script can use KEY=$(millrace keys create …).
+// millrace keys: manages API keys. The new key is the only line on standard output, so that a
+// script can use KEY=$(millrace keys create …). The tenant is that of the command line alone: a key
+// is made for those that it names.
 
-import { parseArgs } from 'node:util'
-import type { Config } from '../config.ts'
-import { createClient, UsageError } from './client.ts'
+import type { Command } from 'commander'
+import { countOfOption } from './arguments.ts'
+import {
+  type CommonOptions,
+  exchangeOf,
+  type Surroundings,
+  subcommandsOf,
+  withAccess,
+} from './client-command.ts'
+import { type ConfirmOptions, confirm, withYes } from './confirm.ts'
+import { rowsOf } from './pages.ts'
+import { accessOf } from './profile.ts'
 
-/** The help of the command. */
-export const KEYS_HELP = `millrace keys create --name <name> --tenant <tenant> --scope <scope> …
-millrace keys list [--tenant <tenant>]
-millrace keys revoke <id>
+const PATH = '/api/v1/api-keys'
 
-  --name         the purpose of the key
-  --tenant       a tenant; '*' is every tenant
-  --scope        publish, read, configure (implies read), admin (implies all)
-  --team         a team that a publisher may publish for; default: any
-  --service      a service, likewise
-  --event-name   an event, likewise: order.created, 'order.*'
-  --rate         events a second that it may publish, on each process; default: no limit
-  --expires-at   2027-01-31T00:00:00Z; default: never
-
-All but --name, --rate and --expires-at may be repeated.`
-
-type Printers = { print: (line: string) => void; note: (line: string) => void }
 type Key = {
   id: string
   name: string
@@ -34,83 +29,75 @@ type Key = {
   rate?: number
   expires_at?: string
 }
+type CreateOptions = Omit<CommonOptions, 'tenant'> & {
+  name: string
+  scope: string[]
+  tenant?: string[]
+  team?: string[]
+  service?: string[]
+  eventName?: string[]
+  rate?: string
+  expiresAt?: string
+}
 
-const PATH = '/api/v1/api-keys'
-const several = { type: 'string', multiple: true } as const
-const options = {
-  name: { type: 'string' },
-  tenant: several,
-  scope: several,
-  team: several,
-  service: several,
-  'event-name': several,
-  rate: { type: 'string' },
-  'expires-at': { type: 'string' },
-} as const
-
-/** Throws UsageError if the arguments are wrong. */
-export async function keys(args: string[], config: Config, printers: Printers): Promise<void> {
-  const [command, ...rest] = args
-  switch (command) {
-    case 'create':
-      return create(rest, config, printers)
-    case 'list':
-      return list(rest, config, printers)
-    case 'revoke':
-      return revoke(rest, config, printers)
-    default: {
-      const problem = command === undefined ? '' : `There is no \`${command}\`.\n\n`
-      throw new UsageError(problem + KEYS_HELP)
-    }
+/** Adds the command to the parser. */
+export function declareKeys(command: Command, surroundings: Surroundings): void {
+  command.description('Creates, lists and revokes API keys, with a token that may: scope admin.')
+  const add = subcommandsOf(command, 'list')
+  const open = (options: Omit<CommonOptions, 'tenant'>, tenant?: string) => {
+    const access = { ...accessOf(surroundings.config, options), tenant }
+    return exchangeOf(surroundings, options, access)
   }
+  add('list', 'the keys, newest first', 'list --tenant dodici').action(
+    async (options: CommonOptions) => {
+      const { client, show, note } = open(options, options.tenant)
+      let count = 0
+      for await (const key of rowsOf<Key>(client, PATH, 'api_keys')) {
+        show(key, () => [lineOf(key)])
+        count++
+      }
+      if (count === 0) note('There are no keys.')
+    },
+  )
+  withAccess(
+    command.command('create').description('make a key; it is shown once'),
+    "millrace keys create --name shop --tenant dodici --scope publish --event-name 'order.*'",
+  )
+    .requiredOption('--name <name>', 'the purpose of the key')
+    .requiredOption('--scope <scope...>', 'publish, read, configure (implies read), admin')
+    .option('--tenant <tenant...>', "its tenants; '*' is every tenant")
+    .option('--team <team...>', 'the teams that it may publish for; default: any')
+    .option('--service <service...>', 'the services, likewise')
+    .option('--event-name <name...>', "the events, likewise: order.created, 'order.*'")
+    .option('--rate <n>', 'events a second that it may publish, on each process')
+    .option('--expires-at <time>', '2027-01-31T00:00:00Z; default: never')
+    .action(async (options: CreateOptions) => {
+      const { client, show, note } = open(options)
+      const made = await client.call('POST', PATH, bodyOf(options))
+      const { token, ...key } = made as Key & { token: string }
+      note(`${lineOf(key)}\nThis is the key; it is not shown again:`)
+      show(made, () => [token])
+    })
+  withYes(add('revoke <id>', 'refuse a key from now on', 'revoke 0c9be2f17a35')).action(
+    async (id: string, options: CommonOptions & ConfirmOptions) => {
+      const { client, show } = open(options, options.tenant)
+      await confirm(`Revoke the key ${id}, and those that it made?`, options)
+      const revoked = await client.call('DELETE', `${PATH}/${encodeURIComponent(id)}`)
+      show(revoked, () => [lineOf(revoked as Key)])
+    },
+  )
 }
 
-async function create(args: string[], config: Config, { print, note }: Printers): Promise<void> {
-  const { values } = parse(() => parseArgs({ args, options }))
-  if (!values.name || !values.scope) {
-    throw new UsageError(`--name and --scope are required.\n\n${KEYS_HELP}`)
-  }
-  const made = await createClient(config, {})('POST', PATH, {
-    name: values.name,
-    scopes: values.scope,
-    tenants: values.tenant,
-    teams: values.team,
-    services: values.service,
-    event_names: values['event-name'],
-    rate: values.rate === undefined ? undefined : Number(values.rate),
-    expires_at: values['expires-at'],
-  })
-  const { token, ...key } = made as Key & { token: string }
-  note(`${lineOf(key)}\nThis is the key; it is not shown again:`)
-  print(token)
-}
-
-async function list(args: string[], config: Config, { print, note }: Printers): Promise<void> {
-  const { values } = parse(() => parseArgs({ args, options: { tenant: { type: 'string' } } }))
-  const ask = createClient(config, values)
-  let next: string | undefined
-  do {
-    const found = await ask('GET', next ? `${PATH}?after=${next}` : PATH)
-    const page = found as { api_keys: Key[]; next?: string }
-    for (const key of page.api_keys) print(lineOf(key))
-    if (!next && page.api_keys.length === 0) note('There are no keys.')
-    next = page.next
-  } while (next)
-}
-
-async function revoke(args: string[], config: Config, { print }: Printers): Promise<void> {
-  const { positionals } = parse(() => parseArgs({ args, allowPositionals: true, options: {} }))
-  const [id, ...more] = positionals
-  if (!id || more.length > 0) throw new UsageError(`Exactly one id is required.\n\n${KEYS_HELP}`)
-  const revoked = await createClient(config, {})('DELETE', `${PATH}/${encodeURIComponent(id)}`)
-  print(lineOf(revoked as Key))
-}
-
-function parse<Parsed>(parseThem: () => Parsed): Parsed {
-  try {
-    return parseThem()
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${KEYS_HELP}`, { cause: error })
+function bodyOf(options: CreateOptions): object {
+  return {
+    name: options.name,
+    scopes: options.scope,
+    tenants: options.tenant,
+    teams: options.team,
+    services: options.service,
+    event_names: options.eventName,
+    rate: options.rate === undefined ? undefined : countOfOption('--rate', options.rate),
+    expires_at: options.expiresAt,
   }
 }
 

@@ -13,45 +13,46 @@ import {
   describeDifference,
   projections,
 } from './configuration.ts'
+import type { Show } from './output.ts'
 
-/** The most rows of a table to print, and to restore from one comparison. */
-const MAX_PRINTED = 1_000
+/** The most rows of a table to show, and to restore from one comparison. */
+const MOST_SHOWN = 1_000
 const PAGE = 1_000
 
-type Print = (line: string) => void
-
 /**
- * Compares, and prints a line for each table and each differing row. With `apply` it also prints
- * each restored row, and then compares again. Returns whether both sides are equal (in the end).
+ * Compares, and shows each table and each differing row. With `apply` it also shows each restored
+ * row, and then compares again. Returns whether both sides are equal (in the end).
  */
 export async function rebuildConfig(
   url: string,
   { apply }: { apply: boolean },
-  print: Print,
+  show: Show,
 ): Promise<boolean> {
   const logger = createLogger('warn')
   const database = openDatabase(url, { durability: 'durable', max: 1, logger })
   try {
     if (apply) {
       const waker = createWaker(database.pool, logger)
-      await putAll(database.kysely, print, waker.wake)
+      await putAll(database.kysely, show, waker.wake)
       await waker.flushed()
     }
-    const isSame = await compareAll(database.kysely, print)
-    if (!isSame && !apply) print('They differ; --apply restores the rows from the log.')
-    return isSame
+    const same = await compareAll(database.kysely, show)
+    show({ same }, () =>
+      same || apply ? [] : ['They differ; --apply restores the rows from the log.'],
+    )
+    return same
   } finally {
     await database.close()
   }
 }
 
 /** Everything in one snapshot: a change is visible in the log and in its table, or in neither. */
-async function compareAll(db: Db, print: Print): Promise<boolean> {
+async function compareAll(db: Db, show: Show): Promise<boolean> {
   return inSnapshot(db, async (trx) => {
     let isSame = true
     for (const projection of projections) {
-      const compared = await compare(trx, projection, { most: MAX_PRINTED })
-      for (const line of linesOf(projection.table, compared)) print(line)
+      const compared = await compare(trx, projection, { most: MOST_SHOWN })
+      showTable(projection.table, compared, show)
       isSame &&= compared.differing === 0
     }
     return isSame
@@ -62,34 +63,46 @@ async function compareAll(db: Db, print: Print): Promise<boolean> {
  * Each row in its own transaction: so the lane, which holds up publishers, is locked only briefly.
  * `wake` is called for the tenant of each restored consumer: it may be behind, and asleep.
  */
-async function putAll(db: Db, print: Print, wake: (tenant: string) => void): Promise<void> {
+async function putAll(db: Db, show: Show, wake: (tenant: string) => void): Promise<void> {
   for (const projection of projections) {
     const { table, put } = projection
-    let printed = 0
+    let count = 0
     for (let after: string[] | undefined; ; ) {
       const options = { after, most: PAGE }
       const { page } = await inSnapshot(db, (trx) => compare(trx, projection, options))
       for (const difference of page) {
         const isPut = await put(db, difference)
         if (isPut && table === 'consumer') wake(difference.key[0] as string)
-        const outcome = isPut ? 'restored' : 'not restored'
-        if (printed++ < MAX_PRINTED || !isPut) print(`${lineOf(table, difference)}: ${outcome}`)
+        if (count++ < MOST_SHOWN || !isPut) {
+          const outcome = isPut ? 'restored' : 'not restored'
+          show({ ...shown(table, difference), restored: isPut }, () => [
+            `${lineOf(table, difference)}: ${outcome}`,
+          ])
+        }
       }
       if (page.length < PAGE) break
       after = page.at(-1)?.key
     }
-    if (printed > MAX_PRINTED) print(`${table}: ${printed} rows in all`)
+    const all = count
+    if (all > MOST_SHOWN) show({ table, differing: all }, () => [`${table}: ${all} rows in all`])
   }
 }
 
-function linesOf(table: string, { rows, differing, page }: Comparison): string[] {
-  const unprinted = differing - page.length
-  return [
-    `${table}: ${rows} in the log, ${differing === 0 ? 'the same' : `${differing} differ`}`,
-    ...page.map((difference) => `  ${lineOf(table, difference)}`),
-    ...(unprinted > 0 ? [`  and ${unprinted} more`] : []),
-  ]
+function showTable(table: string, { rows, differing, page }: Comparison, show: Show): void {
+  const state = differing === 0 ? 'the same' : `${differing} differ`
+  show({ table, rows, differing }, () => [`${table}: ${rows} in the log, ${state}`])
+  for (const difference of page) {
+    show(shown(table, difference), () => [`  ${lineOf(table, difference)}`])
+  }
+  const more = differing - page.length
+  if (more > 0) show({ table, more }, () => [`  and ${more} more`])
 }
+
+const shown = (table: string, difference: Difference) => ({
+  table,
+  key: difference.key,
+  difference: describeDifference(difference),
+})
 
 function lineOf(table: string, difference: Difference): string {
   return `${table} ${difference.key.join(' ')}: ${describeDifference(difference)}`

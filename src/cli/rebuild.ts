@@ -7,21 +7,26 @@ import { isTenant } from '../input/tenant.ts'
 import { createLogger } from '../logger.ts'
 import { type ComparedTable, rebuildShop } from '../notification/shop/rebuild.ts'
 import { UsageError } from './client.ts'
+import type { Show } from './output.ts'
 
-type ShopCall = { tenant: string; apply: boolean }
-type RebuildCall = ({ what: 'config' } & Omit<ShopCall, 'tenant'>) | ({ what: 'shop' } & ShopCall)
+type Options = { apply: boolean; json: boolean }
+type RebuildCall = Options & ({ what: 'config' } | { what: 'shop'; tenant: string })
+
+const FLAGS = ['--apply', '--json']
 
 /** The help of the command. */
-export const REBUILD_HELP = `millrace rebuild config [--apply]
-millrace rebuild shop <tenant> [--apply]`
+export const REBUILD_HELP = `millrace rebuild config [--apply] [--json]
+millrace rebuild shop <tenant> [--apply] [--json]
+
+--apply stores what was rebuilt. --json prints JSON, one value a line, for programs.`
 
 /** Parses the command line. Throws a UsageError. */
 export function readRebuild(args: string[]): RebuildCall {
-  const apply = args.includes('--apply')
-  const [what, tenant, ...more] = args.filter((arg) => arg !== '--apply')
-  if (what === 'config' && tenant === undefined) return { what, apply }
+  const options = { apply: args.includes('--apply'), json: args.includes('--json') }
+  const [what, tenant, ...more] = args.filter((arg) => !FLAGS.includes(arg))
+  if (what === 'config' && tenant === undefined) return { what, ...options }
   if (what === 'shop' && tenant !== undefined && isTenant(tenant) && more.length === 0) {
-    return { what, tenant, apply }
+    return { what, tenant, ...options }
   }
   throw new UsageError(problemOf(args) + REBUILD_HELP)
 }
@@ -30,45 +35,46 @@ export function readRebuild(args: string[]): RebuildCall {
 function problemOf([what, ...rest]: string[]): string {
   const unknown =
     what === 'config' || what === 'shop'
-      ? rest.find((arg) => arg.startsWith('--') && arg !== '--apply')
+      ? rest.find((arg) => arg.startsWith('--') && !FLAGS.includes(arg))
       : what
   return unknown === undefined ? '' : `There is no \`${unknown}\`.\n\n`
 }
 
 /**
- * Rebuilds, and prints a line for each table. Returns whether all is well: both sides are equal, or
- * the rebuilt ones were stored.
+ * Rebuilds, and shows each table, and whether both sides are the same. Returns whether all is well:
+ * both sides are equal, or the rebuilt ones were stored.
  */
 export async function rebuild(
   url: string,
-  { tenant, apply }: ShopCall,
-  print: (line: string) => void,
+  { tenant, apply }: { tenant: string; apply: boolean },
+  show: Show,
 ): Promise<boolean> {
   const logger = createLogger('warn')
   const database = openDatabase(url, { durability: 'durable', max: 1, logger })
   try {
     const compared = await rebuildShop(database.kysely, tenant, { apply })
     if (!compared) {
-      print(`The tenant ${tenant} has no projections: it never had a notification job.`)
+      const reason = `The tenant ${tenant} has no projections: it never had a notification job.`
+      show({ same: false, stored: false, reason }, () => [reason])
       return false
     }
-    for (const line of linesOf(compared)) print(line)
-    const isSame = compared.every(({ missing, extra }) => missing === 0 && extra === 0)
-    if (apply) print('The rebuilt rows were stored.')
-    else print(isSame ? 'Both are the same.' : 'They differ; --apply stores the rebuilt rows.')
-    return isSame || apply
+    for (const [index, row] of compared.entries()) {
+      show(row, () => (index === 0 ? [HEAD, lineOf(row)] : [lineOf(row)]))
+    }
+    const same = compared.every(({ missing, extra }) => missing === 0 && extra === 0)
+    show({ same, stored: apply }, () => {
+      if (apply) return ['The rebuilt rows were stored.']
+      return [same ? 'Both are the same.' : 'They differ; --apply stores the rebuilt rows.']
+    })
+    return same || apply
   } finally {
     await database.close()
   }
 }
 
-function linesOf(compared: ComparedTable[]): string[] {
-  const columns = ['rebuilt', 'missing', 'extra', 'older'] as const
-  const head = ['table'.padEnd(16), ...columns.map((name) => name.padStart(9))].join('')
-  return [
-    head,
-    ...compared.map((row) =>
-      [row.table.padEnd(16), ...columns.map((name) => String(row[name]).padStart(9))].join(''),
-    ),
-  ]
+const COLUMNS = ['rebuilt', 'missing', 'extra', 'older'] as const
+const HEAD = ['table'.padEnd(16), ...COLUMNS.map((name) => name.padStart(9))].join('')
+
+function lineOf(row: ComparedTable): string {
+  return [row.table.padEnd(16), ...COLUMNS.map((name) => String(row[name]).padStart(9))].join('')
 }

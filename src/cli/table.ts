@@ -1,6 +1,8 @@
 // Rows for people, as psql prints them, and for programs, as one JSON object a line. Values are
 // Postgres's own texts: nothing is rounded or parsed on the way.
 
+import { printable } from '../input/printable.ts'
+
 /** The name of a column, and the OID of its type. */
 export type Column = { name: string; type: number }
 export type Row = (string | null)[]
@@ -55,14 +57,4 @@ function jsonOf(value: string | null, type: number): string {
   if (JSON_TYPES.has(type)) return value.replaceAll(/[\r\n]/g, ' ')
   if (type === TIMESTAMPTZ) return JSON.stringify(value.replace(' ', 'T').replace(/\+00$/, 'Z'))
   return JSON.stringify(value)
-}
-
-/** One line without terminal control codes: some texts come from targets. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to show
-  return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, (character) =>
-    character === '\n'
-      ? ' '
-      : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
-  )
 }

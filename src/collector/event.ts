@@ -130,7 +130,11 @@ export const textsOf = ({ id, entity_id }: CollectedEvent) => ({ id, entity_id }
 const TEAM = 'event-collector'
 
 /** The event of the log for a posted `event` with the body `bytes`. */
-export function collectedEventOf(tenant: string, event: CollectedEvent, bytes: Buffer): NewEvent {
+export function collectedEventOf(
+  { tenant, live, traceparent }: Pick<NewEvent, 'tenant' | 'live' | 'traceparent'>,
+  event: CollectedEvent,
+  bytes: Buffer,
+): NewEvent {
   const { entity_id, entity_name, event_payload, event_source, id } = event
   return {
     tenant,
@@ -141,6 +145,8 @@ export function collectedEventOf(tenant: string, event: CollectedEvent, bytes: B
     service: event_source,
     correlationIds: '{}',
     payload: bytes,
+    live,
+    traceparent,
   }
 }
 

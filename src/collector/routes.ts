@@ -4,10 +4,14 @@ import type { Db } from '../db/pool.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { requirePublishing } from '../http/authorize.ts'
 import { readBody } from '../http/body.ts'
+import { isLive, liveHeader } from '../http/live.ts'
 import type { Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
+import { traceparentHeader } from '../http/traceparent.ts'
 import { compile } from '../http/validate.ts'
 import { parseJson } from '../input/json.ts'
+import { traceparentOf } from '../input/traceparent.ts'
+import { isAlert, reservedFault } from '../log/alert.ts'
 import type { Publisher } from '../log/batch.ts'
 import { appendFailures } from '../log/event.ts'
 import { timeOf } from '../log/position.ts'
@@ -35,6 +39,7 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
       path: EVENTS,
       scope: 'publish',
       limited: 'publishing',
+      parameters: [tenantHeader, liveHeader, traceparentHeader],
       operationId: 'createEvent',
       summary: 'Collect an event.',
       description:
@@ -55,7 +60,10 @@ export function collectorRoutes({ db, publisher, maxEventBytes }: CollectorServi
         const parsed = parseJson(bytes)
         if ('fault' in parsed) throw invalid([parsed.fault])
         const posted = checkEvent(parsed.value)
-        const event = collectedEventOf(tenant, posted, bytes)
+        const traceparent = traceparentOf(context.req.headers['traceparent'])
+        const common = { tenant, live: isLive(context), traceparent }
+        const event = collectedEventOf(common, posted, bytes)
+        if (isAlert(event.name)) throw invalid([reservedFault('entity_name')])
         requirePublishing(context.state.identity, event)
         const { outcome, position } = await publisher.publish(event)
         if (outcome === 'key_reused') throw idReused(position)

@@ -8,16 +8,20 @@ import { exampleOf } from '../http/example.ts'
 import { type EventType, knownEventTypes } from '../log/catalog.ts'
 import { PositionValue } from '../log/position.ts'
 import { version } from '../version.ts'
-import { deliveryHeaders } from './webhooks.ts'
+import { deliveryHeaders, exampleOfDelivery } from './webhooks.ts'
 
 const text = { type: 'string' }
 
-/** Attributes of a message in a queue or a topic. */
+/** Attributes of each message in a queue or a topic. */
 const attributes = {
   tenant: text,
   name: { ...text, description: 'The name of the event: `order.created`.' },
   idempotency_key: text,
   position: PositionValue('The position of the event in the log.'),
+}
+const traceparent = {
+  ...text,
+  description: 'The trace of the event, by W3C Trace Context, if it has one.',
 }
 
 const securitySchemes = {
@@ -54,7 +58,11 @@ function asyncApiDocument(): object {
     name: 'collected_event',
     title: 'An event in the form of the event collector',
     contentType: 'application/json',
-    headers: { type: 'object', properties: attributes, required: Object.keys(attributes) },
+    headers: {
+      type: 'object',
+      properties: { ...attributes, traceparent },
+      required: Object.keys(attributes),
+    },
     payload: refer(QueuedEvent),
     examples: [{ payload: exampleOf(CollectedEvent) }],
   }
@@ -62,7 +70,7 @@ function asyncApiDocument(): object {
     name: 'event_line',
     title: 'An event, in one line',
     contentType: 'application/json',
-    payload: event,
+    payload: { allOf: [event, { properties: { traceparent } }] },
     examples: [{ payload: exampleOf(DeliveredEvent) }],
   }
   return {
@@ -105,8 +113,9 @@ function asyncApiDocument(): object {
 const idOf = ({ name }: EventType) => name.replace('.', '_')
 
 function messageOf(type: EventType, event: object, headers: object): object {
-  const { name, description, deprecated } = type
-  const own = { properties: { name: { const: name } }, ...(deprecated ? { deprecated } : {}) }
+  const { name, description, deprecated, schema } = type
+  const properties = { name: { const: name }, ...(schema && { payload: schema }) }
+  const own = { properties, ...(deprecated ? { deprecated } : {}) }
   return {
     name,
     title: name,
@@ -114,7 +123,7 @@ function messageOf(type: EventType, event: object, headers: object): object {
     contentType: 'application/json',
     headers,
     payload: { allOf: [event, own] },
-    examples: [{ payload: { ...(exampleOf(DeliveredEvent) as object), name } }],
+    examples: [{ payload: exampleOfDelivery(type) }],
   }
 }
 

@@ -1,14 +1,16 @@
-// /docs: a page that shows the API documents, with Swagger UI from its package; /asyncapi.json. The
-// page calls only this service, and runs only its own files.
+// /console: the page for people. /docs: a page that shows the API documents, with Swagger UI from
+// its package; /asyncapi.json. The pages call only this service, and run only its own files.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Type } from 'typebox'
 import { MillraceError } from '../errors.ts'
-import type { Route } from '../http/route.ts'
+import type { RequestContext, Route } from '../http/route.ts'
 import { type StaticBody, sendStatic, staticBody, unchanged } from '../http/static-body.ts'
 import { asyncApiText } from './asyncapi.ts'
+import { FOLDERS, readConsoleFiles, TYPES } from './files.ts'
+import { consolePage } from './page.ts'
 
 const own = path.join(import.meta.dirname, 'public')
 const swagger = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
@@ -33,7 +35,7 @@ const common = {
 } as const
 
 /** The routes of the documents that describe the service. */
-export function documentRoutes(): Route[] {
+function documentRoutes(): Route[] {
   const read = createFileCache()
   let asyncApi: StaticBody | undefined
 
@@ -108,6 +110,102 @@ export function documentRoutes(): Route[] {
         const file = Object.hasOwn(files, name) ? files[name] : undefined
         if (!file) throw new MillraceError('not_found', 'There is no such file.')
         return sendStatic(context, read(path.join(file.directory, name), file.type))
+      },
+    },
+  ]
+}
+
+const textParameter = (name: string, description: string, example: string) => ({
+  in: 'path' as const,
+  name,
+  description,
+  required: true,
+  schema: Type.String({ pattern: '^[\\w.-]+$', maxLength: 100 }),
+  example,
+})
+
+/**
+ * The routes of the console and of the documents. A browser gets the console at / too: the paths
+ * within it are relative. `offersOpenId`: whether people may sign in with OpenID Connect.
+ */
+export function consoleRoutes({ offersOpenId }: { offersOpenId: boolean }): Route[] {
+  const console = readConsoleFiles()
+  const { html, policy } = consolePage(console, offersOpenId)
+  const page = staticBody('text/html', html)
+  const { version, files } = console
+  const shown = {
+    ...unchanged,
+    200: {
+      description: 'HTML.',
+      headers: ['etag' as const],
+      types: ['text/html'],
+      schema: Type.String({ title: 'ConsolePage', examples: ['<!doctype html>'] }),
+    },
+  }
+  const show = (context: RequestContext) => {
+    context.set({
+      'content-security-policy': policy,
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+    })
+    return sendStatic(context, page)
+  }
+
+  return [
+    ...documentRoutes(),
+    {
+      ...common,
+      path: '/',
+      operationId: 'getRoot',
+      summary: 'The console, for browsers.',
+      responses: {
+        ...shown,
+        404: { description: 'A client that takes no HTML has no page here.' },
+      },
+      handle(context) {
+        context.vary('accept')
+        if (context.accepts('json', 'html') === 'html') return show(context)
+        throw new MillraceError('not_found', 'There is no such path.')
+      },
+    },
+    {
+      ...common,
+      path: '/console',
+      operationId: 'getConsole',
+      summary: 'The console: a page for people.',
+      responses: shown,
+      handle: show,
+    },
+    {
+      ...common,
+      path: '/console/:version/:folder/:file',
+      operationId: 'getConsoleFile',
+      summary: 'A file of the console.',
+      parameters: [
+        textParameter('version', 'The version of all files, which the page names.', version),
+        {
+          ...textParameter('folder', 'Its folder.', 'app'),
+          schema: Type.Enum(FOLDERS),
+        },
+        textParameter('file', 'Its name.', 'main.js'),
+      ],
+      responses: {
+        ...unchanged,
+        200: {
+          description: 'The file. It never changes.',
+          types: [...new Set(Object.values(TYPES))],
+          headers: ['etag'],
+          schema: Type.String({ title: 'ConsoleFile', examples: ['body { margin: 0 }'] }),
+        },
+        404: { description: 'There is no such file, or the version is another one.' },
+      },
+      handle(context) {
+        const { params } = context
+        const file = files.get(`${params['folder']}/${params['file']}`)
+        if (!file || params['version'] !== version) {
+          throw new MillraceError('not_found', 'There is no such file. Load the page again.')
+        }
+        return sendStatic(context, file, { isVersioned: true })
       },
     },
   ]

@@ -1,6 +1,7 @@
 // The webhooks in the OpenAPI document: one for each known event type. Only the event's name
 // differs.
 
+import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { DeliveredEvent } from '../history/schemas.ts'
 import type { Components } from '../http/components.ts'
@@ -45,6 +46,8 @@ export const deliveryHeaders = {
     'The position of the event in the log.',
     PositionValue('A position.'),
   ),
+  Traceparent: header('traceparent', 'The trace of the event, if it has one.', text, false),
+  MillraceTest: header('millrace-test', '`true` for a test event (`_test`).', text, false),
 }
 
 const retried =
@@ -74,9 +77,9 @@ export function describeWebhooks({ refer }: Components) {
     status,
     { $ref: `#/components/responses/Receiver${name}` },
   ])
-  const receive = ({ name, description, deprecated }: EventType) => ({
+  const receive = ({ description, deprecated, ...type }: EventType) => ({
     post: {
-      operationId: `receive_${name.replace('.', '_')}`,
+      operationId: `receive_${type.name.replace('.', '_')}`,
       tags: ['Webhooks'],
       summary: description,
       ...(deprecated ? { deprecated } : {}),
@@ -88,8 +91,8 @@ export function describeWebhooks({ refer }: Components) {
         required: true,
         content: {
           'application/json': {
-            schema: refer(DeliveredEvent),
-            example: { ...(exampleOf(DeliveredEvent) as object), name },
+            schema: refer(deliveredOf(type)),
+            example: exampleOfDelivery(type),
           },
         },
       },
@@ -102,4 +105,20 @@ export function describeWebhooks({ refer }: Components) {
       Object.values(answers).map(([name, description]) => [`Receiver${name}`, { description }]),
     ),
   }
+}
+
+/** A delivery of an event type, with a payload that fits its schema. */
+export function exampleOfDelivery({ name, schema }: Pick<EventType, 'name' | 'schema'>): object {
+  const example = exampleOf(DeliveredEvent) as object
+  return { ...example, name, ...(schema && { payload: exampleOf(schema) }) }
+}
+
+/** A delivery whose payload has a schema, as that of an alert. */
+function deliveredOf({ schema }: Pick<EventType, 'schema'>): Type.TSchema {
+  if (!schema) return DeliveredEvent
+  const { title } = schema as { title?: string }
+  return Type.Object(
+    { ...DeliveredEvent.properties, payload: schema },
+    { title: `Delivered${title}` },
+  )
 }

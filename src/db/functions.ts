@@ -34,7 +34,8 @@ export function readFunctions(): FunctionFile[] {
  */
 export async function applyFunctions(client: pg.Client, logger: Logger): Promise<void> {
   const missing = await missingFunctions(client, readFunctions())
-  await client.query(`begin; set local lock_timeout = '2s'`)
+  // They call each other, and are created in the order of their names.
+  await client.query(`begin; set local lock_timeout = '2s'; set local check_function_bodies = off`)
   try {
     for (const file of missing) await applyFunction(client, file)
     await client.query('select grant_privileges()')

@@ -14,23 +14,28 @@ export const channels = {
   wake: 'millrace_wake',
   /** A consumer was stopped, changed or removed. Payload: "tenant/consumer". */
   halt: 'millrace_halt',
+  /** An alert was appended (append_alert). Payload: its tenant, name, id and reason as JSON. */
+  alert: 'millrace_alert',
 } as const
 
 const CHECK_MS = 5_000
 const RETRY_MS = 200
 
-type Listener = {
+export type Listener = {
   on(channel: string, handler: (payload: string) => void): void
   onReconnect(handler: () => void): void
   close(): Promise<void>
 }
 
-/** Listens on every channel; resolves with the first connection, rejects if there is none. */
-export async function listen(url: string, logger: Logger): Promise<Listener> {
+/**
+ * Listens on every channel; resolves with the first connection, rejects if there is none. Each new
+ * connection runs `statement` before it listens.
+ */
+export async function listen(url: string, logger: Logger, statement?: string): Promise<Listener> {
   const handlers = new Map<string, (payload: string) => void>()
   let onReconnect = () => {}
   let isClosed = false
-  let client = watch(await connect(url))
+  let client = watch(await connect(url, statement))
 
   return {
     on: (channel, handler) => void handlers.set(channel, handler),
@@ -63,7 +68,7 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
   async function reconnect(): Promise<void> {
     logger.warn('notifications are lost until the connection is back')
     while (!isClosed) {
-      const connected = await connect(url).catch(() => undefined)
+      const connected = await connect(url, statement).catch(() => undefined)
       if (!connected) await sleep(RETRY_MS)
       else if (isClosed) return void connected.end()
       else {
@@ -74,11 +79,12 @@ export async function listen(url: string, logger: Logger): Promise<Listener> {
   }
 }
 
-async function connect(url: string): Promise<pg.Client> {
+async function connect(url: string, statement?: string): Promise<pg.Client> {
   const client = await openClient(url, 'millrace listen', 'relaxed', {
     query_timeout: CHECK_MS * 2,
   })
   try {
+    if (statement) await client.query(statement)
     await client.query(
       Object.values(channels)
         .map((name) => `LISTEN "${name}"`)

@@ -4,23 +4,52 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { observed } from '../metrics/metric.ts'
 import { Client } from './client.ts'
 import { ConnectionError } from './failure.ts'
 import { limitedOptions, setUpSession } from './session.ts'
 import type { Tables } from './tables.ts'
 import { typeParsers } from './types.ts'
+import { kyselyUntil } from './until.ts'
 
 export type Db = Kysely<Tables>
-export type Database = { pool: pg.Pool; kysely: Db; close(): Promise<void> }
+export type Database = {
+  pool: pg.Pool
+  kysely: Db
+  /** For a caller that may leave: its statement is cancelled when `signal` is aborted. */
+  until(signal: AbortSignal): Db
+  close(): Promise<void>
+}
+
+/** The open pools with a name. */
+const named = new Map<pg.Pool, string>()
+observed(
+  { name: 'millrace_pool_connections', help: 'Connections to the database, by their pool.' },
+  () =>
+    [...named].flatMap(([{ totalCount, idleCount }, pool]) => [
+      { labels: { pool, state: 'busy' }, value: totalCount - idleCount },
+      { labels: { pool, state: 'idle' }, value: idleCount },
+    ]),
+)
+observed(
+  { name: 'millrace_pool_waiting', help: 'Statements that wait for a connection of their pool.' },
+  () => [...named].map(([{ waitingCount: value }, pool]) => ({ labels: { pool }, value })),
+)
 
 /**
  * Opens a pool on `url` of at most `max` connections. Statements end after 30 s and waits for locks
  * after 5 s, so that nothing hangs for ever. It connects at the first query. `pipeline`: for
- * db/pipe.
+ * db/pipe. `name`: its pool in metrics.
  */
 export function openDatabase(
   url: string,
-  options: { durability: 'durable' | 'relaxed'; max: number; pipeline?: boolean; logger: Logger },
+  options: {
+    durability: 'durable' | 'relaxed'
+    max: number
+    pipeline?: boolean
+    name?: string
+    logger: Logger
+  },
 ): Database {
   const setUp = (client: pg.ClientBase) => setUpSession(client, options.durability)
   const pool = new Pool({
@@ -41,10 +70,15 @@ export function openDatabase(
   pool.on('release', (_, client) => {
     if (!(client as unknown as Client).isIdle) void client.end()
   })
+  if (options.name) named.set(pool, options.name)
   return {
     pool,
     kysely: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }),
-    close: () => pool.end(),
+    until: (signal) => kyselyUntil(pool, signal),
+    close() {
+      named.delete(pool)
+      return pool.end()
+    },
   }
 }
 

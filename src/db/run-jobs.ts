@@ -15,6 +15,11 @@ import { whileAway } from './while-away.ts'
  * worker uses 1.4 % of a core instead of 1.0 %.
  */
 const POLL_MS = 200
+/**
+ * How many jobs the runner fetches at once. While every slot is taken they wait for one: if that
+ * takes longer than two seconds, the sweep takes them for lost, and queues them again.
+ */
+const MOST_FETCHED = 64
 const RESTART_MS = 200
 /** How long, and how often, to ask for a connection while the database is unreachable. */
 const AWAY_MS = 10_000
@@ -45,10 +50,10 @@ export function runJobs<Task extends keyof Payloads>(
           concurrentJobs: options.slots,
           pollInterval: POLL_MS,
           // Without a local queue every slot polls for itself: an idle worker with 500 slots sends
-          // a thousand statements a second, and a busy one sends one statement a job. Completed
-          // jobs are reported one by one: one statement for several jobs would deadlock with
-          // add_jobs.
-          localQueue: { size: options.slots },
+          // a thousand statements a second, and a busy one sends one statement a job. A full fetch
+          // is followed by another one. Completed jobs are reported one by one: one statement for
+          // several jobs would deadlock with add_jobs.
+          localQueue: { size: Math.min(options.slots, MOST_FETCHED) },
         },
       },
       noHandleSignals: true,

@@ -6,26 +6,38 @@ import type pg from 'pg'
 import { limits } from '../config.ts'
 import { MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { gauge } from '../metrics/metric.ts'
 import { type Repeated, repeat } from '../repeat.ts'
 
 const MEASURE_MS = 10_000
-const NOTABLE_MS = 1_000
+/** Clocks that are synchronized differ by less. */
+export const NOTABLE_MS = 1_000
 const RETRY_AFTER_SECONDS = 10
+
+const skew = gauge(
+  'millrace_clock_skew_seconds',
+  "How far the database's clock is ahead of the process's, in seconds.",
+)
 
 type Class = 'together' | 'apart' | 'too far apart'
 
-/** How far the database's clock is ahead of this process's, in ms; exact to half a round trip. */
+/** The skew, measured on a connection of its own: waiting for one would count. */
 export async function measureSkew(pool: pg.Pool): Promise<number> {
   const client = await pool.connect()
   try {
-    const asked = Date.now()
-    const { rows } = await client.query<{ now: string }>(
-      'select extract(epoch from clock_timestamp())::float8 * 1000 as now',
-    )
-    return Number(rows[0]?.now) - (asked + Date.now()) / 2
+    return await skewOf(client)
   } finally {
     client.release()
   }
+}
+
+/** How far the database's clock is ahead of this process's, in ms; exact to half a round trip. */
+export async function skewOf(client: pg.ClientBase): Promise<number> {
+  const asked = Date.now()
+  const { rows } = await client.query<{ now: string }>(
+    'select extract(epoch from clock_timestamp())::float8 * 1000 as now',
+  )
+  return Number(rows[0]?.now) - (asked + Date.now()) / 2
 }
 
 /**
@@ -36,6 +48,7 @@ export function watchSkew(pool: pg.Pool, logger: Logger, everyMs = MEASURE_MS): 
   let logged: Class = 'together'
   const watch = repeat('clock skew', everyMs, logger, async () => {
     const skewMs = await measureSkew(pool)
+    skew.set(skewMs / 1_000)
     const found = classOf(skewMs)
     if (found !== logged) logClass(logger, found, Math.round(skewMs))
     logged = found

@@ -19,6 +19,8 @@ export type Tables = {
     payload_bytes: number
     /** The text of the payload, never parsed: see db/pool. */
     payload: string
+    live: boolean
+    traceparent: string | null
   }
   event_type: {
     tenant: string
@@ -28,6 +30,13 @@ export type Tables = {
   event_type_reader: {
     tenant: string
     read_position: number
+  }
+  registered_event_type: {
+    tenant: string
+    name: string
+    version: number
+    document: Document
+    changed_position: number
   }
   config_log: {
     tenant: string
@@ -79,6 +88,14 @@ export type Tables = {
     lease_until: Date | null
     close_until: Date | null
     version: number | null
+    delivered: Generated<number>
+    rejected: Generated<number>
+    filtered: Generated<number>
+    counted_after: Generated<number>
+    latency_ms_histogram: Generated<number[]>
+    alerted: Generated<boolean>
+    interruption_alert_at: Date | null
+    recovery_alert_at: Date | null
   }
   export_file: {
     tenant: string
@@ -100,6 +117,29 @@ export type Tables = {
     last_position: number | null
     finished_at: Date | null
   }
+  replay: {
+    tenant: string
+    consumer: string
+    /** The run of its cursor, receipts and attempts. */
+    number: number
+    started_position: number
+    from_position: number
+    to_position: number
+    filter_conditions: Document | null
+    rate: number | null
+    state: 'queued' | 'running' | 'completed' | 'cancelled' | 'failed'
+    ends_as: 'cancelled' | 'failed' | null
+    total: number | null
+    is_estimate: Generated<boolean>
+    delivered: number | null
+    rejected: number | null
+    filtered: number | null
+    settled_position: number | null
+    actor: string
+    ended_by: string | null
+    end_reason: string | null
+    ended_position: number | null
+  }
   receipt: {
     tenant: string
     position: number
@@ -120,10 +160,12 @@ export type Tables = {
     run: number
     event_position: number
     attempt: number
-    outcome: 'rejected' | 'refused' | 'unavailable' | 'delivered'
+    outcome: 'rejected' | 'refused' | 'unavailable' | 'delivered' | 'skipped' | 'resent'
     status: number | null
     reason: string
     response: string | null
+    /** The sender, if it was sent by hand; null: the stream. */
+    actor: string | null
   }
   rejected_event: {
     tenant: string
@@ -135,7 +177,9 @@ export type Tables = {
     entity_id: string
     idempotency_key: string
     payload: string
-    status: number
+    cause: Generated<'rejected' | 'skipped'>
+    /** Null if a skipped event had no answer. */
+    status: number | null
     response: string
     rejected_at: Generated<Date>
   }
@@ -188,6 +232,7 @@ export type Tables = {
     notices: Generated<number>
     rejected: Generated<number>
     withheld: Generated<number>
+    capped: Generated<number>
     unconfirmed: Generated<number>
     reason: string | null
     started_at: Date | null

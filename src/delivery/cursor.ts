@@ -1,21 +1,27 @@
 // The cursor of a consumer and its lease. The lease is the mutual exclusion between workers; a job
 // is only a hint. Every write checks owner and epoch: if it finds no row, its turn has lost the
 // lease, and ends. All turns of a worker have the same owner, the worker's presence; epochs
-// tell them apart. A step with a lost answer may arrive after the next one, or be executed already:
-// no step moves the cursor back. Progress is written with relaxed durability: a database crash may
-// undo 200 ms of it, and then events are sent again, which at-least-once allows. All statements are
-// prepared: planning such short ones takes longer than running them, and there are hundreds a
-// second.
+// tell them apart. Progress is written with relaxed durability: a database crash may undo 200 ms of
+// it, and then events are sent again, which at-least-once allows. All statements are prepared:
+// planning such short ones takes longer than running them, and there are hundreds a second.
 
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { AdvanceJob } from '../db/jobs.ts'
 import type { Db } from '../db/pool.ts'
 import { isGone } from '../db/presence.ts'
-import { latestPosition } from '../log/position.ts'
-import type { Configuration } from './configuration.ts'
+import type { Configuration, ReplayTerms } from './configuration.ts'
 import { databaseNow } from './database-now.ts'
 
 export type Lease = AdvanceJob & { owner: string; epoch: number }
+
+/** Events that a cursor has settled since its counts began, and the latencies since the lease. */
+export type Totals = {
+  delivered: number
+  rejected: number
+  filtered: number
+  /** By the buckets of a receipt. */
+  latencyHistogram: number[]
+}
 
 /** A worker's view of a leased consumer: its position, and its configuration at that moment. */
 export type Leased = {
@@ -25,13 +31,23 @@ export type Leased = {
   /** The last position of a replay; null follows the log for ever. */
   stopPosition: number | null
   attempts: number
+  totals: Totals
   version: number
   /** The version under which the unresolved events were read; null: unknown. */
   windowVersion: number | null
   configuration: Configuration
+  /** The terms of a replay beside the live stream; null: it has none of its own. */
+  terms: ReplayTerms | null
   /** For a stopped integration: its last file has the events up to this position. */
   finishBy: number | null
 }
+
+/** Whether a replay is to end, as its record says: then nobody sends for it any more. */
+export const IS_ENDING = sql`(cursor.run > 0 and exists (
+  select from replay
+  where replay.tenant = cursor.tenant and replay.consumer = cursor.consumer
+    and replay.number = cursor.run and replay.ends_as is not null
+))`
 
 /**
  * How long others wait after the lease has ended, if a worker dies while it writes a last file.
@@ -40,8 +56,8 @@ const FINISH_MS = 30_000
 
 /**
  * Takes the lease of a cursor for `leaseMs`, also from a worker that is gone. Undefined if another
- * worker holds it, its consumer is gone or stopped (without a file to finish), or its retry is not
- * due.
+ * worker holds it, its consumer is gone or stopped (without a file to finish), its retry is not
+ * due, or it is a replay that is to end.
  */
 export async function takeLease(
   db: Db,
@@ -50,7 +66,9 @@ export async function takeLease(
   leaseMs: number,
 ): Promise<Leased | undefined> {
   const { rows } = await sql<
-    Omit<Leased, 'lease' | 'configuration'> & Configuration & { epoch: number }
+    Omit<Leased, 'lease' | 'configuration' | 'totals'> &
+      Configuration &
+      Omit<Totals, 'latencyHistogram'> & { epoch: number }
   >`
     /* prepared: take_lease */
     with configured as (
@@ -63,6 +81,7 @@ export async function takeLease(
     )
     update cursor
     set owner = ${owner}, epoch = cursor.epoch + 1, lease_until = ${leaseEnd(leaseMs)},
+      latency_ms_histogram = '{}',
       close_until = case when status = 'stopped' then ${leaseEnd(leaseMs + FINISH_MS)} end
     from configured
     where cursor.tenant = configured.tenant and cursor.consumer = configured.id
@@ -72,77 +91,42 @@ export async function takeLease(
         when status = 'running' then is_due(cursor.retry_at, cursor.retry_set_at)
         else is_held(cursor.close_until)
       end
+      and not ${IS_ENDING}
     returning
       cursor.epoch, cursor.read_position as "readPosition", cursor.unresolved,
       cursor.stop_position as "stopPosition", cursor.attempts,
+      cursor.delivered, cursor.rejected, cursor.filtered,
       cursor.version as "windowVersion", configured.version, configured.kind, configured.document,
-      case when status = 'stopped' then stopped_position end as "finishBy"`.execute(db)
+      case when status = 'stopped' then stopped_position end as "finishBy",
+      case when cursor.run > 0 then (
+        select jsonb_build_object('filter_conditions', filter_conditions, 'rate', rate)
+        from replay
+        where replay.tenant = cursor.tenant and replay.consumer = cursor.consumer
+          and replay.number = cursor.run
+      ) end as terms`.execute(db)
   const [row] = rows
   if (!row) return undefined
-  const { epoch, kind, document, ...leased } = row
+  const { epoch, kind, document, delivered, rejected, filtered, ...leased } = row
   return {
     lease: { ...job, owner, epoch },
     configuration: { kind, document } as Configuration,
+    totals: { delivered, rejected, filtered, latencyHistogram: [] },
     ...leased,
   }
 }
 
-/** A step of a cursor: its new position, and the events settled since the previous step. */
-export type Step = {
-  readPosition: number
-  unresolved: number[]
-  attempts: number
-  version: number
-  fromPosition: number
-  toPosition: number
-  delivered: number
-  rejected: number
-  filtered: number
-  latencyHistogram: number[]
-}
-
 /**
  * The state of the consumer at a step: it runs unchanged since the lease, was stopped, or has
- * another version (`superseded`); or another worker has the lease (`lost`).
+ * another version, or its replay is to end (`superseded`); or another worker has the lease
+ * (`lost`).
  */
 export type StepOutcome = 'running' | 'stopped' | 'superseded' | 'lost'
 
-/** A part of the step's statement that writes something else with it; it reads from `moved`. */
-type Along = {
-  /** The name of the prepared statement. */
-  name: string
-  part: RawBuilder<unknown>
-}
-
-/**
- * Writes a step with its receipt, and renews the lease for `leaseMs`. A cursor already ahead of the
- * step stays.
- */
-export function moveCursor(
-  db: Db,
-  lease: Lease,
-  step: Step,
-  leaseMs: number,
-): Promise<StepOutcome> {
-  return moveCursorAlong(db, lease, { step, leaseMs }, { name: 'move_cursor', part: sql`` })
-}
-
-/** The same, with another write in the same statement: both happen, or neither. */
-export function moveCursorAlong(
-  db: Db,
-  lease: Lease,
-  { step, leaseMs }: { step: Step; leaseMs: number },
-  along: Along,
-): Promise<StepOutcome> {
-  const hold = sql`lease_until = ${leaseEnd(leaseMs)}, retry_at = null`
-  return write(db, lease, step, { ...along, hold })
-}
-
 /**
  * Writes down what the window of an earlier version has settled out of order, before this version
- * settles the rest of it.
+ * settles the rest of it. `durable`: the steps that follow rest on it.
  */
-export async function saveWindow(db: Db, leased: Leased): Promise<void> {
+export async function saveWindow(durable: Db, leased: Leased): Promise<void> {
   const { lease, version, windowVersion, unresolved } = leased
   if (unresolved.length === 0 || windowVersion === version) return
   const { tenant, consumer, run, owner, epoch } = lease
@@ -150,7 +134,22 @@ export async function saveWindow(db: Db, leased: Leased): Promise<void> {
     select keep_window(
       ${tenant}, ${consumer}, ${run}::integer, ${version}::integer, ${owner}, ${epoch}::bigint,
       ${databaseNow()}
-    )`.execute(db)
+    )`.execute(durable)
+}
+
+/**
+ * Locks the cursor, and returns whether the lease is held and the cursor still stands at
+ * `readPosition`: a crash may have undone steps.
+ */
+export async function standsAt(db: Db, lease: Lease, readPosition: number): Promise<boolean> {
+  const { rows } = await sql`
+    /* prepared: stands_at */
+    select from cursor
+    where tenant = ${lease.tenant} and consumer = ${lease.consumer} and run = ${lease.run}
+      and owner = ${lease.owner} and epoch = ${lease.epoch}
+      and read_position = ${readPosition}
+    for no key update`.execute(db)
+  return rows.length > 0
 }
 
 /** Renews the lease for `leaseMs`, and moves nothing. */
@@ -164,90 +163,11 @@ export async function renewLease(db: Db, lease: Lease, leaseMs: number): Promise
       and cursor.run = ${lease.run} and cursor.owner = ${lease.owner}
       and cursor.epoch = ${lease.epoch}
       and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
-    returning consumer.status`.execute(db)
+    returning case when ${IS_ENDING} then 'stopped' else consumer.status end as status`.execute(db)
   return rows[0]?.status ?? 'lost'
 }
 
-/**
- * Writes the last step and releases the lease. `retryInMs`: nobody takes it before. `isFinished`:
- * no file is left to be finished.
- */
-export function releaseCursor(
-  db: Db,
-  lease: Lease,
-  step: Step,
-  { retryInMs, isFinished = false }: { retryInMs?: number | undefined; isFinished?: boolean } = {},
-): Promise<StepOutcome> {
-  const hold = sql`owner = null, lease_until = null,
-    retry_set_at = clock_timestamp(),
-    retry_at = clock_timestamp()
-      + ${retryInMs ?? null}::double precision * interval '1 millisecond',
-    close_until = case when not ${isFinished} then close_until end`
-  return write(db, lease, step, { name: 'release_cursor', hold, part: sql`` })
-}
-
-async function write(
-  db: Db,
-  lease: Lease,
-  step: Step,
-  { name, part, hold }: Along & { hold: RawBuilder<unknown> },
-): Promise<StepOutcome> {
-  const unresolved = sql`${`{${step.unresolved}}`}::bigint[]`
-  // Under one lease the read position only grows, and between reads the number of unresolved events
-  // only shrinks. So these two order any two steps.
-  const isAhead = sql`(cursor.read_position, -cardinality(cursor.unresolved))
-    > (${step.readPosition}::bigint, -cardinality(${unresolved}))`
-  const { rows } = await sql<{ status: Exclude<StepOutcome, 'lost'> }>`
-    /* prepared: ${sql.raw(name)} */
-    with moved as (
-      update cursor
-      set
-        read_position = greatest(cursor.read_position, ${step.readPosition}::bigint),
-        unresolved = case when ${isAhead} then cursor.unresolved else ${unresolved} end,
-        attempts = case when ${isAhead} then cursor.attempts else ${step.attempts} end,
-        version = ${step.version}::integer,
-        ${hold}
-      from consumer
-      where cursor.tenant = ${lease.tenant} and cursor.consumer = ${lease.consumer}
-        and cursor.run = ${lease.run}
-        and cursor.owner = ${lease.owner} and cursor.epoch = ${lease.epoch}
-        and consumer.tenant = cursor.tenant and consumer.id = cursor.consumer
-      returning
-        case
-          when consumer.status = 'running' and consumer.version <> ${step.version}
-          then 'superseded' else consumer.status
-        end as status
-    ),
-    receipted as (
-      insert into receipt (
-        tenant, position, consumer, run, version, from_position, to_position,
-        delivered, rejected, filtered, latency_ms_histogram
-      )
-      select
-        ${lease.tenant}, ${databaseNow()}, ${lease.consumer}, ${lease.run}::integer,
-        ${step.version}::integer, ${step.fromPosition}::bigint, ${step.toPosition}::bigint,
-        ${step.delivered}::integer, ${step.rejected}::integer, ${step.filtered}::integer,
-        ${step.latencyHistogram}::integer[]
-      from moved
-      where ${step.delivered + step.rejected + step.filtered}::integer > 0
-    )${part}
-    select status from moved`.execute(db)
-  return rows[0]?.status ?? 'lost'
-}
-
-function leaseEnd(leaseMs: number) {
+/** A lease from now on ends then. */
+export function leaseEnd(leaseMs: number) {
   return sql`clock_timestamp() + ${leaseMs}::double precision * interval '1 millisecond'`
-}
-
-/**
- * Completes a replay at its end, and returns whether it did: then its cursor is gone, and a
- * temporary integration too. A replay that keeps rejected events stops, and completes when they are
- * gone (complete_waiting).
- */
-export async function completeReplay(db: Db, job: AdvanceJob): Promise<boolean> {
-  const { rows } = await sql<{ completed: boolean }>`
-    select complete_replay(
-      ${job.tenant}, ${job.consumer}, ${job.run}, ${latestPosition()}
-    ) as completed`.execute(db)
-  return rows[0]?.completed ?? false
 }

@@ -9,3 +9,8 @@ import { latestPosition } from '../log/position.ts'
 export function databaseNow(): RawBuilder<number> {
   return sql`least(position_of(clock_timestamp()), ${latestPosition()}::bigint)`
 }
+
+/** Sets the same bound for triggers, to the end of the transaction (alert_of_stream). */
+export function boundTriggers(): RawBuilder<unknown> {
+  return sql`set_config('millrace.latest_position', ${String(latestPosition())}, true)`
+}

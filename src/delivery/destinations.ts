@@ -5,7 +5,7 @@ import { type Config, limits } from '../config.ts'
 import { createConnections } from '../destination/connections.ts'
 import { type Destination, unavailableDestination } from '../destination/destination.ts'
 import { createQueueConnections, type QueueConnections } from '../destination/queue.ts'
-import { createWebhook } from '../destination/webhook.ts'
+import { createWebhook, type Webhook } from '../destination/webhook.ts'
 import type { IntegrationDocument } from '../integration/integration.ts'
 import { openDocument } from '../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../sealing/secret.ts'
@@ -16,6 +16,8 @@ import type { SendingConfiguration } from './configuration.ts'
 export type Destinations = {
   /** The destination of a consumer, by its configuration. */
   of(tenant: string, configuration: SendingConfiguration): Promise<Destination>
+  /** The webhook of an integration. Throws NotOpened if no key opens its secrets. */
+  webhookOf(tenant: string, document: IntegrationDocument): Webhook
   /** Ends the connections that the destinations of a process share. */
   close(): Promise<void>
 }
@@ -36,6 +38,7 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
         throw error
       }
     },
+    webhookOf,
     async close() {
       queues.close()
       await webhooks.close()
@@ -46,12 +49,16 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
     tenant: string,
     { kind, document }: SendingConfiguration,
   ): Promise<Destination> {
-    if (kind === 'integration') return webhookOf(openDocument(tenant, document, secrets))
+    if (kind === 'integration') return webhookOf(tenant, document)
     return queueOf(config, queues, openDestination(tenant, document.destination, secrets))
   }
 
-  function webhookOf(document: IntegrationDocument): Destination {
-    const { callback_parameters, delivery, previous_signing_secret: previous } = document
+  function webhookOf(tenant: string, document: IntegrationDocument): Webhook {
+    const {
+      callback_parameters,
+      delivery,
+      previous_signing_secret: previous,
+    } = openDocument(tenant, document, secrets)
     if (!callback_parameters) throw new Error('This integration gets files, not single events.')
     const { callback_url, api_key } = callback_parameters
     const stillValid = previous && Date.parse(previous.valid_until) > Date.now()

@@ -40,10 +40,10 @@ export function createFailures(
 
   return {
     async conclude(event, failure) {
-      record(event, failure)
+      const recorded = record(event, failure)
+      if (failure.kind === 'rejected') return reject(event, failure, recorded)
+      recorded.catch(ending.breakOff)
       switch (failure.kind) {
-        case 'rejected':
-          return reject(event, failure)
         case 'refused':
           window.giveBack(event)
           return stop(`The target refused an event: ${failure.reason}.`)
@@ -56,16 +56,25 @@ export function createFailures(
     written: () => writes,
   }
 
-  function record(event: LoggedEvent, failure: Failure): void {
+  function record(event: LoggedEvent, failure: Failure): Promise<void> {
     const { response: _, ...logged } = failure
     logger.info({ ...lease, position: event.position, ...logged }, 'attempt failed')
     const failed = { eventPosition: event.position, attempt: progress.attempts + 1 }
-    writes = writes.then(() => recordAttempt(db, lease, failed, failure)).catch(ending.breakOff)
+    const recorded = writes.then(() => recordAttempt(db, lease, failed, failure))
+    writes = recorded.catch(() => {})
+    return recorded
   }
 
-  /** One at a time, so that the limit of kept events is exact. */
-  async function reject(event: LoggedEvent, answer: { status: number; response: string }) {
-    const keeping = writes.then(() => keepRejected(durable, lease, event, answer))
+  /**
+   * One at a time, so that the limit of kept events is exact. Its attempt is recorded first, and so
+   * is as durable: without the attempt, audits would call a kept event delivered.
+   */
+  async function reject(
+    event: LoggedEvent,
+    answer: { status: number; response: string },
+    recorded: Promise<void>,
+  ) {
+    const keeping = recorded.then(() => keepRejected(durable, lease, event, answer))
     writes = keeping.catch(() => {})
     const outcome = await keeping
     if (outcome === 'lost' || outcome === 'no_room') window.giveBack(event)

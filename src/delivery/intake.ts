@@ -4,9 +4,9 @@
 import { limits } from '../config.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import type { PageRow } from '../log/read.ts'
-import type { Step } from './cursor.ts'
 import type { Progress } from './progress.ts'
 import type { Reader } from './reader.ts'
+import type { Step } from './step.ts'
 import type { Window } from './window.ts'
 
 /** The window is filled with this many rows at once, or with as many as may be in flight. */

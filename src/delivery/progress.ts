@@ -1,7 +1,8 @@
-// Counts what a turn has settled since its last step, for the receipt.
+// Counts what a turn settles: totals that begin with the cursor's at the lease (see step.ts).
 
 import type { LoggedEvent } from '../log/event.ts'
-import type { Leased, Step } from './cursor.ts'
+import type { Leased, Totals } from './cursor.ts'
+import type { Step } from './step.ts'
 
 const BUCKETS = 20
 
@@ -11,21 +12,25 @@ export type Progress = {
   delivered(event: Pick<LoggedEvent, 'position'>, nowMs: number): void
   rejected(): void
   filtered(count: number): void
-  /** Events settled since the last step. */
+  /** Events settled since the last step that was answered. */
   count(): number
+  /** Up to here. */
+  totals(): Totals
   /** The step up to here. */
   step(state: Pick<Step, 'readPosition' | 'unresolved' | 'attempts'>): Step
-  /** The step is written: its counts are not counted again. */
+  /** The step was answered. */
   written(step: Step): void
 }
 
-/** Begins at the cursor's position at the lease. */
-export function createProgress(
-  leased: Pick<Leased, 'readPosition' | 'unresolved' | 'version' | 'attempts'>,
-): Progress {
-  let settledThrough = lowWaterMark(leased.readPosition, leased.unresolved)
-  let { attempts } = leased
-  const counts = noCounts()
+/** Begins with totals; its steps name `version`. */
+export function createProgress({
+  version,
+  totals: begun,
+  ...start
+}: Pick<Leased, 'version' | 'attempts' | 'totals'>): Progress {
+  let { attempts } = start
+  let written = sumOf(begun)
+  const totals = copyOf(begun)
 
   return {
     get attempts() {
@@ -33,40 +38,36 @@ export function createProgress(
     },
     delivered(event, nowMs) {
       attempts = 0
-      counts.delivered++
+      totals.delivered++
       const bucket = latencyBucket(nowMs - event.position / 1000)
-      counts.latencyHistogram[bucket] = (counts.latencyHistogram[bucket] ?? 0) + 1
+      totals.latencyHistogram[bucket] = (totals.latencyHistogram[bucket] ?? 0) + 1
     },
     rejected() {
       attempts = 0
-      counts.rejected++
+      totals.rejected++
     },
     filtered(count) {
-      counts.filtered += count
+      totals.filtered += count
     },
-    count: () => counts.delivered + counts.rejected + counts.filtered,
-    step(state) {
-      const toPosition = lowWaterMark(state.readPosition, state.unresolved)
-      const { version } = leased
-      const latencyHistogram = [...counts.latencyHistogram]
-      const span = { fromPosition: settledThrough, toPosition }
-      return { ...state, ...counts, latencyHistogram, version, ...span }
-    },
+    count: () => sumOf(totals) - written,
+    totals: () => copyOf(totals),
+    step: (state) => ({ ...state, version, totals: copyOf(totals) }),
     written(step) {
-      settledThrough = step.toPosition
-      counts.delivered -= step.delivered
-      counts.rejected -= step.rejected
-      counts.filtered -= step.filtered
-      counts.latencyHistogram = counts.latencyHistogram.map(
-        (count, bucket) => count - (step.latencyHistogram[bucket] ?? 0),
-      )
+      written = sumOf(step.totals)
     },
   }
 }
 
-/** Everything up to here is settled. */
-function lowWaterMark(readPosition: number, [oldest]: number[]): number {
-  return oldest === undefined ? readPosition : oldest - 1
+function sumOf({ delivered, rejected, filtered }: Totals): number {
+  return delivered + rejected + filtered
+}
+
+function copyOf(totals: Totals): Totals {
+  const latencyHistogram = Array.from(
+    { length: BUCKETS },
+    (_, bucket) => totals.latencyHistogram[bucket] ?? 0,
+  )
+  return { ...totals, latencyHistogram }
 }
 
 /** 0 for up to 1 ms, 1 for up to 2, 2 for up to 4, …; the last bucket is everything slower. */
@@ -77,13 +78,4 @@ function latencyBucket(milliseconds: number): number {
 /** The longest time, in ms, that a bucket counts. */
 export function bucketLimitMs(bucket: number): number {
   return 2 ** bucket
-}
-
-function noCounts() {
-  return {
-    delivered: 0,
-    rejected: 0,
-    filtered: 0,
-    latencyHistogram: Array.from({ length: BUCKETS }, () => 0),
-  }
 }

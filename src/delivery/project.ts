@@ -1,7 +1,8 @@
 // A turn that advances a projection: our own tables that follow the log. One transaction applies a
 // page of events and writes the step of the cursor, and it checks the epoch. So each event counts
 // exactly once, whatever is killed in between. If a turn has lost its lease, its page is rolled
-// back with its step.
+// back with its step. A crash of the database may undo pages that were answered. So each page
+// checks that the cursor stands where the page begins, and the release never moves the cursor.
 
 import { limits } from '../config.ts'
 import { maySendAgain } from '../db/failure.ts'
@@ -9,14 +10,16 @@ import type { Db } from '../db/pool.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import { type PageRow, readPage } from '../log/read.ts'
-import { filterOfConfiguration } from './configuration.ts'
-import { type Leased, moveCursor, type Step } from './cursor.ts'
+import { createSignal } from '../signal.ts'
+import { selectionOf } from './configuration.ts'
+import { type Leased, standsAt, type Totals } from './cursor.ts'
 import type { Deadline } from './deadline.ts'
 import { createEnding, type Ending, type Reason } from './ending.ts'
 import { holdCursor } from './held-lease.ts'
+import { countApplied } from './metrics.ts'
 import { createProgress } from './progress.ts'
 import { type ReleaseServices, release } from './release.ts'
-import { createSignal } from './signal.ts'
+import { moveCursor, type Step } from './step.ts'
 import { SLICE_MS, type Slot, type TurnResult } from './turn.ts'
 
 /** How often a turn that waits for new events reads the log, besides wake-ups. */
@@ -43,6 +46,7 @@ type Projecting = {
   readonly projection: Projection
   readonly ending: Ending
   readPosition: number
+  totals: Totals
   /** Of the next page. */
   maxEvents: number
 }
@@ -56,7 +60,7 @@ export async function project(
   deadline: Deadline,
   slot: Slot,
 ): Promise<TurnResult> {
-  const { lease, attempts, readPosition } = leased
+  const { lease, attempts, readPosition, totals } = leased
   const signal = createSignal()
   const ending = createEnding(services.logger, lease, signal.raise)
   const held = holdCursor(services, lease, deadline, {
@@ -70,7 +74,7 @@ export async function project(
   })
   const projection = services.projections[lease.consumer] as Projection
   const { pageEvents: maxEvents } = limits
-  const turn: Projecting = { services, leased, projection, ending, readPosition, maxEvents }
+  const turn: Projecting = { services, leased, projection, ending, readPosition, totals, maxEvents }
   const startedAt = performance.now()
   let lastBusyAt = startedAt
   while (!ending.reason) {
@@ -89,7 +93,9 @@ export async function project(
     reason: ending.reason as Reason,
     attempts,
     failing: 'The projection',
-    stepOf: (attempts) => stepOver(turn, [], attempts),
+    // Where it stood at the lease: each page has moved it since.
+    stepOf: (attempts) =>
+      createProgress(leased).step({ readPosition: leased.readPosition, unresolved: [], attempts }),
   })
 }
 
@@ -102,14 +108,14 @@ function breakOff(ending: Ending, error: Error): false {
 /** Returns whether there was a page. A page that fails is halved until a single event fails. */
 async function nextPage(turn: Projecting): Promise<boolean> {
   const { services, leased, projection, readPosition: after, maxEvents } = turn
-  const { lease, configuration } = leased
+  const { lease } = leased
   const { tenant } = lease
   const page = { maxEvents, maxBytes: services.pageBytes() }
   const range = {
     tenant,
     after,
     through: END_OF_LOG,
-    filter: filterOfConfiguration(configuration),
+    ...selectionOf(leased),
     ...page,
   }
   const { rows } = await readPage(services.db, range)
@@ -140,30 +146,30 @@ async function write(
 ): Promise<void> {
   const { db, leaseMs } = turn.services
   const { lease } = turn.leased
-  const step = stepOver(turn, rows, 0)
+  const step = stepOver(turn, rows)
   const outcome = await db.transaction().execute(async (trx) => {
+    if (!(await standsAt(trx, lease, turn.readPosition))) {
+      throw new Lost('The lease is lost, or the cursor was set back.')
+    }
     await apply(trx)
     const moved = await moveCursor(trx, lease, step, leaseMs)
     // Thrown to roll back the applied events.
     if (moved === 'lost') throw new Lost('The lease is lost.')
     return moved
   })
+  countApplied(step.totals.delivered - turn.totals.delivered)
   turn.readPosition = step.readPosition
+  turn.totals = step.totals
   if (outcome !== 'running') turn.ending.begin({ why: 'halted' })
 }
 
-/** The step over some rows; the last step is over none. */
-function stepOver(
-  { leased, readPosition }: Projecting,
-  rows: readonly PageRow[],
-  attempts: number,
-): Step {
-  const progress = createProgress({ ...leased, readPosition })
+function stepOver({ leased, readPosition, totals }: Projecting, rows: readonly PageRow[]): Step {
+  const progress = createProgress({ ...leased, totals })
   const events = rows.filter(isTaken)
   for (const event of events) progress.delivered(event, Date.now())
   progress.filtered(rows.length - events.length)
   const through = rows.at(-1)?.position ?? readPosition
-  return progress.step({ readPosition: through, unresolved: [], attempts })
+  return progress.step({ readPosition: through, unresolved: [], attempts: 0 })
 }
 
 function isTaken(row: PageRow): row is LoggedEvent {

@@ -6,8 +6,11 @@ import type { Db } from '../db/pool.ts'
 import { whileAway } from '../db/while-away.ts'
 import type { Logger } from '../logger.ts'
 import { retryDelayMs } from './backoff.ts'
-import { completeReplay, type Lease, releaseCursor, type Step } from './cursor.ts'
+import type { Lease } from './cursor.ts'
 import type { Reason } from './ending.ts'
+import { turnsEnded } from './metrics.ts'
+import { completeReplay, finishReplay } from './replay-end.ts'
+import { releaseCursor, type Step } from './step.ts'
 import type { TurnResult } from './turn.ts'
 
 /** The pause of a cursor after a failure on our side, and after a lost connection. */
@@ -21,7 +24,7 @@ export type ReleaseServices = {
   db: Db
   /** Writes that must not be lost: rejected events, the end of a replay. */
   durable: Db
-  /** Stops the consumer, with a reason for people. */
+  /** Stops the consumer, or fails the replay alone, with a reason for people. */
   stop(job: AdvanceJob, reason: string): Promise<void>
   leaseMs: number
   /** Whether the process is about to end, and cannot wait. */
@@ -49,6 +52,7 @@ export async function release(
   end: End,
 ): Promise<TurnResult> {
   const { reason } = end
+  turnsEnded.add(1, reason.why)
   if (reason.why === 'lost') {
     services.logger.warn({ ...lease }, 'lease lost')
     return { kind: 'lost' }
@@ -69,6 +73,7 @@ export async function release(
   if (outcome === 'lost') return { kind: 'lost' }
   // Not completed if an append under way may still belong to it: then it is woken again.
   if (reason.why === 'at_end') await completeReplay(services.durable, lease)
+  else if (lease.run > 0 && outcome === 'superseded') await finishReplay(services.durable, lease)
   if (outcome === 'running' && reason.why === 'yielded' && end.isIdle?.()) return { kind: 'idle' }
   // Stopped or changed meanwhile: there may be a file to finish.
   if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }

@@ -9,19 +9,20 @@ import type { Destination, Outcome } from '../destination/destination.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { END_OF_LOG, timeOf } from '../log/position.ts'
 import { logHasPassed, readEvents, readPage } from '../log/read.ts'
-import { filterOfConfiguration, maxInFlightOf, type SendingConfiguration } from './configuration.ts'
-import { type Leased, saveWindow } from './cursor.ts'
+import { createSignal, type Signal } from '../signal.ts'
+import { maxInFlightOf, type SendingConfiguration, selectionOf, targetOf } from './configuration.ts'
+import { type Lease, type Leased, saveWindow } from './cursor.ts'
 import type { Deadline } from './deadline.ts'
 import { createEnding, type Ending, type Reason } from './ending.ts'
 import { createFailures, type Failures } from './failure.ts'
 import type { InFlightLimit } from './in-flight.ts'
 import { fill, type Intake, isEmpty, push, stepOf } from './intake.ts'
-import { type Pace, paced } from './pace.ts'
+import { countDelivered, countTry, type Target } from './metrics.ts'
+import { both, createPace, type Pace, paced } from './pace.ts'
 import { createProgress } from './progress.ts'
 import { createReader } from './reader.ts'
 import { type ReleaseServices, release } from './release.ts'
 import type { ReadPage } from './shared-read.ts'
-import { createSignal, type Signal } from './signal.ts'
 import { createSteps, STEP_EVENTS, STEP_MS, type Steps } from './steps.ts'
 import { SLICE_MS, type Slot, type Turn, type TurnResult } from './turn.ts'
 import { createWindow } from './window.ts'
@@ -30,7 +31,7 @@ import { createWindow } from './window.ts'
 const TICK_MS = 1_000
 
 export type SendServices = ReleaseServices & {
-  destinationOf(tenant: string, configuration: SendingConfiguration): Promise<Destination>
+  destinationOf(lease: Lease, configuration: SendingConfiguration): Promise<Destination>
   /** The current limit of a page, so that all turns together stay within bounds. */
   pageBytes(): number
   /** Pages of turns that follow the log, shared if they are the same. */
@@ -47,6 +48,7 @@ type SendingLease = Leased & { configuration: SendingConfiguration }
 type Sending = {
   readonly leased: SendingLease
   readonly destination: Destination
+  readonly target: Target
   readonly deadline: Deadline
   readonly intake: Intake
   readonly inFlight: InFlightLimit
@@ -72,13 +74,13 @@ export async function sendEvents(
 ): Promise<TurnResult> {
   const { lease, configuration, unresolved } = leased
   const { db } = services
-  const destination = await services.destinationOf(lease.tenant, configuration)
+  const destination = await services.destinationOf(lease, configuration)
   const turn = begin(services, leased, deadline, destination)
   const { intake, ending, failures } = turn
   slot.attach(handleOf(turn))
-  await saveWindow(db, leased)
+  await saveWindow(services.durable, leased)
   // Events that retention has removed meanwhile are missing; the log of the integration says so.
-  push(intake, await readEvents(db, lease.tenant, unresolved, filterOfConfiguration(configuration)))
+  push(intake, await readEvents(db, lease.tenant, unresolved, selectionOf(leased)))
   await sendUntilEnd(services, turn, slot)
   await failures.written()
   return release(services, lease, {
@@ -120,6 +122,7 @@ function begin(
   const turn: Sending = {
     leased,
     destination,
+    target: targetOf(leased.configuration),
     deadline,
     intake,
     inFlight,
@@ -127,7 +130,8 @@ function begin(
     failures: createFailures(services, lease, ending, { intake, inFlight }),
     steps: createSteps(services, { lease, deadline, intake, ending }, signal.raise),
     signal,
-    paceLets: stopPosition === null ? () => true : paced(services.replayPace, () => send(turn)),
+    paceLets:
+      stopPosition === null ? () => true : paced(paceOf(services, leased), () => send(turn)),
     maySend: () => !turn.isAbandoned && ending.reason?.why !== 'lost' && !deadline.isOver(),
     startedAt: performance.now(),
     lastBusyAt: performance.now(),
@@ -136,12 +140,18 @@ function begin(
   return turn
 }
 
+/** The pace of a replay: that of all replays, and its own rate. */
+function paceOf({ replayPace }: SendServices, { terms }: SendingLease): Pace {
+  return terms?.rate ? both(createPace(terms.rate, { isFull: false }), replayPace) : replayPace
+}
+
 /** Reads the pages of a consumer: shared ones if it follows the log, up to the end of a replay. */
-function pagesFor(services: SendServices, { lease, configuration, stopPosition }: SendingLease) {
-  const filter = filterOfConfiguration(configuration)
+function pagesFor(services: SendServices, leased: SendingLease) {
+  const { lease, stopPosition } = leased
+  const selection = selectionOf(leased)
   return (after: number) => {
     const page = { maxEvents: limits.pageEvents, maxBytes: services.pageBytes() }
-    const range = { tenant: lease.tenant, after, filter, ...page }
+    const range = { tenant: lease.tenant, after, ...selection, ...page }
     if (stopPosition === null) return services.readLive({ ...range, through: END_OF_LOG })
     return readPage(services.db, { ...range, through: stopPosition })
   }
@@ -224,13 +234,15 @@ async function settle(
   outcome: Outcome,
   sentAt: number,
 ): Promise<void> {
-  const { intake, inFlight, ending, failures, signal } = turn
+  const { leased, target, intake, inFlight, ending, failures, signal } = turn
   const { window, progress } = intake
   const latencyMs = performance.now() - sentAt
+  countTry(target, outcome.kind, latencyMs)
   try {
     if (outcome.kind === 'delivered') {
       window.settle(event)
       progress.delivered(event, Date.now())
+      countDelivered(target, leased.lease.run, event.position)
       inFlight.taken(latencyMs)
     } else await failures.conclude(event, outcome)
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Database } from '../db/pool.ts'
 import type { Presence } from '../db/presence.ts'
 import type { Logger } from '../logger.ts'
 import type { SecretBox } from '../sealing/secret.ts'
+import type { Tracer } from '../tracer.ts'
 import type { AdvanceServices } from './advance.ts'
 import type { Destinations } from './destinations.ts'
 import { createLineReader } from './files/lines.ts'
@@ -15,8 +16,10 @@ import { createInFlightLimits } from './in-flight.ts'
 import { createPace } from './pace.ts'
 import type { Projection } from './project.ts'
 import type { ReleaseServices } from './release.ts'
+import { failReplay } from './replay-end.ts'
 import { createSemaphore } from './semaphore.ts'
 import { createSharedRead } from './shared-read.ts'
+import { tracedDestination } from './traced.ts'
 import { createWaker } from './wake.ts'
 
 /** The parts of a worker for its turns. */
@@ -30,6 +33,7 @@ export type DeliveryParts = {
   /** By consumer id. */
   projections: Record<string, Projection>
   logger: Logger
+  tracer: Tracer | undefined
 }
 
 /** `pageBytes`: the current limit of a page. */
@@ -39,13 +43,14 @@ export function advanceServices(
   destinations: Destinations,
   { pageBytes, isDraining }: { pageBytes: () => number; isDraining: () => boolean },
 ): AdvanceServices {
-  const { relaxed, durable, presence, secrets, projections, logger } = parts
+  const { relaxed, durable, presence, secrets, projections, logger, tracer } = parts
   const { pool, kysely: db } = relaxed
   const waker = createWaker(pool, logger)
   const release: ReleaseServices = {
     db,
     durable: durable.kysely,
     async stop(job, reason) {
+      if (await failReplay(durable.kysely, job, reason)) return
       const change = { actor: 'millrace', reason }
       await changeConsumer(durable.kysely, job.tenant, job.consumer, { ...change, command: 'stop' })
       // Its other turns, if it has any, on any worker.
@@ -60,7 +65,10 @@ export function advanceServices(
     presence,
     sending: {
       ...release,
-      destinationOf: destinations.of,
+      async destinationOf({ tenant, consumer }, configuration) {
+        const destination = await destinations.of(tenant, configuration)
+        return tracer ? tracedDestination(destination, consumer, tracer) : destination
+      },
       pageBytes,
       readLive: createSharedRead(db),
       replayPace: createPace(config.MILLRACE_REPLAY_RATE),

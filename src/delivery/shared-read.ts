@@ -12,8 +12,8 @@ export type ReadPage = (range: PageRange) => Promise<Page>
 export function createSharedRead(db: Db): ReadPage {
   const asked = new Map<string, Promise<Page>>()
   return (range) => {
-    const { tenant, after, filter } = range
-    const key = JSON.stringify([tenant, after, filter])
+    const { tenant, after, filter, isLive } = range
+    const key = JSON.stringify([tenant, after, filter, isLive])
     const same = asked.get(key)
     if (same) return same
     const page = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {

@@ -2,10 +2,11 @@
 // or 200 events, or earlier if the lease needs it. One step at a time.
 
 import type { Db } from '../db/pool.ts'
-import { type Lease, moveCursor } from './cursor.ts'
+import type { Lease } from './cursor.ts'
 import { type Deadline, now } from './deadline.ts'
 import type { Ending } from './ending.ts'
 import { type Intake, stepOf } from './intake.ts'
+import { moveCursor } from './step.ts'
 
 export const STEP_MS = 250
 export const STEP_EVENTS = 200

@@ -8,6 +8,7 @@ import type pg from 'pg'
 import { tasks } from '../db/jobs.ts'
 import { channels } from '../db/listen.ts'
 import { isGone } from '../db/presence.ts'
+import { NOBODY_WAITS } from '../log/hub.ts'
 import { END_OF_LOG } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 
@@ -26,13 +27,15 @@ type Scope = {
   condition: string
   /** For a waiting job: whether it will do the work of this wake-up. */
   isCovered: string
+  /** More tenants to notify, beside those of cursors that are being advanced. */
+  others?: string
 }
 
 // NOTIFY wakes a consumer that is being advanced; a sleeping one gets a job, and so does one whose
 // worker is gone. The job's key is that of jobKey('wake', …) in db/jobs.ts: a waiting job stays or
 // is replaced, never doubled. A fixed order prevents deadlocks between two wake-ups. A stopped
 // integration with an open last file gets a job, too.
-const wake = ({ cursors, condition, isCovered }: Scope) => `
+const wake = ({ cursors, condition, isCovered, others }: Scope) => `
   with behind as (
     select
       cursor.tenant, cursor.consumer, cursor.run,
@@ -54,9 +57,10 @@ const wake = ({ cursors, condition, isCovered }: Scope) => `
   ),
   notified as (
     select pg_notify('${channels.wake}', tenant)
-    from due
-    where is_advancing
-    group by tenant
+    from (
+      select tenant from due where is_advancing
+      ${others ? `union ${others}` : 'group by tenant'}
+    ) as awake
   ),
   sleeping as (
     select
@@ -84,11 +88,12 @@ const WAITS = `(
   job.locked_at is null and job.attempts < job.max_attempts and job.run_at <= clock_timestamp()
 )`
 
-/** $1: tenants with new events. */
+/** $1: tenants with new events. If a process waits for events (log/hub.ts), it hears of all. */
 const wakeTenants = wake({
   cursors: 'cursor.tenant = any($1::text[])',
   condition: 'true',
   isCovered: WAITS,
+  others: `select tenant from unnest($1::text[]) as tenant where not ${NOBODY_WAITS}`,
 })
 
 const IS_BEHIND = `(
@@ -125,12 +130,14 @@ const IS_QUEUED = `(${WAITS}
   or job.locked_at between clock_timestamp() - interval '2 seconds' and clock_timestamp()
 )`
 
-/** The memory of the last sweep. */
-export type Remembered = {
+/** The memory of the last sweep, and what came since. */
+type Remembered = {
   /** A position up to which the others had read everything. */
   settled: number
   /** The position at which the log ends now. */
   end: number
+  /** Whether the tenants with events or changes in between are known. */
+  hasNews: boolean
 }
 
 /** $1, $2, $3: the cursors that were behind at the last sweep. */
@@ -140,9 +147,9 @@ const WAS_BEHIND = `(cursor.tenant, cursor.consumer, cursor.run) in (
 
 /**
  * The sweep: everything that is behind, advanced or not; it returns these cursors. With a memory it
- * looks only for events after `settled`, in one or two partitions, except for cursors that are
- * busy, were behind, or have a changed consumer. If the log has not moved, it looks at these alone:
- * every event and every change of a consumer moves the log. A restored consumer does not, so
+ * looks only at cursors that are busy, were behind, or are of the tenants $4: those with an event
+ * or a changed consumer after `settled`. If these tenants are not known, it looks for events after
+ * `settled` for each cursor, in one or two partitions. A restored consumer counts as neither, so
  * `rebuild config` wakes it.
  */
 export function sweepStatement(remembered?: Remembered): string {
@@ -154,9 +161,11 @@ export function sweepStatement(remembered?: Remembered): string {
 
 function sweepScope(remembered?: Remembered): Pick<Scope, 'cursors' | 'condition'> {
   if (!remembered) return { cursors: 'true', condition: IS_BEHIND }
-  const { settled, end } = remembered
+  const { settled, end, hasNews } = remembered
   const mayBeBehind = `(${IS_BUSY} or ${WAS_BEHIND})`
-  if (settled === end) return { cursors: mayBeBehind, condition: IS_BEHIND }
+  if (hasNews) {
+    return { cursors: `(${mayBeBehind} or cursor.tenant = any($4::text[]))`, condition: IS_BEHIND }
+  }
   return {
     cursors: 'true',
     condition: `case

@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts'
 import { type AdvanceServices, advance } from './advance.ts'
 import { createDestinations } from './destinations.ts'
 import { createJustEnded, type JustEnded } from './just-ended.ts'
+import { turnSlots, turnsEnded, turnsUnderWay } from './metrics.ts'
 import { advanceServices, type DeliveryParts } from './services.ts'
 import { createSlots } from './slots.ts'
 import type { Slot, Turn } from './turn.ts'
@@ -18,8 +19,8 @@ import { wakeIfBehind } from './wake.ts'
 type Delivering = {
   /** New events of a tenant may be there. */
   wake(tenant: string): void
-  /** A consumer, named `tenant/id`, was stopped. */
-  requestHalt(consumer: string): void
+  /** A consumer, named `tenant/id`, was stopped; or one run of it, `tenant/id/run`, is to end. */
+  requestHalt(named: string): void
   /** Others may take this worker's leases from now on. */
   expire(): void
   /** Lets deliveries in flight finish, within limits.shutdownMs, and writes the progress. */
@@ -70,7 +71,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
       if (delivery.isDraining) return
       for (const job of delivery.justEnded.take(tenant)) void wakeAgain(delivery, job)
     },
-    requestHalt: (consumer) => eachOf(turns, consumer, (turn) => turn.requestHalt('halted')),
+    requestHalt: (named) => eachOf(turns, named, (turn) => turn.requestHalt('halted')),
     expire: () => haltAll(turns, 'expired'),
     async stop() {
       delivery.isDraining = true
@@ -91,6 +92,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Deliverin
 function startRunner(delivery: Delivery, task: Task, count: number) {
   const { pool, logger, running } = delivery
   const slots = createSlots(count)
+  turnSlots.set(count, task)
   return runJobs(pool, task, {
     slots: count,
     logger,
@@ -120,6 +122,7 @@ async function advanceOne(
   // the database has jumped. The turn checks for new events in place of the job.
   if (underWay.has(key)) return turns.get(key)?.wake()
   underWay.add(key)
+  turnsUnderWay.add(1, task)
   const attach = (turn: Turn) => {
     turns.set(key, turn)
     if (delivery.isDraining) turn.requestHalt('draining')
@@ -129,8 +132,9 @@ async function advanceOne(
       // Before the check for new events: from here on no job for it is turned away.
       turns.delete(key)
       underWay.delete(key)
+      turnsUnderWay.add(-1, task)
     })
-    if (result.kind === 'busy') return
+    if (result.kind === 'busy') return turnsEnded.add(1, 'busy')
     if (result.kind === 'idle') delivery.justEnded.add(job)
     else if (result.kind === 'retry') await scheduleRetry(pool, task, job, result.retryInMs)
     else await wakeAgain(delivery, job)
@@ -142,7 +146,7 @@ async function advanceOne(
 type Turns = ReadonlyMap<string, Turn>
 
 function eachOf(turns: Turns, prefix: string, act: (turn: Turn) => void): void {
-  for (const [key, turn] of turns) if (key.startsWith(`${prefix}/`)) act(turn)
+  for (const [key, turn] of turns) if (`${key}/`.startsWith(`${prefix}/`)) act(turn)
 }
 
 function haltAll(turns: Turns, why: 'expired' | 'draining'): void {

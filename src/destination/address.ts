@@ -49,7 +49,7 @@ export function hostOf(url: URL): string {
 
 /**
  * Why a URL's host may not be called, as a sentence. Undefined if it may, or if its name does not
- * resolve within 2.5 s. `tenant` is the caller, whose running look-ups are counted.
+ * resolve within 1.5 s. `tenant` is the caller, whose running look-ups are counted.
  */
 export async function refusalOfHost(url: URL, tenant: string): Promise<string | undefined> {
   const host = hostOf(url)

@@ -13,6 +13,10 @@ export type OutgoingEvent = {
   idempotencyKey: string
   publishedAt: string
   payload: string
+  /** The trace to go on with, by W3C Trace Context; null: none. */
+  traceparent: string | null
+  /** Of a test event: its webhook-id. The request also says that it is a test. */
+  testId?: string
 }
 
 /**

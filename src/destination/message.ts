@@ -40,6 +40,7 @@ export function messageOf(event: OutgoingEvent): Message {
     name: attribute('String', event.name),
     idempotency_key: attribute('String', event.idempotencyKey),
     position: attribute('Number', String(event.position)),
+    ...(event.traceparent === null ? {} : { traceparent: attribute('String', event.traceparent) }),
   }
   return {
     body,

@@ -1,19 +1,24 @@
 // Webhooks: one POST per event over kept-alive connections, with the headers of Standard Webhooks.
 // The payload's text goes into the body untouched. Any 2xx acknowledges, 400 rejects, 403 and 410
-// refuse. Anything else is retried, redirects included, which are not followed.
+// refuse. Anything else is retried, redirects included, which are not followed. A trial is the same
+// request, reported whole (trial.ts).
 
 import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
 import { hostOf, isPublicAddress, notPublic } from './address.ts'
+import { adviceOfAnswer, adviceOfError } from './advice.ts'
 import { bodyText } from './body.ts'
 import type { Connections } from './connections.ts'
 import type { Destination, Outcome, OutgoingEvent } from './destination.ts'
 import { createMask, type Mask } from './mask.ts'
-import { type Answer, TimeOut } from './post.ts'
+import { type Answer, type PostRequest, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { type SigningKey, secretBytes, sign, signingKey } from './sign.ts'
+import { reportTrial, type Trial } from './trial.ts'
 
 const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
+/** In errors of certificates, for people who run Node and not the target. */
+const NODES_ADVICE = /; if the root CA is installed locally.*/
 const BEYOND_ASCII = /[\u0080-\uffff]/
 
 export type WebhookOptions = {
@@ -34,8 +39,13 @@ export type WebhookOptions = {
   storedResponse: number
 }
 
+export type Webhook = Destination & {
+  /** Sends an event, and reports the whole exchange, with secrets masked. Never rejects. */
+  try(event: OutgoingEvent): Promise<Trial>
+}
+
 /** A destination that POSTs to a URL. Its owner shares and closes `connections`. */
-export function createWebhook(connections: Connections, options: WebhookOptions): Destination {
+export function createWebhook(connections: Connections, options: WebhookOptions): Webhook {
   const url = new URL(options.url)
   const host = hostOf(url)
   // A literal address is never looked up, so the lookup of the connection cannot refuse it.
@@ -50,33 +60,48 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...signing]
   const mask = createMask([...secrets, ...signing.map(secretBytes)], options.storedResponse)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
+  const secretHeaders = Object.keys({ ...options.headers, ...authorization })
 
   return {
     send(event, settled, maySend) {
-      if (forbidden) {
-        return settled({ kind: 'unavailable', reason: failed(notPublic(host)) })
-      }
-      const body = Buffer.from(bodyText(event))
-      const headers = [...fixed, ...headersOf(event, body, keys)]
-      connections.post(
-        { ...to, headers, body },
-        options,
-        (result) => {
-          if (!(result instanceof Error)) return settled(judge(result, options, mask, failed))
-          settled({
-            kind: 'unavailable',
-            reason: failed(describeFailure(result, options.timeoutMs)),
-          })
-        },
-        maySend,
-      )
+      exchange(requestOf(event), (result) => settled(outcomeOf(result)), maySend)
     },
+    try(event) {
+      const request = requestOf(event)
+      const sentAt = performance.now()
+      return new Promise((resolve) => {
+        exchange(request, (result) => {
+          const outcome = outcomeOf(result)
+          const ms = performance.now() - sentAt
+          resolve(reportTrial(request, result, { outcome, ms, mask, secretHeaders }))
+        })
+      })
+    },
+  }
+
+  function requestOf(event: OutgoingEvent): PostRequest {
+    const body = Buffer.from(bodyText(event))
+    return { ...to, headers: [...fixed, ...headersOf(event, body, keys)], body }
+  }
+
+  function exchange(
+    request: PostRequest,
+    done: (result: Answer | Error) => void,
+    maySend?: () => boolean,
+  ): void {
+    if (forbidden) done(new Error(notPublic(host)))
+    else connections.post(request, options, done, maySend)
+  }
+
+  function outcomeOf(result: Answer | Error): Outcome {
+    if (!(result instanceof Error)) return judge(result, options, mask, failed)
+    return { kind: 'unavailable', reason: failed(describeFailure(result, options.timeoutMs)) }
   }
 }
 
 function headersOf(event: OutgoingEvent, body: Buffer, keys: SigningKey[]): string[] {
   // The same for an event in every retry and replay.
-  const id = `msg_${event.tenant}_${event.position}`
+  const id = event.testId ?? `msg_${event.tenant}_${event.position}`
   const timestamp = String(Math.floor(Date.now() / 1000))
   const headers = [
     'webhook-id',
@@ -88,6 +113,8 @@ function headersOf(event: OutgoingEvent, body: Buffer, keys: SigningKey[]): stri
     'millrace-position',
     String(event.position),
   ]
+  if (event.traceparent !== null) headers.push('traceparent', event.traceparent)
+  if (event.testId !== undefined) headers.push('millrace-test', 'true')
   if (keys.length > 0) headers.push('webhook-signature', sign(keys, id, timestamp, body))
   return headers
 }
@@ -108,7 +135,7 @@ function judge(
     return { kind: 'unavailable', status, reason }
   }
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
-  const reason = failed(statusText(status))
+  const reason = failed(`${statusText(status)}: ${adviceOfAnswer({ status, headers })}`)
   const response = mask(body.toString('utf8'))
   if (status === 400) return { kind: 'rejected', status, reason, response }
   if (status === 403 || status === 410) return { kind: 'refused', status, reason, response }
@@ -132,6 +159,12 @@ export function statusText(status: number): string {
 
 function describeFailure(error: Error, timeoutMs: number): string {
   const { name, code, message } = error as NodeJS.ErrnoException
-  if (error instanceof TimeOut) return `no complete answer within ${timeoutMs} ms`
-  return message || code || name
+  // OpenSSL's message has lines of its source; its reason is a few words.
+  const { reason: ofOpenSsl } = error as { reason?: string }
+  const advice = adviceOfError(error)
+  const isLate = error instanceof TimeOut
+  const what = isLate
+    ? `no complete answer within ${timeoutMs} ms`
+    : ofOpenSsl || message.replace(NODES_ADVICE, '') || code || name
+  return advice ? `${what}: ${advice}` : what
 }

@@ -1,17 +1,41 @@
-// POST /events/{event_name}: the event gateway (docs/publish.md).
+// The event gateway: POST /events/{event_name} for one event, POST /events for many
+// (docs/publish.md).
 
+import type { IncomingMessage } from 'node:http'
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
-import { fault, MillraceError } from '../errors.ts'
-import { requirePublishing } from '../http/authorize.ts'
-import { readBody } from '../http/body.ts'
-import type { Parameter, Route } from '../http/route.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import type { CheckedPublisher } from '../event-type/check.ts'
+import { Violations } from '../event-type/schemas.ts'
+import { identify, requirePublishing, requireScope } from '../http/authorize.ts'
+import { admitStream, readBody } from '../http/body.ts'
+import type { Authenticate } from '../http/identity.ts'
+import { beginLines, breakOff } from '../http/line-stream.ts'
+import { isLive, liveHeader } from '../http/live.ts'
+import { reportedError } from '../http/problem.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import type { Parameter, RequestContext, Route } from '../http/route.ts'
+import { traceparentHeader } from '../http/traceparent.ts'
 import { TENANT_PATTERN } from '../input/tenant.ts'
 import { ONE_LINE } from '../input/text.ts'
 import type { Publisher } from '../log/batch.ts'
-import { appendFailures, NAME_PATTERN, Payload } from '../log/event.ts'
+import {
+  appendFailures,
+  NAME_PATTERN,
+  Payload,
+  type Published as PublishedEvent,
+} from '../log/event.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
+import type { Logger } from '../logger.ts'
+import { errorText, publishLines } from './bulk.ts'
+import { BulkAnswer, Envelope } from './bulk-schemas.ts'
+import { eventOfLine, lineDefaultsOf, mostLineBytes, tooLarge } from './envelope.ts'
 import { publishedEventOf } from './publish.ts'
+import type { BodyLine } from './split.ts'
+
+const NDJSON = 'application/x-ndjson'
+/** How often a long body's token is checked again: it may have ended, or been revoked. */
+const IDENTIFY_MS = 5_000
 
 const Published = Type.Object(
   {
@@ -21,6 +45,7 @@ const Published = Type.Object(
       default: false,
       description: 'Whether the same event was published before; then nothing was appended.',
     }),
+    warnings: Violations,
   },
   { title: 'PublishedEvent' },
 )
@@ -77,11 +102,17 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
           required: false,
           schema: Type.String(),
         },
+        liveHeader,
+        traceparentHeader,
       ],
       body: Payload,
       responses: {
         201: { description: 'The event is committed.', schema: Published },
-        400: { description: 'The request is wrong, or `idempotency_key_reused`; see details.' },
+        400: {
+          description:
+            'The request is wrong, or `idempotency_key_reused`, or the payload breaks the ' +
+            'schema of its event type; see details.',
+        },
         401: { description: 'The token is missing or unknown.' },
         403: { description: 'The token does not allow this event; details name the fault.' },
         413: { description: `The payload has more than ${maxEventBytes} bytes.` },
@@ -91,25 +122,146 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
       async handle(context) {
         const body = await readBody(context, maxEventBytes)
         const event = publishedEventOf(
-          context.params['event_name'] as string,
+          { name: context.params['event_name'] as string, live: isLive(context) },
           context.req.headers,
           body,
         )
         requirePublishing(context.state.identity, event)
-        const { outcome, position } = await publisher.publish(event)
-        if (outcome === 'key_reused') throw keyReused(position)
+        const published = await publisher.publish(event)
+        if (published.outcome === 'key_reused') {
+          throw keyReused('idempotency-key', published.position)
+        }
         context.status = 201
-        const isDuplicate = outcome === 'duplicate'
-        context.body =
-          `{"position":${position},"published_at":"${timeOf(position)}",` +
-          `"duplicate":${isDuplicate}}`
+        context.body = publishedText(published)
       },
     },
   ]
 }
 
-function keyReused(position: number): MillraceError {
+/** The parts that a bulk publish needs. */
+type BulkRouteServices = {
+  publisher: CheckedPublisher
+  maxEventBytes: number
+  rateLimit: RateLimit
+  authenticate: Authenticate
+  /** Aborted when the process stops. */
+  stopping: AbortSignal
+  logger: Logger
+}
+
+/** The route of bulk publishes. */
+export function bulkRoute(services: BulkRouteServices): Route {
+  return {
+    method: 'post',
+    path: '/events',
+    scope: 'publish',
+    family: 'gateway',
+    tag: 'Publishing',
+    operationId: 'publishEvents',
+    summary: 'Publish many events, one a line.',
+    description:
+      'The body has any number of lines, and is stored as it comes. The answer has a line for ' +
+      'each, in order, written after its commit; read it while you send. A line that is refused ' +
+      'fails alone. If the answer breaks off, send the lines without an answer again: nothing is ' +
+      `appended twice. A line's payload is at most ${services.maxEventBytes} bytes, nested at ` +
+      `most ${limits.jsonDepth} levels.`,
+    parameters: [
+      {
+        ...header('tenant', 'The tenant of all lines.', 'dodici'),
+        schema: Type.String({ pattern: TENANT_PATTERN }),
+      },
+      { ...header('team', 'The team, for lines without one.', 'team-orders'), required: false },
+      { ...header('service', 'The service, for lines without one.', 'shop'), required: false },
+      liveHeader,
+    ],
+    body: Envelope,
+    bodyType: NDJSON,
+    responses: {
+      200: {
+        description: 'A line for each line of the body. It is incomplete if the connection breaks.',
+        schema: BulkAnswer,
+        types: [NDJSON],
+      },
+      400: { description: 'A header is wrong. Faults of lines are in their own answers.' },
+      401: { description: 'The token is missing or unknown.' },
+      403: { description: 'The token may not publish for this tenant.' },
+      503: { description: 'Too many bulk bodies are under way: try again after `Retry-After`.' },
+    },
+    handle: (context) => publishBulk(context, services),
+  }
+}
+
+async function publishBulk(
+  context: RequestContext,
+  { publisher, maxEventBytes, rateLimit, authenticate, stopping, logger }: BulkRouteServices,
+): Promise<void> {
+  const { req, res, state } = context
+  const defaults = lineDefaultsOf(req.headers, isLive(context))
+  requireScope(state.identity, defaults.tenant, 'publish')
+  refuseOtherType(req)
+  await admitStream(context)
+  const lineBytes = mostLineBytes(maxEventBytes)
+  let identity = state.identity
+  let identifiedAt = performance.now()
+  const services = {
+    publisher,
+    tenant: defaults.tenant,
+    mostLineBytes: lineBytes,
+    eventOf(line: BodyLine) {
+      if (line === 'too_long') throw tooLarge('line', lineBytes)
+      const event = eventOfLine(line, defaults, maxEventBytes)
+      requirePublishing(identity, event, 'name')
+      return event
+    },
+    take: rateLimit.publishing(context),
+    async authorize() {
+      if (performance.now() - identifiedAt < IDENTIFY_MS) return
+      identity = await identify(req, 'publish', authenticate)
+      identifiedAt = performance.now()
+    },
+    explain: (error: unknown) => reportedError(error, { requestId: state.requestId, logger }),
+    textOf: bulkTextOf,
+    stillMs: limits.bulkStillMs,
+    stopping,
+  }
+  beginLines(context)
+  try {
+    const end = await publishLines(req, res, services)
+    if (end === 'complete') res.end()
+    else if (end === 'broken') breakOff(context)
+  } catch (error) {
+    res.destroy()
+    throw error
+  }
+}
+
+function refuseOtherType({ headers }: IncomingMessage): void {
+  const { 'content-type': given = '', 'content-encoding': encoding = 'identity' } = headers
+  if (encoding.toLowerCase() !== 'identity') {
+    throw invalid([
+      fault('content-encoding', 'invalid', 'is not taken: send the lines as they are'),
+    ])
+  }
+  const [type = ''] = given.split(';')
+  if (type.trim().toLowerCase() === NDJSON) return
+  throw invalid([fault('content-type', 'invalid', `must be ${NDJSON}, one event a line`)])
+}
+
+function bulkTextOf(published: PublishedEvent): string {
+  return published.outcome === 'key_reused'
+    ? errorText(keyReused('idempotency_key', published.position))
+    : `${publishedText(published)}\n`
+}
+
+function publishedText({ outcome, position, warnings }: PublishedEvent): string {
+  const time = timeOf(position)
+  const isDuplicate = outcome === 'duplicate'
+  const more = warnings ? `,"warnings":${JSON.stringify(warnings)}` : ''
+  return `{"position":${position},"published_at":"${time}","duplicate":${isDuplicate}${more}}`
+}
+
+function keyReused(field: string, position: number): MillraceError {
   const reason = `was used with another payload, at position ${position}`
-  const details = [fault('idempotency-key', 'idempotency_key_reused', reason)]
+  const details = [fault(field, 'idempotency_key_reused', reason)]
   return new MillraceError('idempotency_key_reused', `The idempotency key ${reason}.`, { details })
 }

@@ -4,8 +4,8 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { listFiles } from '../delivery/files/manifest.ts'
-import { fault, invalid } from '../errors.ts'
-import { PositionValue, positionOf, timeOf } from '../log/position.ts'
+import { PositionValue, timeOf } from '../log/position.ts'
+import { beforeOf, beforeParameters } from './before.ts'
 
 const DateTime = Type.String({ format: 'date-time' })
 
@@ -43,26 +43,9 @@ export const FileList = Type.Object(
   { title: 'FileList' },
 )
 
-export const fileParameters = [
-  {
-    in: 'query' as const,
-    name: 'limit',
-    description: 'The most entries of a page.',
-    required: false,
-    schema: Type.Integer({
-      minimum: 1,
-      maximum: limits.mostFilesListed,
-      default: limits.filesListed,
-    }),
-  },
-  {
-    in: 'query' as const,
-    name: 'before',
-    description: 'Only files created before this time: the created_at of the last one of a page.',
-    required: false,
-    schema: DateTime,
-  },
-]
+const sizes = { usual: limits.filesListed, most: limits.mostFilesListed }
+
+export const fileParameters = beforeParameters('files', sizes)
 
 /** A page of the files. Throws `invalid_request` if `limit` or `before` is invalid. */
 export async function readFiles(
@@ -71,16 +54,7 @@ export async function readFiles(
   { id, createdPosition }: { id: string; createdPosition: number },
   query: Record<string, string | string[] | undefined>,
 ): Promise<{ files: object[] }> {
-  const { limit = String(limits.filesListed), before } = query
-  const most = /^\d{1,4}$/.test(String(limit)) ? Number(limit) : 0
-  const until = before === undefined ? Number.MAX_SAFE_INTEGER : positionOf(String(before))
-  if (most < 1 || most > limits.mostFilesListed) {
-    throw invalid([fault('limit', 'invalid', `must be 1 to ${limits.mostFilesListed}`)])
-  }
-  if (until === undefined) {
-    throw invalid([fault('before', 'invalid', 'must be a time like 2026-01-17T12:00:00.000Z')])
-  }
-  const range = { since: createdPosition, before: until, limit: most }
+  const range = { since: createdPosition, ...beforeOf(query, sizes) }
   const files = await listFiles(db, tenant, id, range)
   return {
     files: files.map(({ firstPosition, lastPosition, position, finishedAt, ...file }) => ({

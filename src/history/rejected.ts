@@ -7,6 +7,7 @@ import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { databaseNow } from '../delivery/database-now.ts'
 import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
+import { MillraceError } from '../errors.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
 
 export type RejectedEvent = {
@@ -18,7 +19,9 @@ export type RejectedEvent = {
   entityId: string
   idempotencyKey: string
   payload: string
-  status: number
+  cause: 'rejected' | 'skipped'
+  /** Null if a skipped event had no answer. */
+  status: number | null
   response: string
   rejectedAt: Date
 }
@@ -32,6 +35,17 @@ export async function listRejected(
   consumer: string,
 ): Promise<RejectedEvent[]> {
   return rejectedQuery(db, tenant, consumer).orderBy('rejected_at', 'desc').execute()
+}
+
+/** A rejected event in a list. */
+export function presentRejected(event: RejectedEvent) {
+  const { id, rejectedAt, name, eventPosition: position, cause, status, response } = event
+  return { id, created_at: rejectedAt.toISOString(), name, position, cause, status, response }
+}
+
+/** The error for an id without a rejected event. */
+export function noSuchEvent(id: string): MillraceError {
+  return new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
 }
 
 /** One of them; undefined if there is none. */
@@ -109,24 +123,22 @@ type Retried = { outcome: Outcome; isRemoved: boolean }
 
 /**
  * Sends a rejected event again, and removes it if the target accepts it. If it was the last one of
- * a waiting replay, the replay completes. Either way the attempt is recorded: in the run of the
- * rejection, as attempt 0 (the stream's own count from 1), at a position before the send. A crash
- * between the send and the removal leaves the event: at least once. Undefined if it is not kept any
- * more; then it is not sent. If somebody else removes it during the send, the record says so.
+ * a waiting replay, the replay completes. Either way the attempt is recorded with its actor: in the
+ * run of the rejection, as attempt 0 (the stream's own count from 1), at a position before the
+ * send. A crash between the send and the removal leaves the event: at least once. Undefined if it
+ * is not kept any more; then it is not sent. If somebody else removes it during the send, the
+ * record says so.
  */
 export async function retryRejected(
   db: Db,
   tenant: string,
   consumer: string,
-  { event, destination }: { event: RejectedEvent; destination: Destination },
+  { event, destination, actor }: { event: RejectedEvent; destination: Destination; actor: string },
 ): Promise<Retried | undefined> {
   const { run, eventPosition: position, name, entityId, idempotencyKey, payload } = event
-  const { rows } = await sql<{ at: number }>`
-    select ${databaseNow()} as at
-    from rejected_event
-    where tenant = ${tenant} and consumer = ${consumer} and id = ${event.id}::uuid`.execute(db)
-  const at = rows[0]?.at
-  if (at === undefined) return undefined
+  const before = await beforeRetry(db, tenant, consumer, event)
+  if (!before) return undefined
+  const { at, traceparent } = before
   const outcome = await sendOne(destination, {
     tenant,
     position,
@@ -134,12 +146,12 @@ export async function retryRejected(
     entityId,
     idempotencyKey,
     payload,
+    traceparent,
     publishedAt: timeOf(position),
   })
   const taken = outcome.kind === 'delivered'
-  const result = taken
-    ? `Sent again and accepted: HTTP status code ${outcome.status}`
-    : outcome.reason
+  const accepted = `Sent again and accepted: HTTP status code ${outcome.status}`
+  const result = taken ? accepted : outcome.reason
   const about = `It is ${name} of ${entityId}, idempotency key ${idempotencyKey}`
   const reason = `${result}. ${about}`
   const reasonTooLate = `${result}, but it had been deleted or accepted meanwhile. ${about}`
@@ -162,14 +174,15 @@ export async function retryRejected(
     ),
     recorded as (
       insert into attempt (
-        tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response
+        tenant, position, consumer, run, event_position, attempt, outcome, status, reason, response,
+        actor
       )
       select
         ${tenant}, ${at}, ${consumer}, ${run}::integer, ${position}::bigint, 0, ${outcome.kind},
         ${outcome.status ?? null}::integer,
         case when ${taken} and not exists (select from removed) then ${reasonTooLate}
           else ${reason} end,
-        ${response}
+        ${response}, ${actor}
       on conflict do nothing
       returning position
     ),
@@ -185,6 +198,22 @@ export async function retryRejected(
   return { outcome, isRemoved: taken && recorded.rows[0]?.removed === true }
 }
 
+/** The time, and the trace of the event: past the retention, none. Undefined if it is not kept. */
+async function beforeRetry(
+  db: Db,
+  tenant: string,
+  consumer: string,
+  { id, eventPosition }: RejectedEvent,
+): Promise<{ at: number; traceparent: string | null } | undefined> {
+  const { rows } = await sql<{ at: number; traceparent: string | null }>`
+    select
+      ${databaseNow()} as at,
+      (select traceparent from event where tenant = ${tenant} and position = ${eventPosition})
+    from rejected_event
+    where tenant = ${tenant} and consumer = ${consumer} and id = ${id}::uuid`.execute(db)
+  return rows[0]
+}
+
 function rejectedQuery(db: Db, tenant: string, consumer: string) {
   return db
     .selectFrom('rejected_event')
@@ -198,6 +227,7 @@ function rejectedQuery(db: Db, tenant: string, consumer: string) {
       'entity_id as entityId',
       'idempotency_key as idempotencyKey',
       'payload',
+      'cause',
       'status',
       'response',
       'rejected_at as rejectedAt',

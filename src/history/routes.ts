@@ -6,18 +6,29 @@ import type { TSchema } from 'typebox'
 import type { Clock } from '../clock.ts'
 import type { Db } from '../db/pool.ts'
 import type { SendingConfiguration } from '../delivery/configuration.ts'
+import {
+  type FoundConsumer,
+  findSubject,
+  integrationSubject,
+  noSuchSubject,
+  refuseEnded,
+  type Subject,
+  subscriptionSubject,
+} from '../delivery/subject.ts'
 import type { Destination } from '../destination/destination.ts'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { commonErrors, notFound } from '../integration/schemas.ts'
-import { timeOf } from '../log/position.ts'
+import { positionBefore, timeOf } from '../log/position.ts'
 import { FileList, fileParameters, readFiles } from './files.ts'
-import { readLogEntries } from './log-entries.ts'
+import { logParameters, readLogEntries } from './log-entries.ts'
 import {
   deleteRejected,
   findRejected,
   listRejected,
+  noSuchEvent,
+  presentRejected,
   type RejectedEvent,
   retryRejected,
 } from './rejected.ts'
@@ -30,19 +41,9 @@ import {
   RejectedEventList,
   StatisticsShown,
 } from './schemas.ts'
-import { type FoundConsumer, readStatistics } from './statistics.ts'
-import {
-  findSubject,
-  integrationSubject,
-  noSuchSubject,
-  refuseEnded,
-  type Subject,
-  subscriptionSubject,
-} from './subject.ts'
+import { readStatistics } from './statistics.ts'
 
-const DAY_MS = 86_400_000
-
-type HistoryServices = {
+export type HistoryServices = {
   db: Db
   clock: Clock
   /** How long the history of an ended consumer stays available. */
@@ -79,6 +80,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
   return [
     {
       ...all,
+      parameters: [...all.parameters, ...logParameters],
       method: 'get',
       path: `${path}/logs`,
       scope: 'read',
@@ -86,8 +88,8 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       summary: `Get ${noun.toLowerCase()} log: the last 50 entries, newest first.`,
       responses: { 200: { description: 'The entries.', schema: Logs }, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(services, subject, context, 'read')
-        context.body = { entries: await readLogEntries(db, tenant, consumer) }
+        const { tenant, consumer } = await findConsumer(services, subject, context, 'read')
+        context.body = { entries: await readLogEntries(db, tenant, consumer, context.query) }
       },
     },
     {
@@ -100,8 +102,9 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       responses: { 200: { description: 'Statistics.', schema: StatisticsShown }, ...errors },
       async handle(context) {
         const read = async () => {
-          const { tenant, consumer } = await find(services, subject, context, 'read')
-          return readStatistics(db, tenant, consumer, clock())
+          const { tenant, consumer } = await findConsumer(services, subject, context, 'read')
+          const times = { now: clock(), retainedFrom: retainedFrom(services) }
+          return readStatistics(db, tenant, consumer, times)
         }
         // The first read may meet a consumer that is just ending; the second one sees the end.
         const found = (await read()) ?? (await read())
@@ -118,9 +121,9 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       summary: 'List rejected events, newest first.',
       responses: { 200: { description: 'All of them.', schema: RejectedEventList }, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(services, subject, context, 'read')
+        const { tenant, consumer } = await findConsumer(services, subject, context, 'read')
         const events = await listRejected(db, tenant, consumer.id)
-        context.body = { rejected_events: events.map(listed) }
+        context.body = { rejected_events: events.map(presentRejected) }
       },
     },
     {
@@ -132,7 +135,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       summary: 'Delete all rejected events.',
       responses: { ...counted(Deleted), ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(services, subject, context, 'configure')
+        const { tenant, consumer } = await findConsumer(services, subject, context, 'configure')
         const events = await listRejected(db, tenant, consumer.id)
         const ids = events.map(({ id }) => id)
         const { actor } = context.state.identity
@@ -149,12 +152,12 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       description: gone,
       responses: { ...counted(Delivered), ...badGateway, ...errors },
       async handle(context) {
-        const { tenant, consumer } = await find(services, subject, context, 'configure')
+        const { tenant, consumer } = await findConsumer(services, subject, context, 'configure')
         refuseEnded(subject, nameOf(subject, context), consumer)
         const events = await listRejected(db, tenant, consumer.id)
         let delivered = 0
         for (const event of events.reverse()) {
-          if ((await retry(tenant, consumer, event))?.isRemoved) delivered++
+          if ((await retry(context, tenant, consumer, event))?.isRemoved) delivered++
         }
         context.body = { delivered }
       },
@@ -203,7 +206,7 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
       async handle(context) {
         const { tenant, consumer, event } = await findEvent(context, 'configure')
         refuseEnded(subject, nameOf(subject, context), consumer)
-        if (!(await retry(tenant, consumer, event))) throw noSuchEvent(event.id)
+        if (!(await retry(context, tenant, consumer, event))) throw noSuchEvent(event.id)
         context.status = 200
         context.body = ''
       },
@@ -211,24 +214,26 @@ function routesOf(subject: Subject, services: HistoryServices): Route[] {
   ]
 
   async function findEvent(context: RequestContext, scope: 'read' | 'configure') {
-    const { tenant, consumer } = await find(services, subject, context, scope)
+    const { tenant, consumer } = await findConsumer(services, subject, context, scope)
     const id = context.params['event_id'] as string
     const event = await findRejected(db, tenant, consumer.id, id)
     if (event) return { tenant, consumer, event }
     throw noSuchEvent(id)
   }
 
-  async function retry(tenant: string, consumer: FoundConsumer, event: RejectedEvent) {
+  async function retry(
+    { state }: RequestContext,
+    tenant: string,
+    consumer: FoundConsumer,
+    event: RejectedEvent,
+  ) {
     const destination = await destinationOf(tenant, consumer.configuration)
-    const retried = await retryRejected(db, tenant, consumer.id, { event, destination })
+    const sent = { event, destination, actor: state.identity.actor }
+    const retried = await retryRejected(db, tenant, consumer.id, sent)
     if (!retried || retried.outcome.kind === 'delivered') return retried
     const message = `The rejected event ${event.id} was not accepted: ${retried.outcome.reason}.`
     throw new MillraceError('bad_gateway', message)
   }
-}
-
-function noSuchEvent(id: string): MillraceError {
-  return new MillraceError('not_found', `There is no rejected event ${JSON.stringify(id)}.`)
 }
 
 function retentionNote({ retentionDays }: HistoryServices): string {
@@ -253,29 +258,36 @@ function filesRoute(subject: Subject, services: HistoryServices): Route {
       ...commonErrors,
     },
     async handle(context) {
-      const { tenant, consumer } = await find(services, subject, context, 'read')
+      const { tenant, consumer } = await findConsumer(services, subject, context, 'read')
       context.body = await readFiles(services.db, tenant, consumer, context.query)
     },
   }
 }
 
-async function find(
-  { db, clock, retentionDays }: HistoryServices,
+/**
+ * The tenant of a request, and the consumer that its path names. Throws `not_found`, or `forbidden`
+ * without the scope.
+ */
+export async function findConsumer(
+  services: Pick<HistoryServices, 'db' | 'clock' | 'retentionDays'>,
   subject: Subject,
   context: RequestContext,
   scope: 'read' | 'configure',
 ) {
   const tenant = tenantOf(context, scope)
-  const since = (clock() - retentionDays * DAY_MS) * 1000
   const name = nameOf(subject, context)
-  return { tenant, consumer: await findSubject(db, subject, { tenant, name, since }) }
+  const since = retainedFrom(services)
+  return { tenant, consumer: await findSubject(services.db, subject, { tenant, name, since }) }
+}
+
+/** The position from which the history is certainly kept. */
+function retainedFrom({
+  clock,
+  retentionDays,
+}: Pick<HistoryServices, 'clock' | 'retentionDays'>): number {
+  return positionBefore(clock(), retentionDays)
 }
 
 function nameOf({ parameter }: Subject, { params }: RequestContext): string {
   return params[parameter.name] as string
-}
-
-function listed({ id, rejectedAt, name, eventPosition, status, response }: RejectedEvent) {
-  const created_at = rejectedAt.toISOString()
-  return { id, created_at, name, position: eventPosition, status, response }
 }

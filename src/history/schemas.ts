@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
+import { Nullable } from '../input/nullable.ts'
 import { Payload } from '../log/event.ts'
 import { PositionValue } from '../log/position.ts'
 
@@ -17,6 +18,10 @@ export const Logs = Type.Object(
           created_at: DateTime,
           action: Text('integration_started'),
           reason: Text('Registered via API.'),
+          actor: Text(
+            'API key 0c9be2f17a35 (ops)',
+            'A key, a token, or `millrace` itself, which sends.',
+          ),
         },
         { title: 'LogEntry' },
       ),
@@ -34,7 +39,13 @@ export const RejectedEventList = Type.Object(
           created_at: DateTime,
           name: Text('order.created'),
           position: PositionValue('The position of the event in the log.'),
-          status: Type.Integer({ examples: [400], description: "The target's answer." }),
+          cause: Type.Enum(['rejected', 'skipped'], {
+            description: 'By the target, or by a person (`_skip`).',
+          }),
+          status: Type.Union([Type.Integer(), Type.Null()], {
+            examples: [400],
+            description: "The target's answer. Null: a skipped event had none.",
+          }),
           response: Text('no such product', 'The start of its body, with secrets masked.'),
         },
         { title: 'RejectedEventEntry' },
@@ -46,6 +57,8 @@ export const RejectedEventList = Type.Object(
 )
 export const Deleted = Type.Object({ deleted: Type.Integer() }, { title: 'DeletedCount' })
 export const Delivered = Type.Object({ delivered: Type.Integer() }, { title: 'DeliveredCount' })
+const Count = (description: string) =>
+  Type.Integer({ format: 'int64', examples: [1_204], description })
 /** An event as receivers get it; rejected events have the same form. */
 export const DeliveredEvent = Type.Object(
   {
@@ -56,8 +69,14 @@ export const DeliveredEvent = Type.Object(
   },
   { title: 'DeliveredEvent' },
 )
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Milliseconds = Nullable(Type.Number())
+export const Latencies = Type.Object(
+  { p50: Milliseconds, p90: Milliseconds, p99: Milliseconds },
+  {
+    title: 'Latencies',
+    description: 'From publication to delivery, in steps of 1, 2, 4, ... ms.',
+  },
+)
 export const StatisticsShown = Type.Object(
   {
     status: Type.Enum(['running', 'interrupted', 'stopped', 'completed', 'deleted']),
@@ -69,13 +88,22 @@ export const StatisticsShown = Type.Object(
     last_delivery_at: Nullable(DateTime),
     failures_in_a_row: Type.Integer({ default: 0 }),
     next_retry_at: Nullable(DateTime),
-    latency_ms: Type.Object(
-      { p50: Milliseconds, p90: Milliseconds, p99: Milliseconds },
+    /** Over the last hour. */
+    latency_ms: Latencies,
+    counts: Type.Object(
       {
-        title: 'Latencies',
-        description:
-          'From publication to delivery, over the last hour, in steps of 1, 2, 4, ... ms.',
+        since: Type.String({
+          format: 'date-time',
+          description:
+            'Its registration. Of an ended one, at most the retention ago; of one older than ' +
+            'migration 0034, that.',
+        }),
+        passed: Count('Events that passed the filter: the delivered and the rejected.'),
+        delivered: Count('Accepted by the target.'),
+        rejected: Count('Answered with 400, whatever became of them later.'),
+        filtered_out: Count('Events that the filter did not take.'),
       },
+      { title: 'EventCounts', description: 'What its own stream has settled; exact.' },
     ),
     replay: Nullable(
       Type.Object(

@@ -1,16 +1,12 @@
-// Statistics of a consumer: its position, lag and speed, and the progress of a replay. They are
-// computed from the cursor, the log after it, and the receipts of the last minutes.
+// Statistics of a consumer: its position, lag, speed and counts, and the progress of a replay. They
+// are computed from the cursor, the log after it, and the receipts.
 
 import { sql } from 'kysely'
-import type { Ended } from '../consumer/ended.ts'
 import { onlyRow } from '../db/only-row.ts'
 import type { Db } from '../db/pool.ts'
-import {
-  filterOfConfiguration,
-  ownRunOf,
-  type SendingConfiguration,
-} from '../delivery/configuration.ts'
+import { ownRunOf, type SendingConfiguration, selectionOf } from '../delivery/configuration.ts'
 import { bucketLimitMs } from '../delivery/progress.ts'
+import type { FoundConsumer } from '../delivery/subject.ts'
 import { END_OF_LOG, positionOf, timeOf } from '../log/position.ts'
 import { takes } from '../log/read.ts'
 
@@ -18,15 +14,6 @@ import { takes } from '../log/read.ts'
 const COUNTED_EVENTS = 1_000_000
 const RATE_SECONDS = 60
 const LATENCY_SECONDS = 3_600
-
-/** A consumer as its API finds it. */
-export type FoundConsumer = {
-  id: string
-  status: 'running' | 'stopped' | Ended['ending']
-  configuration: SendingConfiguration
-  /** The position of its registration. */
-  createdPosition: number
-}
 
 type Statistics = {
   status: FoundConsumer['status'] | 'interrupted'
@@ -37,6 +24,13 @@ type Statistics = {
   failures_in_a_row: number
   next_retry_at: string | null
   latency_ms: { p50: number | null; p90: number | null; p99: number | null }
+  counts: {
+    since: string
+    passed: number
+    delivered: number
+    rejected: number
+    filtered_out: number
+  }
   replay: {
     delivered: number
     rejected: number
@@ -46,6 +40,9 @@ type Statistics = {
   } | null
 }
 
+/** Events that were settled after a position. */
+type Counts = { after: number; delivered: number; rejected: number; filtered: number }
+
 type Row = {
   /** Whether it has a cursor. */
   isThere: boolean
@@ -53,8 +50,8 @@ type Row = {
   retryAt: Date | null
   pending: number
   oldest: number | null
-  delivered: number
-  rejected: number
+  /** The counts of its steps; null without a cursor. */
+  counts: Counts | null
   takenLater: number
   recent: number
   lastDelivery: number | null
@@ -63,17 +60,20 @@ type Row = {
 
 /**
  * The statistics of a consumer's newest life at the time `now` (ms). An ended consumer has nothing
- * left to send. Undefined if it ended after it was found.
+ * left to send. Its receipts are retained from the position `retainedFrom` on. Undefined if it has
+ * ended since it was found.
  */
 export async function readStatistics(
   db: Db,
   tenant: string,
   { id, status, configuration, createdPosition }: FoundConsumer,
-  now: number,
+  { now, retainedFrom }: { now: number; retainedFrom: number },
 ): Promise<Statistics | undefined> {
   const hasEnded = status === 'completed' || status === 'deleted'
   const row = await readRow(db, tenant, { id, configuration, createdPosition }, now)
   if (!row.isThere && !hasEnded) return undefined
+  const about = { id, configuration, createdPosition, retainedFrom }
+  const counts = await countsOf(db, tenant, about, row)
   // An event ahead of the clock waits, too: no clock tells for how long, but it is not 0.
   const lagMs = row.oldest === null ? 0 : Math.abs(now - row.oldest / 1000)
   // A young consumer has not existed for a whole minute.
@@ -91,7 +91,17 @@ export async function readStatistics(
     // Without a failure, retry_at is the next time to look for a file.
     next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
-    replay: endsAt === undefined ? null : replayOf(row, rate, hasEnded ? now : msOf(endsAt), now),
+    counts: {
+      since: timeOf(counts.after),
+      passed: counts.delivered + counts.rejected,
+      delivered: counts.delivered,
+      rejected: counts.rejected,
+      filtered_out: counts.filtered,
+    },
+    replay:
+      endsAt === undefined
+        ? null
+        : replayOf({ ...row, ...counts }, rate, hasEnded ? now : msOf(endsAt), now),
   }
 }
 
@@ -99,7 +109,12 @@ function msOf(time: string): number {
   return (positionOf(time) as number) / 1000
 }
 
-function replayOf(row: Row, rate: number, endsAtMs: number, now: number) {
+function replayOf(
+  row: Pick<Row, 'takenLater' | 'pending'> & Counts,
+  rate: number,
+  endsAtMs: number,
+  now: number,
+) {
   const { delivered, rejected, takenLater: taken_later, pending } = row
   const secondsToEnd = Math.max(0, (endsAtMs - now) / 1000)
   const atThisRate = pending === 0 ? 0 : rate === 0 ? null : Math.ceil(pending / rate)
@@ -109,7 +124,7 @@ function replayOf(row: Row, rate: number, endsAtMs: number, now: number) {
 }
 
 /** The upper end, in ms, of the bucket with the quantile; null without counts. */
-function quantileOf(histogram: number[], part: number): number | null {
+export function quantileOf(histogram: number[], part: number): number | null {
   const total = histogram.reduce((sum, count) => sum + count, 0)
   let seen = 0
   for (const [bucket, count] of histogram.entries()) {
@@ -128,25 +143,27 @@ async function readRow(
   const result = await sql<Row>`
     with own_cursor as (
       -- Its own run is the lowest.
-      select run, read_position, unresolved, stop_position, attempts, retry_at
+      select run, read_position, unresolved, stop_position, attempts, retry_at,
+        jsonb_build_object('after', counted_after, 'delivered', delivered, 'rejected', rejected,
+          'filtered', filtered) as counts
       from cursor
       where tenant = ${tenant} and consumer = ${id}
       order by run
       limit 1
     ),
-    ${behindQuery(tenant, configuration)},
+    ${behindQuery(tenant, id, configuration)},
     receipts as (
-      select position, delivered, rejected, latency_ms_histogram
+      select position, delivered, latency_ms_histogram
       from receipt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
+        and run = ${ownRun(configuration)}
     ),
     -- Rejected, then sent again by hand and delivered.
     taken_later as (
       select position, event_position
       from attempt
       where tenant = ${tenant} and consumer = ${id} and position >= ${createdPosition}
-        and run = coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)
+        and run = ${ownRun(configuration)}
         and outcome = 'delivered'
     ),
     latencies as (
@@ -162,8 +179,7 @@ async function readRow(
       retry_at as "retryAt",
       (select count(*)::integer from behind) as pending,
       (select min(position) from behind) as oldest,
-      (select coalesce(sum(delivered), 0)::integer from receipts) as delivered,
-      (select coalesce(sum(rejected), 0)::integer from receipts) as rejected,
+      counts,
       (select count(distinct event_position)::integer from taken_later) as "takenLater",
       (
         select coalesce(sum(delivered), 0)::integer
@@ -171,7 +187,7 @@ async function readRow(
         where position > ${(now - RATE_SECONDS * 1000) * 1000}
       ) as recent,
       greatest(
-        (select max(position) from receipts where delivered > 0),
+        (select position from receipts where delivered > 0 order by position desc limit 1),
         (select max(position) from taken_later)
       ) as "lastDelivery",
       (select array_agg(count order by bucket) from latencies) as histogram
@@ -180,15 +196,51 @@ async function readRow(
   return onlyRow(result)
 }
 
+/** The run that it was registered with. */
+function ownRun(configuration: SendingConfiguration) {
+  return sql`coalesce((select run from own_cursor), ${ownRunOf(configuration)}::integer)`
+}
+
+/**
+ * The settled events of a consumer. Steps count since its registration, or since the migration that
+ * added the counts. For an older replay the receipts have more. For an ended consumer only they are
+ * left, as far back as they are retained.
+ */
+async function countsOf(
+  db: Db,
+  tenant: string,
+  about: Omit<FoundConsumer, 'status'> & { retainedFrom: number },
+  { counts }: Row,
+): Promise<Counts> {
+  const { id, configuration, createdPosition, retainedFrom } = about
+  const isReplay = ownRunOf(configuration) > 0
+  if (counts && (counts.after <= createdPosition || !isReplay)) return counts
+  const after = Math.max(createdPosition, retainedFrom)
+  const result = await sql<Counts>`
+    select ${after}::bigint as after,
+      coalesce(sum(delivered), 0)::bigint as delivered,
+      coalesce(sum(rejected), 0)::bigint as rejected,
+      coalesce(sum(filtered), 0)::bigint as filtered
+    from receipt
+    where tenant = ${tenant} and consumer = ${id} and position >= ${after}
+      and run = ${ownRunOf(configuration)}`.execute(db)
+  return onlyRow(result)
+}
+
 /** Events that `own_cursor` has yet to deliver. */
-function behindQuery(tenant: string, configuration: SendingConfiguration) {
+function behindQuery(tenant: string, consumer: string, configuration: SendingConfiguration) {
+  const selection = selectionOf({
+    configuration,
+    terms: null,
+    lease: { consumer, run: ownRunOf(configuration) },
+  })
   return sql`
     behind as (
       -- Events that were read and not sent yet follow the current filter.
       select event.position
       from own_cursor
       join event on event.tenant = ${tenant} and event.position = any(unresolved)
-      where ${takes(filterOfConfiguration(configuration))}
+      where ${takes(selection)}
       union all
       select event.position
       from own_cursor
@@ -198,7 +250,7 @@ function behindQuery(tenant: string, configuration: SendingConfiguration) {
         where tenant = ${tenant}
           and position > read_position
           and position <= coalesce(stop_position, ${END_OF_LOG}::bigint)
-          and ${takes(filterOfConfiguration(configuration))}
+          and ${takes(selection)}
         order by position
         limit ${COUNTED_EVENTS}
       ) as event

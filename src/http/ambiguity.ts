@@ -8,7 +8,7 @@ import { hasControlCharacter } from '../input/text.ts'
 /** Headers that must not be repeated. Others may be lists, such as If-Match. */
 export const SINGLE_HEADERS = new Set([
   ...['authorization', 'content-type', 'tenant', 'x-twc-tenant', 'team', 'service', 'entity-id'],
-  ...['idempotency-key', 'correlation-ids'],
+  ...['idempotency-key', 'correlation-ids', 'live', 'last-event-id'],
 ])
 
 /** Throws `invalid_request` if a header is repeated, or if two of them name different tenants. */
@@ -37,6 +37,17 @@ function repeatedAmong(rawHeaders: string[]): Set<string> {
     seen.add(name)
   }
   return repeated
+}
+
+/** Throws `invalid_request` if an escape of the query is not UTF-8: it would be read as U+FFFD. */
+export function refuseFaultyQuery({ url = '' }: IncomingMessage): void {
+  const at = url.indexOf('?')
+  if (at === -1 || !url.includes('%', at)) return
+  try {
+    decodeURIComponent(url.slice(at))
+  } catch {
+    throw invalid([fault('query', 'invalid', 'has an escape that is malformed, or not UTF-8')])
+  }
 }
 
 /**

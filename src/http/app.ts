@@ -13,17 +13,18 @@ import { refuseFaultyPath } from './ambiguity.ts'
 import { createDirect } from './direct.ts'
 import { type HandleOptions, handle, refusalOf } from './handle.ts'
 import type { Exchange, Family, Route } from './route.ts'
+import type { OnServed } from './served.ts'
 
 /** The start of a resource's paths: "/events", "/api/v1/jobs". */
 const RESOURCE = /^\/(?:api\/v1\/)?[^/]*/
 
 /**
  * Builds the application. `isDraining` says whether connections are to be closed after their
- * answer.
+ * answer; `onServed` is called for each request.
  */
 export function createApp(
   routes: Route[],
-  options: HandleOptions & { isDraining: () => boolean; logger: Logger },
+  options: HandleOptions & { isDraining: () => boolean; onServed: OnServed; logger: Logger },
 ): RequestListener {
   const app = new Koa()
   const resources = new Map<string, [serve: Koa.Middleware, refuse: Koa.Middleware]>()
@@ -39,13 +40,17 @@ export function createApp(
     const requestId = randomUUID()
     context.state.requestId = requestId
     context.set('x-request-id', requestId)
+    const begun = performance.now()
+    const { req, res, state } = context
+    res.once('close', () => options.onServed({ req, res, state, route: state.route, begun }))
     if (options.isDraining()) context.set('connection', 'close')
     try {
       refuseFaultyPath(context.path)
       await next()
       if (context.body == null) refuseUnrouted(context.status)
     } catch (error) {
-      const problemOptions = { family: familyOf(context.path), logger: options.logger }
+      const family: Family = context.state.route?.family ?? familyOf(context)
+      const problemOptions = { family, logger: options.logger }
       const problem = await refusalOf(error, context as unknown as Exchange, problemOptions)
       context.status = problem.status
       context.set(problem.headers)
@@ -70,6 +75,7 @@ function routerOf(routes: Route[], options: HandleOptions): Router {
   const router = new Router({ sensitive: true, strict: true })
   for (const route of routes) {
     router[route.method](route.path, async (context) => {
+      context.state.route = route
       if (route.direct) context.type = 'application/json'
       await handle(route, context as unknown as Exchange, options)
     })
@@ -91,6 +97,8 @@ function refuseUnrouted(status: number): void {
   }
 }
 
-function familyOf(path: string): Family {
-  return resourceOf(path) === '/events' ? 'gateway' : 'configuration'
+/** The family of a request without a route. The log is read in the form of the configuration. */
+function familyOf({ method, path }: Koa.Context): Family {
+  const isRead = method === 'GET' || method === 'HEAD'
+  return resourceOf(path) === '/events' && !isRead ? 'gateway' : 'configuration'
 }

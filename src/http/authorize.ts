@@ -46,9 +46,16 @@ export function requireScope(identity: Identity, tenant: string, scope: Scope): 
   throw new MillraceError('forbidden', `This token may not ${scope} for the tenant ${tenant}.`)
 }
 
-/** Throws `forbidden`, with a detail for each reason, if the caller may not publish this event. */
-export function requirePublishing(identity: Identity, event: Publishing): void {
-  const details = refusalsOf(identity, event)
+/**
+ * Throws `forbidden`, with a detail for each reason, if the caller may not publish this event.
+ * `nameField`: where the request has the event's name.
+ */
+export function requirePublishing(
+  identity: Identity,
+  event: Publishing,
+  nameField: 'event_name' | 'name' = 'event_name',
+): void {
+  const details = refusalsOf(identity, event, nameField)
   if (details.length === 0 && identity.may('publish')) return
   const message = details.map((detail) => detail.message).join('; ') || 'The scope is missing'
   throw new MillraceError('forbidden', `${message}.`, { details })

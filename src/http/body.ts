@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../input/json.ts'
-import { createBudget, type Release } from './budget.ts'
+import { type Budget, createBudget, type Release } from './budget.ts'
 import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
 import type { Exchange } from './route.ts'
 import { tenantHeaderOf } from './tenant.ts'
@@ -27,6 +27,7 @@ const MOST_UNKNOWN = 256
 
 const small = createBudget(limits.smallBodiesBytes)
 const large = createBudget(limits.bodiesBytes)
+const streamed = createBudget(limits.bulkBodies)
 const unknown = new Set<IncomingMessage>()
 const empty = Buffer.alloc(0)
 
@@ -53,31 +54,49 @@ export function readBody(context: Exchange, limit: number): Promise<Buffer> {
   const withinBudget = (size: number) => {
     if (size <= room || size > limit) return withinLimit(size)
     const larger = Math.min(Math.max(2 * room, size), limit)
-    const taken = take(owner, larger - room, onClose)
+    const taken = takeBytes(owner, larger - room, onClose)
     room = larger
     return taken
   }
-  const taken = take(owner, room, onClose)
+  const taken = takeBytes(owner, room, onClose)
   return taken
     ? taken.then(() => collect(request, withinBudget, dropped))
     : collect(request, withinBudget, dropped)
 }
 
-/** Reserves bytes of the budget until the answer is over; returns a promise if it must wait. */
+/**
+ * Admits a body of any length, which its route reads as it comes, until the answer is over. The
+ * time limits of a request do not hold for it. Rejects with `overloaded` if too many are under way,
+ * of this owner or of all.
+ */
+export async function admitStream(context: Exchange): Promise<void> {
+  const { req: request, res } = context
+  request.isOfKnownCaller = true
+  request.isStreamed = true
+  await take(streamed, 1, ownerOf(context) as string, onCloseOf(res))
+}
+
+type OnClose = (act: () => void) => void
+
+function takeBytes(owner: string, bytes: number, onClose: OnClose): Promise<void> | undefined {
+  return take(bytes <= SMALL_BYTES ? small : large, bytes, owner, onClose)
+}
+
+/** Reserves a part of a budget until the answer is over; returns a promise if it must wait. */
 function take(
+  budget: Budget,
+  amount: number,
   owner: string,
-  bytes: number,
-  onClose: (act: () => void) => void,
+  onClose: OnClose,
 ): Promise<void> | undefined {
-  const budget = bytes <= SMALL_BYTES ? small : large
-  const taken: Release | Promise<Release> = budget(owner, bytes, onClose)
+  const taken: Release | Promise<Release> = budget(owner, amount, onClose)
   if (taken instanceof Promise) return taken.then(onClose)
   onClose(taken)
   return undefined
 }
 
 /** Collects actions for when an answer has left, or its client has gone. */
-function onCloseOf(answer: ServerResponse): (act: () => void) => void {
+export function onCloseOf(answer: ServerResponse): OnClose {
   const acts: (() => void)[] = []
   answer.once('close', () => {
     for (const act of acts) act()
@@ -86,6 +105,14 @@ function onCloseOf(answer: ServerResponse): (act: () => void) => void {
     if (answer.closed) act()
     else acts.push(act)
   }
+}
+
+/** Is aborted when the answer has left, or its client has gone. */
+export function closeSignalOf(answer: ServerResponse): AbortSignal {
+  const closed = new AbortController()
+  const reason = new MillraceError('overloaded', 'The client has gone.')
+  onCloseOf(answer)(() => closed.abort(reason))
+  return closed.signal
 }
 
 /**
@@ -170,7 +197,11 @@ export async function readJson(
   limit: number,
   absent?: object,
 ): Promise<unknown> {
-  const bytes = await readBody(context, limit)
+  return jsonOf(await readBody(context, limit), absent)
+}
+
+/** The bytes of a body, parsed as `readJson` does. */
+export function jsonOf(bytes: Buffer, absent?: object): unknown {
   if (bytes.length === 0 && absent) return absent
   const parsed = parseJson(bytes)
   if ('fault' in parsed) throw invalid([parsed.fault])

@@ -1,4 +1,5 @@
-// Bounds the bytes of bodies in flight, over all connections and per owner. An owner may hold an
+// Bounds the bytes of bodies in flight, over all connections and per owner, and the number of those
+// that are read as streams. An owner may hold an
 // eighth of what is free (dynamic thresholds, Choudhury and Hahne). So one greedy owner holds a
 // ninth of the whole, ten hold two thirds, and something is left for the next one. Without room a
 // body waits in its owner's queue, and is refused after a while.
@@ -11,6 +12,7 @@ const PART = 8
 const MOST_WAITING = 256
 const MOST_WAITING_OF_ALL = 1_024
 const LONGEST_WAIT_MS = 10_000
+const NO_ROOM = 'Too many bytes of requests are in flight; try again.'
 
 /** Gives the bytes back; once. */
 export type Release = () => void
@@ -27,8 +29,11 @@ export type Budget = (
 
 type Waiting = { bytes: number; grant: (release: Release) => void; timer: NodeJS.Timeout }
 
-/** A budget of `total` bytes. An owner that holds nothing may take any part of what is free. */
-export function createBudget(total: number): Budget {
+/**
+ * A budget of `total` bytes, or of anything else that owners hold for a time. An owner that holds
+ * nothing may take any part of what is free. `refusal`: the message if there is no room.
+ */
+export function createBudget(total: number, refusal = NO_ROOM): Budget {
   const held = new Map<string, number>()
   /** In the order of their turns; none is empty. */
   const lines = new Map<string, Waiting[]>()
@@ -60,11 +65,11 @@ export function createBudget(total: number): Budget {
   function wait(owner: string, bytes: number, onGone: (act: () => void) => void): Promise<Release> {
     const line = lines.get(owner) ?? []
     if (line.length >= MOST_WAITING || waiting >= MOST_WAITING_OF_ALL) {
-      return Promise.reject(overloaded())
+      return Promise.reject(overloaded(refusal))
     }
     return new Promise((resolve, reject) => {
       const giveUp = () => {
-        if (leave(owner, one)) reject(overloaded())
+        if (leave(owner, one)) reject(overloaded(refusal))
       }
       const one: Waiting = { bytes, grant: resolve, timer: setTimeout(giveUp, LONGEST_WAIT_MS) }
       line.push(one)
@@ -100,7 +105,6 @@ export function createBudget(total: number): Budget {
 }
 
 /** 503: there is no room; try again. */
-function overloaded(): MillraceError {
-  const message = 'Too many bytes of requests are in flight; try again.'
+function overloaded(message: string): MillraceError {
   return new MillraceError('overloaded', message, { retryAfterSeconds: 1 })
 }

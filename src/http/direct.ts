@@ -7,12 +7,17 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from '../logger.ts'
 import { type HandleOptions, handle, refusalOf } from './handle.ts'
 import type { Exchange, Route } from './route.ts'
+import type { OnServed } from './served.ts'
 
 /** A last segment without anything to decode or refuse. */
 const PLAIN = /^[\w.~-]+$/
 const PARAMETER = /^(\/.*\/):(\w+)$/
 
-type Options = HandleOptions & { isDraining: () => boolean; logger: Logger }
+type Options = HandleOptions & {
+  isDraining: () => boolean
+  onServed: OnServed
+  logger: Logger
+}
 type Direct = { route: Route; parameter: string }
 
 /** Serves routes that are `direct`, and passes all other requests to `otherwise`. */
@@ -64,6 +69,7 @@ function exchangeOf(
 
 /** Never rejects. */
 async function serve(route: Route, exchange: DirectExchange, options: Options): Promise<void> {
+  const begun = performance.now()
   try {
     await handle(route, exchange, options)
   } catch (error) {
@@ -73,7 +79,11 @@ async function serve(route: Route, exchange: DirectExchange, options: Options): 
     exchange.set(problem.headers)
     exchange.body = JSON.stringify(problem.body)
   }
-  const { req, res, status, headers, body } = exchange
+  answer(exchange, options)
+  options.onServed({ ...exchange, route, begun })
+}
+
+function answer({ req, res, status, headers, body }: DirectExchange, options: Options): void {
   if (res.destroyed) return // Its client has gone.
   const length = Buffer.byteLength(body)
   headers.push('content-type', 'application/json; charset=utf-8', 'content-length', `${length}`)

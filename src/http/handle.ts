@@ -2,7 +2,7 @@
 // identity, rate limits, the route itself, and its errors.
 
 import type { Logger } from '../logger.ts'
-import { refuseAmbiguousHeaders } from './ambiguity.ts'
+import { refuseAmbiguousHeaders, refuseFaultyQuery } from './ambiguity.ts'
 import { identify } from './authorize.ts'
 import { ownerOf } from './body.ts'
 import type { Authenticate } from './identity.ts'
@@ -21,6 +21,7 @@ export async function handle(
 ): Promise<void> {
   if (route.scope !== 'public') {
     refuseAmbiguousHeaders(exchange.req)
+    refuseFaultyQuery(exchange.req)
     const caller = identify(exchange.req, route.scope, authenticate)
     exchange.state.identity = caller instanceof Promise ? await caller : caller
   }

@@ -77,8 +77,15 @@ export function onlyTenantOf({ tenants }: Grant): string | undefined {
   return tenants.length === 1 && tenants[0] !== EVERY_TENANT ? tenants[0] : undefined
 }
 
-/** Why the grant does not allow the event, a fault for each reason. */
-export function refusalsOf(grant: Grant, { tenant, team, service, name }: Publishing): Fault[] {
+/**
+ * Why the grant does not allow the event, a fault for each reason. `nameField`: where the request
+ * has the event's name.
+ */
+export function refusalsOf(
+  grant: Grant,
+  { tenant, team, service, name }: Publishing,
+  nameField = 'event_name',
+): Fault[] {
   const faults: Fault[] = []
   const refuse = (field: string, value: string) =>
     faults.push(fault(field, 'forbidden', `${JSON.stringify(value)} is not allowed for this token`))
@@ -86,7 +93,7 @@ export function refusalsOf(grant: Grant, { tenant, team, service, name }: Publis
   if (grant.teams && !grant.teams.includes(team)) refuse('team', team)
   if (grant.services && !grant.services.includes(service)) refuse('service', service)
   if (grant.eventNames && !grant.eventNames.some((pattern) => matches(pattern, name))) {
-    refuse('event_name', name)
+    refuse(nameField, name)
   }
   return faults
 }

@@ -5,7 +5,7 @@
 import { Type } from 'typebox'
 import { maySendAgain } from '../db/failure.ts'
 import { clockProblem } from '../db/skew.ts'
-import { type ErrorCode, type Fault, MillraceError, STATUSES } from '../errors.ts'
+import { type ErrorCode, type Fault, FaultShown, MillraceError, STATUSES } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Family } from './route.ts'
 
@@ -14,16 +14,7 @@ export const GatewayProblem = Type.Object(
   {
     status: Type.String({ description: 'The HTTP status code.' }),
     message: Type.String(),
-    details: Type.Array(
-      Type.Object(
-        {
-          field: Type.String({ description: 'The header, parameter or body with the fault.' }),
-          code: Type.String(),
-          message: Type.String(),
-        },
-        { title: 'Fault' },
-      ),
-    ),
+    details: Type.Array(FaultShown),
   },
   {
     title: 'GatewayProblem',
@@ -39,6 +30,9 @@ export const ConfigurationProblem = Type.Object(
     }),
     message: Type.String({ description: 'The reason; it names the field.' }),
     request_id: Type.String({ description: "The request's id, also in the x-request-id header." }),
+    details: Type.Optional(
+      Type.Array(FaultShown, { description: 'Each fault, if the request has some.' }),
+    ),
   },
   {
     title: 'ConfigurationProblem',
@@ -59,6 +53,18 @@ export function problemOf(
   error: unknown,
   options: { family: Family; requestId: string; logger: Logger },
 ): Problem {
+  const known = reportedError(error, options)
+  const headers: Record<string, string> = {}
+  if (known.status === 401) headers['www-authenticate'] = 'Bearer realm="millrace"'
+  if (known.retryAfterSeconds) headers['retry-after'] = String(known.retryAfterSeconds)
+  return { status: known.status, headers, body: render(known, options.family, options.requestId) }
+}
+
+/** The error that a client may see for an exception; logs the rest. */
+export function reportedError(
+  error: unknown,
+  options: { requestId: string; logger: Logger },
+): MillraceError {
   const known = asMillraceError(error)
   // A target's refusal is not our failure, and a flood must not fill the log.
   if (known.code === 'bad_gateway') {
@@ -70,10 +76,7 @@ export function problemOf(
       known.message,
     )
   }
-  const headers: Record<string, string> = {}
-  if (known.status === 401) headers['www-authenticate'] = 'Bearer realm="millrace"'
-  if (known.retryAfterSeconds) headers['retry-after'] = String(known.retryAfterSeconds)
-  return { status: known.status, headers, body: render(known, options.family, options.requestId) }
+  return known
 }
 
 function asMillraceError(error: unknown): MillraceError {
@@ -99,10 +102,11 @@ function asMillraceError(error: unknown): MillraceError {
 }
 
 function render(error: MillraceError, family: Family, requestId: string): object {
+  const { code, message, details } = error
   if (family === 'configuration') {
-    return { error_code: error.code, message: error.message, request_id: requestId }
+    const faults = details.length > 0 ? { details } : {}
+    return { error_code: code, message, request_id: requestId, ...faults }
   }
-  const whole: Fault = { field: 'request', code: error.code, message: error.message }
-  const details = error.details.length > 0 ? error.details : [whole]
-  return { status: String(error.status), message: error.message, details }
+  const whole: Fault = { field: 'request', code, message }
+  return { status: String(error.status), message, details: details.length > 0 ? details : [whole] }
 }

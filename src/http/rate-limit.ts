@@ -11,12 +11,17 @@ import { tenantHeaderOf } from './tenant.ts'
 import { type Bucket, type BucketState, createTokenBuckets } from './token-bucket.ts'
 
 /**
- * Both throw `rate_limited` or `too_many_changes` beyond the limit, and set the RateLimit-*
- * headers.
+ * `request` and `change` throw `rate_limited` or `too_many_changes` beyond the limit, and set the
+ * RateLimit-* headers.
  */
 export type RateLimit = {
   /** Before the body is read: a request for the named tenant, or for the token's only one. */
   request(context: Exchange, route: Route): void
+  /**
+   * For a request that publishes many events: a function that takes the right to one more. It
+   * returns how long to wait for it, in ms; 0: it is taken.
+   */
+  publishing(context: Exchange): () => number
   /** A change for these tenants, except those that `request` has already counted. */
   change(context: Exchange, tenants: string[]): void
 }
@@ -35,6 +40,14 @@ export function createRateLimit(settings: {
     request(context, route) {
       if (route.limited === 'changes') draw(context, changing(context, route), changesRefusal)
       else draw(context, publishing(context), publishingRefusal)
+    },
+    publishing(context) {
+      const buckets = publishing(context)
+      if (buckets.length === 0) return () => 0
+      return () => {
+        const { taken, readySeconds } = take(buckets)
+        return taken ? 0 : Math.ceil(readySeconds * 1_000)
+      }
     },
     change(context, tenants) {
       if (changesPerMinute === 0) return

@@ -26,7 +26,8 @@ export type Parameter = {
   description: string
   required: boolean
   schema: TSchema
-  example?: string
+  /** A list for a parameter that may be repeated. */
+  example?: string | string[]
 }
 
 /** The meaning of a route's status. */

@@ -11,11 +11,29 @@ declare module 'node:http' {
   interface IncomingMessage {
     /** A body is being read for a caller with a valid token. */
     isOfKnownCaller?: boolean
+    /** Its body may take any time: its route bounds the time without progress. */
+    isStreamed?: boolean
   }
 }
 
 /** Requests that a connection may send before it has an answer (pipelining). */
 const MOST_AHEAD = 64
+const OPTIONS = {
+  keepAliveTimeout: 65_000,
+  headersTimeout: limits.headMs,
+  requestTimeout: limits.requestMs,
+  connectionsCheckingInterval: 2_000,
+  // How much of a body node reads before it is requested.
+  highWaterMark: 16 * 1024,
+}
+
+/** The status of an error before there is a request. */
+const REFUSALS: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 type Connection = {
   socket: Socket
   /** When it was opened, its last request came or was answered, or its upload made progress. */
@@ -37,15 +55,7 @@ export function createServer(
   most: { all: number; silent: number; silentMs: number } = limits.connections,
 ): http.Server {
   const connections = new Map<Socket, Connection>()
-  const options = {
-    keepAliveTimeout: 65_000,
-    headersTimeout: limits.headMs,
-    requestTimeout: limits.requestMs,
-    connectionsCheckingInterval: 2_000,
-    // How much of a body node reads before it is requested.
-    highWaterMark: 16 * 1024,
-  }
-  const server = http.createServer(options, (request, answer) => {
+  const server = http.createServer(OPTIONS, (request, answer) => {
     const connection = connections.get(request.socket)
     if (!connection) return // It was closed while this was read.
     const { answers } = connection
@@ -60,6 +70,9 @@ export function createServer(
     handle(request, answer)
   })
   server.timeout = limits.stillMs
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuse(error, socket, connections.get(socket)?.request),
+  )
   server.on('connection', (socket: Socket) => {
     const since = performance.now()
     connections.set(socket, { socket, since, read: 0, request: undefined, answers: new Set() })
@@ -99,6 +112,24 @@ export function createServer(
     connections.delete(socket)
     socket.destroy()
   }
+}
+
+/**
+ * Does as node without a listener: answers, unless an answer has begun, and ends the connection.
+ * The time limit of a request does not hold for a body that is streamed.
+ */
+function refuse(
+  { code = '' }: NodeJS.ErrnoException,
+  socket: Socket,
+  request: http.IncomingMessage | undefined,
+): void {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && request?.isStreamed) return
+  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: http.ServerResponse }
+  const status = REFUSALS[code] ?? '400 Bad Request'
+  if (socket.writable && !answer?.headersSent) {
+    socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+  }
+  socket.destroy()
 }
 
 /**

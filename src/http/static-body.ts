@@ -1,6 +1,6 @@
 // Documents that change only with the version of the service: held as bytes, and compressed once.
 // Clients revalidate them at each use, so that after an upgrade no part of a page is older than the
-// page.
+// page. A document whose path names its version is never asked for again.
 
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -22,11 +22,19 @@ export function staticBody(type: string, content: string | Buffer): StaticBody {
   return { type, bytes, etag: `W/"${digest}"` }
 }
 
-/** Answers with a document, compressed for clients that accept that. */
-export async function sendStatic(context: RequestContext, body: StaticBody): Promise<void> {
+/**
+ * Answers with a document, compressed for clients that accept that. `isVersioned`: the path names
+ * the version, so that the document never changes.
+ */
+export async function sendStatic(
+  context: RequestContext,
+  body: StaticBody,
+  { isVersioned = false } = {},
+): Promise<void> {
   const { type, bytes, etag } = body
+  const caching = isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
   context.status = 200
-  context.set({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
+  context.set({ etag, 'cache-control': caching, 'x-content-type-options': 'nosniff' })
   context.vary('accept-encoding')
   context.type = type
   if (context.fresh) {

@@ -54,6 +54,49 @@ export function isJsonObject(bytes: Buffer): boolean {
   return spaceEnd(bytes, objectEnd(bytes, start + 1, limits.jsonDepth - 1)) === bytes.length
 }
 
+/** A member of an object: its name, and where its value stands. */
+type Member = { name: string; start: number; end: number }
+
+/** The text of a JSON string, which must be valid. Most have no escape. */
+export function textOfString(string: Buffer): string {
+  return string.includes(BACKSLASH)
+    ? JSON.parse(string.toString())
+    : string.toString('utf8', 1, string.length - 1)
+}
+
+/**
+ * The members of one JSON object, in order, duplicates included; undefined if the bytes are not one
+ * in UTF-8. Each value is nested at most limits.jsonDepth levels.
+ */
+export function membersOf(bytes: Buffer): Member[] | undefined {
+  const start = spaceEnd(bytes, 0)
+  if (bytes[start] !== BRACE || !isUtf8(bytes)) return undefined
+  const members: Member[] = []
+  let at = spaceEnd(bytes, start + 1)
+  const isEmpty = bytes[at] === BRACE_END
+  while (!isEmpty) {
+    if (bytes[at] !== QUOTE) return undefined
+    const nameEnd = stringEnd(bytes, at + 1)
+    const colon = spaceEnd(bytes, nameEnd)
+    if (bytes[colon] !== COLON) return undefined
+    const value = spaceEnd(bytes, colon + 1)
+    const end = valueEnd(bytes, value, limits.jsonDepth)
+    if (end === NONE) return undefined
+    members.push({ name: textOfString(bytes.subarray(at, nameEnd)), start: value, end })
+    at = spaceEnd(bytes, end)
+    if (bytes[at] === BRACE_END) break
+    if (bytes[at] !== COMMA) return undefined
+    at = spaceEnd(bytes, at + 1)
+  }
+  return spaceEnd(bytes, at + 1) === bytes.length ? members : undefined
+}
+
+/** The text of a member's value, of the last one as in JSON.parse; undefined if there is none. */
+export function textOfMember(bytes: Buffer, name: string): string | undefined {
+  const member = membersOf(bytes)?.findLast((one) => one.name === name)
+  return member && bytes.toString('utf8', member.start, member.end)
+}
+
 // Each of these gets the start of a value, and returns its end, or NONE.
 
 function valueEnd(bytes: Buffer, start: number, depth: number): number {

@@ -7,28 +7,28 @@ import { type Fault, fault } from '../errors.ts'
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Bytes as JSON, or their fault. The reason gives the place, and never quotes: a body may contain
- * personal data.
+ * Bytes as JSON, or the fault of `field`. The reason gives the place, and never quotes: a body may
+ * contain personal data.
  */
-export function parseJson(bytes: Buffer): { value: unknown } | { fault: Fault } {
+export function parseJson(bytes: Buffer, field = 'body'): { value: unknown } | { fault: Fault } {
   if (bytes.length === 0) {
-    return { fault: fault('body', 'empty', 'is empty; it must be one JSON object') }
+    return { fault: fault(field, 'empty', 'is empty; it must be one JSON object') }
   }
   let text: string
   try {
     // Kept, a byte order mark makes the text invalid JSON.
     text = decoder.decode(bytes)
   } catch {
-    return { fault: fault('body', 'not_utf8', 'is not valid UTF-8') }
+    return { fault: fault(field, 'not_utf8', 'is not valid UTF-8') }
   }
   if (isTooDeep(bytes)) {
-    return { fault: fault('body', 'too_deep', `is nested deeper than ${limits.jsonDepth} levels`) }
+    return { fault: fault(field, 'too_deep', `is nested deeper than ${limits.jsonDepth} levels`) }
   }
   try {
     return { value: JSON.parse(text) }
   } catch (error) {
     const [where] = /at position \d+|end of JSON input/.exec((error as Error).message) ?? []
-    return { fault: fault('body', 'not_json', `is not valid JSON${where ? ` (${where})` : ''}`) }
+    return { fault: fault(field, 'not_json', `is not valid JSON${where ? ` (${where})` : ''}`) }
   }
 }
 

@@ -1,7 +1,7 @@
 // The patterns of texts from outside that several schemas share, and each as the rest of a sentence
 // that begins with "must": a client or an operator should not have to read a regular expression.
 
-import { ONE_LINE } from './text.ts'
+import { ONE_LINE, WORDS } from './text.ts'
 
 export const POSTGRES_URL = '^postgres(ql)?://'
 export const MAIL_ADDRESS = '^[^@\\s]+@[^@\\s]+$'
@@ -9,6 +9,8 @@ export const VISIBLE_ASCII = '^[\\x21-\\x7e]+$'
 export const LOWER_CASE_ID = '^[a-z0-9-]+$'
 export const HYPHENATED = '^[A-Za-z0-9-]+$'
 export const DOTTED = '^[A-Za-z0-9][A-Za-z0-9._-]*$'
+/** The samplers of OpenTelemetry that need nothing but the trace. */
+export const SAMPLER = '^(parentbased_)?(always_on|always_off|traceidratio)$'
 
 const RULES = new Map([
   [POSTGRES_URL, 'begin with postgres:// or postgresql://'],
@@ -17,7 +19,9 @@ const RULES = new Map([
   [LOWER_CASE_ID, 'be lower-case letters, digits and hyphens'],
   [HYPHENATED, 'be letters, digits and hyphens'],
   [DOTTED, 'be letters, digits, dots, underscores and hyphens, and begin with a letter or digit'],
+  [SAMPLER, 'be always_on, always_off or traceidratio, with parentbased_ before it or without'],
   [ONE_LINE, 'be one line, without control characters'],
+  [WORDS, 'be one line of words, without control characters'],
 ])
 
 /** The rule of a pattern, as the rest of "must …". */

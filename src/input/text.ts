@@ -6,8 +6,13 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const BEYOND_ASCII = /[\u0080-\uffff]/
 const CONTROL = /\p{Cc}/u
 
+const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f'
+
 /** Text of one line, as a pattern of JSON Schema: no control character. */
-export const ONE_LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+export const ONE_LINE = `^[^${CONTROLS}]*$`
+
+/** Likewise, with at least one character that is no space. */
+export const WORDS = `^[^${CONTROLS}]*[^\\s${CONTROLS}][^${CONTROLS}]*$`
 
 /** Why Postgres would not store a text unchanged, as a sentence; undefined if it would. */
 export function faultOfText(text: string): string | undefined {

@@ -27,7 +27,7 @@ export const DeliveryHeaders = Type.Record(
 
 const RESERVED = [
   ...['host', 'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer'],
-  ...['upgrade', 'expect', 'authorization', 'idempotency-key', 'user-agent'],
+  ...['upgrade', 'expect', 'authorization', 'idempotency-key', 'user-agent', 'traceparent'],
 ]
 
 /** The rules that the schema cannot express. */

@@ -4,6 +4,7 @@
 import { refusalAmong } from '../destination/address.ts'
 import { faultOfUnnamedSecret, isSameOrigin } from '../destination/same-origin.ts'
 import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
+import { refuseOtherVersion } from '../input/etag.ts'
 import type { FoundIntegration } from './find.ts'
 import {
   type IntegrationDocument,
@@ -31,7 +32,7 @@ export function refuseUpdate(
   update: IntegrationUpdate,
   ifMatch: string,
 ): void {
-  if (ifMatch && !names(ifMatch, etagOf(found))) throw changedMeanwhile()
+  refuseOtherVersion(ifMatch, found.version, 'the integration')
   if (found.document.integration_type === 'temporary') {
     throw invalid([fault('integration_type', 'temporary', 'is temporary: it cannot be updated')])
   }
@@ -78,19 +79,6 @@ function isSameStore(old: S3Parameters, given: S3Parameters): boolean {
 
 function bucketInHost({ force_path_style, bucket }: S3Parameters): string {
   return force_path_style ? '' : bucket
-}
-
-/** Whether If-Match names a version: one of a list, or any (RFC 9110, 13.1.1: no weak ones). */
-function names(ifMatch: string, etag: string): boolean {
-  return ifMatch === '*' || ifMatch.split(',').some((one) => one.trim() === etag)
-}
-
-export function etagOf(found: FoundIntegration): string {
-  return `"${found.version}"`
-}
-
-export function changedMeanwhile(): MillraceError {
-  return new MillraceError('precondition_failed', 'Somebody else has changed the integration.')
 }
 
 export function noSuchIntegration(id: string): MillraceError {

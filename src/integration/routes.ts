@@ -3,19 +3,22 @@
 
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
-import { changeConsumer, startConsumer } from '../consumer/change.ts'
+import { startConsumer } from '../consumer/change.ts'
 import { isIntegrationId } from '../consumer/consumer.ts'
+import { readHealth } from '../consumer/health.ts'
+import { stopAndRemove } from '../consumer/stop.ts'
 import type { Db } from '../db/pool.ts'
-import { invalid } from '../errors.ts'
 import { readJson } from '../http/body.ts'
+import { askedVersion, ifMatch } from '../http/if-match.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
-import { timeOf } from '../log/position.ts'
+import { etagOf } from '../input/etag.ts'
+import { positionBefore, timeOf } from '../log/position.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import { type FoundIntegration, findIntegration, integrationOf, listIntegrations } from './find.ts'
-import { faultsOfField, IntegrationUpdate, NewIntegration, targetFieldOf } from './integration.ts'
-import { changedMeanwhile, etagOf, noSuchIntegration } from './refuse.ts'
+import { IntegrationUpdate, NewIntegration } from './integration.ts'
+import { noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
 import { rotateSigningSecret } from './rotate.ts'
 import {
@@ -24,8 +27,8 @@ import {
   Integration,
   IntegrationList,
   idParameter,
-  ifMatch,
   notFound,
+  otherVersion,
   Rotated,
   Rotation,
 } from './schemas.ts'
@@ -35,8 +38,6 @@ import { stopIntegration } from './stop.ts'
 import { updateIntegration } from './update.ts'
 import { warningsOfFilter } from './warn.ts'
 
-const DAY_MS = 86_400_000
-
 type IntegrationServices = {
   db: Db
   secrets: SecretBox
@@ -44,6 +45,8 @@ type IntegrationServices = {
   allowPrivateTargets: boolean
   allowDefaultCredentials: boolean
   retentionDays: number
+  /** A database for readers. */
+  reading: Db
   /** Notifies delivery at once; otherwise the sweep or the worker's next commit finds it. */
   onStarted(tenant: string): void
   requestHalt(tenant: string, id: string): void
@@ -59,9 +62,10 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
   const changing = { ...common, scope: 'configure', limited: 'changes' } as const
   const one = { ...common, parameters: [tenantHeader, idParameter] }
   const path = `${EVENTSTREAM}/:integration_id`
-  const headers: ['etag'] = ['etag']
-  const shown = { 200: { description: 'The integration.', schema: Integration, headers } }
+  const answer = { schema: Integration, headers: ['etag'] as ['etag'] }
+  const shown = { 200: { description: 'The integration.', ...answer } }
   const errors = { ...notFound, ...commonErrors }
+  const versioned = [tenantHeader, idParameter, ifMatch]
 
   return [
     {
@@ -74,8 +78,12 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       parameters: [tenantHeader],
       responses: { 200: { description: 'All of them.', schema: IntegrationList }, ...commonErrors },
       async handle(context) {
-        const found = await listIntegrations(db, tenantOf(context, 'read'))
-        context.body = { integrations: found.map(view) }
+        const tenant = tenantOf(context, 'read')
+        const found = await listIntegrations(db, tenant)
+        const health = await readHealth(services.reading, tenant, 'integration')
+        context.body = {
+          integrations: found.map((one) => ({ ...view(one), health: health.get(one.id) })),
+        }
       },
     },
     {
@@ -87,8 +95,8 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       description:
         `It runs at once. At most ${limits.integrationsPerTenant} a tenant. A temporary one ` +
         'is a replay: it receives the events from starts_at to ends_at, both included, ' +
-        'completes by itself and leaves the list. If it keeps rejected events at its end, it ' +
-        'is stopped with that reason, and completes when the last one is retried or deleted.',
+        'completes by itself and leaves the list. If it keeps rejected events at its end, it is ' +
+        'stopped with that reason, and completes when the last is retried or deleted.',
       parameters: [tenantHeader],
       body: SentRegistration,
       responses: {
@@ -118,7 +126,11 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       summary: 'Get integration details',
       responses: { ...shown, ...errors },
       async handle(context) {
-        show(context, await find(tenantOf(context, 'read'), idOf(context)))
+        const tenant = tenantOf(context, 'read')
+        const id = idOf(context)
+        show(context, await find(tenant, id))
+        const health = (await readHealth(services.reading, tenant, 'integration', id)).get(id)
+        Object.assign(context.body as object, health && { health })
       },
     },
     {
@@ -131,13 +143,13 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         'Only a stopped, permanent integration can be updated: its target, filter and ' +
         'delivery settings. Fields that the body does not name stay, secrets too; for another ' +
         'origin they must be set anew. An empty api_key removes it. A GET may be sent back whole.',
-      parameters: [tenantHeader, idParameter, ifMatch],
+      parameters: versioned,
       body: SentUpdate,
       responses: {
         ...errors,
-        200: { description: 'The integration was updated.', schema: Integration, headers },
+        200: { description: 'The integration was updated.', ...answer },
         400: { description: 'Bad request, or the integration is running or temporary.' },
-        412: { description: "The integration's version is not one that If-Match names." },
+        ...otherVersion,
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
@@ -164,16 +176,17 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       description:
         'Its logs, statistics and rejected events stay available for another ' +
         `${services.retentionDays} days, or until its id is used again.`,
-      responses: { 200: { description: 'Integration was successfully deleted.' }, ...errors },
+      parameters: versioned,
+      responses: {
+        200: { description: 'Integration was successfully deleted.' },
+        ...errors,
+        ...otherVersion,
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
-        // Stopped first, so that nothing leaves after the answer, if the worker releases its lease
-        // in time.
-        await stop(context, tenant, id, 'Stopped to be deleted via API.')
-        const change = changeBy(context, 'Deleted via API.')
-        const { outcome } = await changeConsumer(db, tenant, id, { ...change, command: 'remove' })
-        if (outcome === 'absent') throw noSuchIntegration(id)
+        const options = await stopOptions(context, tenant, id)
+        if (!(await stopAndRemove(db, tenant, id, options))) throw noSuchIntegration(id)
         context.status = 200
         context.body = ''
       },
@@ -208,12 +221,13 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       summary: 'Stop the integration',
       description:
         'No request leaves once the status is `stopped`. The answer waits a few seconds for ' +
-        'that. If a request in flight takes longer, the status is still `running`: poll the ' +
-        'integration.',
-      responses: { ...shown, ...errors },
+        'that. If it is still `running`, poll the integration.',
+      parameters: versioned,
+      responses: { ...shown, ...errors, ...otherVersion },
       async handle(context) {
-        const tenant = tenantOf(context, 'configure')
-        show(context, await stop(context, tenant, idOf(context), 'Stopped via API.'))
+        const [tenant, id] = [tenantOf(context, 'configure'), idOf(context)]
+        const options = await stopOptions(context, tenant, id)
+        show(context, await stopIntegration(db, tenant, id, options))
       },
     },
     {
@@ -235,34 +249,20 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
         const body = await readJson(context, limits.configurationBytes, {})
         const { overlap_seconds = 86_400 } = checkRotation(body)
         const found = await find(tenant, id)
-        const field = targetFieldOf(found.document)
-        const faults = faultsOfField({ delivery: {} }, field)
-        if (faults.length > 0) throw invalid(faults)
-        const previous_valid_until = timeOf((clock() + overlap_seconds * 1000) * 1000)
-        const { secret, document } = rotateSigningSecret(
-          tenant,
-          found.document,
-          previous_valid_until,
-          secrets,
-        )
-        const { outcome } = await changeConsumer(db, tenant, id, {
-          command: 'rotate',
-          ...changeBy(context, 'Signing secret rotated via API.'),
-          document,
-          ifVersion: found.version,
-        })
-        if (outcome !== 'changed') throw changedMeanwhile()
+        const change = changeBy(context, 'Signing secret rotated via API.')
+        const until = timeOf((clock() + overlap_seconds * 1000) * 1000)
+        const secret = await rotateSigningSecret({ db, secrets }, { tenant, found }, until, change)
         // The current run ends, and the next one signs with the new secret.
         services.requestHalt(tenant, id)
         context.set('cache-control', 'no-store')
-        context.body = { signing_secret: secret, previous_valid_until }
+        context.body = { signing_secret: secret, previous_valid_until: until }
       },
     },
   ]
 
   /** The position from which events are retained. */
   function oldestRetained(): number {
-    return (clock() - services.retentionDays * DAY_MS) * 1000
+    return positionBefore(clock(), services.retentionDays)
   }
 
   async function find(tenant: string, id: string): Promise<FoundIntegration> {
@@ -271,17 +271,16 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
     return found
   }
 
-  async function stop(context: RequestContext, tenant: string, id: string, reason: string) {
+  async function stopOptions(context: RequestContext, tenant: string, id: string) {
+    const version = async () => (await find(tenant, id)).version
+    const ifVersion = await askedVersion(context, 'the integration', version)
     const { requestHalt } = services
-    const options = { ...changeBy(context, reason), requestHalt }
-    const found = await stopIntegration(db, tenant, id, options)
-    if (!found) throw noSuchIntegration(id)
-    return found
+    return { ...changeBy(context, 'Stopped via API.'), requestHalt, ifVersion }
   }
 }
 
 function show(context: RequestContext, found: FoundIntegration): void {
-  context.set('etag', etagOf(found))
+  context.set('etag', etagOf(found.version))
   context.body = view(found)
 }
 

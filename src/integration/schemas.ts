@@ -1,6 +1,7 @@
 // OpenAPI descriptions that the operations on an integration share, and the schema of its answers.
 
 import { type Static, Type } from 'typebox'
+import { Health } from '../consumer/health.ts'
 import { Warnings } from '../log/warning.ts'
 import { DateTime, deliveryLimits, FilterConditions, IntegrationId } from './integration.ts'
 import { S3ParametersShown } from './s3.ts'
@@ -26,6 +27,10 @@ export const commonErrors = {
 
 export const notFound = { 404: { description: 'Integration with given ID was not found.' } }
 
+export const otherVersion = {
+  412: { description: "The integration's version is not one that If-Match names." },
+}
+
 export const Integration = Type.Object(
   {
     id: Type.String({ examples: ['erp-1'] }),
@@ -34,6 +39,7 @@ export const Integration = Type.Object(
     starts_at: Type.Optional(DateTime('As registered.')),
     ends_at: Type.Optional(DateTime('As registered.')),
     filter_conditions: Type.Optional(FilterConditions),
+    health: Health,
     warnings: Warnings,
     callback_parameters: Type.Optional(
       Type.Object(
@@ -73,13 +79,6 @@ export const IntegrationList = Type.Object(
   { integrations: Type.Array(Integration) },
   { title: 'IntegrationList' },
 )
-export const ifMatch = {
-  in: 'header',
-  name: 'if-match',
-  description: 'The ETag of the version to update, a list of them, or `*`.',
-  required: false,
-  schema: Type.String(),
-} as const
 export const Rotation = Type.Object(
   {
     overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800, default: 86_400 })),

@@ -1,10 +1,11 @@
 // Clients may send back an answer, to change a part or to register a copy. Fields that only answers
-// have are compared and removed; those that change by themselves, the status and warnings, are not
+// have are compared and removed; those that change by themselves, such as the status, are not
 // compared. A mask stands for the stored secret. Any other difference from the answer is an error:
 // nothing is dropped silently.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Type } from 'typebox'
+import { HealthSentBack } from '../consumer/health.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
 import { isObject } from '../input/json.ts'
@@ -39,6 +40,7 @@ export const SentRegistration = Type.Object(
   {
     ...NewIntegration.properties,
     status: asShown(status, 'As answers show it; ignored, since a new integration runs at once.'),
+    health: HealthSentBack,
     warnings: WarningsSentBack,
     delivery: Type.Optional(DeliverySentBack),
   },
@@ -71,6 +73,7 @@ export const SentUpdate = Type.Object(
       status,
       'As answers show it; ignored, since it is changed by `_start` and `_stop`.',
     ),
+    health: HealthSentBack,
     warnings: WarningsSentBack,
     starts_at: asShown(starts_at, unchanged),
     ends_at: asShown(ends_at, unchanged),
@@ -137,10 +140,15 @@ export function updateOf(
 
 /** A copy without the fields that change by themselves, if they are valid in answers. */
 function withoutPassing(sent: object): Body {
-  const { status, warnings, ...body } = sent as Body
+  const { status, health, warnings, ...body } = sent as Body
   const isStatus = status === undefined || status === 'running' || status === 'stopped'
   const isWarnings = warnings === undefined || Array.isArray(warnings)
-  return { ...body, ...(isStatus ? {} : { status }), ...(isWarnings ? {} : { warnings }) }
+  return {
+    ...body,
+    ...(isStatus ? {} : { status }),
+    ...(health === undefined || isObject(health) ? {} : { health }),
+    ...(isWarnings ? {} : { warnings }),
+  }
 }
 
 /** Removes the fields that `shown` has and a request (`own`) has not, if they are unchanged. */

@@ -3,6 +3,7 @@
 import { type Change, changeConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
 import { invalid } from '../errors.ts'
+import { changedMeanwhile } from '../input/etag.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
 import {
@@ -11,12 +12,7 @@ import {
   type IntegrationUpdate,
   targetFieldOf,
 } from './integration.ts'
-import {
-  changedMeanwhile,
-  noSuchIntegration,
-  refusePrivateTargets,
-  refuseUpdate,
-} from './refuse.ts'
+import { noSuchIntegration, refusePrivateTargets, refuseUpdate } from './refuse.ts'
 import { updateDocument } from './secrets.ts'
 
 /** How often an update that loses to another change is decided again. */
@@ -54,5 +50,5 @@ export async function updateIntegration(
     if (consumer) return integrationOf(consumer, 'stopped')
     found = await findIntegration(db, tenant, id)
   }
-  throw changedMeanwhile()
+  throw changedMeanwhile('the integration')
 }

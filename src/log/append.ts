@@ -17,7 +17,7 @@ const statementOf = (append: Append) => ({
   name: append,
   text: `select outcome, position from ${append}(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::bigint
+    $9::bigint, $10::boolean[], $11::text[]
   )`,
 })
 const statements = {
@@ -26,7 +26,7 @@ const statements = {
 }
 const oneEvent = {
   name: 'append_event',
-  text: 'select outcome, position from append_event($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+  text: 'select outcome, position from append_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
 }
 
 /**
@@ -40,7 +40,7 @@ export function appendEvents(db: Queryable, events: NewEvent[]): Promise<Appende
   return first && !second ? appendOne(db, first) : appendThrough('append_events', db, events)
 }
 
-/** The parameters of every function that appends, in order; the latest position follows. */
+/** The first parameters of every function that appends, in order. */
 const FIELDS: ((event: NewEvent) => string | Buffer)[] = [
   (event) => event.tenant,
   (event) => event.name,
@@ -56,7 +56,7 @@ const FIELDS: ((event: NewEvent) => string | Buffer)[] = [
 async function appendOne(db: Queryable, event: NewEvent): Promise<Appended[]> {
   const { rows } = await db.query<Appended>({
     ...oneEvent,
-    values: [...FIELDS.map((read) => read(event)), latestPosition()],
+    values: [...FIELDS.map((read) => read(event)), latestPosition(), event.live, event.traceparent],
   })
   return rows
 }
@@ -70,7 +70,18 @@ export async function appendThrough(
   const columns = FIELDS.map((read) => binaryTextArray(events.map(read)))
   const { rows } = await db.query<Appended>({
     ...statements[append],
-    values: [...columns, latestPosition()],
+    values: [...columns, latestPosition(), livesOf(events), traceparentsOf(events)],
   })
   return rows
+}
+
+/** For each event whether it is live; null: all are, which costs nothing. */
+function livesOf(events: NewEvent[]): boolean[] | null {
+  return events.every(({ live }) => live) ? null : events.map(({ live }) => live)
+}
+
+/** For each event its trace, '' for none; null: none has one, which costs nothing. */
+function traceparentsOf(events: NewEvent[]): Buffer | null {
+  const isTraced = events.some(({ traceparent }) => traceparent !== null)
+  return isTraced ? binaryTextArray(events.map(({ traceparent }) => traceparent ?? '')) : null
 }

@@ -1,6 +1,8 @@
 // The well-known event types, in the names that receivers of retail events expect. Publishers may
 // use any other name.
 
+import type { TSchema } from 'typebox'
+import { ALERT_ENTITY, alertTypes } from './alert.ts'
 import { entityOf } from './event.ts'
 
 export type EventType = {
@@ -9,6 +11,8 @@ export type EventType = {
   entity: string
   description: string
   deprecated: boolean
+  /** The schema of the payload, of an alert. */
+  schema?: TSchema
 }
 
 const descriptions: Record<string, string> = {
@@ -45,12 +49,13 @@ const descriptions: Record<string, string> = {
   'employee.updated': 'An employee was changed.',
 }
 
-/** In the order in which documents show them. */
-export const knownEventTypes: EventType[] = Object.entries(descriptions).map(
-  ([name, description]) => ({
+/** In the order in which documents show them; alerts at the end. */
+export const knownEventTypes: EventType[] = [
+  ...Object.entries(descriptions).map(([name, description]) => ({
     name,
     entity: entityOf(name),
     description,
     deprecated: name === 'order.shipped',
-  }),
-)
+  })),
+  ...alertTypes.map((alert) => ({ ...alert, entity: ALERT_ENTITY, deprecated: false })),
+]

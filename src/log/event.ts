@@ -1,6 +1,7 @@
 // The types of an event: from a publisher, and from the log.
 
 import { Type } from 'typebox'
+import type { Fault } from '../errors.ts'
 
 /** An event to append. Its maker checks the texts; the table checks them again. */
 export type NewEvent = {
@@ -14,6 +15,10 @@ export type NewEvent = {
   correlationIds: string
   /** One JSON object in UTF-8, passed on byte for byte. */
   payload: Buffer
+  /** False: imported, for reading and replays alone. Live streams pass over it. */
+  live: boolean
+  /** The trace in which it was published, as traceparentOf gives it. */
+  traceparent: string | null
 }
 
 /**
@@ -22,12 +27,16 @@ export type NewEvent = {
  */
 export type Appended = { outcome: 'appended' | 'duplicate' | 'key_reused'; position: number }
 
+/** The outcome of a publish: `warnings` are breaches of the schema of the event's type. */
+export type Published = Appended & { warnings?: Fault[] }
+
 /** An event from the log, for a consumer. */
 export type LoggedEvent = {
   position: number
   name: string
   entityId: string
   idempotencyKey: string
+  traceparent: string | null
   payload: string
 }
 
@@ -38,7 +47,23 @@ export type EventClass = 'create' | 'change' | 'delete'
  * The events that a consumer takes: those named in either list, and, if classes are given, of these
  * classes.
  */
-export type EventFilter = { names: string[]; entities: string[]; classes?: EventClass[] }
+export type EventFilter = {
+  names: string[]
+  entities: string[]
+  classes?: EventClass[]
+  /** Set if it may name alerts: those about this consumer are not taken. */
+  notAbout?: string
+}
+
+/** The events of one stream of a consumer. A null filter takes everything except alerts. */
+export type Selection = {
+  filter: EventFilter | null
+  /** Of a live stream, run 0: it passes over imported events. A replay takes them. */
+  isLive: boolean
+}
+
+/** A payload as documents and tests show it. */
+export const EXAMPLE_PAYLOAD = { id: '04d02325-f4ea-4a7b-bfeb-2ff74a0e1a0d', grand_total: 320.08 }
 
 /** The payload in API documents: an open object, since Millrace does not look into it. */
 export const Payload = Type.Object(
@@ -47,7 +72,7 @@ export const Payload = Type.Object(
     title: 'Payload',
     additionalProperties: true,
     description: 'One JSON object, passed on byte for byte.',
-    examples: [{ id: '04d02325-f4ea-4a7b-bfeb-2ff74a0e1a0d', grand_total: 320.08 }],
+    examples: [EXAMPLE_PAYLOAD],
   },
 )
 

@@ -26,8 +26,15 @@ export function timeOf(position: number): string {
   return `${latest.text}${String(microseconds).padStart(6, '0')}Z`
 }
 
-/** The position of an RFC 3339 time, to the microsecond; undefined if the text is not a time. */
-export const positionOf = microsecondsOf
+/**
+ * The position of an RFC 3339 time, to the microsecond; undefined if the text is not a time. A time
+ * before 1970 is 0, and one after 2255 the end of the log: no position is less or greater. The same
+ * in SQL is sql/functions/position_of_text.sql.
+ */
+export function positionOf(time: string): number | undefined {
+  const microseconds = microsecondsOf(time)
+  return microseconds === undefined ? undefined : Math.min(Math.max(0, microseconds), END_OF_LOG)
+}
 
 /** Above every position: the end of a range without an end. */
 export const END_OF_LOG = Number.MAX_SAFE_INTEGER
@@ -41,6 +48,11 @@ export const PositionValue = (description: string) =>
     examples: [1_763_640_000_123_456],
     description,
   })
+
+/** The position of the moment `days` before `nowMs`. */
+export function positionBefore(nowMs: number, days: number): number {
+  return nowMs * 1000 - days * MICROSECONDS_PER_DAY
+}
 
 /** The first position of the UTC day that contains `position`. */
 export function startOfDay(position: number): number {

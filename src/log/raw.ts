@@ -4,26 +4,33 @@
 
 import type pg from 'pg'
 import { copyOut, literal } from '../db/copy-out.ts'
-import type { EventFilter } from './event.ts'
+import type { Selection } from './event.ts'
 
 /** A position and an integer. */
 const SIZE_BYTES = 12
 
 /** `after` is exclusive, `through` inclusive. */
-export type RawRange = {
+export type RawRange = Selection & {
   tenant: string
   after: number
   through: number
-  filter: EventFilter | null
 }
 
-/** `bytes` of name and payload; null if the filter does not take the event. */
+/**
+ * `bytes` of name, payload, and the field of its trace (destination/body.ts); null if the filter
+ * does not take the event.
+ */
 export type RawSize = { position: number; bytes: number | null }
 
 /**
  * `payload` is null if the filter does not take the event; otherwise a view, valid during the call.
  */
-export type RawRow = { position: number; name: string; payload: Buffer | null }
+export type RawRow = {
+  position: number
+  name: string
+  traceparent: string | null
+  payload: Buffer | null
+}
 
 /**
  * Passes the sizes of the first `most` events of a range, in order; returns how many there were.
@@ -52,10 +59,11 @@ export function readRaw(
   most: number,
   onRow: (row: RawRow) => void,
 ): Promise<void> {
-  return copyOut(pool, rawQuery(range, most), ([position, name, payload]) =>
+  return copyOut(pool, rawQuery(range, most), ([position, name, traceparent, payload]) =>
     onRow({
       position: positionIn(position as Buffer),
       name: (name as Buffer).toString('latin1'),
+      traceparent: traceparent?.toString('latin1') ?? null,
       payload: payload ?? null,
     }),
   )
@@ -70,7 +78,12 @@ export function sizesQuery(range: RawRange, most: number): string {
     select string_agg(int8send(position) || int4send(bytes), '' order by position)
     from (
       select position,
-        case when ${takes(range.filter)} then length(name) + payload_bytes else -1 end as bytes
+        case
+          when ${takes(range)} then
+            length(name) + payload_bytes
+              + coalesce(length(',"traceparent":""') + length(traceparent), 0)
+          else -1
+        end as bytes
       from event
       where ${within(range)}
       order by position
@@ -84,7 +97,7 @@ export function sizesQuery(range: RawRange, most: number): string {
  */
 export function rawQuery(range: RawRange, most: number): string {
   return `
-    select position, name, case when ${takes(range.filter)} then payload::text end
+    select position, name, traceparent, case when ${takes(range)} then payload::text end
     from event
     where ${within(range)}
     order by position
@@ -96,12 +109,19 @@ function within({ tenant, after, through }: RawRange): string {
       and position > ${literal(after)} and position <= ${literal(through)}`
 }
 
-function takes(filter: EventFilter | null): string {
-  if (!filter) return 'true'
-  const { names, entities, classes } = filter
+function takes({ filter, isLive }: Selection): string {
+  const passes = passesFilter(filter)
+  return isLive ? `(live and ${passes})` : passes
+}
+
+function passesFilter(filter: Selection['filter']): string {
+  if (!filter) return `name not like 'millrace.%'`
+  const { names, entities, classes, notAbout } = filter
   const named = `(name = any(${literal(names)})
     or split_part(name, '.', 1) = any(${literal(entities)}))`
-  return classes ? `(${named} and event_class(name) = any(${literal(classes)}))` : named
+  const passes = classes ? `(${named} and event_class(name) = any(${literal(classes)}))` : named
+  if (notAbout === undefined) return passes
+  return `(${passes} and not (name like 'millrace.%' and entity_id = ${literal(notAbout)}))`
 }
 
 /** A bigint of Postgres, big-endian, as a number, which is exact for positions. */

@@ -8,10 +8,10 @@
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { EventFilter, LoggedEvent } from './event.ts'
+import type { EventFilter, LoggedEvent, Selection } from './event.ts'
 import { addDays } from './position.ts'
 
-export type PageRange = {
+type Stretch = {
   tenant: string
   /** Exclusive. */
   after: number
@@ -20,11 +20,14 @@ export type PageRange = {
    * clock bounds it: an event may be ahead of all clocks.
    */
   through: number
-  maxEvents: number
-  /** The page ends with the event that exceeds this many bytes of payload. */
-  maxBytes: number
-  filter: EventFilter | null
 }
+
+export type PageRange = Stretch &
+  Selection & {
+    maxEvents: number
+    /** The page ends with the event that exceeds this many bytes of payload. */
+    maxBytes: number
+  }
 
 /** A row of a page. `payload` is null if the filter does not take the event. */
 export type PageRow = Omit<LoggedEvent, 'payload'> & { payload: string | null }
@@ -34,9 +37,6 @@ type MeasuredRow = PageRow & { goesOn: boolean | null }
 
 /** `isLarge`: has no payload because it is large, whatever the filter says. */
 type UnmeasuredRow = MeasuredRow & { isLarge: boolean }
-
-/** `isCut`: it may have been cut at one of its limits. */
-type CutPage = { rows: MeasuredRow[]; isCut: boolean }
 
 /** Several consumers may share it. `isLast`: when it was read, the range had no more events. */
 export type Page = { readonly rows: readonly PageRow[]; isLast: boolean }
@@ -53,9 +53,9 @@ const SMALL_BYTES = 4_096
  */
 export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<UnmeasuredRow> {
   return sql<UnmeasuredRow>`
-    /* prepared: read_page${variantOf(range.filter)} */
+    /* prepared: read_page${variantOf(range)} */
     select
-      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", traceparent,
       case when takes and payload_bytes <= ${smallBytes} then payload end as payload,
       takes and payload_bytes > ${smallBytes} as "isLarge",
       ${goesOn(range)} as "goesOn"
@@ -66,9 +66,9 @@ export function pageQuery(range: PageRange, smallBytes: number): RawBuilder<Unme
 /** The same with payloads of any size, cut by their total bytes. */
 export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
   return sql<MeasuredRow>`
-    /* prepared: read_measured_page${variantOf(range.filter)} */
+    /* prepared: read_measured_page${variantOf(range)} */
     select
-      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", traceparent,
       case when takes then payload end as payload,
       ${goesOn(range)} as "goesOn"
     from (
@@ -86,7 +86,7 @@ export function measuredPageQuery(range: PageRange): RawBuilder<MeasuredRow> {
 /**
  * Evaluated once per statement. It reads the sequence: a query would have to plan all partitions.
  */
-function goesOn(range: PageRange): RawBuilder<boolean> {
+export function goesOn(range: { through: number }): RawBuilder<boolean> {
   return sql`(select pg_sequence_last_value('lane_position') > ${range.through}::bigint)`
 }
 
@@ -107,8 +107,8 @@ export async function logHasPassed(db: Db, position: number): Promise<boolean> {
 /** The scanned rows that a page is cut from, each with whether the filter takes it. */
 function scanned(range: PageRange): RawBuilder<unknown> {
   return sql`
-    select position, name, entity_id, idempotency_key, payload, payload_bytes,
-      ${takes(range.filter)} as takes
+    select position, name, entity_id, idempotency_key, traceparent, payload, payload_bytes,
+      ${takes(range)} as takes
     from event
     where tenant = ${range.tenant}
       and position > ${range.after} and position <= ${range.through}
@@ -117,8 +117,27 @@ function scanned(range: PageRange): RawBuilder<unknown> {
 }
 
 /** The next events of a range in order; empty if there are none. */
-export async function readPage(db: Db, range: PageRange): Promise<Page> {
-  const page = await readDays(db, range)
+export function readPage(db: Db, range: PageRange): Promise<Page> {
+  return readByDays(
+    db,
+    range,
+    async (days) => (await readUnmeasured(db, days)) ?? (await readMeasured(db, days)),
+  )
+}
+
+/** The answer of a statement for at most two days. `isCut`: it may have been cut at a limit. */
+export type DaysRead<Row> = { rows: (Row & { goesOn: boolean | null })[]; isCut: boolean }
+
+/**
+ * Reads a page with a statement that reads two days at most, and goes on where the log does if
+ * these are empty.
+ */
+export async function readByDays<Row, Range extends Stretch>(
+  db: Db,
+  range: Range,
+  read: (days: Range) => Promise<DaysRead<Row>>,
+): Promise<{ rows: Row[]; isLast: boolean }> {
+  const page = await readDays(db, range, read)
   if (page.rows.length > 0 || page.isLast) return page
   // Two days were empty: look up where the log continues, instead of asking day by day.
   const { rows } = await sql<{ position: number }>`
@@ -130,14 +149,19 @@ export async function readPage(db: Db, range: PageRange): Promise<Page> {
     order by position
     limit 1`.execute(db)
   const [next] = rows
-  return next ? readDays(db, { ...range, after: next.position - 1 }) : { rows: [], isLast: true }
+  return next
+    ? readDays(db, { ...range, after: next.position - 1 }, read)
+    : { rows: [], isLast: true }
 }
 
-async function readDays(db: Db, range: PageRange): Promise<Page> {
+async function readDays<Row, Range extends Stretch>(
+  db: Db,
+  range: Range,
+  read: (days: Range) => Promise<DaysRead<Row>>,
+): Promise<{ rows: Row[]; isLast: boolean }> {
   if (range.through <= range.after) return { rows: [], isLast: true }
   const through = Math.min(range.through, endOfDays(range.after))
-  const page = await readUnmeasured(db, { ...range, through })
-  const { rows, isCut } = page ?? (await readMeasured(db, { ...range, through }))
+  const { rows, isCut } = await read({ ...range, through })
   if (isCut || through === range.through) return { rows, isLast: !isCut }
   const [row] = rows
   return { rows, isLast: row ? !row.goesOn : (await readLogEnd(db)) <= through }
@@ -148,7 +172,7 @@ async function readDays(db: Db, range: PageRange): Promise<Page> {
  * undefined if it would be empty. Most pages are such. Measuring one takes a third more of the
  * server's time.
  */
-async function readUnmeasured(db: Db, range: PageRange): Promise<CutPage | undefined> {
+async function readUnmeasured(db: Db, range: PageRange): Promise<DaysRead<PageRow> | undefined> {
   const smallBytes = Math.floor(range.maxBytes / range.maxEvents)
   if (smallBytes < SMALL_BYTES) return undefined
   const { rows } = await pageQuery(range, smallBytes).execute(db)
@@ -157,7 +181,7 @@ async function readUnmeasured(db: Db, range: PageRange): Promise<CutPage | undef
   return large === 0 ? undefined : { rows: rows.slice(0, large), isCut: true }
 }
 
-async function readMeasured(db: Db, range: PageRange): Promise<CutPage> {
+async function readMeasured(db: Db, range: PageRange): Promise<DaysRead<PageRow>> {
   const { maxEvents, maxBytes } = range
   const { rows } = await measuredPageQuery(range).execute(db)
   // A character has at most three bytes.
@@ -178,14 +202,14 @@ export async function readEvents(
   db: Db,
   tenant: string,
   positions: number[],
-  filter: EventFilter | null,
+  selection: Selection,
 ): Promise<PageRow[]> {
   if (positions.length === 0) return []
   const { rows } = await sql<PageRow>`
-    /* prepared: read_events${variantOf(filter)} */
+    /* prepared: read_events${variantOf(selection)} */
     select
-      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey",
-      case when ${takes(filter)} then payload end as payload
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", traceparent,
+      case when ${takes(selection)} then payload end as payload
     from event
     where tenant = ${tenant}
       and position between ${Math.min(...positions)} and ${Math.max(...positions)}
@@ -194,18 +218,29 @@ export async function readEvents(
   return rows
 }
 
-/** A filter as an SQL condition; null takes everything. */
-export function takes(filter: EventFilter | null): RawBuilder<boolean> {
-  if (!filter) return sql`true`
-  const { names, entities, classes } = filter
+/** A selection as an SQL condition. */
+export function takes({ filter, isLive }: Selection): RawBuilder<boolean> {
+  const passes = passesFilter(filter)
+  return isLive ? sql`(live and ${passes})` : passes
+}
+
+function passesFilter(filter: EventFilter | null): RawBuilder<boolean> {
+  if (!filter) return sql`name not like 'millrace.%'`
+  const { names, entities, classes, notAbout } = filter
   const named = sql<boolean>`(
     name = any(${names}::text[]) or split_part(name, '.', 1) = any(${entities}::text[])
   )`
-  return classes ? sql`(${named} and event_class(name) = any(${classes}::text[]))` : named
+  const passes = classes ? sql`(${named} and event_class(name) = any(${classes}::text[]))` : named
+  if (notAbout === undefined) return passes as RawBuilder<boolean>
+  return sql`(
+    ${passes} and not (name like 'millrace.%' and entity_id = ${notAbout})
+  )`
 }
 
-/** Ends the name of a statement with a filter: each shape of takes() is a statement of its own. */
-function variantOf(filter: EventFilter | null): RawBuilder<unknown> {
-  if (!filter) return sql``
-  return sql.raw(filter.classes ? '_by_class' : '_by_name')
+/** Ends the name of a statement: each shape of takes() is a statement of its own. */
+function variantOf({ filter, isLive }: Selection): RawBuilder<unknown> {
+  const live = isLive ? '_live' : ''
+  if (!filter) return sql.raw(live)
+  const kind = filter.classes ? '_by_class' : '_by_name'
+  return sql.raw(`${live}${kind}${filter.notAbout === undefined ? '' : '_of_others'}`)
 }

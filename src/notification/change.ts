@@ -7,6 +7,7 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { MillraceError } from '../errors.ts'
+import { changedMeanwhile } from '../input/etag.ts'
 import { latestPosition } from '../log/position.ts'
 import { type FoundJob, findJob } from './find.ts'
 import { type JobDocument, nextRunOf } from './job.ts'
@@ -37,16 +38,18 @@ export async function createJob(
 /**
  * Changes a job to the result of `decide`, and returns its new state; undefined if there is none.
  * If another change was faster, `decide` is called again; if it returns undefined, the job stays.
- * Throws `too_many_jobs` if a deleted job would return and the tenant has its maximum.
+ * Throws `too_many_jobs` if a deleted job would return and the tenant has its maximum, and
+ * `precondition_failed` if its version is not `ifVersion`.
  */
 export async function changeJob(
   db: Db,
   tenant: string,
   id: string,
-  { decide, ...change }: Change & { decide: Decide },
+  { decide, ifVersion, ...change }: Change & { decide: Decide; ifVersion?: number | undefined },
 ): Promise<FoundJob | undefined> {
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await findJob(db, tenant, id)
+    if (found && ifVersion !== undefined && found.version !== ifVersion) throw changedMeanwhile(id)
     const decided = found && decide(found.document)
     if (!decided) return found
     const changed = await write(db, tenant, found, { ...change, ...decided })
@@ -78,6 +81,23 @@ async function write(
     if (rows[0]?.position === 0) throw tooManyJobs()
     return rows[0]?.position ? { id, version: version + 1, document, next_run_at } : undefined
   })
+}
+
+/** Writes a note about a job into the config log: somebody did something that changes nothing. */
+export async function noteJob(
+  db: Db,
+  tenant: string,
+  id: string,
+  { action, actor, reason }: { action: string; actor: string; reason: string },
+): Promise<void> {
+  await untilKnown((callId) =>
+    sql`
+      select case when change_of_attempt(${tenant}, ${`job:${id}`}, ${callId}) is null then
+        note_notification_job(
+          ${tenant}, ${id}, ${action}, ${reason}, ${latestPosition()}, ${actor}
+        )
+      end`.execute(db),
+  )
 }
 
 function tooManyJobs(): MillraceError {

@@ -1,7 +1,8 @@
 // Finds jobs, and presents them.
 
+import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
-import type { Job, JobDocument } from './job.ts'
+import { type Job, type JobDocument, NEWER } from './job.ts'
 
 export type FoundJob = {
   id: string
@@ -32,6 +33,18 @@ export async function listJobs(
     .execute()
 }
 
+/** The ids of the tenant's first `most` jobs that are active and not deleted. */
+export async function listActiveJobs(db: Db, tenant: string, most: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id
+    from notification_job
+    where tenant = ${tenant} and not (document ->> 'deleted')::boolean
+      and (document ->> 'is_active')::boolean
+    order by created_position
+    limit ${most}`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
 function jobsQuery(db: Db, tenant: string) {
   return db
     .selectFrom('notification_job')
@@ -42,5 +55,5 @@ function jobsQuery(db: Db, tenant: string) {
 
 /** A job in answers. */
 export function presentJob({ id, document, next_run_at }: FoundJob): Job {
-  return { id, ...document, next_run_at: next_run_at?.toISOString() ?? null }
+  return { id, ...NEWER, ...document, next_run_at: next_run_at?.toISOString() ?? null }
 }

@@ -4,9 +4,10 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { Nullable } from '../input/nullable.ts'
 import { DOTTED } from '../input/pattern.ts'
 import { ONE_LINE } from '../input/text.ts'
-import { faultOfSchedule, nextRun } from './schedule.ts'
+import { faultOfSchedule, isTimezone, nextRun } from './schedule.ts'
 
 const NOTIFICATIONS = ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER'] as const
 export type Notification = (typeof NOTIFICATIONS)[number]
@@ -31,6 +32,16 @@ const fields = {
     },
     { ...closed, title: 'JobParameters' },
   ),
+  max_mails_per_week: Nullable(
+    Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      examples: [2],
+      description:
+        'The job mails nobody who has had that many mails in the last seven days, of all jobs of ' +
+        'the tenant. Null: there is no cap.',
+    }),
+  ),
   notification: Type.Enum([...NOTIFICATIONS]),
   number_of_items_in_email: Type.Integer({
     minimum: -1,
@@ -42,10 +53,16 @@ const fields = {
     minLength: 1,
     maxLength: 255,
     examples: ['0 9 * * 1-5'],
-    description: 'Cron, five fields, UTC: `0 9 * * 1-5`.',
+    description: 'Cron, five fields, in the time zone of the job: `0 9 * * 1-5`.',
   }),
   scheduleExpression: ShortText('The frequency as a sentence.', 'On weekdays, at nine'),
   template_id: ShortText('A dynamic template of SendGrid.', 'd-0123456789abcdef', 1),
+  timezone: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    examples: ['Europe/Berlin'],
+    description: 'The IANA name of the time zone of its schedule.',
+  }),
 }
 
 const NextRun = Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
@@ -66,11 +83,13 @@ export const NewJob = Type.Object(
     is_active: Type.Optional(fields.is_active),
     is_scheduled: Type.Optional(fields.is_scheduled),
     job_parameters: Type.Optional(fields.job_parameters),
+    max_mails_per_week: Type.Optional(fields.max_mails_per_week),
     notification: fields.notification,
     number_of_items_in_email: Type.Optional(fields.number_of_items_in_email),
     schedule: fields.schedule,
     scheduleExpression: Type.Optional(fields.scheduleExpression),
     template_id: fields.template_id,
+    timezone: Type.Optional(fields.timezone),
     next_run_at: Type.Optional(NextRun),
   },
   {
@@ -78,7 +97,7 @@ export const NewJob = Type.Object(
     title: 'JobInput',
     description:
       'Defaults: a new id, is_active and is_scheduled true, deleted false, ' +
-      'number_of_items_in_email -1.',
+      'number_of_items_in_email -1, timezone UTC, max_mails_per_week null.',
   },
 )
 
@@ -95,11 +114,13 @@ export const Job = Type.Object(
     is_active: fields.is_active,
     is_scheduled: fields.is_scheduled,
     job_parameters: fields.job_parameters,
+    max_mails_per_week: fields.max_mails_per_week,
     notification: fields.notification,
     number_of_items_in_email: fields.number_of_items_in_email,
     schedule: fields.schedule,
     scheduleExpression: Type.Optional(fields.scheduleExpression),
     template_id: fields.template_id,
+    timezone: fields.timezone,
     next_run_at: NextRun,
   },
   { title: 'Job' },
@@ -110,13 +131,20 @@ export type NewJob = Static<typeof NewJob>
 export type JobUpdate = Static<typeof JobUpdate>
 export type Job = Static<typeof Job>
 
+/** Fields that documents of earlier versions lack, with the values that they have there. */
+export const NEWER: Pick<Job, 'timezone' | 'max_mails_per_week'> = {
+  timezone: 'UTC',
+  max_mails_per_week: null,
+}
+
 /** The stored document: a Job without its id and its next run. */
-export type JobDocument = Omit<Job, 'id' | 'next_run_at'>
+export type JobDocument = Omit<Job, 'id' | 'next_run_at' | keyof typeof NEWER> &
+  Partial<typeof NEWER>
 
 /** The document of a new job. */
 export function documentOf({ id: _, next_run_at: __, ...job }: NewJob): JobDocument {
   const defaults = { deleted: false, is_active: true, is_scheduled: true, job_parameters: {} }
-  return { ...defaults, number_of_items_in_email: -1, ...job }
+  return { ...defaults, number_of_items_in_email: -1, ...NEWER, ...job }
 }
 
 /** A stored document with an update applied. */
@@ -129,13 +157,20 @@ export function updateJob(
 }
 
 /** The rules for a job that the schemas cannot express, at the time `now` (ms). */
-export function faultsOfJob({ schedule }: JobDocument, now: number): Fault[] {
+export function faultsOfJob({ schedule, timezone }: JobDocument, now: number): Fault[] {
   const reason = faultOfSchedule(schedule, now)
-  return reason ? [fault('schedule', 'invalid', reason)] : []
+  const isKnown = timezone === undefined || isTimezone(timezone)
+  const unknown = 'is not the IANA name of a time zone, such as Europe/Berlin'
+  return [
+    ...(reason ? [fault('schedule', 'invalid', reason)] : []),
+    ...(isKnown ? [] : [fault('timezone', 'invalid', unknown)]),
+  ]
 }
 
 /** The next scheduled run after the time `after` (ms); undefined if there is none. */
 export function nextRunOf(document: JobDocument, after: number): number | undefined {
-  const { deleted, is_active, is_scheduled, schedule } = document
-  return is_active && is_scheduled && !deleted ? nextRun(schedule, after) : undefined
+  const { deleted, is_active, is_scheduled } = document
+  return is_active && is_scheduled && !deleted
+    ? nextRun({ ...NEWER, ...document }, after)
+    : undefined
 }

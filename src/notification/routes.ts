@@ -8,10 +8,12 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { readJson } from '../http/body.ts'
+import { askedVersion, ifMatch } from '../http/if-match.ts'
 import { cutPage, type PageRequest, pageOf, pageParameters, unknownPage } from '../http/page.ts'
 import type { Parameter, RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
+import { etagOf } from '../input/etag.ts'
 import { commonErrors } from '../integration/schemas.ts'
 import { positionOf } from '../log/position.ts'
 import { changeJob, createJob } from './change.ts'
@@ -27,10 +29,11 @@ import {
   updateJob,
 } from './job.ts'
 import { JobRun, JobRunList, listJobRuns, requestJobRun } from './run/runs.ts'
+import { type Mailers, requireMailer } from './sender/mailers.ts'
 
-const JOBS = '/api/v1/jobs'
+export const JOBS = '/api/v1/jobs'
 
-const jobParameter: Parameter = {
+export const jobParameter: Parameter = {
   in: 'path',
   name: 'job_id',
   description: 'Unique identifier of the job.',
@@ -38,21 +41,32 @@ const jobParameter: Parameter = {
   schema: JobId,
   example: 'back-in-stock',
 }
-const oneErrors = { ...commonErrors, 404: { description: 'The tenant has no such job.' } }
+export const oneErrors = { ...commonErrors, 404: { description: 'The tenant has no such job.' } }
+const changeErrors = {
+  ...oneErrors,
+  412: { description: "The job's version is not one that If-Match names." },
+}
+
+const noSender = {
+  409: { description: 'There is no sender: neither the tenant nor the operator has one.' },
+}
 
 type JobServices = {
   db: Db
   clock: Clock
+  mailerOf: Mailers['of']
   /** Notifies a worker at once; without it the sweep finds the job. */
   onAsked(tenant: string, jobId: string): void
 }
 
 /** The routes of notification jobs. */
-export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
+export function jobRoutes({ db, clock, mailerOf, onAsked }: JobServices): Route[] {
   const checkNew = compile(NewJob)
   const checkUpdate = compile(JobUpdate)
   const common = { family: 'configuration', tag: 'Notification jobs' } as const
   const one = { ...common, path: `${JOBS}/:job_id`, parameters: [tenantHeader, jobParameter] }
+  const versioned = [...one.parameters, ifMatch]
+  const headers: ['etag'] = ['etag']
   const gone = { 204: { description: 'The job is marked as deleted.' } }
 
   return [
@@ -67,13 +81,18 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       description: `At most ${limits.jobsPerTenant} a tenant that are not deleted.`,
       parameters: [tenantHeader],
       body: NewJob,
-      responses: { 201: { description: 'The job was created.', schema: Job }, ...commonErrors },
+      responses: {
+        201: { description: 'The job was created.', schema: Job },
+        ...commonErrors,
+        ...noSender,
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const job = checkNew(await readJson(context, limits.configurationBytes))
         const document = documentOf(job)
         const faults = faultsOfJob(document, clock())
         if (faults.length > 0) throw invalid(faults)
+        if (isOn(document)) requireMailer(await mailerOf(tenant))
         const id = job.id ?? randomUUID()
         const change = changeBy(context, 'Created via API.')
         const created = await createJob(db, tenant, id, { ...change, document })
@@ -113,9 +132,9 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       scope: 'read',
       operationId: 'getJob',
       summary: 'One notification job.',
-      responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
+      responses: { 200: { description: 'The job.', schema: Job, headers }, ...oneErrors },
       async handle(context) {
-        context.body = presentJob(await find(tenantOf(context, 'read'), idOf(context)))
+        show(context, await find(tenantOf(context, 'read'), idOf(context)))
       },
     },
     {
@@ -126,11 +145,17 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       operationId: 'updateJob',
       summary: 'Update notification job',
       description: '`deleted: false` restores a deleted job.',
+      parameters: versioned,
       body: JobUpdate,
-      responses: { 200: { description: 'The job.', schema: Job }, ...oneErrors },
+      responses: {
+        200: { description: 'The job.', schema: Job, headers },
+        ...changeErrors,
+        ...noSender,
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const id = idOf(context)
+        const mailer = await mailerOf(tenant)
         const update = checkUpdate(await readJson(context, limits.configurationBytes))
         if (update.id !== undefined && update.id !== id) {
           throw invalid([fault('id', 'not_allowed', 'cannot be changed')])
@@ -139,12 +164,14 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
           const document = updateJob(old, update)
           const faults = faultsOfJob(document, clock())
           if (faults.length > 0) throw invalid(faults)
+          if (isOn(document) && !isOn(old)) requireMailer(mailer)
           return { document, action: 'job_updated' }
         }
-        const change = changeBy(context, 'Updated via API.')
+        const ifVersion = await askedVersion(context, 'the job', versionOf(tenant, id))
+        const change = { ...changeBy(context, 'Updated via API.'), ifVersion }
         const changed = await changeJob(db, tenant, id, { ...change, decide })
         if (!changed) throw noSuchJob(id)
-        context.body = presentJob(changed)
+        show(context, changed)
       },
     },
     {
@@ -153,7 +180,8 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       scope: 'configure',
       operationId: 'deleteJob',
       summary: 'Delete notification job',
-      responses: { ...gone, ...oneErrors },
+      parameters: versioned,
+      responses: { ...gone, ...changeErrors },
       handle: remove,
     },
     {
@@ -162,7 +190,8 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
       scope: 'configure',
       operationId: 'deleteJobByPost',
       summary: 'Delete notification job, as clients of the event collector do.',
-      responses: { ...gone, ...oneErrors },
+      parameters: versioned,
+      responses: { ...gone, ...changeErrors },
       handle: remove,
     },
     {
@@ -214,9 +243,14 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
     const id = idOf(context)
     const decide = (old: FoundJob['document']) =>
       old.deleted ? undefined : { document: { ...old, deleted: true }, action: 'job_deleted' }
-    const change = changeBy(context, 'Deleted via API.')
+    const ifVersion = await askedVersion(context, 'the job', versionOf(tenant, id))
+    const change = { ...changeBy(context, 'Deleted via API.'), ifVersion }
     if (!(await changeJob(db, tenant, id, { ...change, decide }))) throw noSuchJob(id)
     context.status = 204
+  }
+
+  function versionOf(tenant: string, id: string) {
+    return async () => (await find(tenant, id)).version
   }
 
   async function find(tenant: string, id: string): Promise<FoundJob> {
@@ -230,7 +264,16 @@ export function jobRoutes({ db, clock, onAsked }: JobServices): Route[] {
   }
 }
 
-function noSuchJob(id: string): MillraceError {
+/** Whether the job may mail somebody. */
+const isOn = ({ deleted, is_active }: FoundJob['document']) => is_active && !deleted
+
+function show(context: RequestContext, job: FoundJob): void {
+  context.set('etag', etagOf(job.version))
+  context.body = presentJob(job)
+}
+
+/** The error for a job that the tenant does not have. */
+export function noSuchJob(id: string): MillraceError {
   return new MillraceError('not_found', `There is no job ${JSON.stringify(id)}.`)
 }
 
@@ -239,6 +282,7 @@ function positionAfter({ after = '0' }: PageRequest): number {
   throw unknownPage()
 }
 
-function idOf(context: RequestContext): string {
+/** The id in the path of a job. */
+export function idOf(context: RequestContext): string {
   return context.params['job_id'] as string
 }

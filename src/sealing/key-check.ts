@@ -3,6 +3,7 @@
 // it serves or delivers anything. During a change of keys the text is stored under both, so that
 // all processes use the same two.
 
+import type pg from 'pg'
 import { openClient } from '../db/session.ts'
 import { canOpen, type SecretBox } from './secret.ts'
 
@@ -48,6 +49,18 @@ export async function refuseWrongKey(url: string, secrets: SecretBox): Promise<v
   } finally {
     await client.end()
   }
+}
+
+/** Why a service with these keys would refuse the database; undefined if it would not. */
+export async function keyProblem(
+  client: pg.Client,
+  secrets: SecretBox,
+): Promise<string | undefined> {
+  const { rows } = await client.query<Check>('select sealed, sealed_next from secret_key_check')
+  const [check] = rows
+  if (!check) return undefined
+  if (!canOpen(secrets, NOBODY, check.sealed)) return wrongKey().message
+  return isInTurn(check, secrets) ? undefined : otherNextKey().message
 }
 
 /** The known text under the database's key, and under the next one during a change of keys. */

@@ -5,12 +5,23 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { errors, notFound } from '../collector/schemas.ts'
 import { limits } from '../config.ts'
+import { readHealth } from '../consumer/health.ts'
+import type { Db } from '../db/pool.ts'
 import { readJson } from '../http/body.ts'
+import { askedVersion, ifMatch } from '../http/if-match.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { tenantHeader, tenantOf } from '../http/tenant.ts'
 import { compile } from '../http/validate.ts'
+import { etagOf } from '../input/etag.ts'
+import { positionBefore } from '../log/position.ts'
 import { listSubscriptions } from './find.ts'
-import { Deactivated, idParameter, SUBSCRIPTIONS, SubscriptionList } from './schemas.ts'
+import {
+  Deactivated,
+  idParameter,
+  otherVersion,
+  SUBSCRIPTIONS,
+  SubscriptionList,
+} from './schemas.ts'
 import { presentSubscription } from './seal.ts'
 import {
   deactivate,
@@ -23,9 +34,9 @@ import {
 import { NewSubscription, Subscription, SubscriptionUpdate } from './subscription.ts'
 import { warningsOfType } from './warn.ts'
 
-const DAY_MS = 86_400_000
-
 type SubscriptionServices = SubscribeServices & {
+  /** A database for readers. */
+  reading: Db
   clock: Clock
   retentionDays: number
   /**
@@ -43,7 +54,8 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
   const family = 'configuration' as const
   const all = { family, tag: 'Subscriptions' as const, parameters: [tenantHeader] }
   const one = { ...all, parameters: [tenantHeader, idParameter] }
-  const written = { 201: { description: 'Its current representation.', schema: Subscription } }
+  const representation = { description: 'Its current representation.', schema: Subscription }
+  const versioned = { ...representation, headers: ['etag'] as ['etag'] }
 
   return [
     {
@@ -59,7 +71,7 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         `that are active, and ${limits.storedSubscriptions} in all. The default of id is a ` +
         'new one.',
       body: NewSubscription,
-      responses: { ...written, ...errors },
+      responses: { 201: representation, ...errors },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const given = checkNew(await readJson(context, limits.configurationBytes))
@@ -85,19 +97,21 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         'Activated again it goes on where it stopped, or from now if that is more than ' +
         `${services.retentionDays} days ago. If ${limits.subscriptionsPerTenant} are active ` +
         'already, the update is refused. Without `active` the status stays.',
+      parameters: [tenantHeader, ifMatch],
       body: SubscriptionUpdate,
-      responses: { ...written, ...notFound, ...errors },
+      responses: { 201: versioned, ...notFound, ...errors, ...otherVersion },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const update = checkUpdate(await readJson(context, limits.configurationBytes))
-        const { consumer } = await mustFind(db, tenant, update.id)
-        const oldestRestart = (services.clock() - services.retentionDays * DAY_MS) * 1000
-        const change = { ...changeBy(context, 'Updated via API.'), oldestRestart }
+        const { consumer, ifVersion } = await findVersion(context, tenant, update.id)
+        const oldestRestart = positionBefore(services.clock(), services.retentionDays)
+        const change = { ...changeBy(context, 'Updated via API.'), oldestRestart, ifVersion }
         const updated = await updateSubscription(services, tenant, update, change)
         // The current run ends, and the next one uses the new representation.
         requestHalt(tenant, consumer)
         onStarted(tenant)
         context.status = 201
+        context.set('etag', etagOf(updated.version))
         const warnings = await warningsOfType(db, tenant, update)
         context.body = { ...presentSubscription(updated), ...warnings }
       },
@@ -111,8 +125,13 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       summary: 'Get all event subscriptions; those with `active` receive events.',
       responses: { 200: { description: 'All of them.', schema: SubscriptionList }, ...errors },
       async handle(context) {
-        const found = await listSubscriptions(db, tenantOf(context, 'read'))
-        context.body = found.map(presentSubscription)
+        const tenant = tenantOf(context, 'read')
+        const found = await listSubscriptions(db, tenant)
+        const health = await readHealth(services.reading, tenant, 'subscription')
+        context.body = found.map((one) => ({
+          ...presentSubscription(one),
+          health: health.get(one.consumer),
+        }))
       },
     },
     {
@@ -123,14 +142,17 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       operationId: 'getEventSubscription',
       summary: 'Get an event subscription.',
       responses: {
-        200: { description: 'The subscription.', schema: Subscription },
+        200: { ...versioned, description: 'The subscription.' },
         ...notFound,
         ...errors,
       },
       async handle(context) {
-        context.body = presentSubscription(
-          await mustFind(db, tenantOf(context, 'read'), idOf(context)),
-        )
+        const tenant = tenantOf(context, 'read')
+        const found = await mustFind(db, tenant, idOf(context))
+        const { consumer } = found
+        const health = await readHealth(services.reading, tenant, 'subscription', consumer)
+        context.set('etag', etagOf(found.version))
+        context.body = { ...presentSubscription(found), health: health.get(consumer) }
       },
     },
     {
@@ -144,11 +166,19 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
         'No message leaves after the answer, unless a request takes longer than five ' +
         'seconds. Its log, statistics and rejected events stay available for another ' +
         `${services.retentionDays} days.`,
-      responses: { 204: { description: 'It is deleted.' }, ...notFound, ...errors },
+      parameters: [...one.parameters, ifMatch],
+      responses: {
+        204: { description: 'It is deleted.' },
+        ...notFound,
+        ...errors,
+        ...otherVersion,
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
+        const id = idOf(context)
+        const { ifVersion } = await findVersion(context, tenant, id)
         const { actor } = context.state.identity
-        await removeSubscription(db, tenant, idOf(context), { actor, requestHalt })
+        await removeSubscription(db, tenant, id, { actor, requestHalt, ifVersion })
         context.status = 204
       },
     },
@@ -174,6 +204,13 @@ export function subscriptionRoutes(services: SubscriptionServices): Route[] {
       },
     },
   ]
+
+  /** A subscription, and the version that a change depends on: undefined without If-Match. */
+  async function findVersion(context: RequestContext, tenant: string, id: string) {
+    const { consumer, version } = await mustFind(db, tenant, id)
+    const ifVersion = await askedVersion(context, 'the subscription', async () => version)
+    return { consumer, ifVersion }
+  }
 }
 
 function changeBy(context: RequestContext, reason: string) {

@@ -16,6 +16,10 @@ export const idParameter = {
 
 export const SubscriptionList = Type.Array(Subscription, { title: 'SubscriptionList' })
 
+export const otherVersion = {
+  412: { description: "The subscription's version is not one that If-Match names." },
+}
+
 export const Deactivated = Type.Object(
   {
     body: Type.Object({}, { additionalProperties: true }),

@@ -4,10 +4,11 @@
 import { limits } from '../config.ts'
 import { type Change, changeConsumer, registerConsumer, startConsumer } from '../consumer/change.ts'
 import { consumerIdOf } from '../consumer/consumer.ts'
-import { stopAndWait } from '../consumer/stop.ts'
+import { type StopOptions, stopAndRemove } from '../consumer/stop.ts'
 import type { Db } from '../db/pool.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
+import { changedMeanwhile } from '../input/etag.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import {
   countSubscriptions,
@@ -61,17 +62,25 @@ export async function subscribe(
  * Replaces the representation of the same id. The position stays. If the update activates it, it
  * goes on where it stopped, or from now if it stopped before `oldestRestart`. Deactivating takes
  * two changes: after a failure between them, the same update sent again has the same result.
+ * Throws `precondition_failed` if its version is not `ifVersion`.
  */
 export async function updateSubscription(
   services: SubscribeServices,
   tenant: string,
   update: NewSubscription & { id: string },
-  { oldestRestart, ...change }: Change & { oldestRestart: number },
+  {
+    oldestRestart,
+    ifVersion,
+    ...change
+  }: Change & { oldestRestart: number; ifVersion: number | undefined },
 ): Promise<FoundSubscription> {
   const { db, secrets } = services
   const consumer = consumerIdOf('subscription', update.id)
+  let expected = ifVersion
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await mustFind(db, tenant, update.id)
+    const { version } = found
+    if (expected !== undefined && expected !== version) throw changedMeanwhile(update.id)
     const document = sealUpdate(tenant, update, found.document, secrets)
     await refuseFaults(services, tenant, document)
     const moved = faultsOfMovedKeys(update, found.document)
@@ -79,11 +88,13 @@ export async function updateSubscription(
     if (update.active === false && found.desired === 'running') {
       // Before the replacement, so that nothing leaves that the update would not have allowed;
       // after the checks, so that a refused update changes nothing.
-      await changeConsumer(db, tenant, consumer, { ...change, command: 'stop' })
+      const stop = { ...change, command: 'stop', ifVersion: version } as const
+      const stopped = (await changeConsumer(db, tenant, consumer, stop)).consumer
+      if (stopped && expected !== undefined) expected = stopped.version
       continue
     }
     const mostRunning = limits.subscriptionsPerTenant
-    const options = { ...change, document, ifVersion: found.version, mostRunning }
+    const options = { ...change, document, ifVersion: version, mostRunning }
     // One change, so that nothing is replaced if there is no room to start it.
     const changed =
       update.active && found.desired === 'stopped'
@@ -109,19 +120,15 @@ export async function deactivate(
   return found
 }
 
-/** Stops it, waits as stopAndWait does, and removes it. Throws `not_found`. */
+/** Stops it and removes it, as stopAndRemove does. Throws `not_found`. */
 export async function removeSubscription(
   db: Db,
   tenant: string,
   id: string,
-  { actor, requestHalt }: { actor: string; requestHalt: (tenant: string, id: string) => void },
+  options: Omit<StopOptions, 'reason'>,
 ): Promise<void> {
-  const { consumer } = await mustFind(db, tenant, id)
-  const stop = { actor, reason: 'Stopped to be deleted via API.', requestHalt }
-  await stopAndWait(db, tenant, consumer, stop)
-  const change = { actor, reason: 'Deleted via API.' }
-  const { outcome } = await changeConsumer(db, tenant, consumer, { ...change, command: 'remove' })
-  if (outcome === 'absent') throw noSuchSubscription(id)
+  const consumer = consumerIdOf('subscription', id)
+  if (!(await stopAndRemove(db, tenant, consumer, options))) throw noSuchSubscription(id)
 }
 
 /** One subscription of a tenant. Throws `not_found`. */

@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox'
 import { entityOfType } from '../collector/event.ts'
 import { OpenEnum } from '../collector/open-enum.ts'
+import { Health, HealthSentBack } from '../consumer/health.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
 import { HYPHENATED, VISIBLE_ASCII } from '../input/pattern.ts'
@@ -127,11 +128,16 @@ const example = (accessKey: string, accessSecret: string) => ({
 const given = { examples: [example('an-access-key', 'its-secret')] }
 
 export const NewSubscription = Type.Object(
-  { ...fields, id: Type.Optional(SubscriptionId), warnings: WarningsSentBack },
+  {
+    ...fields,
+    id: Type.Optional(SubscriptionId),
+    health: HealthSentBack,
+    warnings: WarningsSentBack,
+  },
   { ...closed, ...given, title: 'SubscriptionInput' },
 )
 export const SubscriptionUpdate = Type.Object(
-  { ...fields, id: SubscriptionId, warnings: WarningsSentBack },
+  { ...fields, id: SubscriptionId, health: HealthSentBack, warnings: WarningsSentBack },
   { ...closed, ...given, title: 'SubscriptionUpdate' },
 )
 export const Subscription = Type.Object(
@@ -142,6 +148,7 @@ export const Subscription = Type.Object(
     subscribeChange: Type.Boolean(),
     subscribeCreate: Type.Boolean(),
     subscribeDelete: Type.Boolean(),
+    health: Health,
     warnings: Warnings,
   },
   { title: 'Subscription', examples: [example(MASK, MASK)] },
@@ -149,7 +156,7 @@ export const Subscription = Type.Object(
 
 export type NewSubscription = Static<typeof NewSubscription>
 export type Subscription = Static<typeof Subscription>
-export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'warnings'>
+export type SubscriptionDocument = Omit<Subscription, 'id' | 'active' | 'health' | 'warnings'>
 export type DestinationDocument = Static<typeof Destination>
 /** The target of a subscription, of either type. */
 type QueueParameters = Static<typeof Sqs>

@@ -2,6 +2,7 @@
 
 import { SignJWT } from 'jose'
 import { ADMIN_TOKEN, call } from '../../scripts/kit/client.ts'
+import { OPEN_SERVICE } from '../../scripts/kit/program.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/logger.ts'
 import { type Server, startServer } from '../../src/server.ts'
@@ -12,12 +13,11 @@ export const API_KEYS = '/api/v1/api-keys'
 /** The service in this process, which knows its own routes. */
 export function startHere(
   databaseUrl: string,
-  environment: Record<string, string> = {},
+  environment: NodeJS.ProcessEnv = {},
+  options: { offersSignIn?: boolean } = {},
 ): Promise<Server> {
   const config = readConfig({
-    PORT: '0',
-    MILLRACE_ALLOW_PRIVATE_TARGETS: 'true',
-    MILLRACE_CHANGES_PER_MINUTE: '0',
+    ...OPEN_SERVICE,
     ...environment,
   })
   return startServer(config, {
@@ -25,6 +25,7 @@ export function startHere(
     adminToken: ADMIN_TOKEN,
     secretKey: '00'.repeat(32),
     logger: createLogger('silent'),
+    ...options,
   })
 }
 

@@ -23,9 +23,12 @@ export const OWNER = 'dodici'
 const REJECTED = '0197e000-0000-7000-8000-000000000001'
 
 export type Target = Record<
-  'integration_id' | 'key_id' | 'event_id' | 'job_id' | 'eventId' | 'Id',
+  'integration_id' | 'key_id' | 'event_id' | 'job_id' | 'eventId' | 'Id' | 'position' | 'number',
   string
 >
+
+const EVENT_TYPE = '/event-types/order.created'
+const aRegistration = (description: string) => ({ schema: {}, on_violation: 'warn', description })
 
 /** Gives the owner what the operations ask for, each with the marker. */
 export async function furnish(url: string, database: TestDatabase): Promise<Target> {
@@ -45,12 +48,18 @@ export async function furnish(url: string, database: TestDatabase): Promise<Targ
      on conflict do nothing`,
     [OWNER, REJECTED, MARKER, JSON.stringify({ text: MARKER })],
   )
+  const number = String(await furnishReplay(`${url}${EVENTSTREAM}/erp-1/replays`))
   const job = { ...aJob(), id: 'job-1', template_id: MARKER }
   await call(url + JOBS, { body: JSON.stringify(job) })
   // It may be there already, and be deleted.
   const body = JSON.stringify({ deleted: false })
   const kept = await call(`${url}${JOBS}/job-1`, { method: 'PUT', body })
   if (kept.status !== 200) throw new Error(JSON.stringify(kept))
+  const registered = await call(url + EVENT_TYPE, {
+    method: 'PUT',
+    body: JSON.stringify(aRegistration(MARKER)),
+  })
+  if (registered.status !== 200) throw new Error(JSON.stringify(registered))
   await collect(url, aCollectedEvent({ entity_id: MARKER, id: 'collected-1' }))
   const queueUrl = `http://127.0.0.1:9/0/${MARKER}`
   const destination = { sqs: { ...aSubscription().destination.sqs, queueUrl }, type: 'SQS' }
@@ -59,8 +68,25 @@ export async function furnish(url: string, database: TestDatabase): Promise<Targ
   if (![201, 400].includes(subscribed.status)) throw new Error(JSON.stringify(subscribed))
   const key = await makeKey(url, { name: MARKER, tenants: [OWNER] })
   const ids = { integration_id: 'erp-1', key_id: key.id, event_id: REJECTED, job_id: 'job-1' }
-  return { ...ids, eventId: 'collected-1', Id: 'crm' }
+  const { rows } = await database.pool.query(
+    'select position from event where tenant = $1 order by position limit 1',
+    [OWNER],
+  )
+  const position = String(rows[0].position)
+  return { ...ids, eventId: 'collected-1', Id: 'crm', number, position }
 }
+
+/** The number of a replay of the owner's; a cancelled one will do. */
+async function furnishReplay(url: string): Promise<number> {
+  const { body } = await call<{ replays: { number: number }[] }>(url)
+  const [newest] = body.replays
+  if (newest) return newest.number
+  const filter_conditions = { event_filter: [`${MARKER}.created`] }
+  const replay = JSON.stringify({ ...aReplay(), filter_conditions })
+  return (await call<{ number: number }>(url, { body: replay })).body.number
+}
+
+const aReplay = () => ({ from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' })
 
 const bodies: Record<string, () => object> = {
   registerIntegration: () => ({
@@ -68,12 +94,24 @@ const bodies: Record<string, () => object> = {
     integration_type: 'permanent',
     callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
   }),
+  startReplay: aReplay,
+  startSubscriptionReplay: aReplay,
   createJob: () => ({ ...aJob(), id: `job-${randomUUID()}` }),
-  setNotificationSender: () => ({ api_key: 'SG.key', from_email: 'shop@example.com' }),
+  testJob: () => ({ email: 'ada@example.com' }),
+  setNotificationSender: () => ({
+    api_key: 'SG.key',
+    from_email: 'shop@example.com',
+    url: 'http://127.0.0.1:9',
+  }),
   createEvent: () => aCollectedEvent(),
   createEventSubscription: () => aSubscription({ id: randomUUID(), active: false }),
   updateEventSubscription: () => aSubscription(),
+  skipIntegrationEvent: () => ({ position: 17, reason: 'poison' }),
+  skipSubscriptionEvent: () => ({ position: 17, reason: 'poison' }),
+  resendIntegrationEvent: () => ({ position: 17 }),
+  resendSubscriptionEvent: () => ({ position: 17 }),
   createApiKey: () => ({ name: 'made', scopes: ['read'] }),
+  registerEventType: () => aRegistration('changed'),
 }
 
 export type Answer = { status: number; text: string }
@@ -88,10 +126,12 @@ export async function ask(
   const { parameters = [], operationId } = route
   const headers: Record<string, string> = {}
   const query = new URLSearchParams()
-  const known: Record<string, string> = { event_name: 'order.created', ...target }
-  const fill = (name: string, example?: string) => known[name] ?? example ?? randomUUID()
+  const event_name = route.method === 'get' ? target.position : 'order.created'
+  const known: Record<string, string> = { event_name, ...target }
+  const fill = (name: string, example?: string | string[]) =>
+    known[name] ?? example?.toString() ?? randomUUID()
   for (const { in: part, name, required, example } of parameters) {
-    if (part === 'header' && required) headers[name] = example ?? 'x'
+    if (part === 'header' && required) headers[name] = example?.toString() ?? 'x'
     if (part === 'query' && required) query.set(name, fill(name, example))
   }
   delete headers['tenant']
@@ -104,6 +144,7 @@ export async function ask(
     method: route.method.toUpperCase() as 'GET',
     headers: {
       ...headers,
+      ...(route.bodyType ? { 'content-type': route.bodyType } : {}),
       ...(tenant === null ? {} : { tenant }),
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     },
@@ -125,11 +166,16 @@ export async function belongings(url: string): Promise<unknown[]> {
     EVENTSTREAM,
     '/api/v1/api-keys',
     `${EVENTSTREAM}/erp-1/rejected_events`,
+    `${EVENTSTREAM}/erp-1/replays`,
     JOBS,
     SUBSCRIPTIONS,
     `${SUBSCRIPTIONS}/crm/rejected_events`,
     `${EVENTS}/collected-1`,
+    EVENT_TYPE,
   ]
   const replies = await Promise.all(paths.map((path) => call(url + path, { token: ADMIN_TOKEN })))
-  return replies.map(({ status, body }) => [status, body])
+  // Health is a matter of time.
+  const steady = (body: unknown) =>
+    JSON.parse(JSON.stringify(body, (name, value) => (name === 'health' ? undefined : value)))
+  return replies.map(({ status, body }) => [status, steady(body)])
 }

@@ -4,8 +4,7 @@
 // history, not how they fall between those of the worker.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
-import { SUBSCRIPTIONS } from '../../scripts/kit/collector.ts'
+import { call } from '../../scripts/kit/client.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import type { Broker } from '../helpers/broker.ts'
 import { startBroker } from '../helpers/broker.ts'
@@ -14,11 +13,14 @@ import { asRole } from '../helpers/postgres.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { rowsOf } from '../sql/rows.ts'
 import { createHistory, type History, QUEUE_IDS } from './history.ts'
+import { deliveriesOf, missedIn, missedOf, pathOf } from './over-http.ts'
 import {
   configurationOf,
   countsOf,
   endBefore,
+  filterBehind,
   livesOf,
+  ownRunOf,
   type Rows,
   rowsAbout,
   statesOf,
@@ -28,6 +30,8 @@ import {
 const SEED = Number(process.env['AUDIT_SEED'] ?? Date.now() % 1_000_000)
 const ROUNDS = 4
 const STEPS = 40
+/** Events of a round that the API is asked about. */
+const EVENTS_ASKED = 40
 
 const database = useDatabase()
 let receiver: Receiver
@@ -67,6 +71,7 @@ describe(`with the seed ${SEED}`, () => {
       }
       noteQueues()
       for (const id of history.ids) await agree(id)
+      await agreeOnEvents()
     })
   }
 })
@@ -95,7 +100,9 @@ async function agree(id: string): Promise<void> {
   ])
   for (const { why, state } of undelivered) {
     expect(why).toMatch(/\S\.$|: .+$/)
-    if (state !== 'stopped' && !String(state).includes('remov')) continue
+    if (!['stopped', 'after_its_removal', 'removed_before_it_was_sent'].includes(String(state))) {
+      continue
+    }
     expect(why).toContain(String(rows.changes.findLast(isTurn)?.reason))
   }
   const [proof] = await ask('audit/proof-of-delivery', id)
@@ -107,6 +114,24 @@ async function agree(id: string): Promise<void> {
   await agreeOnDeliveries(id, rows)
   expectConservation(id, rows)
   await agreeOnStatistics(id, rows)
+  if (rows.log.length > 0)
+    expect([id, await missedOf(service.url, id)]).toEqual([id, missedIn(undelivered)])
+}
+
+/** The API tells an event's state for all consumers that there ever were. */
+async function agreeOnEvents(): Promise<void> {
+  const states = new Map<string, Map<number, string>>()
+  for (const id of history.ids) {
+    const rows = await rowsAbout(database.pool, id)
+    if (rows.log.length > 0) states.set(id, statesOf(id, rows, history.truth))
+  }
+  const [some = new Map<number, string>()] = states.values()
+  const every = Math.ceil(some.size / EVENTS_ASKED)
+  for (const position of [...some.keys()].filter((_, i) => i % every === 0)) {
+    const happened = [...states].map(([id, of]) => [id, of.get(position)])
+    const said = await deliveriesOf(service.url, position)
+    expect([position, said.toSorted()]).toEqual([position, happened.toSorted()])
+  }
 }
 
 /** Whether a change starts, stops or removes it. */
@@ -145,10 +170,16 @@ async function agreeOnDeliveries(id: string, rows: Rows): Promise<void> {
         filtered_out: filtered,
         filter: document?.entityType
           ? expect.objectContaining({ entityType: document.entityType })
-          : (document?.filter_conditions ?? null),
+          : filterBehind(rows, receipt),
       }
     })
   expect([id, said]).toMatchObject([id, counted])
+}
+
+/** The receipts of a life's own stream: replays beside it have runs of their own. */
+function ownReceipts(rows: Rows, since: number): Rows['receipts'] {
+  const own = ownRunOf(rows)
+  return rows.receipts.filter(({ position, run }) => position > since && run === own)
 }
 
 function sumOf(receipts: Rows['receipts'], of: (receipt: Rows['receipts'][number]) => number) {
@@ -170,7 +201,7 @@ function expectConservation(id: string, rows: Rows): void {
   const read = rows.events.filter(
     ({ position }) => position > after && position <= cursor.read_position,
   )
-  const ofLife = rows.receipts.filter(({ position }) => position > born.position)
+  const ofLife = ownReceipts(rows, born.position)
   expect([id, sumOf(ofLife, (one) => one.delivered + one.rejected + one.filtered)]).toEqual([
     id,
     read.length - cursor.unresolved.length,
@@ -178,13 +209,14 @@ function expectConservation(id: string, rows: Rows): void {
 }
 
 async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
-  const name = id.replace('subscription:', '')
-  const path = id === name ? `${EVENTSTREAM}/${name}` : `${SUBSCRIPTIONS}/${name}`
+  const path = pathOf(id)
   const stats = await call(`${service.url}${path}/stats`)
-  const logs = await call<{ entries: { action: string }[] }>(`${service.url}${path}/logs`)
+  const logs = await call<Logs>(`${service.url}${path}/logs`)
   const life = livesOf(rows).at(-1)
   if (!life) return expect([id, stats.status, logs.status]).toEqual([id, 404, 404])
-  expect([id, logs.body.entries.map(({ action }) => action)]).toEqual([id, actionsOf(rows)])
+  const actions = actionsOf(rows)
+  expect([id, logs.body.entries.map(({ action }) => action)]).toEqual([id, actions.slice(0, 50)])
+  expect([id, await pagedActions(`${service.url}${path}/logs`)]).toEqual([id, actions])
 
   const document = life.findLast((entry) => entry.document)?.document
   // Without a cursor it has ended, and has nothing before it any more.
@@ -201,7 +233,7 @@ async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
       : last?.status === 'running' && (cursor?.attempts ?? 0) > 0
         ? 'interrupted'
         : last?.status
-  const ofLife = rows.receipts.filter(({ position }) => position > (life[0]?.position as number))
+  const ofLife = ownReceipts(rows, life[0]?.position as number)
   const delivered = sumOf(ofLife, (receipt) => receipt.delivered)
   const rejected = sumOf(ofLife, (receipt) => receipt.rejected)
   const byHand = [...history.truth.takenByHand].filter(
@@ -213,6 +245,12 @@ async function agreeOnStatistics(id: string, rows: Rows): Promise<void> {
       status,
       lag_events: behind.length,
       failures_in_a_row: cursor?.attempts ?? 0,
+      counts: {
+        passed: delivered + rejected,
+        delivered,
+        rejected,
+        filtered_out: sumOf(ofLife, (receipt) => receipt.filtered),
+      },
       replay: document?.ends_at
         ? {
             delivered,
@@ -229,18 +267,34 @@ const ACTIONS: Record<string, string> = {
   delivered: 'rejected_event_delivered',
   rejected: 'event_rejected',
   refused: 'event_refused',
+  resent: 'resent_event_delivered',
 }
 
-/** The last 50 of what was changed and of what failed since the registration, newest first. */
+type Logs = { entries: { action: string; actor: string; created_at: string }[] }
+
+/** Its log, in pages. */
+async function pagedActions(url: string): Promise<string[]> {
+  const actions: string[] = []
+  for (let before = '2200-01-01T00:00:00Z'; ; ) {
+    const { body } = await call<Logs>(`${url}?limit=7&before=${before}`)
+    const last = body.entries.at(-1)
+    if (!last) return actions
+    actions.push(...body.entries.map(({ action }) => action))
+    before = last.created_at
+  }
+}
+
+/** What was changed and what failed since the registration, newest first. */
 function actionsOf(rows: Rows): string[] {
   const since = livesOf(rows).at(-1)?.[0]?.position as number
-  const attempts = rows.attempts.map(({ position, outcome, attempt }) => {
+  // A skip is among the changes.
+  const shown = rows.attempts.filter(({ outcome }) => outcome !== 'skipped')
+  const attempts = shown.map(({ position, outcome, attempt }) => {
     const failed = attempt > 10 ? 'retries_exhausted' : 'retry_triggered'
     return { position, action: ACTIONS[outcome] ?? failed }
   })
   return [...rows.log, ...attempts]
     .filter(({ position }) => position >= since)
     .sort((one, other) => other.position - one.position)
-    .slice(0, 50)
     .map(({ action }) => action)
 }

@@ -40,6 +40,9 @@ export type Truth = {
   /** Taken when it was sent again by hand. */
   takenByHand: Map<string, number[]>
   rejected: Map<string, number[]>
+  /** Taken when somebody asked for it once more, whatever the stream did. */
+  resent: Map<string, number[]>
+  skipped: Map<string, number[]>
 }
 
 export type History = {
@@ -56,11 +59,19 @@ export function createHistory(
   { url, receiver, broker }: { url: string; receiver: Receiver; broker: Broker },
 ): History {
   const chance = createChance(seed)
-  const truth: Truth = { taken: new Map(), takenByHand: new Map(), rejected: new Map() }
+  const truth: Truth = {
+    taken: new Map(),
+    takenByHand: new Map(),
+    rejected: new Map(),
+    resent: new Map(),
+    skipped: new Map(),
+  }
   const moods = new Map<string, Mood>()
   /** Events that are never taken, until they are sent again by hand. */
   const isBad = (id: string, position: number) => hashOf(`${seed} ${id} ${position}`) % 12 === 0
-  let byHand: string | undefined
+  /** The id that takes everything meanwhile, and where that is noted. */
+  let byHand: { id: string; as: Map<string, number[]> } | undefined
+  const positions: number[] = []
   let published = 0
   let replays = 0
 
@@ -68,8 +79,8 @@ export function createHistory(
     const id = request.url.slice(1)
     const key = `${id} ${request.position}`
     const mood = moods.get(id) ?? 'well'
-    if (byHand === id) {
-      note(truth.takenByHand, key)
+    if (byHand?.id === id) {
+      note(byHand.as, key)
       response.end()
     } else if (mood === 'refusing') response.writeHead(403).end('No entry')
     else if (isBad(id, request.position)) {
@@ -125,6 +136,10 @@ export function createHistory(
         ...filterOf(chance),
       })
     },
+    cancel: () => {
+      const path = `${EVENTSTREAM}/${chance.pick(WEBHOOKS)}/replays/${chance.whole(1, 6)}`
+      return ask('DELETE', path)
+    },
     async mood() {
       const id = chance.pick([...WEBHOOKS, ...replayIds()])
       moods.set(id, chance.pick(['well', 'failing', 'failing', 'refusing']))
@@ -135,10 +150,34 @@ export function createHistory(
     async retry() {
       const id = chance.pick([...WEBHOOKS, ...replayIds()])
       await ask('POST', `${EVENTSTREAM}/${id}/_stop`)
-      byHand = id
+      byHand = { id, as: truth.takenByHand }
       await ask('POST', `${EVENTSTREAM}/${id}/rejected_events/_retry`)
       byHand = undefined
       await ask('POST', `${EVENTSTREAM}/${id}/_start`)
+    },
+    beside: () => {
+      const from = new Date(Date.now() - chance.whole(500, 5_000)).toISOString()
+      const body = { from, to: new Date().toISOString(), ...filterOf(chance) }
+      return ask('POST', `${EVENTSTREAM}/${chance.pick(WEBHOOKS)}/replays`, body)
+    },
+    async resend() {
+      const id = chance.pick(WEBHOOKS)
+      if (positions.length === 0) return
+      await ask('POST', `${EVENTSTREAM}/${id}/_stop`)
+      byHand = { id, as: truth.resent }
+      const body = { position: chance.pick(positions), reason: 'It is said to be lost.' }
+      await ask('POST', `${EVENTSTREAM}/${id}/_resend`, body)
+      byHand = undefined
+      await ask('POST', `${EVENTSTREAM}/${id}/_start`)
+    },
+    async skip() {
+      const id = chance.pick(WEBHOOKS)
+      const { body } = await ask('GET', `${EVENTSTREAM}/${id}`)
+      const { position } = (body['health'] ?? {}) as { position?: number | null }
+      if (!position) return
+      const reason = 'It can never be taken.'
+      const reply = await ask('POST', `${EVENTSTREAM}/${id}/_skip`, { position, reason })
+      if (reply.status === 200) note(truth.skipped, `${id} ${position}`)
     },
     forget: () => ask('DELETE', `${EVENTSTREAM}/${chance.pick(WEBHOOKS)}/rejected_events`),
     subscribe: () => ask('POST', SUBSCRIPTIONS, subscription(chance.pick(QUEUES))),
@@ -147,7 +186,16 @@ export function createHistory(
     unsubscribe: () => ask('DELETE', `${SUBSCRIPTIONS}/${chance.pick(QUEUES)}`),
   }
   const names = Object.keys(actions)
-  const likely = [...names, ...Array(12).fill('publish'), 'register', 'register', 'start', 'start']
+  const likely = [
+    ...names,
+    ...Array(12).fill('publish'),
+    'skip',
+    'skip',
+    'register',
+    'register',
+    'start',
+    'start',
+  ]
 
   return {
     truth,
@@ -171,6 +219,7 @@ export function createHistory(
       const name = chance.pick(NAMES)
       const reply = await publish(url, { name, key, entityId, payload: '{"a":1}' })
       if (reply.status !== 201) throw new Error(JSON.stringify(reply))
+      positions.push(reply.body.position)
     }
   }
 

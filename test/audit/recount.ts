@@ -50,7 +50,10 @@ export type Rows = {
   receipts: Receipt[]
   attempts: (Attempt & { attempt: number })[]
   cursors: Cursor[]
-  kept: number[]
+  /** The causes of those that are kept, by position. */
+  kept: Map<number, string>
+  /** The filters of replays that have one of their own, by run. */
+  filters: Map<number, object>
 }
 
 /** All rows that are about a consumer. */
@@ -63,7 +66,7 @@ export async function rowsAbout(pool: pg.Pool, id: string): Promise<Rows> {
     `select position, version, action, status, reason, document from config_log
      where tenant = 'dodici' and id = $1 order by position`,
   )
-  const kept = `select event_position from rejected_event where ${of}`
+  const kept = `select event_position, cause from rejected_event where ${of}`
   return {
     events: await all<Event>(events, []),
     log,
@@ -71,7 +74,19 @@ export async function rowsAbout(pool: pg.Pool, id: string): Promise<Rows> {
     receipts: await all<Receipt>(`select * from receipt where ${of} order by position`),
     attempts: await all(`select * from attempt where ${of} order by position`),
     cursors: await all<Cursor>(`select * from cursor where ${of} order by run`),
-    kept: (await all<{ event_position: number }>(kept)).map((row) => row.event_position),
+    filters: new Map(
+      (
+        await all<{ number: number; filter: object }>(
+          `select number, filter_conditions as filter from replay
+           where ${of} and filter_conditions is not null`,
+        )
+      ).map(({ number, filter }) => [number, filter]),
+    ),
+    kept: new Map(
+      (await all<{ event_position: number; cause: string }>(kept)).map(
+        ({ event_position, cause }) => [event_position, cause],
+      ),
+    ),
   }
 }
 
@@ -85,7 +100,7 @@ export function takes(document: Document, name: string): boolean {
     return document.subscribeChange === true
   }
   const { event_filter = [], entity_filter = [] } = document.filter_conditions ?? {}
-  if (event_filter.length + entity_filter.length === 0) return true
+  if (event_filter.length + entity_filter.length === 0) return !name.startsWith('millrace.')
   return event_filter.includes(name) || entity_filter.includes(entity)
 }
 
@@ -95,6 +110,12 @@ export function configurationOf(rows: Rows, receipt: Receipt): Entry {
     ({ version, position }) => version === receipt.version && position <= receipt.position,
   )
   return made.at(-1) as Entry
+}
+
+/** The filter that a receipt of an integration went by: that of its replay, or of its version. */
+export function filterBehind(rows: Rows, receipt: Receipt): object | null {
+  const { document } = configurationOf(rows, receipt)
+  return rows.filters.get(receipt.run) ?? document?.filter_conditions ?? null
 }
 
 /** What became of each event, by its position. Throws if one is lost. */
@@ -111,23 +132,31 @@ function stateOf({ position, name }: Event, id: string, rows: Rows, truth: Truth
   const since = endBefore(rows)
   const isAmong = (answers: Map<string, number[]>) =>
     answers.get(`${id} ${position}`)?.some((time) => time > since) === true
-  if (isAmong(truth.taken) || isAmong(truth.takenByHand)) return 'delivered'
-  const isKept = rows.kept.includes(position)
+  const isTaken = [truth.taken, truth.takenByHand, truth.resent].some(isAmong)
+  if (isTaken) return 'delivered'
+  const kept = rows.kept.get(position)
   const settledBy = rows.receipts.filter(
     (receipt) =>
       receipt.position > since &&
       receipt.from_position < position &&
       position <= receipt.to_position,
   )
-  if (isAmong(truth.rejected) && (isKept || settledBy.length > 0 || isPassed(position, rows))) {
-    return isKept ? 'rejected and kept' : 'rejected, not kept any more'
-  }
-  if (settledBy.length > 0) return 'filtered out'
+  const isSettled = kept !== undefined || settledBy.length > 0 || isPassed(position, rows)
+  if (isAmong(truth.skipped) && isSettled) return kept ?? 'skipped_and_removed'
+  if (isAmong(truth.rejected) && isSettled) return kept ?? 'rejected_and_removed'
+  // A replay beside the stream decides nothing about an event that its filter does not take.
+  if (settledBy.some(({ run }) => run === ownRunOf(rows))) return 'filtered_out'
   return stateOfUnsettled(position, name, rows)
 }
 
+/** The run that a consumer was registered with. */
+export function ownRunOf({ changes }: Pick<Rows, 'changes'>): number {
+  const { document } = changes.findLast((entry) => entry.document) ?? {}
+  return document?.ends_at === undefined ? 0 : 1
+}
+
 /** Whether a cursor has settled it out of turn. */
-function isPassed(position: number, { cursors }: Rows): boolean {
+function isPassed(position: number, { cursors }: Pick<Rows, 'cursors'>): boolean {
   return cursors.some(({ unresolved, read_position }) => {
     const [oldest] = unresolved
     if (oldest === undefined) return false
@@ -137,25 +166,26 @@ function isPassed(position: number, { cursors }: Rows): boolean {
 
 function stateOfUnsettled(position: number, name: string, rows: Rows): string {
   const last = rows.changes.at(-1)
-  if (!last) return 'never registered'
+  if (!last) return 'never_registered'
   const life = livesOf(rows).at(-1) as Entry[]
   const document = life.findLast((entry) => entry.document)?.document as Document
   const registered = (life[0] as Entry).position
   const startsAt = document.starts_at
   const startsAfter = startsAt === undefined ? registered : Date.parse(startsAt) * 1000 - 1
-  if (position <= startsAfter) return 'before its start'
+  if (position <= startsAfter) return 'before_its_start'
   if (document.ends_at !== undefined && position > Date.parse(document.ends_at) * 1000) {
-    return 'after its end'
+    return 'after_its_end'
   }
-  if (isPassed(position, rows) || !takes(document, name)) return 'filtered out'
+  const cursors = rows.cursors.filter(({ run }) => run === ownRunOf(rows))
+  if (isPassed(position, { cursors }) || !takes(document, name)) return 'filtered_out'
   if (last.status === 'removed') {
-    return position > last.position ? 'after its removal' : 'removed before it was sent'
+    return position > last.position ? 'after_its_removal' : 'removed_before_it_was_sent'
   }
   if (last.status === 'stopped') return 'stopped'
   const [cursor] = rows.cursors
   const { attempts, unresolved } = cursor as Cursor
-  if (attempts > 0) return position === unresolved[0] ? 'being retried' : 'behind a failing event'
-  return unresolved.includes(position) ? 'being sent' : 'not read yet'
+  if (attempts > 0) return position === unresolved[0] ? 'being_retried' : 'behind_a_failing_event'
+  return unresolved.includes(position) ? 'being_sent' : 'waiting'
 }
 
 /** The changes of each life of an id: from a registration to a removal. */
@@ -168,16 +198,16 @@ export function livesOf({ changes }: Pick<Rows, 'changes'>): Entry[][] {
   return lives
 }
 
-const OUTSIDE = ['never registered', 'before its start', 'after its end', 'after its removal']
-const GIVEN_UP = ['passed over', 'removed before it was sent']
+const OUTSIDE = ['never_registered', 'before_its_start', 'after_its_end', 'after_its_removal']
+const GIVEN_UP = ['passed_over', 'removed_before_it_was_sent']
 
 /** The counts of a proof of delivery. */
 export function countsOf(states: string[]): Record<string, number> {
   const count = (is: (state: string) => boolean) => states.filter(is).length
   const outside = count((state) => OUTSIDE.includes(state))
-  const filtered_out = count((state) => state === 'filtered out')
+  const filtered_out = count((state) => state === 'filtered_out')
   const delivered = count((state) => state === 'delivered')
-  const rejected = count((state) => state.startsWith('rejected'))
+  const rejected = count((state) => /^(rejected|skipped)/.test(state))
   const given_up = count((state) => GIVEN_UP.includes(state))
   const passed = states.length - outside - filtered_out
   return {

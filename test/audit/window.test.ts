@@ -8,7 +8,7 @@ import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { asRole } from '../helpers/postgres.ts'
 import { useReceiver, useService } from '../helpers/service.ts'
-import { pick, rowsOf } from '../sql/rows.ts'
+import { pick, published, rowsOf } from '../sql/rows.ts'
 
 const database = useDatabase()
 const receiver = useReceiver()
@@ -29,7 +29,7 @@ const undelivered = async (id: string) => {
   const args = ['tenant=dodici', 'from=yesterday', 'to=tomorrow', `integration=${id}`]
   const rows = await rowsOf(asRole(database.url, 'auditor'), 'audit/undelivered', ...args)
   return pick(
-    rows.filter(({ state }) => state !== 'before its start'),
+    published(rows).filter(({ state }) => state !== 'before_its_start'),
     ...['name', 'state', 'why'],
   )
 }
@@ -59,7 +59,7 @@ beforeEach(async () => {
   receiver.answer = ok
 })
 
-const passedOver = ['invoice.created', 'filtered out', 'The filter of version 1 does not take it.']
+const passedOver = ['invoice.created', 'filtered_out', 'The filter of version 1 does not take it.']
 
 /** Starts it, and waits for an event that it takes under its new filter. */
 async function goOn(name: string): Promise<void> {
@@ -81,7 +81,7 @@ it('what was not sent yet obeys the new filter; what was taken stays delivered',
   await goOn('return.processed')
   expect(names()).toEqual(['return.processed'])
   expect(await undelivered(id)).toMatchObject([
-    ['order.created', 'filtered out', 'The filter of version 4 does not take it.'],
+    ['order.created', 'filtered_out', 'The filter of version 4 does not take it.'],
     passedOver,
   ])
 })
@@ -89,7 +89,7 @@ it('what was not sent yet obeys the new filter; what was taken stays delivered',
 it('what was taken stays delivered when the integration is removed', async () => {
   await on(id, 'DELETE')
   expect(await undelivered(id)).toMatchObject([
-    ['order.created', 'removed before it was sent', expect.any(String)],
+    ['order.created', 'removed_before_it_was_sent', expect.any(String)],
     passedOver,
   ])
 })

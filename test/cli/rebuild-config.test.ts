@@ -31,6 +31,7 @@ const same = (consumers: number, jobs: number, senders: number, keys: number) =>
   `consumer: ${consumers} in the log, the same`,
   `notification_job: ${jobs} in the log, the same`,
   `notification_sender: ${senders} in the log, the same`,
+  'registered_event_type: 2 in the log, the same',
   `api_key: ${keys} in the log, the same`,
 ]
 const on = (path: string, method: string, body?: unknown) =>
@@ -43,10 +44,10 @@ const arrived = (count: number) =>
 
 describe('the command line', () => {
   it.each([
-    [['config'], { what: 'config', apply: false }],
-    [['--apply', 'config'], { what: 'config', apply: true }],
-    [['shop', 'dodici'], { what: 'shop', tenant: 'dodici', apply: false }],
-    [['shop', 'config', '--apply'], { what: 'shop', tenant: 'config', apply: true }],
+    [['config'], { what: 'config', apply: false, json: false }],
+    [['--apply', 'config'], { what: 'config', apply: true, json: false }],
+    [['shop', 'dodici', '--json'], { what: 'shop', tenant: 'dodici', apply: false, json: true }],
+    [['shop', 'config', '--apply'], { what: 'shop', tenant: 'config', apply: true, json: false }],
   ])('%j', (args, call) => expect(readRebuild(args)).toEqual(call))
 
   it.each([
@@ -97,6 +98,11 @@ describe('a configuration of every kind', () => {
     await on(SENDER, 'PUT', sender)
     await on(SENDER, 'DELETE')
     await on(SENDER, 'PUT', sender)
+    for (const name of ['gift.sold', 'gift.used', 'gift.lost']) {
+      await on(`/event-types/${name}`, 'PUT', { schema: { title: name }, on_violation: 'warn' })
+    }
+    await on('/event-types/gift.used', 'PUT', { schema: {}, on_violation: 'reject' })
+    await on('/event-types/gift.lost', 'DELETE')
     const maker = await makeKey(service.url, { scopes: ['admin'], tenants: ['dodici', 'rival'] })
     keyId = maker.id
     madeId = (await makeKey(service.url, { tenants: ['rival'] }, maker.token)).id
@@ -104,11 +110,7 @@ describe('a configuration of every kind', () => {
   })
 
   it('is the same by its log, told in a line for each table', async () => {
-    expect(await rebuilt(database)).toEqual({
-      isSame: true,
-      lines: same(4, 2, 1, 3),
-      told: expect.anything(),
-    })
+    expect(await rebuilt(database)).toMatchObject({ isSame: true, lines: same(4, 2, 1, 3) })
     const revoked = { method: 'DELETE', headers: { tenant: '' } }
     expect((await call(`${service.url}${API_KEYS}/${keyId}`, revoked)).status).toBe(200)
     expect((await rebuilt(database)).lines).toEqual(same(4, 2, 1, 3))
@@ -155,7 +157,12 @@ describe('a configuration of every kind', () => {
       delete from cursor where consumer = 'twice';
       update notification_job set version = 9 where id = 'back-in-stock';
       delete from notification_job where id = 'gone';
-      update notification_sender set document = document || '{"from_email": "x@example.com"}'`)
+      update notification_sender set document = document || '{"from_email": "x@example.com"}';
+      update registered_event_type set document = jsonb_set(document, '{schema,title}', '"x"')
+      where name = 'gift.sold';
+      delete from registered_event_type where name = 'gift.used';
+      insert into registered_event_type
+      select tenant, 'gift.lost', 1, document, 7 from registered_event_type`)
     const { isSame, told } = await rebuilt(database)
     expect(isSame).toBe(false)
     expect(told.split('\n')).toEqual([
@@ -169,15 +176,35 @@ describe('a configuration of every kind', () => {
       '  notification_job dodici gone: missing',
       'notification_sender: 1 in the log, 1 differ',
       '  notification_sender dodici: document.from_email',
+      'registered_event_type: 2 in the log, 3 differ',
+      '  registered_event_type dodici gift.lost: not in the log',
+      '  registered_event_type dodici gift.sold: document.schema.title',
+      '  registered_event_type dodici gift.used: missing',
       'api_key: 3 in the log, the same',
       'They differ; --apply restores the rows from the log.',
     ])
     const program = await startProgram(['rebuild', 'config'], settings()).ended
     expect(program).toMatchObject({ status: 1, stdout: `${told}\n` })
+    const { status, stdout } = await startProgram(['rebuild', 'config', '--json'], settings()).ended
+    expect(status).toBe(1)
+    const values = stdout.trimEnd().split('\n')
+    expect(values.map((line) => JSON.parse(line))).toEqual([
+      { table: 'consumer', rows: 4, differing: 3 },
+      {
+        table: 'consumer',
+        key: ['dodici', 'erp'],
+        difference: expect.stringMatching(/^status is/),
+      },
+      { table: 'consumer', key: ['dodici', 'stranger'], difference: 'not in the log' },
+      { table: 'consumer', key: ['dodici', 'twice'], difference: 'has no cursor' },
+      ...JSON.parse(`[${values.slice(4, -1)}]`),
+      { same: false },
+    ])
+    expect(values).toHaveLength(5 + 9 + 1)
 
     const applied = await rebuilt(database, { apply: true })
     expect(applied.lines).toContain('consumer dodici stranger: not in the log: restored')
-    expect(applied.lines.slice(-4)).toEqual(same(4, 2, 1, 3))
+    expect(applied.lines.slice(-5)).toEqual(same(4, 2, 1, 3))
     expect(applied.isSame).toBe(true)
     const { body } = await on(`${JOBS}/gone`, 'GET')
     expect(body).toMatchObject({ deleted: true, template_id: 'd-last', next_run_at: null })
@@ -221,11 +248,12 @@ describe('a configuration of every kind', () => {
       'cursor',
       'notification_job',
       'notification_sender',
+      'registered_event_type',
       'api_key',
     )
     for (let n = 0; n < 5; n++) await send(`meanwhile-${n}`)
     const lost = await rebuilt(database)
-    expect(lost.told.match(/missing$/gm)).toHaveLength(10)
+    expect(lost.told.match(/missing$/gm)).toHaveLength(12)
 
     // By the role of the service, while it runs.
     expect(await rebuilt(database, { apply: true })).toMatchObject({ isSame: true })

@@ -48,6 +48,10 @@ it('reads the entries of one alone', async () => {
   for (const [call, id] of [
     [`rebuilt_consumer() as r where tenant = 'dodici' and r.id = 'erp'`, 'erp'],
     [`rebuilt_notification_sender() as r where tenant = 'dodici'`, 'sender:sendgrid'],
+    [
+      `rebuilt_registered_event_type() as r where tenant = 'dodici' and log_id = 'event_type:a.b'`,
+      'event_type:a.b',
+    ],
     [`rebuilt_notification_job() as r where tenant = 'dodici' and log_id = 'job:a'`, 'job:a'],
   ]) {
     const { rows } = await client.query(`explain select from ${call}`)

@@ -48,7 +48,7 @@ it('are reported, stay out of the log, and are put right', async () => {
   expect(await entries()).toEqual([created('t1'), created('t2')])
   const { isSame, lines } = await rebuilt(database)
   expect(isSame).toBe(false)
-  expect(lines.slice(3, 5)).toEqual(['api_key: 1 in the log, 1 differ', `  api_key ${ID}: tenants`])
+  expect(lines.slice(4, 6)).toEqual(['api_key: 1 in the log, 1 differ', `  api_key ${ID}: tenants`])
   expect(await rebuilt(database, { apply: true, url: owner() })).toMatchObject({ isSame: true })
   const { rows } = await database.pool.query('select tenants from api_key')
   expect(rows).toEqual([{ tenants: ['t1', 't2'] }])

@@ -36,11 +36,12 @@ it('sends nothing more to where an altered row has led, idle or busy', async () 
   )
   await query('update cursor set epoch = epoch + 1, owner = null, lease_until = null')
   await query(`select pg_notify('millrace_halt', 'dodici/busy')`)
+  // Without an event to send it would stay without a lease, if its progress was written before.
+  await send()
   await until('it is leased anew', async () => {
     const [cursor] = await query('select owner from cursor')
     return cursor?.['owner'] !== null
   })
-  await send()
   await arrived(stranger, 1)
   const [before] = await query('select epoch from cursor')
 

@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer, startConsumer } from '../../src/consumer/change.ts'
 import { findEnded } from '../../src/consumer/ended.ts'
-import { completeReplay, releaseCursor, takeLease } from '../../src/delivery/cursor.ts'
+import { takeLease } from '../../src/delivery/cursor.ts'
 import { keepRejected } from '../../src/delivery/rejected.ts'
+import { completeReplay } from '../../src/delivery/replay-end.ts'
+import { releaseCursor } from '../../src/delivery/step.ts'
 import type { Destination } from '../../src/destination/destination.ts'
 import { deleteRejected, listRejected, retryRejected } from '../../src/history/rejected.ts'
 import { appendEvents } from '../../src/log/append.ts'
@@ -57,12 +59,7 @@ async function arrived(tenant: string, count: number) {
       unresolved: [],
       attempts: 0,
       version: 1,
-      fromPosition: 0,
-      toPosition: stopPosition,
-      delivered: 0,
-      rejected: count,
-      filtered: 0,
-      latencyHistogram: [],
+      totals: { delivered: 0, rejected: count, filtered: 0, latencyHistogram: [] },
     })
   const ids = async () => (await listRejected(database.kysely, tenant, 'erp')).map(({ id }) => id)
   return {
@@ -78,7 +75,11 @@ async function arrived(tenant: string, count: number) {
     async retry() {
       const events = await listRejected(database.kysely, tenant, 'erp')
       for (const event of events) {
-        await retryRejected(database.kysely, tenant, 'erp', { event, destination: taking })
+        await retryRejected(database.kysely, tenant, 'erp', {
+          event,
+          destination: taking,
+          actor: 'ada',
+        })
       }
     },
     async state() {

@@ -2,6 +2,7 @@
 // the tables have, at the times of then, and records whoever makes a key, an older process too.
 
 import { beforeAll, expect, it } from 'vitest'
+import type { ShownLine } from '../../src/cli/output.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
@@ -17,8 +18,8 @@ const MAKER = 'API key aaaaaaaaaaaa (a)'
 const JOB = { notification: 'PRICE_DROP', template_id: 'd-1', deleted: true }
 
 async function rebuilt(apply = false) {
-  const lines: string[] = []
-  await rebuildConfig(database.url, { apply }, (line) => lines.push(line))
+  const lines: ShownLine[] = []
+  await rebuildConfig(database.url, { apply }, (_, shown) => lines.push(...shown()))
   return lines
 }
 
@@ -62,6 +63,7 @@ it('finds no difference afterwards', async () => {
     'consumer: 0 in the log, the same',
     'notification_job: 1 in the log, the same',
     'notification_sender: 0 in the log, the same',
+    'registered_event_type: 0 in the log, the same',
     'api_key: 3 in the log, the same',
   ])
 })

@@ -20,7 +20,7 @@ function before(migration: string, name: string): string {
 
 beforeAll(async () => {
   await database.admin.pool.query(`
-    drop function append_events(${APPEND}, bigint);
+    drop function append_events(${APPEND}, bigint, boolean[], text[]);
     drop function next_position(bigint);
     ${before('0001_log', 'next_position')}
     ${before('0014_key_fingerprint', 'append_events')}

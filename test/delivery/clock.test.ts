@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { ok, type Receiver, startReceiver, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
+import { limits } from '../../src/config.ts'
 import { shadowClock } from '../helpers/clock.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { type Service, startService } from '../helpers/service.ts'
@@ -108,6 +109,33 @@ describe("a database's clock", () => {
     await delivered({ n: 1 })
     await until('it is written down', isDone)
     expect(bodies()).toEqual([{ n: 1 }])
+  })
+
+  it('of sixty days ahead while a stream fails and recovers: the alerts are within the bound', async () => {
+    const alerts = async () => {
+      const { rows } = await database.pool.query<{ name: string; position: number }>(
+        `select name, position from event
+         where tenant = $1 and name ~ '_(interrupted|recovered)$' order by position`,
+        [tenant],
+      )
+      return rows
+    }
+    receiver.answer = status(503)
+    await put('{"n":1}')
+    await until('it is interrupted', async () => (await alerts()).length === 1)
+    await setClock('60 days')
+    receiver.answer = ok
+    const last = await until('it has recovered', async () => (await alerts())[1])
+    expect(last).toMatchObject({ name: 'millrace.integration_recovered' })
+    expect(last.position).toBeLessThanOrEqual((Date.now() + limits.clockAheadMs) * 1_000)
+    await setClock('0')
+    receiver.received.length = 0
+    expect(await put('{"n":2}')).toMatchObject({ status: 201 })
+    await delivered({ n: 2 })
+    const { rows } = await database.admin.pool.query(
+      `select pg_sequence_last_value('lane_position') as "end"`,
+    )
+    expect(rows[0].end).toBeLessThanOrEqual((Date.now() + limits.clockAheadMs) * 1_000)
   })
 
   it('that made an event three days ahead: it is delivered at once, and so is the next', async () => {

@@ -2,15 +2,12 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
-import {
-  type Leased,
-  moveCursor,
-  releaseCursor,
-  type Step,
-  takeLease,
-} from '../../src/delivery/cursor.ts'
+import type { Db } from '../../src/db/pool.ts'
+import { type Leased, type Totals, takeLease } from '../../src/delivery/cursor.ts'
 import { keepRejected } from '../../src/delivery/rejected.ts'
+import { moveCursor, releaseCursor, type Step } from '../../src/delivery/step.ts'
 import { findIntegration } from '../../src/integration/find.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { aLoggedEvent } from '../helpers/factory.ts'
@@ -22,21 +19,30 @@ const document = {
   integration_type: 'permanent' as const,
   callback_parameters: { callback_url: 'http://a.example' },
 }
-const step = (changes: Partial<Step> = {}): Step => ({
-  readPosition: 100,
-  unresolved: [7, 9],
-  attempts: 0,
-  version: 1,
-  fromPosition: 1,
-  toPosition: 6,
+const totals = (changes: Partial<Totals> = {}): Totals => ({
   delivered: 5,
   rejected: 0,
   filtered: 0,
   latencyHistogram: [5],
   ...changes,
 })
+const step = (changes: Partial<Step> = {}): Step => ({
+  readPosition: 100,
+  unresolved: [7, 9],
+  attempts: 0,
+  version: 1,
+  totals: totals(),
+  ...changes,
+})
 const take = (leaseMs = 60_000) => takeLease(database.kysely, job, randomUUID(), leaseMs)
 const cursor = async () => (await database.pool.query('select * from cursor')).rows[0]
+const receipts = async (version: number) => {
+  const { rows } = await database.pool.query(
+    'select * from receipt where version = $1 order by position',
+    [version],
+  )
+  return rows
+}
 
 beforeEach(async () => {
   await changeConsumer(database.kysely, 'dodici', 'erp', { ...who, command: 'remove' })
@@ -109,9 +115,76 @@ describe('a step', () => {
   it('leaves one receipt, and none where nothing was settled', async () => {
     const { lease } = (await take()) as Leased
     await moveCursor(database.kysely, lease, step({ version: 41 }), 1_000)
-    await moveCursor(database.kysely, lease, step({ version: 41, delivered: 0 }), 1_000)
-    const { rows } = await database.pool.query('select * from receipt where version = 41')
-    expect(rows).toMatchObject([{ from_position: 1, to_position: 6, delivered: 5 }])
+    await moveCursor(database.kysely, lease, step({ version: 41 }), 1_000)
+    expect(await receipts(41)).toMatchObject([
+      { from_position: 0, to_position: 6, delivered: 5, latency_ms_histogram: [5] },
+    ])
+  })
+
+  it('counts what was settled since the one before, also of an earlier lease', async () => {
+    const first = (await take()) as Leased
+    await releaseCursor(database.kysely, first.lease, step({ version: 42 }))
+    const { lease, totals: begun } = (await take()) as Leased
+    expect(begun).toEqual(totals({ latencyHistogram: [] }))
+    const more = { delivered: 8, rejected: 1, filtered: 2, latencyHistogram: [1, 2] }
+    await moveCursor(
+      database.kysely,
+      lease,
+      step({ version: 42, unresolved: [], totals: more }),
+      1_000,
+    )
+    const last = { ...more, delivered: 9, latencyHistogram: [2, 2] }
+    await releaseCursor(
+      database.kysely,
+      lease,
+      step({ version: 42, readPosition: 150, unresolved: [], totals: last }),
+    )
+    expect(await receipts(42)).toMatchObject([
+      { from_position: 0, to_position: 6, delivered: 5, latency_ms_histogram: [5] },
+      {
+        from_position: 6,
+        to_position: 100,
+        delivered: 3,
+        rejected: 1,
+        filtered: 2,
+        latency_ms_histogram: [1, 2],
+      },
+      {
+        from_position: 100,
+        to_position: 150,
+        delivered: 1,
+        rejected: 0,
+        filtered: 0,
+        latency_ms_histogram: [1, 0],
+      },
+    ])
+    expect(await cursor()).toMatchObject({ delivered: 9, rejected: 1, filtered: 2 })
+  })
+
+  it('makes up for those that a crash has undone', async () => {
+    const { lease } = (await take()) as Leased
+    await moveCursor(database.kysely, lease, step({ version: 43 }), 1_000)
+    const undone = totals({ delivered: 6, rejected: 2, latencyHistogram: [5, 1] })
+    const written = step({ version: 43, unresolved: [], totals: undone })
+    await expect(
+      database.kysely.transaction().execute(async (trx) => {
+        await moveCursor(trx, lease, written, 1_000)
+        throw new Error('A crash.')
+      }),
+    ).rejects.toThrow('A crash.')
+    const after = { ...undone, delivered: 7, latencyHistogram: [6, 1] }
+    const next = step({ version: 43, readPosition: 120, unresolved: [], totals: after })
+    await moveCursor(database.kysely, lease, next, 1_000)
+    expect(await receipts(43)).toMatchObject([
+      { from_position: 0, to_position: 6, delivered: 5, rejected: 0 },
+      {
+        from_position: 6,
+        to_position: 120,
+        delivered: 2,
+        rejected: 2,
+        latency_ms_histogram: [1, 1],
+      },
+    ])
   })
 
   it('says whether the consumer runs as it was leased, was changed since, or was stopped', async () => {
@@ -126,7 +199,8 @@ describe('a step', () => {
 })
 
 describe('a step whose answer was lost', () => {
-  const newer = step({ readPosition: 200, unresolved: [150] })
+  const more = totals({ delivered: 7, latencyHistogram: [5, 2] })
+  const newer = step({ readPosition: 200, unresolved: [150], totals: more })
   it.each([
     ['has read less', step({ readPosition: 199, unresolved: [] })],
     ['has read as much and settled less', step({ readPosition: 200, unresolved: [7, 150] })],
@@ -137,6 +211,28 @@ describe('a step whose answer was lost', () => {
       'running',
     )
     expect(await cursor()).toMatchObject({ read_position: 200, unresolved: [150], attempts: 0 })
+  })
+
+  it('counts once, in whatever order it and the next one come', async () => {
+    for (const [version, steps] of [
+      [51, [step(), step(), newer]],
+      [52, [newer, step(), newer]],
+    ] as const) {
+      await database.pool.query(`
+        update cursor
+        set read_position = 0, unresolved = '{}', owner = null, lease_until = null,
+          delivered = 0, latency_ms_histogram = '{}'`)
+      const { lease } = (await take()) as Leased
+      for (const one of steps) {
+        await moveCursor(database.kysely, lease, { ...one, version }, 1_000)
+      }
+      const written = await receipts(version)
+      expect(written.reduce((sum, { delivered }) => sum + delivered, 0)).toBe(7)
+      const latencies = written.flatMap(({ latency_ms_histogram }) => latency_ms_histogram)
+      expect(latencies.reduce((sum, count) => sum + count, 0)).toBe(7)
+      expect(written.at(-1)).toMatchObject({ to_position: 149 })
+      expect(await cursor()).toMatchObject({ delivered: 7, latency_ms_histogram: [5, 2] })
+    }
   })
 
   it('stands where a release knows nothing of it, and the lease is given back', async () => {
@@ -170,5 +266,24 @@ describe('rejected events', () => {
     const { rows } = await database.pool.query(`
       select count(*)::integer, min(response) as response from rejected_event`)
     expect(rows[0]).toEqual({ count: 30, response: 'no such product' })
+  })
+
+  it('are thirty also if two runs keep the last one at the same time', async () => {
+    const { lease } = (await take()) as Leased
+    const keep = (db: Db, position: number) =>
+      keepRejected(db, lease, aLoggedEvent({ position }), answer)
+    for (let position = 1; position <= 29; position++) await keep(database.kysely, position)
+    const second = database.kysely.transaction().execute(async (trx) => {
+      expect(await keep(trx, 30)).toBe('last')
+      const first = keep(database.kysely, 31)
+      await until('the first one waits', async () => {
+        const { rows } = await database.admin.pool.query(`
+          select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`)
+        return rows.length === 1
+      })
+      return { first }
+    })
+    expect(await (await second).first).toBe('no_room')
   })
 })

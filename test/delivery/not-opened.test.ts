@@ -6,8 +6,8 @@ import { readConfig } from '../../src/config.ts'
 import { createDestinations } from '../../src/delivery/destinations.ts'
 import { createStores } from '../../src/delivery/files/stores.ts'
 import { sendOne } from '../../src/destination/destination.ts'
-import { createMailAgent } from '../../src/destination/sendgrid.ts'
-import { changeSender, createMailers, sealSender } from '../../src/notification/sender/sender.ts'
+import { createMailers } from '../../src/notification/sender/mailers.ts'
+import { changeSender, sealSender } from '../../src/notification/sender/sender.ts'
 import { createSecretBox } from '../../src/sealing/secret.ts'
 import { useDatabase } from '../helpers/database.ts'
 
@@ -27,6 +27,7 @@ const event = {
   payload: '{}',
   idempotencyKey: 'k',
   publishedAt: '2026-01-01T00:00:00Z',
+  traceparent: null,
 }
 
 const integration = { integration_type: 'permanent' } as const
@@ -69,9 +70,7 @@ it('a run of a notification job fails with the reason', async () => {
   const change = { actor: 'test', reason: 'Set.' }
   const sealing = { secrets: old, stored: undefined, ownUrl: 'http://127.0.0.1:9/' }
   await changeSender(database.kysely, 'dodici', sealSender('dodici', own, sealing), change)
-  const agent = createMailAgent({ allowPrivateTargets: true })
-  const agents = { tenants: agent, operator: agent }
-  const mailerOf = createMailers(config, { db: database.kysely, secrets, agents })
-  expect(await mailerOf('dodici')).toEqual({ missing: reason })
-  await agent.destroy()
+  const mailers = createMailers(config, { db: database.kysely, secrets })
+  expect(await mailers.of('dodici')).toEqual({ missing: reason })
+  await mailers.close()
 })

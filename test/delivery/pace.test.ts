@@ -11,7 +11,7 @@ it('never gives more than its rate and a small burst, nor much less where it is 
       fc.integer({ max: 60, min: 1 }),
       (rate, pause) => {
         let time = 0
-        const pace = createPace(rate, () => time)
+        const pace = createPace(rate, { clock: () => time })
         time += pause * 1_000
         let given = 0
         const begin = time

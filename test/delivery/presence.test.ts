@@ -6,6 +6,7 @@ import pg from 'pg'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../../scripts/kit/until.ts'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
+import { STOP_WAIT_MS, stopAndWait } from '../../src/consumer/stop.ts'
 import { isGone, keepPresence, nameOf, type Presence, type Session } from '../../src/db/presence.ts'
 import { type Leased, renewLease, takeLease } from '../../src/delivery/cursor.ts'
 import { wakeIfBehind } from '../../src/delivery/wake.ts'
@@ -141,6 +142,41 @@ describe('the lease of a cursor', () => {
     const leases = await Promise.all(Array.from({ length: 12 }, () => take(ownerOf(second))))
     expect(leases.filter(Boolean)).toHaveLength(1)
     await second.close()
+  })
+
+  it('holds a stop up until it is released, also when a clock that jumped says it is over', async () => {
+    const presence = await present()
+    await take(ownerOf(presence))
+    await database.pool.query(`update cursor set lease_until = now() - interval '3 days'`)
+    let looks = 0
+    const watched = database.kysely.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        looks++
+        return result
+      },
+    })
+    let isStopped = false
+    const stopping = stopAndWait(watched, 'dodici', 'erp', { ...who, requestHalt() {} })
+    const stopped = stopping.then(() => {
+      isStopped = true
+    })
+    await until('it has looked again and again', () => looks > 4)
+    expect(isStopped).toBe(false)
+    await database.pool.query('update cursor set owner = null, lease_until = null')
+    await stopped
+    await presence.close()
+  })
+
+  it('holds no stop up whose owner is gone', async () => {
+    const presence = await present()
+    const owner = ownerOf(presence)
+    await take(owner)
+    await presence.close()
+    await until('it is gone', () => isOwnerGone(owner))
+    const started = performance.now()
+    await stopAndWait(database.kysely, 'dodici', 'erp', { ...who, requestHalt() {} })
+    expect(performance.now() - started).toBeLessThan(STOP_WAIT_MS)
   })
 
   it('is woken by NOTIFY while its owner is there, and by a job when it is gone', async () => {

@@ -85,6 +85,7 @@ describe('a shared read', () => {
     maxEvents: 500,
     maxBytes: 1e9,
     filter: null,
+    isLive: true,
     ...changes,
   })
 

@@ -160,6 +160,7 @@ describe('a start before the retention', () => {
     const { body } = await on('ancient', '/logs')
     expect(body['entries']).toContainEqual({
       action: 'started_at_oldest_event',
+      actor: 'millrace',
       reason: expect.stringContaining(dayAt(3).slice(0, 10)),
       created_at: expect.any(String),
     })

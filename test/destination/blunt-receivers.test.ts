@@ -47,6 +47,7 @@ function sendAll(url: string, count: number, inFlight: number, fill = ''): Promi
         entityId: 'order-1',
         idempotencyKey: 'key',
         publishedAt: '2025-10-09T08:53:20.123456Z',
+        traceparent: null,
         payload: JSON.stringify({ fill }),
       }
       webhook.send(event, (outcome) => {

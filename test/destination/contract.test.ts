@@ -17,6 +17,7 @@ const eventOf = (serial: number, entityId = `order-${serial}`) => ({
   entityId,
   idempotencyKey: `schlüssel-${serial}`,
   publishedAt: '2025-10-09T08:53:20.123456Z',
+  traceparent: null,
   payload: `{"serial":${serial}, "b":25.080,"a":12345678901234567890,"b":"\\u0000😀"}`,
 })
 

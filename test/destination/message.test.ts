@@ -10,6 +10,7 @@ const event = {
   entityId: 'order-1',
   idempotencyKey: 'schlüssel-1',
   publishedAt: '2025-10-09T08:53:20.123456Z',
+  traceparent: null,
   payload: '{"b":25.080,"a":12345678901234567890,"b":"\\u0000😀"}',
 }
 const collected = {
@@ -70,6 +71,12 @@ describe('the attributes', () => {
       name: { DataType: 'String', StringValue: 'order.items_cancelled' },
       idempotency_key: { DataType: 'String', StringValue: 'schlüssel-1' },
       position: { DataType: 'Number', StringValue: '1760000000123456' },
+    })
+  })
+  it('have its trace, if it has one', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    expect(messageOf({ ...event, traceparent }).attributes).toMatchObject({
+      traceparent: { DataType: 'String', StringValue: traceparent },
     })
   })
   it('have nothing that no message may contain', () => {

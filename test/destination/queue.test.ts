@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 const publishedAt = '2025-10-09T08:53:20.123456Z'
-const named = { tenant: 'dodici', name: 'order.created', publishedAt }
+const named = { tenant: 'dodici', name: 'order.created', publishedAt, traceparent: null }
 const eventOf = (payload = '{}', entityId = `order-${position}`) => ({
   ...named,
   entityId,

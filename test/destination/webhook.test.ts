@@ -21,6 +21,7 @@ const event = {
   entityId: 'order-1',
   idempotencyKey: 'schlüssel-1',
   publishedAt: '2025-10-09T08:53:20.123456Z',
+  traceparent: null,
   payload: '{"b":25.080,"a":12345678901234567890,"b":"\\u0000😀"}',
 }
 const webhook = (url: string, changes: Partial<WebhookOptions> = {}) =>

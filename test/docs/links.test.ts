@@ -10,7 +10,9 @@ import { root } from './session.ts'
 const PAGES = [
   ...['README.md', 'SECURITY.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
   ...['scripts/fuzz/README.md', 'scripts/torture/README.md'],
-  ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(path.join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ]
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
 const withoutCode = (text: string) => text.replace(/^( *)```[\s\S]*?^ *```$/gm, '')

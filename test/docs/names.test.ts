@@ -3,16 +3,27 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import { isAlert } from '../../src/log/alert.ts'
 import { knownEventTypes } from '../../src/log/catalog.ts'
 import { root } from './session.ts'
 
+const read = (page: string) => readFileSync(path.join(root, 'docs', page), 'utf8')
+const names = knownEventTypes.map(({ name }) => name)
+
 it('publish.md lists the known event types', () => {
-  const page = readFileSync(path.join(root, 'docs/publish.md'), 'utf8')
+  const page = read('publish.md')
   const table = page.slice(page.indexOf('| entity | actions |')).split('\n\n')[0] as string
   const rows = table.split('\n').slice(2)
   const listed = rows.flatMap((row) => {
     const [entity, ...actions] = row.match(/`[^`]+`/g)?.map((name) => name.slice(1, -1)) ?? []
     return actions.map((action) => `${entity}.${action}`)
   })
-  expect(listed.sort()).toEqual(knownEventTypes.map(({ name }) => name).sort())
+  expect(listed.sort()).toEqual(names.filter((name) => !isAlert(name)).sort())
+})
+
+it('alerts.md lists the alerts', () => {
+  const listed = [...read('alerts.md').matchAll(/^\| `(millrace\.\w+)` \|/gm)].map(
+    ([, name]) => name,
+  )
+  expect(listed.sort()).toEqual(names.filter(isAlert).sort())
 })

@@ -10,7 +10,7 @@ const { pasted } = readPage('README.md')
 let session: Session
 
 beforeAll(async () => {
-  session = await openSession(() => database.adminUrl, { listens: true })
+  session = await openSession(() => database.adminUrl)
 })
 afterAll(() => session?.close())
 
@@ -21,5 +21,5 @@ it.each(pasted.map((block) => [block.line, block] as const))('line %i', async (_
 it('ends with the first event delivered', async () => {
   const received = /received .* publishing: {"tenant":"dodici","name":"order.created",/
   await until('the receiver prints it', () => received.test(session.terminal().transcript()))
-  expect(pasted.some(({ text }) => text.includes('listen 9099'))).toBe(true)
+  expect(pasted.some(({ text }) => text.includes('listen --forward'))).toBe(true)
 })

@@ -50,7 +50,7 @@ export function readPage(file: string): { all: Block[]; pasted: Block[] } {
 }
 
 export type Session = {
-  /** Answers 200; stands for who listens on port 9099, unless the page starts a listener. */
+  /** Answers 200; stands for who listens on port 9099. */
   receiver: Receiver
   /** Of the service; throws if none was started. */
   url(): string
@@ -65,11 +65,8 @@ export type Session = {
   close(): Promise<void>
 }
 
-/** `databaseUrl`: the PostgreSQL of somebody's own. `listens`: the page itself listens on 9099. */
-export async function openSession(
-  databaseUrl: () => string,
-  { listens = false } = {},
-): Promise<Session> {
+/** `databaseUrl`: the PostgreSQL of somebody's own. */
+export async function openSession(databaseUrl: () => string): Promise<Session> {
   const checkout: Checkout = makeCheckout()
   const receiver = await startReceiver()
   const broker: Broker = await startBroker()
@@ -77,7 +74,7 @@ export async function openSession(
   await store.createBucket('company-events')
   const sendgrid: SendGrid = await startSendGrid()
   const ports = new Map([
-    [9099, listens ? await freePort() : receiver.port],
+    [9099, receiver.port],
     [9101, await freePort()],
   ])
   let shell: Shell | undefined

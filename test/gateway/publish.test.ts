@@ -182,10 +182,10 @@ describe('a bad request', () => {
     const url = `${service.url}/events/order.created`
     expect(await call(url, { method: 'PUT', body: '{}' })).toMatchObject({
       status: 405,
-      headers: { allow: 'POST' },
+      headers: { allow: 'POST, HEAD, GET' },
       body: { status: '405' },
     })
-    expect(await call(`${service.url}/events`)).toMatchObject({ status: 404 })
+    expect(await call(`${service.url}/event`)).toMatchObject({ status: 404 })
     expect(await call(`${service.url}/events/%ff`, { body: '{}' })).toMatchObject({ status: 400 })
   })
 })

@@ -13,6 +13,8 @@ export function anEvent(changes: Partial<NewEvent> = {}): NewEvent {
     service: 'shop',
     correlationIds: '{}',
     payload: Buffer.from('{"id":"order-1"}'),
+    live: true,
+    traceparent: null,
     ...changes,
   }
 }
@@ -23,6 +25,7 @@ export function aLoggedEvent(changes: Partial<LoggedEvent> = {}): LoggedEvent {
     name: 'order.created',
     entityId: 'order-1',
     idempotencyKey: 'key-1',
+    traceparent: null,
     payload: '{}',
     ...changes,
   }

@@ -39,16 +39,18 @@ export async function listFiles(
   }
 }
 
-/** The name, the tenant and the schema as text; the payload's bytes come from the log. */
+/** The line of each event as text, with the payload's bytes from the log. */
 const lines = `
   select
     position,
-    format('{"tenant":"%s","name":"%s","published_at":"%s","payload":%s}', tenant, name,
-      to_char(time_of(position) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), payload
+    format('{"tenant":"%s","name":"%s","published_at":"%s"%s,"payload":%s}', tenant, name,
+      to_char(time_of(position) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      ',"traceparent":"' || traceparent || '"', payload
     ) as line
   from event
   where tenant = $1 and position between $2 and $3
     and ($4::text[] is null or name = any($4::text[]))
+    and name not like 'millrace.%'
   order by position`
 
 /**
@@ -100,7 +102,7 @@ async function contentOf(
 
 /**
  * Appends `count` events to the log of a tenant, with payloads of about `bytes`, among them
- * numbers, escapes and letters that a parser would spell otherwise.
+ * numbers, escapes and letters that a parser would spell otherwise. One of five has a trace.
  */
 export async function layEvents(
   pool: pg.Pool,
@@ -126,12 +128,18 @@ export async function layEvents(
            array_agg(gen_random_uuid()::text order by i) as keys,
            array_agg('team'::text order by i) as words,
            array_agg('{}'::text order by i) as objects,
-           array_agg(payload order by i) as payloads
+           array_agg(payload order by i) as payloads,
+           array_agg(
+             case when i % 5 = 0 then format('00-%s-00f067aa0ba902b7-01', md5(i::text)) else '' end
+             order by i
+           ) as traces
          from made
        )
        select count(*)
        from batch
-       cross join append_events(tenants, names, entities, keys, words, words, objects, payloads)`,
+       cross join append_events(
+         tenants, names, entities, keys, words, words, objects, payloads, traceparents => traces
+       )`,
       [from, Math.min(from + batch, count) - 1, bytes, tenant],
     )
   }

@@ -10,7 +10,7 @@ import { useDatabase } from './database.ts'
 import { type Service, startService } from './service.ts'
 
 /** Starts them for the whole file. */
-export function useRefusals() {
+export function useRefusals(settings: Record<string, string> = {}) {
   const database = useDatabase()
   /** Positions answered with 400. */
   const refused = new Set<number>()
@@ -22,6 +22,7 @@ export function useRefusals() {
       MILLRACE_RETRY_BASE_MS: '2',
       MILLRACE_SWEEP_MS: '100',
       MILLRACE_LEASE_MS: '700',
+      ...settings,
     })
   const stage = {
     database,
@@ -72,8 +73,8 @@ export function useRefusals() {
         const dates = { integration_type: 'temporary', starts_at, ends_at }
         return register(stage.service.url, 'again', stage.receiver.url, dates, tenant)
       },
-      permanent: () =>
-        register(stage.service.url, 'again', stage.receiver.url, { starts_at }, tenant),
+      permanent: (more: object = {}) =>
+        register(stage.service.url, 'again', stage.receiver.url, { starts_at, ...more }, tenant),
       isGone: () => until('it is gone', async () => (await on('')).status === 404),
       /** Stopped at its end, and not only on its way: the entry says so. */
       waits: () =>

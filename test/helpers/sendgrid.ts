@@ -81,6 +81,13 @@ export async function startSendGrid(): Promise<SendGrid> {
   return sendgrid
 }
 
+/** The settings of a service whose operator has it as the sender. */
+export const senderSettings = ({ url }: SendGrid) => ({
+  MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
+  MILLRACE_SENDGRID_URL: url,
+  MILLRACE_SENDGRID_FROM: 'shop@example.com',
+})
+
 function faultsOf(body: Body, bad: SendGrid['bad']): Fault[] {
   const faults: Fault[] = []
   const fault = (field: string, message: string) => faults.push({ field, message })

@@ -41,6 +41,8 @@ export function collected(
     service: 'collector',
     correlationIds: '{}',
     payload: Buffer.from(JSON.stringify(posted)),
+    live: true,
+    traceparent: null,
   }
 }
 

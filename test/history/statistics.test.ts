@@ -15,5 +15,6 @@ it('there are none of a consumer whose cursor is gone', async () => {
     ...({ id: 'gone', version: 1, status: 'running', createdPosition: 1 } as const),
     configuration: { kind: 'integration', document } as const,
   }
-  expect(await readStatistics(database.kysely, 'dodici', gone, Date.now())).toBeUndefined()
+  const times = { now: Date.now(), retainedFrom: 0 }
+  expect(await readStatistics(database.kysely, 'dodici', gone, times)).toBeUndefined()
 })

@@ -92,3 +92,28 @@ it('closes one that sends request after request and waits for no answer', async 
   await until('it is closed', () => hasty.closed)
   expect(answers.length).toBe(64)
 })
+
+it('gives a request its time, but a body that is streamed any', async () => {
+  await start({ all: 100, silent: 100 })
+  server.requestTimeout = 100
+  server.headersTimeout = 100
+  server.on('request', (request: http.IncomingMessage) => {
+    request.isStreamed = request.url === '/streamed'
+    request.resume()
+  })
+  const half = (path: string) =>
+    send(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na`)
+  const streamed = half('/streamed')
+  const slow = half('/slow')
+  const refusal = new Promise((resolve) => slow.once('data', resolve))
+  expect(String(await refusal)).toMatch(/^HTTP\/1.1 408 Request Timeout\r\nConnection: close/)
+  await until('it is closed', () => slow.closed)
+  // Both were looked at, since both are too late.
+  const answer = new Promise((resolve) => streamed.once('data', resolve))
+  streamed.write('b')
+  answers.find(({ req }) => req.url === '/streamed')?.end('done')
+  expect(String(await answer)).toMatch(/^HTTP\/1.1 200/)
+  // The next request on the connection has its time again.
+  streamed.write('POST /slow HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na')
+  await until('it is closed', () => streamed.closed)
+})

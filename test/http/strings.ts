@@ -64,16 +64,25 @@ const { sqs } = aSubscription().destination
 const queue = { sqs: { ...sqs, endpoint: 'http://127.0.0.1:9' }, type: 'SQS' }
 const job = () => ({ ...aJob({ id: `job-${randomUUID()}` }), scheduleExpression: 'daily' })
 const filter = { filter_conditions: integration().filter_conditions }
+const range = { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' }
 
 const bodies: Record<string, () => object[]> = {
   registerIntegration: () => [
     { ...integration(), ...webhook },
     { ...integration(), ...files },
   ],
+  previewFilter: () => [filter],
   updateIntegration: () => [
     { ...filter, ...webhook },
     { ...filter, ...files },
   ],
+  startReplay: () => [{ ...range, ...filter }],
+  startSubscriptionReplay: () => [range, { ...range, ...filter }],
+  skipIntegrationEvent: () => [{ position: 17, reason: 'poison' }],
+  skipSubscriptionEvent: () => [{ position: 17, reason: 'poison' }],
+  resendIntegrationEvent: () => [{ position: 17, reason: 'lost' }],
+  resendSubscriptionEvent: () => [{ position: 17, reason: 'lost' }],
+  registerEventType: () => [{ schema: {}, on_violation: 'warn', description: 'An order came in.' }],
   createEvent: () => [aCollectedEvent()],
   createEventSubscription: () => [
     aSubscription({ id: randomUUID(), active: false, destination: queue }),
@@ -84,9 +93,20 @@ const bodies: Record<string, () => object[]> = {
     aSubscription({ active: false, destination: topic }),
   ],
   createJob: () => [job()],
+  testJob: () => [{ email: 'a@b.example' }, { email: 'a@b.example', customer_id: 'a' }],
   updateJob: () => [{ ...job(), id: 'job-1' }],
   setNotificationSender: () => [
     { api_key: 'SG.key', from_email: 'a@b.example', from_name: 'a', url: 'http://127.0.0.1:9' },
+  ],
+  signIn: () => [{ code: 'a' }],
+  finishOpenId: () => [
+    {
+      code: 'a',
+      iss: 'a',
+      redirect_uri: 'https://a.example/console',
+      code_verifier: 'a'.repeat(43),
+      nonce: 'a',
+    },
   ],
   createApiKey: () => [
     {
@@ -117,6 +137,32 @@ export function bodyWith(operationId: string, path: string[], text: string): obj
   return body
 }
 
+/**
+ * The status of a body with a text that is too long, or has no place in a text. A payload is passed
+ * on byte for byte, and kept nowhere as text; the code of an issuer may be long, and here is none.
+ */
+export function statusWith(operationId: string, path: string[], text: string): number {
+  if (path[0] === 'event_payload' && path.at(-1) !== 'operation') return 201
+  const isLongCode = operationId === 'finishOpenId' && path[0] === 'code' && text.length > 100
+  return isLongCode ? 404 : 400
+}
+
+/** Of whole bodies: the integration is a webhook, a subscription has no filter, the shop nobody. */
+const NOT_HERE: Record<string, string> = {
+  updateIntegration: 's3_parameters',
+  startSubscriptionReplay: 'filter_conditions',
+  testJob: 'customer_id',
+}
+export const isNotHere = (operationId: string, body: object): boolean =>
+  (NOT_HERE[operationId] ?? '-') in body
+
+/** An id of an entity may be any text; so may who or what has changed. */
+const ANY_TEXT = ['entity_id', 'order_id', 'customer_id', 'id', 'actor']
+/** Whether a parameter of the query may be; a comparison asks for its period first. */
+export const mayBeAnyText = (operationId: string, name: string): boolean =>
+  operationId !== 'compareConfigurations' &&
+  (ANY_TEXT.includes(name) || `${operationId} ${name}` === 'getConfiguration after')
+
 export type RawAnswer = { status: number; text: string; headers: http.IncomingHttpHeaders }
 
 /** One request with its path and headers (name, value, …) as they are, by the admin. */
@@ -132,12 +178,15 @@ export function send(
   return new Promise((resolve, reject) => {
     const request = http.request({ hostname, port, method, path, headers: all }, (answer) => {
       let text = ''
+      const whole = () =>
+        resolve({ status: answer.statusCode as number, text, headers: answer.headers })
+      // A stream of events has no end.
+      const isEndless = answer.headers['content-type']?.startsWith('text/event-stream')
       answer.setEncoding('utf8').on('data', (piece) => {
         text += piece
+        if (isEndless) answer.destroy()
       })
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode as number, text, headers: answer.headers }),
-      )
+      answer.on(isEndless ? 'close' : 'end', whole)
     })
     request.on('error', reject)
     // As bytes: with a text, Node writes the headers in UTF-8.

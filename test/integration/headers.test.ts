@@ -48,6 +48,7 @@ async function sent(headers: Record<string, string>) {
     entityId: 'order-1',
     idempotencyKey: 'key',
     publishedAt: '2025-10-09T08:53:20.123456Z',
+    traceparent: null,
     payload: '{}',
   })
   expect(outcome).toMatchObject({ kind: 'delivered' })

@@ -27,12 +27,17 @@ describe('the life of an integration', () => {
     const registered = await post({ ...good, filter_conditions, callback_parameters })
     expect(registered).toMatchObject({ status: 200 })
     expect(registered.body).toEqual(shown)
-    expect((await on('/erp-1')).body).toEqual(shown)
-    expect((await on('')).body).toEqual({ integrations: [shown] })
+    const health = expect.objectContaining({ state: 'ok' })
+    expect((await on('/erp-1')).body).toEqual({ ...shown, health })
+    expect((await on('')).body).toEqual({ integrations: [{ ...shown, health }] })
 
     expect(await on('/erp-1/_stop', 'POST')).toMatchObject({ body: { status: 'stopped' } })
     expect(await on('/erp-1/_stop', 'POST')).toMatchObject({ status: 200 })
-    expect((await on('/erp-1')).body).toEqual({ ...shown, status: 'stopped' })
+    expect((await on('/erp-1')).body).toEqual({
+      ...shown,
+      status: 'stopped',
+      health: expect.objectContaining({ state: 'stopped' }),
+    })
     expect(await on('/erp-1/_start', 'POST')).toMatchObject({ body: { status: 'running' } })
     expect(await on('/erp-1/_start', 'POST')).toMatchObject({ status: 200 })
 
@@ -172,6 +177,18 @@ describe('a registration that is refused', () => {
         request_id: expect.any(String),
       },
     })
+  })
+
+  it('with each fault, for forms', async () => {
+    const delivery = { headers: { host: 'a' } }
+    const reply = await post({ ...good, ends_at: '2099-01-17T12:00:00Z', delivery }, 'refused')
+    const message = 'delivery.headers.host is a header that Millrace sets'
+    expect(reply.body['details']).toEqual([
+      expect.objectContaining({ field: 'ends_at' }),
+      { field: 'delivery.headers.host', code: 'reserved', message },
+    ])
+    const gone = await on('/nobody')
+    expect(gone.body).not.toHaveProperty('details')
   })
 
   it('an id by its rule, not by a regular expression; no tenant by the name of its header', async () => {

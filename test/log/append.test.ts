@@ -53,6 +53,35 @@ describe('append', () => {
     expect(await count(`idempotency_key = '${event.idempotencyKey}'`)).toBe(1)
   })
 
+  it('keeps whether an event is live, which its duplicates do not change', async () => {
+    const imported = anEvent({ live: false })
+    const [first] = await append(imported)
+    const results = await append(anEvent(), { ...imported, live: true }, anEvent({ live: false }))
+    expect(results.map(({ outcome }) => outcome)).toEqual(['appended', 'duplicate', 'appended'])
+    const [, again, second] = results
+    expect(again?.position).toBe(first?.position)
+    const { rows } = await database.pool.query(
+      'select position from event where not live order by position',
+    )
+    expect(rows).toEqual([{ position: first?.position }, { position: second?.position }])
+  })
+
+  it('keeps the trace of an event, which its duplicates do not change', async () => {
+    const traceOf = (n: number) => `00-${`${n}`.repeat(32)}-00f067aa0ba902b7-01`
+    const traced = (n: number) => anEvent({ traceparent: traceOf(n) })
+    const alone = traced(1)
+    await append(alone)
+    const again = { ...alone, traceparent: traceOf(4) }
+    const results = await append(traced(2), anEvent(), again, traced(3))
+    expect(results.map(({ outcome }) => outcome)).toEqual([
+      ...['appended', 'appended', 'duplicate', 'appended'],
+    ])
+    const { rows } = await database.pool.query(
+      'select traceparent from event where traceparent is not null order by position',
+    )
+    expect(rows.map(({ traceparent }) => traceparent)).toEqual([1, 2, 3].map(traceOf))
+  })
+
   it('has keys per tenant and per name', async () => {
     const event = anEvent()
     const results = await append(

@@ -168,6 +168,38 @@ describe('publish', () => {
     }
   })
 
+  it('commits a part of a bulk body together, in order, or not at all', async () => {
+    const { publishTogether, batches } = publisher()
+    const some = (bad?: number) =>
+      Array.from({ length: 300 }, (_, i) =>
+        anEvent({ tenant: 'part', payload: Buffer.from(i === bad ? '[]' : '{}') }),
+      )
+    const positions = (await publishTogether(some())).map(({ position }) => position)
+    expect(positions).toEqual([...positions].sort((a, b) => a - b))
+    await expect(publishTogether(some(299))).rejects.toMatchObject({ code: 'invalid_request' })
+    const { rows } = await database.pool.query(
+      `select count(*)::integer as count from event where tenant = 'part'`,
+    )
+    expect({ count: rows[0].count, batches }).toEqual({ count: 300, batches: [300, 300] })
+  })
+
+  it('lets others publish beside bulk bodies, in small parts', async () => {
+    const { publish, publishTogether, mostTogether, batches } = publisher()
+    expect(mostTogether('bulk').events).toBe(limits.batchEvents)
+    await publish(anEvent({ tenant: 'small' }))
+    const most = mostTogether('bulk')
+    expect(most.events).toBe(limits.bulkEventsBesideOthers)
+    const part = () => Array.from({ length: most.events }, () => anEvent({ tenant: 'bulk' }))
+    const done: string[] = []
+    await Promise.all([
+      ...[1, 2].map(() => publishTogether(part()).then(() => done.push('bulk'))),
+      publish(anEvent({ tenant: 'bulk' })).then(() => done.push('single')),
+      publish(anEvent({ tenant: 'small' })).then(() => done.push('small')),
+    ])
+    expect(batches).toEqual([1, most.events, 2, most.events])
+    expect(done).toEqual(['bulk', 'single', 'small', 'bulk'])
+  })
+
   it('gives the room in a full queue to the tenant that has less of it', async () => {
     const { publish } = publisher()
     const blocker = await database.pool.connect()

@@ -35,7 +35,8 @@ function createReader(tenant: string) {
     seen,
     async read() {
       const through = (Date.now() + 86_400_000) * 1000
-      const range = { tenant, after, through, maxEvents: 500, maxBytes: 1e9, filter: null }
+      const all = { maxEvents: 500, maxBytes: 1e9, filter: null, isLive: true }
+      const range = { tenant, after, through, ...all }
       const { rows } = await readPage(database.kysely, range)
       for (const row of rows) {
         seen.push(row.idempotencyKey)

@@ -36,6 +36,30 @@ it.each(['UTC', 'Europe/Berlin', 'Pacific/Chatham'])(
   },
 )
 
+const STORED = [
+  ...TIMES,
+  '0000-01-01T00:00:00Z',
+  '0000-12-31T23:00:00-01:30',
+  '1969-12-31T23:59:59.5Z',
+  '1969-12-31T23:59:59.5-00:30',
+  '1970-01-01T00:00:00.000001+00:01',
+  '2024-02-29t12:00:00.1z',
+  '2026-01-01T00:00:00+23:59',
+  '2026-01-01T00:00:00.25-16:00',
+  '2026-01-17T12:00:00.1234567891234Z',
+  '9999-12-31T23:59:59Z',
+]
+
+it('of times as documents have them are the same', async () => {
+  const { rows } = await database.admin.pool.query(
+    `select position_of_text(moment) as position
+    from unnest($1::text[]) with ordinality as asked (moment, place)
+    order by place`,
+    [STORED],
+  )
+  expect(rows.map(({ position }) => Number(position))).toEqual(STORED.map(positionOf))
+})
+
 it('cost no call of a function', async () => {
   const { rows } = await database.pool.query(
     'explain (verbose, costs off) select position_of(clock_timestamp())',

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/db/pool.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import { measuredPageQuery, pageQuery, readEvents, readPage } from '../../src/log/read.ts'
+import { shownPageQuery } from '../../src/log/shown-page.ts'
 import { createLogger } from '../../src/logger.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
@@ -20,6 +21,7 @@ const whole = {
   maxEvents: 500,
   maxBytes: 1e9,
   filter: null,
+  isLive: true,
 }
 
 beforeAll(async () => {
@@ -114,7 +116,7 @@ describe('readPage', () => {
 
 it('reads single events by position', async () => {
   const wanted = [positions[3], positions[70], 17] as number[]
-  const events = await readEvents(database.kysely, 'dodici', wanted, null)
+  const events = await readEvents(database.kysely, 'dodici', wanted, whole)
   expect(events.map(({ position }) => position)).toEqual([positions[3], positions[70]])
 })
 
@@ -133,6 +135,7 @@ describe('the plan of a page', () => {
   it.each([
     ['', () => pageQuery(range(), 8_000)],
     ['that is measured ', () => measuredPageQuery(range())],
+    ['with all that is shown ', () => shownPageQuery(range())],
   ])(
     '%sis a range of the primary key of the days that hold it, without a sort',
     async (_, query) => {

@@ -2,9 +2,11 @@
 
 import { beforeEach, describe, expect, it } from 'vitest'
 import { changeConsumer, registerConsumer } from '../../src/consumer/change.ts'
+import { openDatabase } from '../../src/db/pool.ts'
 import { sweepStatement } from '../../src/delivery/wake.ts'
 import { appendEvents } from '../../src/log/append.ts'
-import { createSweep, type Sweep } from '../../src/maintenance/sweep.ts'
+import { createLogger } from '../../src/logger.ts'
+import { createSweep, newsStatement, type Sweep } from '../../src/maintenance/sweep.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { anEvent } from '../helpers/factory.ts'
 
@@ -134,15 +136,33 @@ describe('a sweep after one that found nobody behind', () => {
     expect(await sweep()).toBe(2)
   })
 
-  it('looks for news in the one partition that can have them', async () => {
-    const { rows: ends } = await database.pool.query(
+  it('probes each cursor if more has come than it reads', async () => {
+    await database.pool.query(`
+      select publish_event('dodici', 'order.created', 'o', key::text, '{}')
+      from generate_series(1, 2001) as key`)
+    await publish('tredici')
+    await settle('dodici')
+    await sweep()
+    expect(await takeJobs()).toEqual(['tredici'])
+  })
+
+  it('looks for news in the one partition that can have them, in the order of the log', async () => {
+    const logger = createLogger('silent')
+    const relaxed = openDatabase(database.url, { durability: 'relaxed', max: 1, logger })
+    const planOf = async (statement: string, values: unknown[] = []) => {
+      const { rows } = await relaxed.pool.query(`explain (costs off) ${statement}`, values)
+      return rows.map((row) => row['QUERY PLAN']).join('\n')
+    }
+    const { rows: ends } = await relaxed.pool.query(
       `select pg_sequence_last_value('lane_position') as end`,
     )
     const { end } = ends[0]
-    const statement = sweepStatement({ settled: end - 1, end: end + 1 })
-    const { rows } = await database.pool.query(`explain (costs off) ${statement}`, [[], [], []])
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-    const probes = plan.match(new RegExp(`Index Cond: .*"position" > '${end - 1}'`, 'g'))
+    const span = { settled: end - 1, end: end + 1 }
+    const scans = (await planOf(newsStatement(span))).match(/\w+ Scan using event_\w+/g)
+    expect(scans).toEqual([expect.stringMatching(/Index Scan using event_\d+_expr_idx/)])
+    const probing = await planOf(sweepStatement({ ...span, hasNews: false }), [[], [], []])
+    const probes = probing.match(new RegExp(`Index Cond: .*"position" > '${end - 1}'`, 'g'))
     expect(probes).toHaveLength(1)
+    await relaxed.close()
   })
 })

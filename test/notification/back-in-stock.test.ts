@@ -6,7 +6,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { call } from '../../scripts/kit/client.ts'
 import { createJob, JOBS, runOver, runsOf, type ShownRun } from '../../scripts/kit/jobs.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { SENDGRID_KEY, type SendGrid, startSendGrid, type TakenMail } from '../helpers/sendgrid.ts'
+import {
+  type SendGrid,
+  senderSettings,
+  startSendGrid,
+  type TakenMail,
+} from '../helpers/sendgrid.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { projected, tell } from '../helpers/shop.ts'
 import { opening, recompute, toldBy, turn } from './scenario.ts'
@@ -18,9 +23,7 @@ let service: Service
 const start = () =>
   startService('start', {
     DATABASE_URL: database.url,
-    MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
-    MILLRACE_SENDGRID_URL: sendgrid.url,
-    MILLRACE_SENDGRID_FROM: 'shop@example.com',
+    ...senderSettings(sendgrid),
     MILLRACE_LEASE_MS: '1000',
     MILLRACE_SWEEP_MS: '100',
     MILLRACE_LOG_LEVEL: 'warn',

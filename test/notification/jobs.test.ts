@@ -102,6 +102,37 @@ describe('a job', () => {
     expect(body).toMatchObject({ number_of_items_in_email: -1 })
   })
 
+  it('has a time zone: nine in Berlin is nine there, and UTC where it says nothing', async () => {
+    const inUtc = await ask('', 'POST', aJob({ id: 'zone', schedule: '0 9 * * *' }))
+    expect(inUtc.body).toMatchObject({ timezone: 'UTC' })
+    expect(inUtc.body['next_run_at']).toMatch(/T09:00:00/)
+    const moved = await ask('/zone', 'PUT', { timezone: 'Europe/Berlin' })
+    expect(moved.body).toMatchObject({ timezone: 'Europe/Berlin', schedule: '0 9 * * *' })
+    const next = new Date(moved.body['next_run_at'] as string)
+    expect(next.toLocaleTimeString('en-GB', { timeZone: 'Europe/Berlin' })).toBe('09:00:00')
+    expect(await ask('/zone', 'PUT', { timezone: 'Mars/Olympus' })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringMatching(/^timezone is not .* Europe\/Berlin/) },
+    })
+    expect((await ask('/zone', 'GET')).body).toEqual(moved.body)
+    const { rows } = await database.pool.query(
+      `select document ->> 'timezone' as zone
+       from config_log where id = 'job:zone' order by position`,
+    )
+    expect(rows).toEqual([{ zone: 'UTC' }, { zone: 'Europe/Berlin' }])
+  })
+
+  it('of an earlier version, which has no time zone, is in UTC', async () => {
+    await ask('', 'POST', aJob({ id: 'earlier', schedule: '0 9 * * *' }))
+    await database.pool.query(
+      `update notification_job set document = document - 'timezone' where id = 'earlier'`,
+    )
+    expect((await ask('/earlier', 'GET')).body).toMatchObject({ timezone: 'UTC' })
+    const updated = await ask('/earlier', 'PUT', { template_id: 'd-2' })
+    expect(updated.body).toMatchObject({ timezone: 'UTC', template_id: 'd-2' })
+    expect(updated.body['next_run_at']).toMatch(/T09:00:00/)
+  })
+
   it('runs by itself only where it is active, scheduled and not deleted', async () => {
     for (const off of [{ is_active: false }, { is_scheduled: false }, { deleted: true }]) {
       const { body } = await ask('', 'POST', { ...aJob(off), id: `off-${Object.keys(off)[0]}` })
@@ -139,6 +170,8 @@ describe('bad input', () => {
     ['six fields', { schedule: '0 0 9 * * *' }, /schedule must have 5 fields/],
     ['a nickname', { schedule: '@daily' }, /schedule must have 5 fields/],
     ['a day that never comes', { schedule: '0 9 31 2 *' }, /schedule never matches/],
+    ['a place', { timezone: 'Europe/Nowhere' }, /timezone is not the IANA name of a time zone/],
+    ['an offset', { timezone: '+01:00' }, /timezone is not the IANA name of a time zone/],
     ['notification', { notification: 'SALE' }, /notification must be one of BACK_IN_STOCK/],
     ['no notification', { notification: undefined }, /notification is missing/],
     ['no template', { template_id: undefined }, /template_id is missing/],

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { call } from '../../scripts/kit/client.ts'
 import { createJob, JOBS, runNow } from '../../scripts/kit/jobs.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../helpers/sendgrid.ts'
+import { SENDGRID_KEY, type SendGrid, senderSettings, startSendGrid } from '../helpers/sendgrid.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { collected, customer, level, price, projected, tell, wishlist } from '../helpers/shop.ts'
 
@@ -15,9 +15,7 @@ beforeAll(async () => {
   sendgrid = await startSendGrid()
   service = await startService('start', {
     DATABASE_URL: database.url,
-    MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
-    MILLRACE_SENDGRID_URL: sendgrid.url,
-    MILLRACE_SENDGRID_FROM: 'shop@example.com',
+    ...senderSettings(sendgrid),
     MILLRACE_SWEEP_MS: '50',
   })
   for (const notification of ['BACK_IN_STOCK', 'PRICE_DROP', 'WISHLIST_REMINDER']) {

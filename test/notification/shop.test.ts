@@ -6,7 +6,6 @@ import { aJob } from '../../scripts/kit/jobs.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { documentOf } from '../../src/notification/job.ts'
 import { audienceOf, linkOf, type Situation } from '../../src/notification/run/audience.ts'
-import { faultOfSchedule, nextRun } from '../../src/notification/schedule.ts'
 import { applyEvent } from '../../src/notification/shop/apply.ts'
 import { decodeEvent } from '../../src/notification/shop/decode.ts'
 import { entities, entitySchemas } from '../../src/notification/shop/entity.ts'
@@ -280,21 +279,5 @@ describe('an audience', () => {
     )
     expect(link('https://x.y/z', {})).toBe('https://x.y/z')
     for (const url of ['javascript:alert(1)', '/z', '', null]) expect(link(url, both)).toBeNull()
-  })
-})
-
-describe('a schedule', () => {
-  const at = (time: string) => Date.parse(time)
-  it.each([
-    ['0 9 * * *', '2026-03-01T08:59:59Z', '2026-03-01T09:00:00Z'],
-    ['0 9 * * *', '2026-03-01T09:00:00Z', '2026-03-02T09:00:00Z'],
-    ['*/15 * * * *', '2026-12-31T23:50:00Z', '2027-01-01T00:00:00Z'],
-    ['30 2 29 2 *', '2026-01-01T00:00:00Z', '2028-02-29T02:30:00Z'],
-    // In UTC, whatever the clocks of a place do on that night.
-    ['30 2 * * *', '2026-03-29T00:00:00Z', '2026-03-29T02:30:00Z'],
-    ['0 9 * * 1-5', '2026-11-20T10:00:00Z', '2026-11-23T09:00:00Z'],
-  ])('%s after %s comes at %s', (schedule, after, expected) => {
-    expect(faultOfSchedule(schedule, at(after))).toBeUndefined()
-    expect(nextRun(schedule, at(after))).toBe(at(expected))
   })
 })

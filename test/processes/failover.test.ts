@@ -67,7 +67,11 @@ async function startLoaded() {
 
 /** Position by key, of the whole log. */
 async function readLog(url: string): Promise<Map<string, number>> {
-  const { rows } = await query(url, 'select idempotency_key, position from event')
+  const { rows } = await query(
+    url,
+    `select idempotency_key, position from event
+    where name not like 'millrace.%'`,
+  )
   return new Map(rows.map((row) => [row.idempotency_key, Number(row.position)]))
 }
 

@@ -41,7 +41,8 @@ it('loses nothing that was acknowledged, and repeats little', async () => {
   // flight.
   console.log(`kill -9: ${KILLS} times, ${repeated} of ${load.events} events arrived twice`)
   expect(repeated).toBeLessThan(KILLS * 1_000)
-  const { rows } = await database.pool.query('select count(*)::integer from event')
+  const { rows } = await database.pool.query(`select count(*)::integer from event
+    where name not like 'millrace.%'`)
   expect(rows[0].count).toBe(load.events)
 }, 240_000)
 

@@ -38,7 +38,10 @@ it('delivers every event to each of ten integrations that read the log together'
 })
 
 it('appends a key once, however many publishers race for it', async () => {
-  const before = (await database.pool.query('select count(*)::integer from event')).rows[0].count
+  const before = (
+    await database.pool.query(`select count(*)::integer from event
+    where name not like 'millrace.%'`)
+  ).rows[0].count
   const answers = await Promise.all(
     Array.from({ length: 8 }, async () => {
       let duplicates = 0
@@ -51,7 +54,10 @@ it('appends a key once, however many publishers race for it', async () => {
     }),
   )
   expect(answers.reduce((sum, duplicates) => sum + duplicates)).toBe(14_000)
-  const after = (await database.pool.query('select count(*)::integer from event')).rows[0].count
+  const after = (
+    await database.pool.query(`select count(*)::integer from event
+    where name not like 'millrace.%'`)
+  ).rows[0].count
   expect(after - before).toBe(2_000)
   const other = await publish(service.url, { key: 'raced-7', payload: '{"i":8}' })
   expect(other.status).toBe(400)

@@ -6,6 +6,7 @@ import { call, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { onlyRow } from '../../src/db/only-row.ts'
 import { useDatabase } from '../helpers/database.ts'
+import { monitorOf } from '../helpers/scrape.ts'
 import { type Service, startService } from '../helpers/service.ts'
 import { startWire, type Wire } from '../helpers/wire.ts'
 
@@ -23,11 +24,6 @@ afterAll(async () => {
   await wire.close()
 })
 
-/** Where a worker tells its health, as its log says. */
-const monitorOf = ({ output }: Service) => {
-  const [, host, port] = /"host":"([^"]+)","port":(\d+),"msg":"serving health"/.exec(output()) ?? []
-  return `http://${host}:${port}`
-}
 const ready = async (url: string) => {
   const { status, body } = await call<{ message?: string }>(`${url}/readyz`, { token: null })
   return { status, message: body.message }

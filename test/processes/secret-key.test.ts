@@ -8,6 +8,7 @@ import { call, EVENTSTREAM, publish, register } from '../../scripts/kit/client.t
 import { startProgram } from '../../scripts/kit/program.ts'
 import { type Receiver, startReceiver } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
+import type { Show, ShownLine } from '../../src/cli/output.ts'
 import { rebuildConfig } from '../../src/cli/rebuild-config.ts'
 import { registerConsumer } from '../../src/consumer/change.ts'
 import { newSigningSecret } from '../../src/destination/sign.ts'
@@ -207,9 +208,9 @@ describe('the secret key', () => {
   })
 
   it('leaves a config log from which what is rebuilt sends, with the new key alone', async () => {
-    const told: string[] = []
-    const print = (line: string) => told.push(line)
-    expect(await rebuildConfig(database.url, { apply: false }, print), told.join('\n')).toBe(true)
+    const told: ShownLine[] = []
+    const show: Show = (_, lines) => void told.push(...lines())
+    expect(await rebuildConfig(database.url, { apply: false }, show), told.join('\n')).toBe(true)
     await database.pool.query('delete from consumer; delete from notification_sender')
     expect(await rebuildConfig(database.url, { apply: true }, () => {})).toBe(true)
     const service = await start(second)

@@ -262,7 +262,7 @@ it('answers with what is there afterwards', async () => {
         })
         return found.status === 200 && found
       }
-      expect(reply.body).toEqual((await until('it is found', isThere)).body)
+      expect((await until('it is found', isThere)).body).toMatchObject(reply.body)
     }
   }
 })

@@ -9,7 +9,10 @@ import { describe, expect, it } from 'vitest'
 import { isMet, withTable } from '../../scripts/bench/table.ts'
 
 const program = path.resolve(import.meta.dirname, '../../scripts/bench/run.ts')
-const SCENARIOS = 'publish delivery latency fairness replay growth append together'.split(' ')
+const SCENARIOS =
+  'publish bulk delivery latency fairness replay growth append indexes together read million'.split(
+    ' ',
+  )
 
 type Line = { what: string; figure: number; against?: { figure: number } }
 type Result = { scenarios: { name: string; lines: Line[]; failure?: string }[] }

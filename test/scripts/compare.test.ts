@@ -6,6 +6,7 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { checkOut } from '../../scripts/compare/checkout.ts'
 import { lineOf } from '../../scripts/compare/side.ts'
+import { proportionalMiB } from '../../scripts/kit/memory.ts'
 import { startProgram } from '../../scripts/kit/program.ts'
 import { tellNotRun } from '../helpers/not-run.ts'
 
@@ -33,4 +34,11 @@ it.runIf(isRepository)('says that there is no such commit', () => {
 it('compares turn by turn', () => {
   const { figure, against } = lineOf('x', 'ms', { before: [10, 20, 40], after: [5, 20, 10] })
   expect({ figure, ratio: against?.ratio }).toEqual({ figure: 10, ratio: 0.5 })
+})
+
+it.runIf(existsSync('/proc'))('counts the memory of a process and all that descend from it', () => {
+  const own = proportionalMiB(process.pid)
+  expect(own).toBeGreaterThan(10)
+  expect(proportionalMiB(process.ppid)).toBeGreaterThan(own / 2)
+  expect(proportionalMiB(2 ** 30)).toBeNaN()
 })

@@ -1,11 +1,14 @@
 // The torture's own promises: the schedule of harm is a function of the seed, and every bug that
 // `make torture-plants` plants still fits the program.
 
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createFindings } from '../../scripts/kit/findings.ts'
 import { createCursorJudge, type Sample } from '../../scripts/torture/cursors.ts'
+import { judgeFollower } from '../../scripts/torture/followers.ts'
 import { plants } from '../../scripts/torture/planted.ts'
 import { type HarmKind, scheduleHarm } from '../../scripts/torture/schedule.ts'
 
@@ -34,6 +37,20 @@ describe('the schedule of harm', () => {
     const times = scheduleHarm(3, 60).map(({ at }) => at)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
     expect(times.at(-1)).toBeLessThanOrEqual(60_000)
+  })
+})
+
+describe('the judge of followers', () => {
+  it.each([
+    [[1, 2, 3], []],
+    [[1, 3], ['not followed']],
+    [[1, 2, 2, 3], ['followed twice']],
+    [[2, 1, 3], ['followed out of order']],
+    [[1, 2, 3, 4], ['followed, and not in the log']],
+  ])('finds what is wrong with %j of the log 1, 2, 3', (ids, checks) => {
+    const findings = createFindings()
+    judgeFollower('a follower', ids, [1, 2, 3], findings)
+    expect([...findings.counts().keys()]).toEqual(checks)
   })
 })
 
@@ -73,6 +90,25 @@ describe('the judge of cursors', () => {
   })
   it('judges anew after a crash', () => {
     expect(judge([{ inserted: 120 }, 6], [{ server: 'b' }, 5], [{ server: 'b' }, 4]).broken).toBe(1)
+  })
+})
+
+describe('the look-ups of the system under torture', () => {
+  const preload = path.join(root, 'scripts/torture/held-lookup.ts')
+  /** The names in the order of their answers. */
+  const answered = async (...names: string[]) => {
+    const code = `import dns from 'node:dns'
+      for (const name of ${JSON.stringify(names)}) dns.lookup(name, () => console.log(name))`
+    const child = ['--import', preload, '--input-type=module', '--eval', code]
+    const { stdout } = await promisify(execFile)(process.execPath, child)
+    return stdout.trim().split('\n')
+  }
+  it('wait behind two silent names, and not behind one', async () => {
+    const [one, other, named] = ['1', '2', 'answered'].map((word) => `${word}.torture.test`)
+    // The first that is given up makes room.
+    const [first] = await answered(`${one}`, `${other}`, `${named}`)
+    expect([one, other]).toContain(first)
+    expect(await answered(`${one}`, `${named}`)).toEqual([named, one])
   })
 })
 

@@ -10,6 +10,10 @@ export async function rowsOf(url: string, ...args: string[]): Promise<Json[]> {
   return lines.map((line) => JSON.parse(line))
 }
 
+/** The rows of events that were published: not those of alerts. */
+export const published = (rows: Json[]): Json[] =>
+  rows.filter(({ name }) => !String(name).startsWith('millrace.'))
+
 /** Some columns of rows, in the order given. */
 export function pick(rows: Json[], ...names: string[]): unknown[][] {
   return rows.map((row) => names.map((name) => row[name]))

@@ -104,9 +104,12 @@ describe('the command', () => {
     })
   })
   it('ends with 1 where a script refuses, or the database does', async () => {
-    const range = ['tenant=dodici', 'integration=late', 'from=2026-03-11', 'to=2026-03-12']
+    const range = ['tenant=dodici', 'integration=nobody', 'from=2026-03-11', 'to=2026-03-12']
     const refused = await millrace('replay/date-range', ...range)
-    expect(refused).toMatchObject({ code: 1, out: expect.stringContaining('start it first') })
+    expect(refused).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('There is no such integration'),
+    })
     const wrong = await millrace('ops/throughput', 'from=infinity')
     expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('infinity') })
   })

@@ -160,6 +160,12 @@ export async function seed(pool: pg.Pool): Promise<void> {
     )
   }
   await pool.query(
+    `insert into replay values
+       ('dodici', 'erp', 7, $1, $2, $3, null, null, 'completed', null, 1, false, 1, 0, 0, $3,
+        'anna', 'millrace', 'Everything was sent.', $4)`,
+    ['12T00:59', '10T00:00:00.000001', '10T23:59:59.999999', '12T01:01'].map(positionAt),
+  )
+  await pool.query(
     `insert into rejected_event (tenant, consumer, event_position, name, entity_id,
        idempotency_key, payload, status, response, rejected_at)
      values ('dodici', 'erp', $1, 'order.created', 'order-3', 'k', '{}', 400, 'No such shop', $2)`,

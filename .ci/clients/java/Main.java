@@ -28,7 +28,7 @@ public class Main {
         new PublishingApi(api)
             .publishEvent(
                 "order.created", "team-orders", "shop", "order-1", tenant, "java",
-                Map.of("id", "order-1", "grand_total", 320.08), null);
+                Map.of("id", "order-1", "grand_total", 320.08), null, null, null);
     IntegrationInput integration =
         new IntegrationInput()
             .id("java")

@@ -4,11 +4,12 @@
 import type { FileStore } from '../../destination/destination.ts'
 import type { IntegrationDocument } from '../../integration/integration.ts'
 import type { IntegrationConfiguration } from '../configuration.ts'
-import type { Leased, Step } from '../cursor.ts'
+import type { Leased } from '../cursor.ts'
 import type { Ending } from '../ending.ts'
 import type { Progress } from '../progress.ts'
 import type { ReleaseServices } from '../release.ts'
 import type { Semaphore } from '../semaphore.ts'
+import type { Step } from '../step.ts'
 import type { LineReader } from './lines.ts'
 import type { Plan, Planner } from './plan.ts'
 

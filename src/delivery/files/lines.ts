@@ -1,10 +1,10 @@
-// The lines of a file, page by page: webhook bodies, one a line, in the order of the log. A payload
-// published in several lines becomes one: JSON has line breaks only between tokens, and each of
-// them becomes a space.
+// The lines of a file, page by page, in the order of the log: webhook bodies, each with its trace
+// if it has one. A payload published in several lines becomes one: JSON has line breaks only
+// between tokens, and each of them becomes a space.
 
 import type pg from 'pg'
 import { limits } from '../../config.ts'
-import { bodyText } from '../../destination/body.ts'
+import { headOfLine } from '../../destination/body.ts'
 import { timeOf } from '../../log/position.ts'
 import { type RawRow, readRaw } from '../../log/raw.ts'
 import type { OpenFile } from './manifest.ts'
@@ -28,7 +28,7 @@ export type Content = {
  * requested.
  */
 export type LineReader = (
-  tenant: string,
+  of: { tenant: string; run: number },
   file: OpenFile,
   content: Content,
   ends?: number[],
@@ -52,9 +52,9 @@ export function createLineReader(pool: pg.Pool): LineReader {
   const free: Chunks[] = []
   const take = () => free.pop() ?? createChunks()
 
-  return async function* read(tenant, file, content, planned) {
+  return async function* read({ tenant, run }, file, content, planned) {
     const { fromPosition: after, toPosition: through, filter } = file
-    const range = { tenant, after, through, filter }
+    const range = { tenant, after, through, filter, isLive: run === 0 }
     const all = { ...range, maxBytes: Number.MAX_SAFE_INTEGER }
     const ends = planned ?? (await planFile(pool, all)).ends
     // The next page is on its way while the lines of this one are sent.
@@ -84,14 +84,13 @@ export function createLineReader(pool: pg.Pool): LineReader {
       return page
     }
 
-    function add({ position, name, payload }: RawRow, into: Chunks): void {
+    function add({ position, name, traceparent, payload }: RawRow, into: Chunks): void {
       if (!payload) {
         content.filtered++
         return
       }
       content.positions.push(position)
-      const body = bodyText({ tenant, name, publishedAt: timeOf(position), payload: '' })
-      into.add(body.slice(0, -1), payload)
+      into.add(headOfLine({ tenant, name, publishedAt: timeOf(position), traceparent }), payload)
     }
   }
 }

@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import type { EventFilter } from '../../log/event.ts'
-import { type Lease, moveCursorAlong, type Step, type StepOutcome } from '../cursor.ts'
+import type { Lease, StepOutcome } from '../cursor.ts'
+import { moveCursorAlong, type Step } from '../step.ts'
 
 /** A file that is begun and not finished: the filtered events of (fromPosition, toPosition]. */
 export type OpenFile = {
@@ -148,8 +149,8 @@ export async function finishFile(
         events = ${written.events}, bytes = ${written.bytes}, sha256 = ${written.sha256},
         first_position = ${written.firstPosition}, last_position = ${written.lastPosition}
       from moved
-      where tenant = ${lease.tenant} and consumer = ${lease.consumer}
-        and position = ${file.position}
+      where export_file.tenant = moved.tenant and export_file.consumer = moved.consumer
+        and export_file.position = ${file.position}
     )`
   return moveCursorAlong(db, lease, end, { name: 'finish_file', part })
 }
@@ -166,8 +167,8 @@ export async function dropFile(
       update export_file
       set state = 'abandoned'
       from moved
-      where tenant = ${lease.tenant} and consumer = ${lease.consumer}
-        and position = ${file.position}
+      where export_file.tenant = moved.tenant and export_file.consumer = moved.consumer
+        and export_file.position = ${file.position}
     )`
   return moveCursorAlong(db, lease, end, { name: 'drop_file', part })
 }

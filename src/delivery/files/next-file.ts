@@ -1,7 +1,7 @@
 // The next file of a consumer: its plan, whether it is due, and the manifest that begins it.
 
-import { filterOf } from '../../integration/integration.ts'
 import { logHasPassed, readLogEnd } from '../../log/read.ts'
+import { filterOfRun, selectionOf } from '../configuration.ts'
 import type { Reason } from '../ending.ts'
 import type { Exporting } from './exporting.ts'
 import { beginFile, databaseTime, hasFinishedWithin, type OpenFile } from './manifest.ts'
@@ -44,7 +44,7 @@ function begin(turn: Exporting, plan: Plan, firstPosition: number): Promise<Open
   const { document } = leased.configuration
   return beginFile(services.durable, leased.lease, {
     version: leased.version,
-    filter: filterOf(document),
+    filter: filterOfRun(leased),
     compression: document.s3_parameters?.compression ?? null,
     keyPrefix: document.s3_parameters?.key_prefix,
     fromPosition,
@@ -67,12 +67,12 @@ async function planNext(turn: Exporting): Promise<Plan> {
 }
 
 async function planFrom({ services, leased }: Exporting, after: number): Promise<Plan> {
-  const { lease, configuration, stopPosition, finishBy } = leased
+  const { lease, stopPosition, finishBy } = leased
   const newest = await readLogEnd(services.db)
   const through = Math.min(newest, stopPosition ?? newest, finishBy ?? newest)
   const { maxBytes } = services.fileLimits
-  const filter = filterOf(configuration.document)
-  return services.planOf({ tenant: lease.tenant, after, through, filter, maxBytes })
+  const selection = selectionOf(leased)
+  return services.planOf({ tenant: lease.tenant, after, through, ...selection, maxBytes })
 }
 
 /** Why the turn ends if there are no events for a file. */

@@ -3,16 +3,17 @@
 
 import type pg from 'pg'
 import { limits } from '../../config.ts'
-import { bodyText } from '../../destination/body.ts'
+import { headOfLine } from '../../destination/body.ts'
 import { timeOf } from '../../log/position.ts'
 import { type RawRange, type RawSize, readSizes } from '../../log/raw.ts'
 
 /** Events per statement. */
 const LOOK_EVENTS = 10_000
 
-/** The line of an event without its tenant, name and payload, with the newline. */
+/** The line of an event without its tenant, name, trace and payload, with its end. */
 const LINE_BYTES =
-  bodyText({ tenant: '', name: '', publishedAt: timeOf(0), payload: '' }).length + 1
+  headOfLine({ tenant: '', name: '', publishedAt: timeOf(0), traceparent: null }).length +
+  '}\n'.length
 
 /** `maxBytes`: the limit of a file; a single event always fits. */
 type PlanRange = RawRange & { maxBytes: number }

@@ -3,8 +3,10 @@
 
 import type { FileFailure } from '../../destination/destination.ts'
 import { recordAttempt } from '../attempt.ts'
-import type { Step, StepOutcome } from '../cursor.ts'
+import type { StepOutcome } from '../cursor.ts'
+import { countDelivered, countTry } from '../metrics.ts'
 import { createProgress } from '../progress.ts'
+import type { Step } from '../step.ts'
 import { type Exporting, lose, storeOf } from './exporting.ts'
 import { type Content, unlessEmpty } from './lines.ts'
 import { dropFile, finishFile, noteUpload, type OpenFile } from './manifest.ts'
@@ -47,10 +49,11 @@ async function upload(turn: Exporting, file: OpenFile, plan?: Plan): Promise<voi
   const { durable, linesOf } = turn.services
   const { lease } = turn.leased
   const content: Content = { positions: [], filtered: 0 }
-  const lines = await unlessEmpty(linesOf(lease.tenant, file, content, plan?.ends))
+  const lines = await unlessEmpty(linesOf(lease, file, content, plan?.ends))
   // Retention has removed its events.
   if (!lines) return settle(turn, file, content, (end) => dropFile(durable, lease, file, end))
   const store = await storeOf(turn)
+  const begun = performance.now()
   const outcome = await store.write(file.key, lines, {
     compression: file.compression,
     maySend: turn.maySend,
@@ -58,6 +61,7 @@ async function upload(turn: Exporting, file: OpenFile, plan?: Plan): Promise<voi
       if (!(await noteUpload(durable, lease, file, uploadId))) lose(turn)
     },
   })
+  if (outcome.kind !== 'halted') countTry('s3', outcome.kind, performance.now() - begun)
   if (outcome.kind !== 'delivered') return conclude(turn, file, outcome)
   const { positions } = content
   const [firstPosition = 0] = positions
@@ -73,16 +77,22 @@ async function settle(
   { positions, filtered }: Content,
   move: (end: { step: Step; leaseMs: number }) => Promise<StepOutcome>,
 ): Promise<void> {
-  const { services, leased, readPosition, ending } = turn
-  const settled = createProgress({ ...leased, readPosition, version: file.version })
+  const { services, leased, ending } = turn
+  // Of its own: a file that is not finished counts nothing.
+  const settled = createProgress({
+    version: file.version,
+    attempts: 0,
+    totals: turn.progress.totals(),
+  })
   const time = Date.now()
   for (const position of positions) settled.delivered({ position }, time)
   settled.filtered(filtered)
   const step = settled.step({ readPosition: file.toPosition, unresolved: [], attempts: 0 })
   const moved = await move({ leaseMs: services.leaseMs, step })
   if (moved === 'lost') return ending.begin({ why: 'lost' })
+  for (const position of positions) countDelivered('s3', leased.lease.run, position)
   turn.readPosition = file.toPosition
-  turn.progress = createProgress({ ...leased, readPosition: file.toPosition, attempts: 0 })
+  turn.progress = createProgress({ ...leased, attempts: 0, totals: step.totals })
   if (moved !== 'running' && leased.finishBy === null) ending.begin({ why: 'halted' })
 }
 

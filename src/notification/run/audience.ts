@@ -90,7 +90,8 @@ function staleness({ job, wishes, items }: Situation, due: Due): string | undefi
   return isLower ? undefined : 'The price is not lower any more.'
 }
 
-function mailOf(situation: Situation, customer: Customer, dues: Due[]): Omit<Mail, 'email'> {
+/** The mail about due notices. */
+export function mailOf(situation: Situation, customer: Customer, dues: Due[]): Omit<Mail, 'email'> {
   const { job, wishes } = situation
   const { campaign_id, utm_medium } = job.job_parameters
   const limit = job.number_of_items_in_email

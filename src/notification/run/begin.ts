@@ -34,14 +34,11 @@ export async function beginRun(
       return open
     }
 
-    const { rows } = await sql<{ to: number }>`
-      select greatest(
-        ${leased.throughPosition},
-        (select read_position from cursor
-         where tenant = ${tenant} and consumer = 'projection:shop' and run = 0)
-      ) as "to"`.execute(trx)
     const from = leased.throughPosition
-    const to = rows[0]?.to ?? from
+    const to = await windowEnd(trx, tenant, from)
+    await sql`
+      update notice set state = 'due', reason = null
+      where tenant = ${tenant} and job_id = ${jobId} and state = 'capped'`.execute(trx)
     const window = { tenant, jobId, runId: open.id, runPosition: open.position, from, to }
     const found = await dueQuery(document.notification, window).execute(trx)
     await sql`
@@ -53,6 +50,17 @@ export async function beginRun(
       where tenant = ${tenant} and job_id = ${jobId} and id = ${open.id}`.execute(trx)
     return open
   })
+}
+
+/** Where the window of a run ends that begins now: what the shop has read, at least `from`. */
+export async function windowEnd(db: Db, tenant: string, from: number): Promise<number> {
+  const { rows } = await sql<{ to: number }>`
+    select greatest(
+      ${from}::bigint,
+      (select read_position from cursor
+       where tenant = ${tenant} and consumer = 'projection:shop' and run = 0)
+    ) as "to"`.execute(db)
+  return rows[0]?.to ?? from
 }
 
 async function moveTick(db: Db, { lease, document }: LeasedJob, clock: Clock): Promise<void> {

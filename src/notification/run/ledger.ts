@@ -1,5 +1,5 @@
-// The ledger moves each notice from `due` to its end, in three steps. A crash may come between any
-// two.
+// The ledger moves each notice from `due` to its end, in three steps, or to `capped` (cap.ts). A
+// crash may come between any two.
 // * due: committed before anything leaves. After a crash it has certainly not left: it is sent.
 // * sending: committed right before the request. After a crash the request may have left, and
 //   SendGrid cannot tell. It counts as mailed (`unconfirmed`): a customer gets a notice at most
@@ -11,9 +11,12 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import type { Notification } from '../job.ts'
 import type { Due } from './audience.ts'
+import { CAPPED, cappedCustomers, lockMails } from './cap.ts'
 import { isHeld, type JobLease } from './lease.ts'
 
-type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed'
+type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed' | 'capped'
+type Line = { due: Due; reason?: string }
+type Move = { from: State; to: State }
 
 export type RunKey = { lease: JobLease; runId: string; notification: Notification }
 
@@ -27,10 +30,12 @@ export async function nextDue(
   most: number,
 ): Promise<Due[]> {
   const { rows } = await dueBatchQuery(lease, notification, most).execute(db)
-  return rows.map((row) => ({
-    ...row,
-    previous_price: row.previous_price === null ? null : Number(row.previous_price),
-  }))
+  return rows.map(dueOf)
+}
+
+/** A row of the ledger: Postgres gives a price as text. */
+export function dueOf(row: Due): Due {
+  return { ...row, previous_price: row.previous_price === null ? null : Number(row.previous_price) }
 }
 
 /** The statement of nextDue. */
@@ -58,51 +63,90 @@ export function dueBatchQuery(
 
 /**
  * Moves notices on, and updates the counts. Returns false, and moves nothing, if another worker has
- * the lease by now, or if one of them is not in the state `from`.
+ * the lease by now. Throws if one of them is not in the state `from`.
  */
 export async function moveNotices(
   db: Db,
-  { lease, runId, notification }: RunKey,
-  lines: { due: Due; reason?: string }[],
-  { from, to }: { from: State; to: State },
+  key: RunKey,
+  lines: Line[],
+  move: Move,
 ): Promise<boolean> {
   if (lines.length === 0) return true
+  return db.transaction().execute(async (trx) => {
+    if (!(await isStillHeld(trx, key))) return false
+    await moveLines(trx, key, lines, move)
+    return true
+  })
+}
+
+/**
+ * Moves the notices of mails to `sending`, or to `capped` if their customer has had `mostMails` in
+ * seven days. Returns the mails that are to be sent; undefined, and moves nothing, if another
+ * worker has the lease by now.
+ */
+export async function startSending<Sending extends { customer_id: string; dues: Due[] }>(
+  db: Db,
+  key: RunKey,
+  mails: Sending[],
+  mostMails: number | null,
+): Promise<Sending[] | undefined> {
+  const { tenant } = key.lease
+  const customers = mails.map(({ customer_id }) => customer_id)
+  return db.transaction().execute(async (trx) => {
+    if (!(await isStillHeld(trx, key))) return undefined
+    await lockMails(trx, tenant)
+    const capped = await cappedCustomers(trx, tenant, customers, mostMails)
+    const waiting = mails.filter(({ customer_id }) => capped.has(customer_id))
+    const leaving = mails.filter(({ customer_id }) => !capped.has(customer_id))
+    const held = waiting.flatMap(({ dues }) => dues.map((due) => ({ due, reason: CAPPED })))
+    await moveLines(trx, key, held, { from: 'due', to: 'capped' })
+    const lines = leaving.flatMap(({ dues }) => dues.map((due) => ({ due })))
+    await moveLines(trx, key, lines, { from: 'due', to: 'sending' })
+    return leaving
+  })
+}
+
+async function isStillHeld(trx: Db, { lease }: RunKey): Promise<boolean> {
+  const { rows } = await sql`
+    select from notification_job where ${isHeld(lease)} for share`.execute(trx)
+  return rows.length > 0
+}
+
+async function moveLines(
+  trx: Db,
+  { lease, runId, notification }: RunKey,
+  lines: Line[],
+  { from, to }: Move,
+): Promise<void> {
+  if (lines.length === 0) return
   const keys = lines.map(({ due: { position, customer_id, item_id }, reason }) => ({
     position,
     customer_id,
     item_id,
     reason,
   }))
-  const customers = new Set(lines.map(({ due }) => due.customer_id)).size
-  const counted: Partial<Record<State, string>> = {
-    sent: 'sent',
-    rejected: 'rejected',
-    withheld: 'withheld',
-    unconfirmed: 'unconfirmed',
+  const moved = await sql`
+    update notice
+    set state = ${to}, run_id = ${runId}, reason = key.reason, mailed_at = ${mailedAt(to)}
+    from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+      as key (position bigint, customer_id text, item_id text, reason text)
+    where tenant = ${lease.tenant} and notification = ${notification}
+      and notice.position = key.position and notice.customer_id = key.customer_id
+      and notice.item_id = key.item_id and state = ${from}`.execute(trx)
+  if (Number(moved.numAffectedRows) !== keys.length) {
+    throw new Error(`${moved.numAffectedRows} of ${keys.length} notices were ${from}.`)
   }
-  const column = counted[to]
-  return db.transaction().execute(async (trx) => {
-    const held = await sql`
-      select from notification_job where ${isHeld(lease)} for share`.execute(trx)
-    if (held.rows.length === 0) return false
-    const moved = await sql`
-      update notice
-      set state = ${to}, run_id = ${runId}, reason = key.reason
-      from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
-        as key (position bigint, customer_id text, item_id text, reason text)
-      where tenant = ${lease.tenant} and notification = ${notification}
-        and notice.position = key.position and notice.customer_id = key.customer_id
-        and notice.item_id = key.item_id and state = ${from}`.execute(trx)
-    if (Number(moved.numAffectedRows) !== keys.length) {
-      throw new Error(`${moved.numAffectedRows} of ${keys.length} notices were ${from}.`)
-    }
-    if (column) {
-      await sql`
-        update notification_run
-        set ${sql.ref(column)} = ${sql.ref(column)} + ${customers}::integer,
-          notices = notices + ${to === 'sent' ? keys.length : 0}::integer
-        where tenant = ${lease.tenant} and job_id = ${lease.jobId} and id = ${runId}`.execute(trx)
-    }
-    return true
-  })
+  if (to === 'due' || to === 'sending') return
+  const customers = new Set(lines.map(({ due }) => due.customer_id)).size
+  await sql`
+    update notification_run
+    set ${sql.ref(to)} = ${sql.ref(to)} + ${customers}::integer,
+      notices = notices + ${to === 'sent' ? keys.length : 0}::integer
+    where tenant = ${lease.tenant} and job_id = ${lease.jobId} and id = ${runId}`.execute(trx)
+}
+
+/** A mail that has certainly not arrived does not count for its customer. */
+function mailedAt(to: State): RawBuilder<unknown> {
+  if (to === 'sending') return sql`statement_timestamp()`
+  return to === 'due' || to === 'rejected' ? sql`null` : sql`mailed_at`
 }

@@ -4,11 +4,11 @@
 
 import { type RawBuilder, sql } from 'kysely'
 import type { Notification } from '../job.ts'
+import type { Due } from './audience.ts'
 
+/** The part of the log that a run looks at. */
 type Window = {
   tenant: string
-  jobId: string
-  runId: string
   /** The position of the run's request: the occasion of a reminder. */
   runPosition: number
   /** Exclusive. */
@@ -18,7 +18,10 @@ type Window = {
 }
 
 /** The statement that writes due notices, except those that another run has already written. */
-export function dueQuery(notification: Notification, window: Window): RawBuilder<unknown> {
+export function dueQuery(
+  notification: Notification,
+  window: Window & { jobId: string; runId: string },
+): RawBuilder<unknown> {
   const { tenant, jobId, runId } = window
   return sql`
     insert into notice (
@@ -27,6 +30,32 @@ export function dueQuery(notification: Notification, window: Window): RawBuilder
     select ${tenant}, ${notification}, ${jobId}, ${runId}::uuid, candidate.*
     from (${candidates[notification](window)}) as candidate
     on conflict do nothing`
+}
+
+/**
+ * The notices that a run of the job would send now, as rows of a query: those that wait, and those
+ * that dueQuery would write.
+ */
+export function sendableQuery(
+  notification: Notification,
+  window: Window & { jobId: string },
+): RawBuilder<Due> {
+  const { tenant, jobId } = window
+  return sql<Due>`
+    select position, customer_id, item_id, previous_price, currency
+    from notice
+    where tenant = ${tenant} and job_id = ${jobId} and notification = ${notification}
+      and state in ('due', 'capped')
+    union all
+    select candidate.*
+    from (${candidates[notification](window)})
+      as candidate (position, customer_id, item_id, previous_price, currency)
+    where not exists (
+      select from notice as known
+      where known.tenant = ${tenant} and known.notification = ${notification}
+        and known.position = candidate.position and known.customer_id = candidate.customer_id
+        and known.item_id = candidate.item_id
+    )`
 }
 
 const candidates: Record<Notification, (window: Window) => RawBuilder<unknown>> = {

@@ -1,13 +1,16 @@
 // Removes data as old as the dropped events: occasions and notices (a window never goes back, so
-// none can return), finished runs, and unreadable entities. Due notices stay, however old.
+// none can return), finished runs, and unreadable entities. Notices that are due or capped stay,
+// however old, and so do those of mails that still count for their customers.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
+import { IS_RECENT } from './cap.ts'
 
 /** Rows per statement; it repeats while there are more. */
 const ROWS = 10_000
 
-const SETTLED = sql`state not in ('due', 'sending')`
+const SETTLED = sql`
+  state not in ('due', 'sending', 'capped') and (mailed_at is null or not ${IS_RECENT})`
 const OVER = sql`state in ('completed', 'failed')`
 const ALL = sql`true`
 const retired = [

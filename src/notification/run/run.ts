@@ -15,14 +15,20 @@ import { holdLease, takeUntilDeadline } from '../../delivery/held-lease.ts'
 import type { Mailer, MailOutcome } from '../../destination/sendgrid.ts'
 import { latestPosition } from '../../log/position.ts'
 import type { Logger } from '../../logger.ts'
+import { counter } from '../../metrics/metric.ts'
 import type { JobDocument } from '../job.ts'
 import { type Audience, audienceOf, type Due } from './audience.ts'
 import { beginRun } from './begin.ts'
 import { type JobLease, releaseJob, renewJob, takeJob } from './lease.ts'
-import { moveNotices, nextDue, type RunKey } from './ledger.ts'
+import { moveNotices, nextDue, type RunKey, startSending } from './ledger.ts'
 import { readSituation } from './situation.ts'
 
 const SETTLE_AGAIN_MS = 200
+
+const mailsSent = counter('millrace_mails_sent_total', 'Mails that SendGrid has accepted.')
+const runs = counter('millrace_job_runs_total', 'Runs of notification jobs, by their end.', {
+  end: ['completed', 'failed'],
+})
 
 type NotifyServices = {
   db: Db
@@ -118,10 +124,12 @@ async function sendNext(
   const audience = audienceOf(await readSituation(db, key.lease.tenant, document, due))
   const withheld = { from: 'due', to: 'withheld' } as const
   if (!(await moveNotices(db, key, audience.withheld, withheld))) return { why: 'left' }
-  const batch = fitting(audience.mails)
+  const fit = fitting(audience.mails)
+  if (fit.length === 0) return undefined
+  if (!maySend()) return { why: 'left' }
+  const batch = await startSending(db, key, fit, document.max_mails_per_week ?? null)
+  if (!batch) return { why: 'left' }
   if (batch.length === 0) return undefined
-  if (!maySend() || !(await move(run, batch, { from: 'due', to: 'sending' })))
-    return { why: 'left' }
   // Between the commit and the request the lease may run out: then its next owner resolves the
   // batch.
   if (!maySend()) {
@@ -132,7 +140,7 @@ async function sendNext(
   return settle(run, batch, await mailer.send(document.template_id, mails))
 }
 
-type Move = { from: 'due' | 'sending'; to: Settled; reason?: string | undefined }
+type Move = { from: 'sending'; to: Settled; reason?: string | undefined }
 
 /** Only this process knows SendGrid's answer, so it waits for an unreachable database. */
 async function move(
@@ -158,6 +166,7 @@ async function settle(
   const left = { why: 'left' } as const
   if (outcome.kind === 'accepted') {
     if (!(await move(run, batch, { from: 'sending', to: 'sent' }))) return left
+    mailsSent.add(batch.length)
     run.failures = 0
     run.most = Math.min(limits.mailsPerRequest, run.most * 2)
     const inMs = outcome.pauseMs
@@ -196,7 +205,7 @@ async function reject(
   return move(run, rest, { from: 'sending', to: 'due' })
 }
 
-type Settled = 'due' | 'sending' | 'sent' | 'rejected' | 'unconfirmed'
+type Settled = 'due' | 'sent' | 'rejected' | 'unconfirmed'
 
 const line = (due: Due, reason: string | undefined) => ({ due, ...(reason ? { reason } : {}) })
 
@@ -228,19 +237,26 @@ async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Pr
           retry_set_at = clock_timestamp(), attempts = ${end.attempts}, reason = ${end.reason}`
       : sql`state = ${end.why}, finished_at = clock_timestamp(), retry_at = null,
           reason = ${end.why === 'failed' ? end.reason : null}`
-  const { numAffectedRows } = await sql`
-    update notification_run
-    set ${change}
-    where tenant = ${tenant} and job_id = ${jobId} and id = ${runId} and state = 'running'
-      and exists (${heldBy(lease)})`.execute(db)
+  const isEnded = await db.transaction().execute(async (trx) => {
+    const { numAffectedRows } = await sql`
+      update notification_run
+      set ${change}
+      where tenant = ${tenant} and job_id = ${jobId} and id = ${runId} and state = 'running'
+        and exists (${heldBy(lease)})`.execute(trx)
+    if (end.why === 'failed' && numAffectedRows) {
+      await sql`
+        select note_notification_job(
+          ${tenant}, ${jobId}, 'job_run_failed', ${end.reason}, ${latestPosition()}
+        )`.execute(trx)
+    }
+    return Boolean(numAffectedRows)
+  })
   const logged = { tenant, job: jobId, run: runId }
   if (end.why === 'again') logger.warn({ ...logged, ...end }, 'notification run waits')
-  if (end.why !== 'failed' || !numAffectedRows) return
-  logger.error({ ...logged, reason: end.reason }, 'notification run failed')
-  await sql`
-    select note_notification_job(
-      ${tenant}, ${jobId}, 'job_run_failed', ${end.reason}, ${latestPosition()}
-    )`.execute(db)
+  else if (isEnded) runs.add(1, end.why)
+  if (end.why === 'failed' && isEnded) {
+    logger.error({ ...logged, reason: end.reason }, 'notification run failed')
+  }
 }
 
 function heldBy({ tenant, jobId, owner, epoch }: JobLease) {

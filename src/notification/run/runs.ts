@@ -5,9 +5,9 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
+import { Nullable } from '../../input/nullable.ts'
 import { timeOf } from '../../log/position.ts'
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const DateTime = Type.String({ format: 'date-time' })
 const Count = (description: string) => Type.Integer({ description })
 
@@ -27,6 +27,9 @@ export const JobRun = Type.Object(
     notices: Count('Items in those mails.'),
     rejected: Count('Customers whose mail SendGrid refused (400).'),
     withheld: Count('Customers without consent or address, or whose items were gone again.'),
+    capped: Count(
+      'Customers who have had max_mails_per_week mails: their notices wait for the next run.',
+    ),
     unconfirmed: Count(
       'Customers whose mail was in flight when a worker or the connection broke: it may have ' +
         'arrived, and is not sent again.',
@@ -62,6 +65,7 @@ export const JobRun = Type.Object(
         notices: 11,
         rejected: 0,
         withheld: 1,
+        capped: 0,
         unconfirmed: 0,
       },
     ],
@@ -106,7 +110,8 @@ async function runsOf(
   const { rows } = await sql<Row>`
     select
       id, state, cause, position, tick_at as scheduled_for, started_at, finished_at,
-      retry_at as next_try_at, found, sent, notices, rejected, withheld, unconfirmed, reason,
+      retry_at as next_try_at, found, sent, notices, rejected, withheld, capped, unconfirmed,
+      reason,
       coalesce((
         select json_agg(json_build_object('customer_id', customer_id, 'reason', reason))
         from (
@@ -165,7 +170,8 @@ async function insertJobRun(
 function newJobRun(id: string, position: number): JobRun {
   const requested_at = timeOf(position)
   const times = { scheduled_for: null, started_at: null, finished_at: null, next_try_at: null }
-  const counts = { found: 0, sent: 0, notices: 0, rejected: 0, withheld: 0, unconfirmed: 0 }
+  const mails = { found: 0, sent: 0, notices: 0, rejected: 0 }
+  const counts = { ...mails, withheld: 0, capped: 0, unconfirmed: 0 }
   const nothing = { duration_ms: null, reason: null, failures: [] }
   return { id, state: 'queued', cause: 'manual', requested_at, ...times, ...counts, ...nothing }
 }

@@ -1,7 +1,6 @@
 // The worker's part for notification jobs: it looks for due jobs, and runs a few at once. Wiring
 // only.
 
-import type { Agent } from 'undici'
 import { systemClock } from '../../clock.ts'
 import { type Config, limits } from '../../config.ts'
 import { type NotifyJob, tasks } from '../../db/jobs.ts'
@@ -9,11 +8,10 @@ import type { Database } from '../../db/pool.ts'
 import type { Presence } from '../../db/presence.ts'
 import { runJobs } from '../../db/run-jobs.ts'
 import { measureSkew } from '../../db/skew.ts'
-import { createMailAgent } from '../../destination/sendgrid.ts'
 import type { Logger } from '../../logger.ts'
 import { repeat } from '../../repeat.ts'
 import type { SecretBox } from '../../sealing/secret.ts'
-import { createMailers } from '../sender/sender.ts'
+import { createMailers } from '../sender/mailers.ts'
 import { retireNotices } from './retire.ts'
 import { notify } from './run.ts'
 import { wakeDueJobs } from './wake.ts'
@@ -28,12 +26,12 @@ export function startNotifying(
 ): { look(): void; stop(): Promise<void> } {
   const { database, presence, secrets, logger } = parts
   const { pool, kysely: db } = database
-  const agents = createMailAgents(config.MILLRACE_ALLOW_PRIVATE_TARGETS)
+  const mailers = createMailers(config, { db, secrets })
   const services = {
     db,
     presence,
     clock: systemClock,
-    mailerOf: createMailers(config, { db, secrets, agents }),
+    mailerOf: mailers.of,
     leaseMs: config.MILLRACE_LEASE_MS,
     retryBaseMs: config.MILLRACE_RETRY_BASE_MS,
     logger,
@@ -67,7 +65,7 @@ export function startNotifying(
       const stopped = runner.stop()
       await Promise.all([look.stop(), retire.stop(), ...running])
       await stopped
-      await agents.close()
+      await mailers.close()
     },
   }
 
@@ -78,22 +76,5 @@ export function startNotifying(
     } catch (error) {
       logger.warn({ ...job, reason: (error as Error).message }, 'notification run broken off')
     }
-  }
-}
-
-/** Connections to the URLs of tenants, and to the operator's; each is made for its first mail. */
-function createMailAgents(allowPrivateTargets: boolean) {
-  let tenants: Agent | undefined
-  let operator: Agent | undefined
-  return {
-    get tenants() {
-      tenants ??= createMailAgent({ allowPrivateTargets })
-      return tenants
-    },
-    get operator() {
-      operator ??= createMailAgent({ allowPrivateTargets: true })
-      return operator
-    },
-    close: () => Promise.all([tenants?.destroy(), operator?.destroy()]),
   }
 }

@@ -13,11 +13,15 @@ import { compile } from '../../http/validate.ts'
 import { faultOfUrl, withoutCredentials } from '../../input/url.ts'
 import { commonErrors } from '../../integration/schemas.ts'
 import type { SecretBox } from '../../sealing/secret.ts'
+import { listActiveJobs } from '../find.ts'
 import { readShopStatistics, ShopStatistics } from '../statistics.ts'
+import type { Mailers } from './mailers.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
 /** How often a change that loses to another one is decided again. */
 const TRIES = 10
+/** Jobs that the refusal to remove a sender names. */
+const NAMED = 10
 
 const none = { 404: { description: 'The tenant has no sender of its own.' } }
 const shown = { 200: { description: 'The sender, without its key.', schema: Sender } }
@@ -27,13 +31,13 @@ type SenderServices = {
   secrets: SecretBox
   clock: Clock
   allowPrivateTargets: boolean
-  /** The URL for senders without their own. */
-  ownUrl: string
+  mailers: Pick<Mailers, 'hasOperator' | 'ownUrl'>
 }
 
 /** The routes of a tenant's sender and of the statistics of its shop. */
 export function senderRoutes(services: SenderServices): Route[] {
-  const { db, secrets, clock, allowPrivateTargets, ownUrl } = services
+  const { db, secrets, clock, allowPrivateTargets, mailers } = services
+  const { ownUrl, hasOperator } = mailers
   const check = compile(NewSender)
   const common = {
     family: 'configuration' as const,
@@ -80,10 +84,17 @@ export function senderRoutes(services: SenderServices): Route[] {
       scope: 'configure',
       operationId: 'removeNotificationSender',
       summary: "Use the operator's sender.",
-      responses: { 204: { description: 'Removed.' }, ...none, ...commonErrors },
+      description: 'Refused if the operator has none, and a job that is active needs it.',
+      responses: {
+        204: { description: 'Removed.' },
+        ...none,
+        ...commonErrors,
+        409: { description: 'Jobs need it, and the operator has none.' },
+      },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
         const change = { actor: context.state.identity.actor, reason: 'Removed via API.' }
+        if (!hasOperator && (await findSender(db, tenant))) await refuseIfNeeded(tenant)
         if (!(await changeSender(db, tenant, null, change))) throw noSender()
         context.status = 204
       },
@@ -123,6 +134,15 @@ export function senderRoutes(services: SenderServices): Route[] {
     throw new Error(
       `The sender of ${tenant} is being changed by too many requests at once; try again.`,
     )
+  }
+
+  async function refuseIfNeeded(tenant: string): Promise<void> {
+    const ids = await listActiveJobs(db, tenant, NAMED)
+    if (ids.length === 0) return
+    const message =
+      `Active jobs need this sender, and the operator has none: ${ids.join(', ')}. ` +
+      'Set is_active of the jobs to false first, or put another sender in its place.'
+    throw new MillraceError('conflict', message)
   }
 
   function show(context: RequestContext, { api_key: _, ...sender }: NewSender): void {

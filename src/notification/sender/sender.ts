@@ -2,18 +2,15 @@
 
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
-import type { Agent } from 'undici'
-import { type Config, limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
 import { MASK } from '../../destination/mask.ts'
 import { faultOfUnnamedSecret, isSameOrigin } from '../../destination/same-origin.ts'
-import { createSendGrid, type Mailer } from '../../destination/sendgrid.ts'
 import { fault, invalid } from '../../errors.ts'
 import { VISIBLE_ASCII } from '../../input/pattern.ts'
 import { ONE_LINE } from '../../input/text.ts'
 import { latestPosition } from '../../log/position.ts'
-import { NotOpened, type SecretBox } from '../../sealing/secret.ts'
+import type { SecretBox } from '../../sealing/secret.ts'
 
 const Name = Type.String({ maxLength: 255, pattern: ONE_LINE, examples: ['Dodici'] })
 const shown = {
@@ -110,53 +107,4 @@ export async function changeSender(
       end as changed`.execute(db)
     return rows[0]?.changed ?? 'changed_meanwhile'
   })
-}
-
-/**
- * A function that gives a tenant's mailer. The rules of callback URLs apply to a tenant's own URL;
- * the operator's URL is free.
- */
-export function createMailers(
-  config: Config,
-  parts: { db: Db; secrets: SecretBox; agents: { tenants: Agent; operator: Agent } },
-): (tenant: string) => Promise<Mailer | { missing: string }> {
-  const { db, secrets, agents } = parts
-  const options = {
-    timeoutMs: config.MILLRACE_DELIVERY_TIMEOUT_MS,
-    responseBytes: limits.responseBytes,
-    storedResponse: limits.storedResponse,
-  }
-  return async (tenant) => {
-    const own = (await findSender(db, tenant))?.document
-    const allowPrivateTargets = config.MILLRACE_ALLOW_PRIVATE_TARGETS
-    if (own) {
-      const from = { email: own.from_email, name: own.from_name }
-      const url = own.url ?? config.MILLRACE_SENDGRID_URL
-      const apiKey = openKey(tenant, own.api_key)
-      if (apiKey instanceof NotOpened) return { missing: apiKey.message }
-      const sender = { url, apiKey, from }
-      const agent = own.url ? agents.tenants : agents.operator
-      const isAllowed = own.url === undefined || allowPrivateTargets
-      return createSendGrid(agent, sender, { ...options, allowPrivateTargets: isAllowed })
-    }
-    const {
-      MILLRACE_SENDGRID_API_KEY: apiKey,
-      MILLRACE_SENDGRID_FROM: email,
-      MILLRACE_SENDGRID_FROM_NAME: name,
-    } = config
-    if (!apiKey || !email) {
-      const set = 'MILLRACE_SENDGRID_API_KEY and MILLRACE_SENDGRID_FROM are not set'
-      return { missing: `There is no sender: the tenant has none, and ${set}.` }
-    }
-    const sender = { url: config.MILLRACE_SENDGRID_URL, apiKey, from: { email, name } }
-    return createSendGrid(agents.operator, sender, { ...options, allowPrivateTargets: true })
-  }
-  function openKey(tenant: string, sealed: string): string | NotOpened {
-    try {
-      return secrets.open(tenant, sealed)
-    } catch (error) {
-      if (error instanceof NotOpened) return error
-      throw error
-    }
-  }
 }

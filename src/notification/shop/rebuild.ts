@@ -70,7 +70,7 @@ export async function rebuildShop(
 }
 
 async function replay(db: Db, tenant: string, through: number): Promise<void> {
-  const range = { tenant, through, filter: FILTER }
+  const range = { tenant, through, filter: FILTER, isLive: true }
   const page = { maxEvents: limits.pageEvents, maxBytes: limits.pageBytes }
   for (let after = 0; ; ) {
     const { rows, isLast } = await readPage(db, { ...range, ...page, after })

@@ -7,11 +7,13 @@ import { openDatabase } from '../../../src/db/pool.ts'
 import { type Content, createLineReader } from '../../../src/delivery/files/lines.ts'
 import type { OpenFile } from '../../../src/delivery/files/manifest.ts'
 import { type Plan, planFile } from '../../../src/delivery/files/plan.ts'
+import { appendEvents } from '../../../src/log/append.ts'
 import type { EventFilter } from '../../../src/log/event.ts'
 import { rawQuery, sizesQuery } from '../../../src/log/raw.ts'
 import { measuredPageQuery, pageQuery } from '../../../src/log/read.ts'
 import { createLogger } from '../../../src/logger.ts'
 import { useDatabase } from '../../helpers/database.ts'
+import { anEvent } from '../../helpers/factory.ts'
 import { layEvents } from '../../helpers/files.ts'
 
 const tenant = 'dodici'
@@ -29,7 +31,7 @@ beforeAll(async () => {
 })
 
 const plan = (after: number, maxBytes: number, filter: EventFilter | null) =>
-  planFile(database.pool, { tenant, after, through: newest, filter, maxBytes })
+  planFile(database.pool, { tenant, after, through: newest, filter, isLive: true, maxBytes })
 
 async function contentOf(
   fromPosition: number,
@@ -40,7 +42,12 @@ async function contentOf(
   const content: Content = { positions: [], filtered: 0 }
   const file = { fromPosition, toPosition, filter } as OpenFile
   const chunks: Buffer[] = []
-  for await (const chunk of createLineReader(database.pool)(tenant, file, content, ends)) {
+  for await (const chunk of createLineReader(database.pool)(
+    { tenant, run: 0 },
+    file,
+    content,
+    ends,
+  )) {
     chunks.push(Buffer.from(chunk))
   }
   const lines = Buffer.concat(chunks)
@@ -88,6 +95,24 @@ describe.each([
   )
 })
 
+it('passes over imported events, unless it is of a replay', async () => {
+  const own = `${tenant}-imported`
+  const [event] = await appendEvents(database.pool, [anEvent({ tenant: own, live: false })])
+  const { position } = event as { position: number }
+  const range = { tenant: own, after: position - 1, through: position, filter: null }
+  const planOf = (isLive: boolean) =>
+    planFile(database.pool, { ...range, isLive, maxBytes: 1_000_000 })
+  expect(await planOf(true)).toMatchObject({ first: null, leading: 1, events: 0 })
+  expect(await planOf(false)).toMatchObject({ first: position, leading: 0, events: 1 })
+  const file = { fromPosition: position - 1, toPosition: position, filter: null } as OpenFile
+  for (const run of [0, 1]) {
+    const content: Content = { positions: [], filtered: 0 }
+    const lines = createLineReader(database.pool)({ tenant: own, run }, file, content)
+    for await (const _ of lines);
+    expect(content).toEqual({ positions: run === 0 ? [] : [position], filtered: 1 - run })
+  }
+})
+
 it.each([['not analysed yet'], ['analysed']])(
   'of a day that is %s, looks at the primary key, and sorts nothing',
   async (state) => {
@@ -102,7 +127,8 @@ it.each([['not analysed yet'], ['analysed']])(
     await layEvents(database.pool, { count: 30_000, bytes: 100, tenant: fresh })
     if (!isNew) await database.admin.pool.query('analyze event')
     const through = newest + 86_400_000_000
-    const range = { tenant: fresh, after: newest - 3_600_000_000, through, filter: null }
+    const after = newest - 3_600_000_000
+    const range = { tenant: fresh, after, through, filter: null, isLive: true }
     const page = { ...range, maxEvents: 500, maxBytes: 4_000_000 }
     for (const query of [pageQuery(page, 8_000), measuredPageQuery(page)]) {
       const { sql, parameters } = query.compile(database.kysely)

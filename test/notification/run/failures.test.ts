@@ -4,9 +4,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { call } from '../../../scripts/kit/client.ts'
 import { createJob, JOBS, runNow, runOver, runsOf } from '../../../scripts/kit/jobs.ts'
+import { WITHOUT_SENDER } from '../../../scripts/kit/program.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
-import { SENDGRID_KEY, type SendGrid, startSendGrid } from '../../helpers/sendgrid.ts'
+import {
+  SENDGRID_KEY,
+  type SendGrid,
+  senderSettings,
+  startSendGrid,
+} from '../../helpers/sendgrid.ts'
 import { type Service, startService } from '../../helpers/service.ts'
 import { customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 import { rowsOf } from '../../sql/rows.ts'
@@ -18,9 +24,7 @@ let services: Service[] = []
 let url: string
 const environment = () => ({
   DATABASE_URL: database.url,
-  MILLRACE_SENDGRID_API_KEY: SENDGRID_KEY,
-  MILLRACE_SENDGRID_URL: sendgrid.url,
-  MILLRACE_SENDGRID_FROM: 'shop@example.com',
+  ...senderSettings(sendgrid),
   MILLRACE_DELIVERY_TIMEOUT_MS: '2000',
   MILLRACE_RETRY_BASE_MS: '20',
   MILLRACE_SWEEP_MS: '50',
@@ -238,11 +242,15 @@ describe('once', () => {
 
   it('no sender at all fails the run, and says what to set', async () => {
     const { output, ...bare } = await startService('work', {
+      ...WITHOUT_SENDER,
       DATABASE_URL: database.url,
       MILLRACE_SWEEP_MS: '50',
     })
     await Promise.all(services.map((service) => service.kill('SIGTERM')))
-    const serving = await startService('serve', { DATABASE_URL: database.url })
+    const serving = await startService('serve', {
+      ...WITHOUT_SENDER,
+      DATABASE_URL: database.url,
+    })
     services = [serving, { output, ...bare }]
     const run = await runNow(serving.url)
     expect(run).toMatchObject({ state: 'failed', found: CUSTOMERS - 1 })

@@ -5,10 +5,12 @@ import { describe, expect, it } from 'vitest'
 import { call } from '../../../scripts/kit/client.ts'
 import { createJob } from '../../../scripts/kit/jobs.ts'
 import { until } from '../../../scripts/kit/until.ts'
+import type { ShownLine } from '../../../src/cli/output.ts'
 import { rebuild } from '../../../src/cli/rebuild.ts'
 import { retireNotices } from '../../../src/notification/run/retire.ts'
 import { projectEvents } from '../../../src/notification/shop/project.ts'
 import { useDatabase } from '../../helpers/database.ts'
+import { aLoggedEvent } from '../../helpers/factory.ts'
 import { startService, useService } from '../../helpers/service.ts'
 import { collected, customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 import { opening, turn } from '../scenario.ts'
@@ -27,9 +29,9 @@ const position = async (): Promise<number> => {
   return rows[0]?.read_position ?? -1
 }
 async function rebuilt(options = { apply: false }) {
-  const lines: string[] = []
-  const isSame = await rebuild(database.url, { tenant: 'dodici', ...options }, (line) => {
-    lines.push(line)
+  const lines: ShownLine[] = []
+  const isSame = await rebuild(database.url, { tenant: 'dodici', ...options }, (_, shown) => {
+    lines.push(...shown())
   })
   return { isSame, lines }
 }
@@ -52,6 +54,8 @@ describe('the projections', () => {
     ]
     await tell(database, opening())
     await tell(database, [...odd, ...turn(1)])
+    // An imported event is passed over, live and rebuilt.
+    await tell(database, [{ ...customer('imported'), live: false }])
     const last = await tell(database, turn(2))
     await createJob(serving.url)
 
@@ -93,9 +97,8 @@ describe('the projections', () => {
 
   it('skip an event of which no entity can be read, however many it has', async () => {
     const { payload } = collected('customer', 'bulk_create', 'bulk', Array(200_000).fill(1))
-    const event = { position: 1, name: 'customer.bulk_create', entityId: 'bulk' }
-    const read = { ...event, idempotencyKey: 'k', payload: String(payload) }
-    expect(await projectEvents(database.kysely, 'crowded', [read])).toHaveLength(200_000)
+    const event = aLoggedEvent({ name: 'customer.bulk_create', payload: String(payload) })
+    expect(await projectEvents(database.kysely, 'crowded', [event])).toHaveLength(200_000)
   })
 
   it('that were damaged are found out, and put right', async () => {
@@ -103,7 +106,7 @@ describe('the projections', () => {
     await database.pool.query(`update shop_stock set available = 99 where item_id = 'item-008'`)
     const damaged = await rebuilt()
     expect(damaged.isSame).toBe(false)
-    const row = (table: string) => damaged.lines.find((line) => line.startsWith(table))
+    const row = (table: string) => damaged.lines.map(String).find((line) => line.startsWith(table))
     expect(row('shop_restock')).toMatch(/ [1-9]\d* +0 +0$/)
     expect(row('shop_stock')).toMatch(/ 600 +2 +2 +0$/)
     expect(await rebuilt({ apply: true })).toMatchObject({ isSame: true })
@@ -119,9 +122,9 @@ describe('the projections', () => {
     expect(rows).toEqual([])
     const reply = await call(`${serving.url}/api/v1/shop/stats`, { headers: { tenant: 'rival' } })
     expect(reply.status).toBe(404)
-    const lines: string[] = []
+    const lines: ShownLine[] = []
     const call_ = { tenant: 'rival', apply: false }
-    expect(await rebuild(database.url, call_, (line) => lines.push(line))).toBe(false)
+    expect(await rebuild(database.url, call_, (_, of) => lines.push(...of()))).toBe(false)
     expect(lines.join()).toContain('no projections')
   })
 })

@@ -1,0 +1,31 @@
+// Arguments of a command line that are positions, counts and files.
+
+import { readFileSync } from 'node:fs'
+import { UsageError } from './client.ts'
+
+/** A position in the log. Throws a UsageError if it is not one. */
+export function positionOfArgument(text: string): number {
+  if (/^\d{1,16}$/.test(text)) return Number(text)
+  throw new UsageError(`${text} is not a position, such as 1763640000123456.`)
+}
+
+/** A whole number from 1 on. Throws a UsageError if it is not one. */
+export function countOfOption(option: string, text: string): number {
+  const count = Number(text)
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new UsageError(`${option} must be a whole number, at least 1.`)
+}
+
+/** The JSON object in a file; - is standard input. Throws a UsageError if there is none. */
+export function readJsonFile(file: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw new UsageError(`${file} is not a JSON object.`)
+}

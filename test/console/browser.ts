@@ -1,0 +1,57 @@
+// The browser of the console's tests: one for a file, and pages that must have nothing to complain
+// about at their end.
+
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import {
+  type ConsoleOptions,
+  hasBrowser,
+  openConsole,
+  startBrowser,
+} from '../../scripts/console/browser.ts'
+import { tellNotRun } from '../helpers/not-run.ts'
+
+const AXE = path.join(import.meta.dirname, '../../.ci/axe/node_modules/axe-core/axe.min.js')
+
+/** Whether there is a browser; if not, the run says so. */
+export function browserIsThere(): boolean {
+  if (hasBrowser()) return true
+  tellNotRun('chromium is not installed: the console is not looked at in a browser')
+  return false
+}
+
+/** Gives the file a browser, and a function that opens a page in it. */
+export function useBrowser(service: { readonly url: string }) {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await startBrowser()
+  })
+  afterAll(() => browser.close())
+  return async (options: ConsoleOptions = {}): Promise<Page> => {
+    const { page, complaints } = await openConsole(browser, service.url, options)
+    onTestFinished(async () => {
+      await page.context().close()
+      expect(complaints).toEqual([])
+    })
+    return page
+  }
+}
+
+const axe = existsSync(AXE) ? readFileSync(AXE, 'utf8') : undefined
+if (axe === undefined) {
+  tellNotRun('axe-core is not installed (.ci/run): accessibility is not looked at')
+}
+
+type Violation = { id: string; nodes: { html: string; failureSummary: string }[] }
+
+/** What axe-core finds on a page, a line each; empty too if axe-core is not installed. */
+export async function barriersOf(page: Page): Promise<string[]> {
+  if (axe === undefined) return []
+  await page.evaluate(axe)
+  const violations = await page.evaluate<Violation[]>('axe.run().then((found) => found.violations)')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+  )
+}
