@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap chart
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,10 @@ pack: install ## Make the npm package in build/: the command line and the servic
 
 schema: install ## Write sql/schema.sql from the migrations and functions
 	@export $(WITH); exec node scripts/schema/run.ts
+
+chart: ## Copy into the Helm chart what it has from elsewhere: Helm reads no file outside of it
+	@cp ops/alerts.yml sql/roles.sql charts/millrace/files/
+	@cp ops/grafana-dashboard.json charts/millrace/files/dashboard.json
 
 screenshots: install ## Write every page of the console to screenshots/, desktop and phone, light and dark; ONLY=overview
 	@export $(WITH); exec env ONLY='$(ONLY)' node scripts/console/screenshots.ts
