@@ -41,7 +41,13 @@ export function pathOfNamed(id: string, { subscription }: KindOptions): string {
   return pathOfStream(subscription ? SUBSCRIPTIONS : INTEGRATIONS, id)
 }
 
-export type HealthShown = { state: string; message: string; position?: number | null }
+export type HealthShown = { state: string; message: string; position?: number | null } & {
+  stopped_by?: string | null
+  passed_over?: number | null
+}
+
+/** One that keeps up, but whose filter takes no event, may have a wrong filter. */
+export const isWell = ({ state, passed_over }: HealthShown) => state === 'ok' && !passed_over
 
 /** A stream with its health, and what to do unless it is well. */
 export function healthLines(
@@ -50,8 +56,8 @@ export function healthLines(
 ): ShownLine[] {
   const text = `${id}  ${health?.state ?? state}  ${target}`.trimEnd()
   if (!health) return [text]
-  if (health.state === 'ok') return [{ text, tone: 'good' }, `  ${health.message}`]
-  const tone = health.state === 'behind' ? 'careful' : 'bad'
+  if (isWell(health)) return [{ text, tone: 'good' }, `  ${health.message}`]
+  const tone = ['ok', 'behind'].includes(health.state) ? 'careful' : 'bad'
   return [{ text, tone }, `  ${health.message}`, `  ${remedyOf(kind, id, health)}`]
 }
 

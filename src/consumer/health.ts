@@ -32,6 +32,18 @@ const HealthShown = Type.Object(
     ),
     tries: Type.Integer({ description: 'Failures in a row.' }),
     next_try_at: Nullable(DateTime),
+    stopped_by: Nullable(
+      Type.String({
+        description: 'If it is stopped: the actor; `millrace` if the service itself did it.',
+      }),
+    ),
+    passed_over: Nullable(
+      Type.Integer({
+        description:
+          'If its filter has taken no event since its last change: how many it has passed over; ' +
+          `${COUNTED}: that many or more.`,
+      }),
+    ),
   },
   {
     title: 'StreamHealth',
@@ -112,8 +124,13 @@ function healthOf(row: Row): Health {
     position,
     tries,
     next_try_at: retryAt?.toISOString() ?? null,
+    stopped_by: state === 'stopped' ? (row.actor ?? SERVICE) : null,
+    passed_over: row.filteredAll,
   }
 }
+
+/** The actor of what the service does by itself. */
+const SERVICE = 'millrace'
 
 const countOf = (events: number) => `${events >= COUNTED ? `${COUNTED} or more` : events} event(s)`
 
@@ -134,7 +151,7 @@ function messageOf({ state, since, actor, ...row }: Row): string {
       const held = event && ` It goes on${event}, which has failed.`
       const open = row.isHeld ? ' A request is still being answered.' : ''
       const reason = row.reason ?? 'no reason is known.'
-      return `Stopped${time} by ${actor ?? 'millrace'}: ${reason}${held}${open}`
+      return `Stopped${time} by ${actor ?? SERVICE}: ${reason}${held}${open}`
     }
     case 'failing': {
       const response = row.response ? ` Response: ${row.response}` : ''

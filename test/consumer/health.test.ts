@@ -34,7 +34,8 @@ it('of one that keeps up is ok, in the list and alone', async () => {
   const own = await tenantWith(1, 0)
   await own.permanent()
   const ok = { state: 'ok', since: null, message: 'It keeps up.', position: null, tries: 0 }
-  expect((await listed(own.tenant)).get('again')).toMatchObject(ok)
+  const none = { stopped_by: null, passed_over: null }
+  expect((await listed(own.tenant)).get('again')).toMatchObject({ ...ok, ...none })
   expect((await own.on('')).body['health']).toMatchObject(ok)
 })
 
@@ -71,6 +72,7 @@ it('of one that was stopped says by whom and why, and names the event that had f
   await own.on('/_stop', 'POST')
   expect((await listed(own.tenant)).get('again')).toMatchObject({
     state: 'stopped',
+    stopped_by: expect.stringMatching(/./),
     position: first,
     message: expect.stringMatching(
       /^Stopped since 20\S+Z by .*: Stopped via API\. It goes on with order.created of o-0, which/,

@@ -3,7 +3,7 @@
 
 import { version } from '../../version.ts'
 import { AnswerError, NoAnswer, type ServiceClient } from '../client.ts'
-import { type HealthShown, INTEGRATIONS, remedyOf } from '../stream.ts'
+import { type HealthShown, INTEGRATIONS, isWell, remedyOf } from '../stream.ts'
 import type { Finding } from './finding.ts'
 
 const SUBSCRIPTIONS = { command: 'subscriptions', path: '/api/v1/event-subscription' }
@@ -54,13 +54,10 @@ async function examineStreams(client: ServiceClient): Promise<Finding[]> {
   return [{ area: 'service', state: 'ok', message }, ...findings]
 }
 
-/** The health of a stream that is well, and may have a wrong filter. */
-const TAKES_NONE = / filter has taken none /
-
 /** A stream that somebody has stopped is no failure: only a stop by the service itself is. */
 function findingOfStream(noun: 'integration' | 'subscription', { id, health }: Stream): Finding[] {
-  if (!health || (health.state === 'ok' && !TAKES_NONE.test(health.message))) return []
-  const isFailed = health.state === 'failing' || / by millrace: /.test(health.message)
+  if (!health || isWell(health)) return []
+  const isFailed = health.state === 'failing' || health.stopped_by === 'millrace'
   const remedy = remedyOf(noun === 'integration' ? INTEGRATIONS : SUBSCRIPTIONS, id, health)
   const state = isFailed ? 'fail' : 'warn'
   return [{ area: 'service', state, message: `${noun} ${id}: ${health.message}`, remedy }]
