@@ -104,7 +104,8 @@ describe('a presence', () => {
     const { rows } = await database.pool.query('select current_user, current_database()')
     const [{ current_user: role, current_database: name }] = rows
     const setting = `alter role ${role} in database ${name}`
-    await database.admin.pool.query(`${setting} set idle_session_timeout = '50ms'`)
+    // Longer than a client pauses between its connection and its first statement.
+    await database.admin.pool.query(`${setting} set idle_session_timeout = '1s'`)
     const presence = await present()
     const session = presence.session()
     let hasEnded = false
