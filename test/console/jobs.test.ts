@@ -45,6 +45,12 @@ describe.runIf(browserIsThere())('a job', () => {
     expect(await barriersOf(page)).toEqual([])
   })
 
+  it('is reached from its changes in the audit', async () => {
+    const page = await open({ token: ADMIN_TOKEN, address: '#/audit?kind=job' })
+    await page.getByRole('link', { name: 'wishlist', exact: true }).click()
+    await page.getByRole('heading', { level: 1, name: /wishlist/ }).waitFor()
+  })
+
   it('says who would get a mail and who would not, for one customer too', async () => {
     const page = await open({ token: ADMIN_TOKEN, address: '#/jobs/back-in-stock/preview' })
     await page.getByText('1 customer(s) would get a mail').waitFor()

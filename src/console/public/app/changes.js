@@ -28,6 +28,7 @@ export const kinds = ['integration', 'subscription', 'job', 'sender', 'event_typ
 const places = {
   integration: (id) => ['integrations', id],
   subscription: (id) => ['subscriptions', id],
+  job: (id) => ['jobs', id],
   event_type: (id) => ['event-types', id],
   key: () => ['keys'],
 }
