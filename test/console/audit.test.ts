@@ -119,7 +119,8 @@ describe.runIf(browserIsThere())('the keys', () => {
     const token = await dialog.getByRole('group', { name: 'Key' }).innerText()
     await dialog.getByRole('button', { name: 'Copy' }).waitFor()
     await dialog.getByRole('button', { name: 'Close' }).click()
-    await dialog.waitFor({ state: 'detached' })
+    // A closed dialog has no role any more, before the page takes it away.
+    await page.locator('dialog').waitFor({ state: 'detached' })
     expect(await page.content()).not.toContain(token)
     expect(await page.evaluate('JSON.stringify({ ...sessionStorage })')).not.toContain(token)
 

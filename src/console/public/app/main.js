@@ -90,7 +90,7 @@ function Page() {
   if (!tenant.value) {
     return html`<h1 tabindex="-1">${t('noTenant')}</h1><p>${t('noTenantHint')}</p>`
   }
-  if (!page) return html`<p class="quiet">${t('loading')}</p>`
+  if (!page) return html`<p class="quiet" role="status">${t('loading')}</p>`
   return html`<${page} parts=${rest} query=${route.value.query} />`
 }
 

@@ -55,7 +55,9 @@ export function SignIn() {
   const [[code, answer, stored]] = useState(
     () => /** @type {const} */ ([codeOfLink(), takeAnswer(), storedSession()]),
   )
-  const [isBusy, setBusy] = useState(code !== '' || answer !== null || stored !== null)
+  /** Nothing to fill in is shown before it is known that it is needed. */
+  const [isReturning, setReturning] = useState(code !== '' || answer !== null || stored !== null)
+  const [isBusy, setBusy] = useState(false)
   const [error, setError] = useState('')
   const [isRefused, setRefused] = useState(false)
   const input = useRef(/** @type {HTMLInputElement | null} */ (null))
@@ -73,7 +75,7 @@ export function SignIn() {
       setError(reason(failure))
       setRefused(failure instanceof ApiError && failure.status === 403)
       setBusy(false)
-      if (reason === reasonOf) input.current?.focus()
+      setReturning(false)
     }
   }
   const byLink = async () => {
@@ -85,6 +87,9 @@ export function SignIn() {
     else if (answer) void attempt(() => signInWith(answer), reasonOfOpenId)
     else if (stored) void attempt(() => signIn(stored), reasonOf)
   }, [])
+  useEffect(() => {
+    if (error && !offersOpenId) input.current?.focus()
+  }, [error])
 
   /** @param {SubmitEvent} event */
   const submit = (event) => {
@@ -96,6 +101,21 @@ export function SignIn() {
   }
   const leave = () => void attempt(() => beginOpenId({ again: isRefused }), reasonOfOpenId)
 
+  if (isReturning) {
+    return html`<main class="sign-in" id="main">
+      <h1>Millrace</h1>
+      <p class="quiet" role="status">${t('loading')}</p>
+    </main>`
+  }
+  return html`<${Entry} ...${{ error, isBusy, input, submit, leave }} />`
+}
+
+/**
+ * What a user may sign in with.
+ * @param {{ error: string, isBusy: boolean, input: import('preact').RefObject<HTMLInputElement>,
+ *   submit: (event: SubmitEvent) => void, leave: () => void }} props
+ */
+function Entry({ error, isBusy, input, submit, leave }) {
   return html`<main class="sign-in" id="main">
     <h1>Millrace</h1>
     <p>${t('signIn.purpose')}</p>
