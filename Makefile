@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap chart
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap first-load chart
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ chart: ## Copy into the Helm chart what it has from elsewhere: Helm reads no fil
 
 screenshots: install ## Write every page of the console to screenshots/, desktop and phone, light and dark; ONLY=overview
 	@export $(WITH); exec env ONLY='$(ONLY)' node scripts/console/screenshots.ts
+
+first-load: install ## Measure how soon the console is there, with ten million events; EVENTS=10000000
+	@export $(WITH); exec env EVENTS='$(EVENTS)' node scripts/console/first-load.ts
 
 heap: install ## Leave the live pages of the console open, and watch their heap; MINUTES=60 RATE=60
 	@export $(WITH); exec env MINUTES='$(MINUTES)' RATE='$(RATE)' node scripts/console/heap.ts
