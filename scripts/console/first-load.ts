@@ -1,6 +1,6 @@
-// `make first-load`: how long does the console take to be there, on a log of ten million events, for
-// somebody who may see 1,000 tenants? The overview, in a fresh Chromium with an empty cache: until it
-// shows ten integrations and answers a key, and until it shows their figures. EVENTS=10000000
+// `make first-load`: how long does the console take to be there, on a log of ten million events, if
+// somebody has 1,000 tenants? The overview, in a fresh Chromium with an empty cache: until it shows
+// ten integrations and answers a key, and until it shows their figures. EVENTS=10000000
 
 import type { Browser } from 'playwright-core'
 import { fillOrders } from '../bench/growth-fill.ts'

@@ -111,7 +111,7 @@ export function SignIn() {
 }
 
 /**
- * What a user may sign in with.
+ * The form: a token, or an account.
  * @param {{ error: string, isBusy: boolean, input: import('preact').RefObject<HTMLInputElement>,
  *   submit: (event: SubmitEvent) => void, leave: () => void }} props
  */
