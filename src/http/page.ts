@@ -2,7 +2,8 @@
 // stable, its pages have each row once even while rows are added.
 
 import { Type } from 'typebox'
-import { fault, invalid } from '../errors.ts'
+import { type Fault, fault, invalid } from '../errors.ts'
+import { queryParameter, wholeOf } from '../input/query.ts'
 import { faultOfText } from '../input/text.ts'
 import type { Parameter, RequestContext } from './route.ts'
 
@@ -11,20 +12,12 @@ export type PageRequest = { limit: number; after: string | undefined }
 
 /** The parameters of a list with at most `most` rows per page. */
 export const pageParameters = (most: number): Parameter[] => [
-  {
-    in: 'query',
-    name: 'limit',
-    description: 'The most entries of a page.',
-    required: false,
-    schema: Type.Integer({ minimum: 1, maximum: most, default: most }),
-  },
-  {
-    in: 'query',
-    name: 'after',
-    description: 'The start of the page: `next` of the previous page.',
-    required: false,
-    schema: Type.String(),
-  },
+  queryParameter(
+    'limit',
+    'The most entries of a page.',
+    Type.Integer({ minimum: 1, maximum: most, default: most }),
+  ),
+  queryParameter('after', 'The start of the page: `next` of the previous page.', Type.String()),
 ]
 
 /**
@@ -32,9 +25,10 @@ export const pageParameters = (most: number): Parameter[] => [
  * repeated.
  */
 export function pageOf({ query }: RequestContext, most: number): PageRequest {
-  const { limit: given = String(most), after } = query
-  const limit = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0
-  if (limit < 1 || limit > most) throw invalid([fault('limit', 'invalid', `must be 1 to ${most}`)])
+  const faults: Fault[] = []
+  const limit = wholeOf(query, 'limit', { least: 1, most, faults }) ?? most
+  if (faults.length > 0) throw invalid(faults)
+  const { after } = query
   if (Array.isArray(after) || (after && faultOfText(after))) throw unknownPage()
   return { limit, after }
 }

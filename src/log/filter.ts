@@ -6,10 +6,10 @@ import { type RawBuilder, sql } from 'kysely'
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { queryParameter, textOf } from '../input/query.ts'
 import { ONE_LINE } from '../input/text.ts'
 import { isAlert } from './alert.ts'
 import { entityOf, isEventName } from './event.ts'
-import { queryParameter, textOf } from './query.ts'
 
 /** Names in one filter. */
 const MOST_NAMES = 50
@@ -57,13 +57,13 @@ export const filterParameters = [
   ),
   text('customer_id', 'The same for a customer (entity `customer`).', 'customer-1'),
   {
-    in: 'query' as const,
-    name: 'name',
-    description: 'A name, or all names of an entity (`order.*`). May be repeated: any of them.',
-    required: false,
-    schema: Type.Array(Type.String({ maxLength: limits.textLength, pattern: NAME_OR_ENTITY }), {
-      maxItems: MOST_NAMES,
-    }),
+    ...queryParameter(
+      'name',
+      'A name, or all names of an entity (`order.*`). May be repeated: any of them.',
+      Type.Array(Type.String({ maxLength: limits.textLength, pattern: NAME_OR_ENTITY }), {
+        maxItems: MOST_NAMES,
+      }),
+    ),
     example: ['order.*'],
   },
 ]

@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { Nullable } from '../input/nullable.ts'
+import { queryParameter } from '../input/query.ts'
 import { DateTime, FilterConditions } from '../integration/integration.ts'
 import { Warnings } from '../log/warning.ts'
 
@@ -111,10 +112,8 @@ export const numberParameter = {
   description: 'The number of the replay.',
 }
 
-export const dryRunParameter = {
-  in: 'query' as const,
-  name: 'dry_run',
-  required: false,
-  schema: Type.Boolean({ default: false }),
-  description: 'true: nothing is started, and the answer counts the events.',
-}
+export const dryRunParameter = queryParameter(
+  'dry_run',
+  'true: nothing is started, and the answer counts the events.',
+  Type.Boolean({ default: false }),
+)

@@ -109,7 +109,7 @@ it('nothing is known of the events of another tenant, or of a position without o
 
 it.each([
   ['/events/last/deliveries', /position must be a position/],
-  ['/events/17/deliveries?limit=0', /limit must be 1 to 100/],
+  ['/events/17/deliveries?limit=0', /limit must be a whole number from 1 to 100/],
   [`${ofIntegration}/undelivered?limit=1001`, /limit must be a whole number from 1 to 1000/],
   [`${ofIntegration}/undelivered?after=-1&from=now`, /from must be a time.*after must be a whole/],
   [

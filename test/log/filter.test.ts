@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { Compile } from 'typebox/schema'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/errors.ts'
+import { refuseUnknown, textOf } from '../../src/input/query.ts'
 import { appendEvents } from '../../src/log/append.ts'
 import {
   conditionOf,
@@ -14,7 +15,6 @@ import {
   searchFilterOf,
 } from '../../src/log/filter.ts'
 import { createPartitions } from '../../src/log/partitions.ts'
-import { refuseUnknown, textOf } from '../../src/log/query.ts'
 import {
   EventOfLog,
   lineOfEvent,

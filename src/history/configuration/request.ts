@@ -5,15 +5,9 @@ import { Type } from 'typebox'
 import { ACTOR_LENGTH } from '../../access/schemas.ts'
 import { limits } from '../../config.ts'
 import { type Fault, fault, invalid } from '../../errors.ts'
+import { queryParameter, refuseUnknown, textOf, wholeOf } from '../../input/query.ts'
 import { END_OF_LOG, PositionValue } from '../../log/position.ts'
-import {
-  momentOf,
-  periodOf,
-  queryParameter,
-  refuseUnknown,
-  textOf,
-  wholeOf,
-} from '../../log/query.ts'
+import { momentOf, periodOf } from '../../log/query.ts'
 import type { ConfiguredWanted } from './as-of.ts'
 import type { ChangesWanted } from './changes.ts'
 import { configuredKinds, loggedIds } from './kind.ts'

@@ -4,8 +4,9 @@ import type { ParsedUrlQuery } from 'node:querystring'
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import { type Fault, invalid } from '../../errors.ts'
+import { queryParameter, refuseUnknown, wholeOf } from '../../input/query.ts'
 import { END_OF_LOG, PositionValue } from '../../log/position.ts'
-import { periodOf, queryParameter, refuseUnknown, wholeOf } from '../../log/query.ts'
+import { periodOf } from '../../log/query.ts'
 
 /** The events of a page without `limit`. */
 const PAGE_LENGTH = 100

@@ -4,9 +4,10 @@ import type { ParsedUrlQuery } from 'node:querystring'
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import { type Fault, fault, invalid } from '../../errors.ts'
+import { queryParameter, refuseUnknown, textOf, wholeOf } from '../../input/query.ts'
 import { filterParameters, type SearchFilter, searchFilterOf } from '../filter.ts'
 import { END_OF_LOG, PositionValue } from '../position.ts'
-import { periodOf, queryParameter, refuseUnknown, textOf, wholeOf } from '../query.ts'
+import { periodOf } from '../query.ts'
 import type { SearchRange } from './scan.ts'
 
 const MOST_WAIT_SECONDS = 30

@@ -9,11 +9,11 @@ import { type EventStream, openEventStream } from '../../http/event-stream.ts'
 import type { Authenticate } from '../../http/identity.ts'
 import type { Parameter, RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
+import { queryParameter, readWhole, refuseUnknown } from '../../input/query.ts'
 import type { Logger } from '../../logger.ts'
 import { filterParameters, type SearchFilter, searchFilterOf } from '../filter.ts'
 import type { Hub } from '../hub.ts'
 import { PositionValue } from '../position.ts'
-import { readWhole, refuseUnknown } from '../query.ts'
 import { readLastPosition } from '../shown-page.ts'
 import { type CatchUp, createCatchUp } from './catch-up.ts'
 import { follow } from './follow.ts'
@@ -37,13 +37,11 @@ const EXAMPLE = [
 ].join('\n')
 
 const positionParameters: Parameter[] = [
-  {
-    in: 'query',
-    name: 'after',
-    description: 'Events after this position. Without it and without an id: from now on.',
-    required: false,
-    schema: PositionValue('A position.'),
-  },
+  queryParameter(
+    'after',
+    'Events after this position. Without it and without an id: from now on.',
+    PositionValue('A position.'),
+  ),
   {
     in: 'header',
     name: 'last-event-id',

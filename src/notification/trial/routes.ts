@@ -4,13 +4,14 @@
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import type { Database, Db } from '../../db/pool.ts'
-import { fault, invalid } from '../../errors.ts'
+import { type Fault, fault, invalid } from '../../errors.ts'
 import { onCloseOf, readJson } from '../../http/body.ts'
 import { createBudget } from '../../http/budget.ts'
 import type { Parameter, RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { createTurns } from '../../http/turns.ts'
 import { compile } from '../../http/validate.ts'
+import { queryParameter, wholeOf } from '../../input/query.ts'
 import { commonErrors } from '../../integration/schemas.ts'
 import { noteJob } from '../change.ts'
 import { type FoundJob, findJob } from '../find.ts'
@@ -25,20 +26,16 @@ const PREVIEWS = 2
 const TESTS = 4
 
 const previewParameters: Parameter[] = [
-  {
-    in: 'query',
-    name: 'limit',
-    description: 'The most mails to show, and customers for each reason.',
-    required: false,
-    schema: Type.Integer({ minimum: 1, maximum: MOST_SHOWN, default: SHOWN }),
-  },
-  {
-    in: 'query',
-    name: 'customer_id',
-    description: 'Only for this customer: do they get a mail, and if not, why?',
-    required: false,
-    schema: CustomerId,
-  },
+  queryParameter(
+    'limit',
+    'The most mails to show, and customers for each reason.',
+    Type.Integer({ minimum: 1, maximum: MOST_SHOWN, default: SHOWN }),
+  ),
+  queryParameter(
+    'customer_id',
+    'Only for this customer: do they get a mail, and if not, why?',
+    CustomerId,
+  ),
 ]
 
 /** `reading`: a database for readers. */
@@ -144,8 +141,9 @@ function pick({ query }: RequestContext, name: string): object {
   return query[name] === undefined ? {} : { [name]: query[name] }
 }
 
-function shownOf({ query: { limit = String(SHOWN) } }: RequestContext): number {
-  const shown = /^\d{1,3}$/.test(String(limit)) ? Number(limit) : 0
-  if (shown >= 1 && shown <= MOST_SHOWN) return shown
-  throw invalid([fault('limit', 'invalid', `must be 1 to ${MOST_SHOWN}`)])
+function shownOf({ query }: RequestContext): number {
+  const faults: Fault[] = []
+  const shown = wholeOf(query, 'limit', { least: 1, most: MOST_SHOWN, faults }) ?? SHOWN
+  if (faults.length > 0) throw invalid(faults)
+  return shown
 }
