@@ -1,5 +1,6 @@
 // How tests run: one Postgres for all, a database of its own for each file, files side by side.
 
+import os from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -7,7 +8,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/postgres.ts'],
     pool: 'forks',
-    maxWorkers: 3,
+    // Tests wait for processes and sockets more than they compute.
+    maxWorkers: os.availableParallelism() + 1,
     // Starting a process takes seconds where other work is going on.
     testTimeout: 300_000,
     hookTimeout: 300_000,
