@@ -50,6 +50,9 @@ type Violation = { id: string; nodes: { html: string; failureSummary: string }[]
 export async function barriersOf(page: Page): Promise<string[]> {
   if (axe === undefined) return []
   await page.evaluate(axe)
+  // What fades in has less contrast until it is there.
+  const ends = 'document.getAnimations().map((one) => one.finished)'
+  await page.evaluate(`Promise.allSettled(${ends}).then(() => {})`)
   const violations = await page.evaluate<Violation[]>('axe.run().then((found) => found.violations)')
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
