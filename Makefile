@@ -3,7 +3,7 @@
 WITH := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap first-load chart
+.PHONY: help install run demo test ci check bench bench-smoke torture torture-plants torture-day torture-config fuzz pack schema format screenshots heap first-load chart check-types check-lint check-tidy
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,7 +39,16 @@ fuzz: install ## Send malformed requests and raw bytes, from a fresh seed; COUNT
 	@export $(WITH); exec env COUNT='$(COUNT)' SEED='$(SEED)' node scripts/fuzz/run.ts
 
 check: install ## Check types, lint, the rules of the house and the API documents, in seconds
-	@export $(WITH); tsc && tsc -p src/console/public && biome check && vitest run test/tidy.test.ts test/contract/lint.test.ts
+	@$(MAKE) --no-print-directory -j check-types check-lint check-tidy
+
+check-types:
+	@export $(WITH); tsc && tsc -p src/console/public
+
+check-lint:
+	@export $(WITH); biome check
+
+check-tidy:
+	@export $(WITH); vitest run test/tidy.test.ts test/contract/lint.test.ts
 
 bench: install ## Measure beside ceilings and a rival, in ten minutes, and write docs/benchmarks.md; ONLY=publish ALL=1; BASE=v1 compares with a commit
 	@export $(WITH); exec node $(if $(BASE),scripts/compare/run.ts $(BASE) $(ONLY),scripts/bench/run.ts $(ONLY) $(if $(ALL),--all))
