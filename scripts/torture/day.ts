@@ -50,7 +50,9 @@ const stopAtExit = () => {
   for (const { process: child } of processes) child.kill('SIGKILL')
 }
 process.on('exit', stopAtExit)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(130))
+}
 const url = processes[0]?.url as string
 await post(EVENTSTREAM, {
   id: 'erp',

@@ -15,7 +15,9 @@ const { SECONDS = '30', SEED = '1', RATE = '4000', ONLY } = process.env
 const DRAIN_MS = 15_000
 const TRIES = 6
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(130))
+}
 const rows: string[] = []
 let missed = 0
 for (const [index, plant] of plants.entries()) {

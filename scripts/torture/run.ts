@@ -14,7 +14,9 @@ if (![seed, seconds, perSecond].every(Number.isFinite) || seconds <= 0) {
   process.exit(2)
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(130))
+}
 const outcome = await torture({
   seed,
   seconds,
