@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { SCOPES } from '../http/identity.ts'
 import type { Parameter } from '../http/route.ts'
+import { nextPage } from '../input/next-page.ts'
 import { ONE_LINE } from '../input/text.ts'
 
 const LIST_LENGTH = 100
@@ -90,12 +91,7 @@ export type NewKey = Static<typeof NewKey>
 export const KeyList = Type.Object(
   {
     api_keys: Type.Array(Key, { maxItems: limits.pageLength }),
-    next: Type.Optional(
-      Type.String({
-        examples: ['0c9be2f17a35'],
-        description: 'If there are more: the value of `after` for the next page.',
-      }),
-    ),
+    next: nextPage('0c9be2f17a35'),
   },
   { title: 'ApiKeyList' },
 )

@@ -3,6 +3,7 @@
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { FaultShown } from '../errors.ts'
+import { nextPage } from '../input/next-page.ts'
 import { Nullable } from '../input/nullable.ts'
 import { ONE_LINE } from '../input/text.ts'
 import { MOST_VIOLATIONS } from '../json-schema/run.ts'
@@ -63,12 +64,7 @@ export const EventType = Type.Object(
 export const EventTypeList = Type.Object(
   {
     event_types: Type.Array(EventType, { maxItems: limits.pageLength }),
-    next: Type.Optional(
-      Type.String({
-        examples: ['order.created'],
-        description: 'If there are more: the value of `after` for the next page.',
-      }),
-    ),
+    next: nextPage('order.created'),
   },
   { title: 'EventTypeList' },
 )

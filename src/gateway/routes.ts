@@ -6,7 +6,7 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { CheckedPublisher } from '../event-type/check.ts'
-import { Violations } from '../event-type/schemas.ts'
+import { eventNameParameter, Violations } from '../event-type/schemas.ts'
 import { identify, requirePublishing, requireScope } from '../http/authorize.ts'
 import { admitStream, readBody } from '../http/body.ts'
 import type { Authenticate } from '../http/identity.ts'
@@ -19,12 +19,7 @@ import { traceparentHeader } from '../http/traceparent.ts'
 import { TENANT_PATTERN } from '../input/tenant.ts'
 import { ONE_LINE } from '../input/text.ts'
 import type { Publisher } from '../log/batch.ts'
-import {
-  appendFailures,
-  NAME_PATTERN,
-  Payload,
-  type Published as PublishedEvent,
-} from '../log/event.ts'
+import { appendFailures, Payload, type Published as PublishedEvent } from '../log/event.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
 import type { Logger } from '../logger.ts'
 import { errorText, publishLines } from './bulk.ts'
@@ -77,14 +72,7 @@ export function gatewayRoutes(publisher: Publisher, maxEventBytes: number): Rout
         `first position, with another payload 400. The payload is at most ${maxEventBytes} ` +
         `bytes, nested at most ${limits.jsonDepth} levels.`,
       parameters: [
-        {
-          in: 'path',
-          name: 'event_name',
-          description: '<entity>.<action>',
-          required: true,
-          schema: Type.String({ maxLength: 255, pattern: NAME_PATTERN }),
-          example: 'order.created',
-        },
+        eventNameParameter,
         header('team', 'The team that publishes.', 'team-inventory'),
         header('service', 'The service that calls.', 'inventory-manager'),
         header('entity-id', "The event's main entity.", '000816c3-e9b2-440b-8d27-dfaa4cae00ef'),

@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
+import { nextPage } from '../input/next-page.ts'
 import { Nullable } from '../input/nullable.ts'
 import { queryParameter } from '../input/query.ts'
 import { DateTime, FilterConditions } from '../integration/integration.ts'
@@ -91,12 +92,7 @@ export type Replay = Static<typeof Replay>
 export const ReplayList = Type.Object(
   {
     replays: Type.Array(Replay, { maxItems: limits.replaysListed }),
-    next: Type.Optional(
-      Type.String({
-        examples: ['7'],
-        description: 'If there are more: the value of `after` for the next page.',
-      }),
-    ),
+    next: nextPage('7'),
   },
   { title: 'ReplayList' },
 )

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
+import { nextPage } from '../../input/next-page.ts'
 import { Nullable } from '../../input/nullable.ts'
 import { PositionValue } from '../../log/position.ts'
 import { configuredKinds } from './kind.ts'
@@ -102,12 +103,7 @@ const configured = {
   document: Document,
 }
 
-const next = Type.Optional(
-  Type.String({
-    examples: ['erp-1'],
-    description: 'If there are more: the value of `after` for the next page.',
-  }),
-)
+const next = nextPage('erp-1')
 
 export const ConfigurationShown = Type.Object(
   {

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
+import { nextPage } from '../../input/next-page.ts'
 import { Nullable } from '../../input/nullable.ts'
 import { PositionValue } from '../../log/position.ts'
 import { states } from './states.ts'
@@ -43,9 +44,7 @@ export const DeliveryList = Type.Object(
       ),
       { maxItems: DELIVERIES_LISTED },
     ),
-    next: Type.Optional(
-      Type.String({ description: 'If there are more: the value of `after` for the next page.' }),
-    ),
+    next: nextPage(),
   },
   { title: 'DeliveryList' },
 )

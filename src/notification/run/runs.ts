@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox'
 import { limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
 import { untilKnown } from '../../db/until-known.ts'
+import { nextPage } from '../../input/next-page.ts'
 import { Nullable } from '../../input/nullable.ts'
 import { timeOf } from '../../log/position.ts'
 
@@ -74,9 +75,7 @@ export const JobRun = Type.Object(
 export const JobRunList = Type.Object(
   {
     runs: Type.Array(JobRun, { maxItems: limits.runsListed }),
-    next: Type.Optional(
-      Type.String({ description: 'If there are more: the value of `after` for the next page.' }),
-    ),
+    next: nextPage(),
   },
   { title: 'JobRunList' },
 )
