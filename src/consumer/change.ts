@@ -7,7 +7,7 @@ import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
-import type { Kind } from './consumer.ts'
+import { type Kind, SERVICE_ACTOR } from './consumer.ts'
 import { type Command, registrations, type Status, transition } from './state.ts'
 
 /** The author and the reason of a change, for the config log. */
@@ -68,7 +68,7 @@ export async function registerConsumer(
       select outcome,
         case when outcome = 'registered' and ${note !== undefined} then
           note_consumer(
-            ${tenant}, ${id}, ${note?.action ?? null}, 'millrace', ${note?.reason ?? null},
+            ${tenant}, ${id}, ${note?.action ?? null}, ${SERVICE_ACTOR}, ${note?.reason ?? null},
             ${latestPosition()}
           )
         end as noted

@@ -9,6 +9,9 @@
  */
 export type Kind = 'integration' | 'subscription' | 'projection'
 
+/** The actor of what the service does by itself. */
+export const SERVICE_ACTOR = 'millrace'
+
 /** The consumer id of `name` in its own API: "subscription:7". */
 export function consumerIdOf(kind: Exclude<Kind, 'integration'>, name: string): string {
   return `${kind}:${name}`

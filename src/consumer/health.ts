@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox'
 import type { Db } from '../db/pool.ts'
 import { Nullable } from '../input/nullable.ts'
 import { PositionValue, timeOf } from '../log/position.ts'
-import type { Kind } from './consumer.ts'
+import { type Kind, SERVICE_ACTOR } from './consumer.ts'
 
 /** A stream is behind if an event is older than this and not settled. */
 export const LATE_AFTER_SECONDS = 60
@@ -124,13 +124,10 @@ function healthOf(row: Row): Health {
     position,
     tries,
     next_try_at: retryAt?.toISOString() ?? null,
-    stopped_by: state === 'stopped' ? (row.actor ?? SERVICE) : null,
+    stopped_by: state === 'stopped' ? (row.actor ?? SERVICE_ACTOR) : null,
     passed_over: row.filteredAll,
   }
 }
-
-/** The actor of what the service does by itself. */
-const SERVICE = 'millrace'
 
 const countOf = (events: number) => `${events >= COUNTED ? `${COUNTED} or more` : events} event(s)`
 
@@ -151,7 +148,7 @@ function messageOf({ state, since, actor, ...row }: Row): string {
       const held = event && ` It goes on${event}, which has failed.`
       const open = row.isHeld ? ' A request is still being answered.' : ''
       const reason = row.reason ?? 'no reason is known.'
-      return `Stopped${time} by ${actor ?? SERVICE}: ${reason}${held}${open}`
+      return `Stopped${time} by ${actor ?? SERVICE_ACTOR}: ${reason}${held}${open}`
     }
     case 'failing': {
       const response = row.response ? ` Response: ${row.response}` : ''

@@ -2,6 +2,7 @@
 
 import { type Config, limits } from '../config.ts'
 import { changeConsumer } from '../consumer/change.ts'
+import { SERVICE_ACTOR } from '../consumer/consumer.ts'
 import type { Database } from '../db/pool.ts'
 import type { Presence } from '../db/presence.ts'
 import type { Logger } from '../logger.ts'
@@ -51,7 +52,7 @@ export function advanceServices(
     durable: durable.kysely,
     async stop(job, reason) {
       if (await failReplay(durable.kysely, job, reason)) return
-      const change = { actor: 'millrace', reason }
+      const change = { actor: SERVICE_ACTOR, reason }
       await changeConsumer(durable.kysely, job.tenant, job.consumer, { ...change, command: 'stop' })
       // Its other turns, if it has any, on any worker.
       waker.requestHalt(job.tenant, job.consumer)
