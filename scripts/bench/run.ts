@@ -4,6 +4,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { exitAtSignals } from '../kit/signals.ts'
 import { append } from './append.ts'
 import { bulk } from './bulk.ts'
 import { delivery } from './delivery.ts'
@@ -34,8 +35,7 @@ const standard = words.includes('--all') ? [...scenarios, ...others] : scenarios
 const chosen = words.filter((word) => !word.startsWith('--')).map(named)
 
 // The guard ends all processes; there is nothing to wait for here.
-process.on('SIGINT', () => process.exit(130))
-process.on('SIGTERM', () => process.exit(143))
+exitAtSignals()
 
 const stage = await openStage()
 // Dozens of processes are started: in seconds, they must not each compile the same again.

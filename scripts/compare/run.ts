@@ -9,6 +9,7 @@ import { describeMachine } from '../bench/machine.ts'
 import { type Measured, renderTable } from '../bench/table.ts'
 import { guardDirectory } from '../kit/guard.ts'
 import { query } from '../kit/postgres.ts'
+import { exitAtSignals } from '../kit/signals.ts'
 import { checkOut } from './checkout.ts'
 import type { Comparison } from './comparison.ts'
 import { latency } from './latency.ts'
@@ -23,8 +24,7 @@ const comparisons: Comparison[] = [publish, latency, saturation, starting, wakin
 const ROUNDS = 3
 
 const [base = '', ...chosen] = process.argv.slice(2)
-process.on('SIGINT', () => process.exit(130))
-process.on('SIGTERM', () => process.exit(143))
+exitAtSignals()
 
 const checkout = checkOut(base)
 process.on('exit', checkout.remove)

@@ -14,6 +14,7 @@ import { createBodyServer, listen } from '../kit/listen.ts'
 import { startPair } from '../kit/pair.ts'
 import { OPEN_SERVICE } from '../kit/program.ts'
 import { startService } from '../kit/service.ts'
+import { exitAtSignals } from '../kit/signals.ts'
 import { shadowClock, shadowPartitions } from './clock.ts'
 import { createSession } from './session.ts'
 
@@ -50,9 +51,7 @@ const stopAtExit = () => {
   for (const { process: child } of processes) child.kill('SIGKILL')
 }
 process.on('exit', stopAtExit)
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(130))
-}
+exitAtSignals()
 const url = processes[0]?.url as string
 await post(EVENTSTREAM, {
   id: 'erp',

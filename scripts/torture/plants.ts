@@ -5,6 +5,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { exitAtSignals } from '../kit/signals.ts'
 import type { Plant } from './plant.ts'
 import { plants } from './planted.ts'
 import { torture } from './torture.ts'
@@ -15,9 +16,7 @@ const { SECONDS = '30', SEED = '1', RATE = '4000', ONLY } = process.env
 const DRAIN_MS = 15_000
 const TRIES = 6
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(130))
-}
+exitAtSignals()
 const rows: string[] = []
 let missed = 0
 for (const [index, plant] of plants.entries()) {

@@ -2,6 +2,7 @@
 // one), and the table. Exit status 1 if anything broke.
 
 import { PROGRAM } from '../kit/program.ts'
+import { exitAtSignals } from '../kit/signals.ts'
 import { report } from './report.ts'
 import { torture } from './torture.ts'
 
@@ -14,9 +15,7 @@ if (![seed, seconds, perSecond].every(Number.isFinite) || seconds <= 0) {
   process.exit(2)
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(130))
-}
+exitAtSignals()
 const outcome = await torture({
   seed,
   seconds,
