@@ -64,25 +64,25 @@ export function readConsoleFiles(): ConsoleFiles {
   }
   const imported = vendors.flatMap((one) => (one.imported ? [[one.imported, one.file]] : []))
   const imports = Object.fromEntries(imported.map(([name, file]) => [name, `vendor/${file}`]))
-  const first = [...neededBy([START, FIRST_PAGE], paths, imports)]
+  const first = [...neededBy([START, FIRST_PAGE], files, imports)]
   return { version: digest.digest('hex').slice(0, 16), files, imports, first }
 }
 
 /** Modules, and those that they import before they run. */
 function neededBy(
   modules: string[],
-  paths: Map<string, string>,
+  files: Map<string, StaticBody>,
   imports: Record<string, string>,
 ): Set<string> {
   const needed = new Set(modules)
   // A set is iterated with what is added meanwhile.
   for (const module of needed) {
-    const text = readFileSync(paths.get(module) as string, 'utf8')
+    const text = (files.get(module) as StaticBody).bytes.toString()
     for (const [, name = ''] of text.matchAll(/\bfrom ?['"]([^'"]+)['"]/g)) {
       const file = name.startsWith('.')
         ? path.posix.join(path.posix.dirname(module), name)
         : imports[name]
-      if (file && paths.has(file)) needed.add(file)
+      if (file && files.has(file)) needed.add(file)
     }
   }
   return needed
