@@ -54,6 +54,8 @@ type Exchange = {
   show: Show
   /** The same for JSON as it came: a payload keeps its bytes. */
   showJson(json: string, lines: () => ShownLine[]): void
+  /** Gets JSON, and prints it as it came, or indented. */
+  showAnswer(path: string): Promise<void>
   note(line: string): void
 }
 
@@ -64,10 +66,16 @@ export function exchangeOf(
   access = accessOf(surroundings.config, options),
 ): Exchange {
   const { note } = surroundings
+  const client = createClient(access)
   return {
-    client: createClient(access),
+    client,
     show: (value, lines) => showJson(surroundings, options, JSON.stringify(value ?? null), lines),
     showJson: (json, lines) => showJson(surroundings, options, json, lines),
+    async showAnswer(path) {
+      const text = await (await client.open('GET', path)).text()
+      const pretty = () => JSON.stringify(JSON.parse(text), null, 2).split('\n')
+      showJson(surroundings, options, text.replaceAll(/[\r\n]/g, ' '), pretty)
+    },
     note,
   }
 }

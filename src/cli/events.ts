@@ -54,11 +54,7 @@ export function declareEvents(command: Command, surroundings: Surroundings): voi
     })
   add('show <position>', 'one event, with its payload', 'show 1763640000123456').action(
     async (at: string, options: CommonOptions) => {
-      const { client, showJson } = exchangeOf(surroundings, options)
-      const answer = await client.open('GET', pathOf(at))
-      const text = await answer.text()
-      const pretty = () => JSON.stringify(JSON.parse(text), null, 2).split('\n')
-      showJson(text.replaceAll(/[\r\n]/g, ' '), pretty)
+      await exchangeOf(surroundings, options).showAnswer(pathOf(at))
     },
   )
   add('deliveries <position>', 'what became of it', 'deliveries 1763640000123456').action(

@@ -12,7 +12,7 @@ import {
 } from './client-command.ts'
 import { type ConfirmOptions, confirm, withYes } from './confirm.ts'
 import { fieldLines, type ShownLine } from './output.ts'
-import { rowsOf } from './pages.ts'
+import { linkedRowsOf, rowsOf } from './pages.ts'
 import { poll } from './poll.ts'
 
 const PATH = '/api/v1/jobs'
@@ -48,7 +48,7 @@ export function declareJobs(command: Command, surroundings: Surroundings): void 
     .action(async (options: CommonOptions & { deleted?: boolean }) => {
       const { client, show, note } = exchangeOf(surroundings, options)
       let count = 0
-      for await (const job of jobsOf(client)) {
+      for await (const job of linkedRowsOf<Job>(client, PATH)) {
         if (job.deleted && !options.deleted) continue
         show(job, () => [lineOf(job)])
         count++
@@ -145,18 +145,6 @@ function endOf(client: ServiceClient, id: string, asked: Run): Promise<Run> {
     throw new Error(`The run ${asked.id} is not kept any more.`)
   }
   return poll(read, ({ state }) => state === 'completed' || state === 'failed')
-}
-
-/** All jobs. Their list names the next page in a header. */
-async function* jobsOf(client: ServiceClient): AsyncGenerator<Job> {
-  let next: string | undefined = PATH
-  while (next) {
-    const answer: Response = await client.open('GET', next)
-    yield* (await answer.json()) as Job[]
-    const [, following] = /<([^>]+)>; rel="next"/.exec(answer.headers.get('link') ?? '') ?? []
-    // A page that leads nowhere would be read for ever.
-    next = following === next ? undefined : following
-  }
 }
 
 function lineOf({ id, notification, schedule, timezone, ...job }: Job): string {

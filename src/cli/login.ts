@@ -8,6 +8,7 @@ import { AnswerError, createClient, UsageError } from './client.ts'
 import type { Surroundings } from './client-command.ts'
 import { showJson } from './output.ts'
 import { type AccessOptions, urlOf, writeProfile } from './profile.ts'
+import { INTEGRATIONS } from './stream.ts'
 
 type LoginOptions = AccessOptions & { json?: boolean }
 
@@ -42,7 +43,7 @@ async function login(options: LoginOptions, surroundings: Surroundings): Promise
 /** Why a valid token will not do for every command; undefined if it will. Throws if it is wrong. */
 async function problemOf(access: { url: string; token: string; tenant: string | undefined }) {
   try {
-    await createClient(access).call('GET', '/api/v1/org/integrations/eventstream')
+    await createClient(access).call('GET', INTEGRATIONS.path)
     return undefined
   } catch (error) {
     // 403: a key that only publishes. 400: one of several tenants, and none is named.

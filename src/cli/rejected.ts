@@ -30,11 +30,7 @@ export function declareRejected(command: Command, surroundings: Surroundings): v
   const example = 'erp-1 1a8a5052-8741-4daf-982e-e0a12990335a'
   withKind(add('show <id> <event>', 'one of them, as it was sent', `show ${example}`)).action(
     async (id: string, event: string, options: KindOptions) => {
-      const { client, showJson } = exchangeOf(surroundings, options)
-      const answer = await client.open('GET', pathOf(id, options, event))
-      const text = await answer.text()
-      const pretty = () => JSON.stringify(JSON.parse(text), null, 2).split('\n')
-      showJson(text.replaceAll(/[\r\n]/g, ' '), pretty)
+      await exchangeOf(surroundings, options).showAnswer(pathOf(id, options, event))
     },
   )
   withKind(

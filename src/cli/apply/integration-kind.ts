@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { IntegrationId, NewIntegration } from '../../integration/integration.ts'
 import type { ServiceClient } from '../client.ts'
+import { INTEGRATIONS, pathOfStream } from '../stream.ts'
 import type { EntryChange, EntryKind, FoundEntry, Tree } from './kind.ts'
 import { changeVersion, readVersion } from './requests.ts'
 import { pick } from './tree.ts'
 
-const PATH = '/api/v1/org/integrations/eventstream'
 /** A request in flight may take as long as its time limit. */
 const STOP_MS = 320_000
 const POLL_MS = 200
 const TARGETS = ['callback_parameters', 's3_parameters']
 
-const pathOf = (id: string) => `${PATH}/${encodeURIComponent(id)}`
+const pathOf = (id: string) => pathOfStream(INTEGRATIONS, id)
 const { callback_parameters, s3_parameters, filter_conditions, delivery, starts_at } =
   NewIntegration.properties
 
@@ -53,7 +53,9 @@ export const integrationKind: EntryKind = {
   // A start belongs to the moment of the registration: elsewhere it would send what is long past.
   unwritten: [['integration_type'], ['starts_at'], ['status', 'running']],
   async list(client) {
-    const { integrations } = (await client.call('GET', PATH)) as { integrations: Shown[] }
+    const { integrations } = (await client.call('GET', INTEGRATIONS.path)) as {
+      integrations: Shown[]
+    }
     return integrations.filter((one) => one.integration_type === 'permanent').map(treeOf)
   },
   async find(client, id) {
@@ -68,7 +70,7 @@ export const integrationKind: EntryKind = {
     return other && `has another kind of target, and cannot get ${other}: delete it first`
   },
   async add(client, { status, ...desired }) {
-    await client.call('POST', PATH, { integration_type: 'permanent', ...desired })
+    await client.call('POST', INTEGRATIONS.path, { integration_type: 'permanent', ...desired })
     if (status === 'stopped') await client.call('POST', `${pathOf(desired['id'] as string)}/_stop`)
   },
   change: changeIntegration,

@@ -3,12 +3,13 @@
 import { NewEventType } from '../../event-type/schemas.ts'
 import { NewJob } from '../../notification/job.ts'
 import { NewSubscription } from '../../subscription/subscription.ts'
+import { linkedRowsOf, rowsOf } from '../pages.ts'
+import { SUBSCRIPTIONS } from '../stream.ts'
 import type { EntryKind, Tree } from './kind.ts'
 import { changeVersion, readVersion } from './requests.ts'
 import { pick } from './tree.ts'
 
 const EVENT_TYPES = '/event-types'
-const SUBSCRIPTIONS = '/api/v1/event-subscription'
 const JOBS = '/api/v1/jobs'
 const SQS_KEYS = ['destination.sqs.accessKey', 'destination.sqs.accessSecret']
 const SNS_KEYS = ['destination.sns.accessKey', 'destination.sns.accessSecret']
@@ -27,14 +28,9 @@ export const eventTypeKind: EntryKind = {
   unwritten: [],
   async list(client) {
     const found: Tree[] = []
-    let next: string | undefined
-    do {
-      const page = next === undefined ? '' : `?after=${encodeURIComponent(next)}`
-      const answer = await client.call('GET', EVENT_TYPES + page)
-      const { event_types, next: following } = answer as { event_types: Tree[]; next?: string }
-      found.push(...event_types.filter(isRegistered).map(eventTypeOf))
-      next = following
-    } while (next !== undefined)
+    for await (const one of rowsOf<Tree>(client, EVENT_TYPES, 'event_types')) {
+      if (isRegistered(one)) found.push(eventTypeOf(one))
+    }
     return found
   },
   async find(client, id) {
@@ -69,18 +65,18 @@ export const subscriptionKind: EntryKind = {
   })),
   unwritten: [['active', true]],
   async list(client) {
-    return ((await client.call('GET', SUBSCRIPTIONS)) as Tree[]).map(subscriptionOf)
+    return ((await client.call('GET', SUBSCRIPTIONS.path)) as Tree[]).map(subscriptionOf)
   },
   async find(client, id) {
-    const found = await readVersion(client, pathOf(SUBSCRIPTIONS, id))
+    const found = await readVersion(client, pathOf(SUBSCRIPTIONS.path, id))
     return found && { tree: subscriptionOf(found.body as Tree), etag: found.etag }
   },
   async add(client, desired) {
-    await client.call('POST', SUBSCRIPTIONS, desired)
+    await client.call('POST', SUBSCRIPTIONS.path, desired)
   },
   async change(client, _, { found, desired }) {
     const body = { ...withoutKeys(found.tree), ...desired, destination: destinationOf() }
-    await changeVersion(client, { method: 'PUT', path: SUBSCRIPTIONS, etag: found.etag, body })
+    await changeVersion(client, { method: 'PUT', path: SUBSCRIPTIONS.path, etag: found.etag, body })
 
     /** The service keeps keys that are not named. */
     function destinationOf(): Tree {
@@ -92,7 +88,7 @@ export const subscriptionKind: EntryKind = {
     }
   },
   async remove(client, id, etag) {
-    await changeVersion(client, { method: 'DELETE', path: pathOf(SUBSCRIPTIONS, id), etag })
+    await changeVersion(client, { method: 'DELETE', path: pathOf(SUBSCRIPTIONS.path, id), etag })
   },
 }
 
@@ -109,12 +105,7 @@ export const jobKind: EntryKind = {
   implied: { deleted: false },
   async list(client) {
     const found: Tree[] = []
-    let path: string | undefined = JOBS
-    while (path !== undefined) {
-      const answer: Response = await client.open('GET', path)
-      found.push(...((await answer.json()) as Tree[]).map(jobOf))
-      path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
-    }
+    for await (const one of linkedRowsOf<Tree>(client, JOBS)) found.push(jobOf(one))
     return found.filter((job) => job['deleted'] !== true)
   },
   async find(client, id) {

@@ -3,10 +3,8 @@
 
 import { version } from '../../version.ts'
 import { AnswerError, NoAnswer, type ServiceClient } from '../client.ts'
-import { type HealthShown, INTEGRATIONS, isWell, remedyOf } from '../stream.ts'
+import { type HealthShown, INTEGRATIONS, isWell, remedyOf, SUBSCRIPTIONS } from '../stream.ts'
 import type { Finding } from './finding.ts'
-
-const SUBSCRIPTIONS = { command: 'subscriptions', path: '/api/v1/event-subscription' }
 
 type Stream = { id: string; health?: HealthShown }
 
