@@ -32,7 +32,7 @@ type Row = {
 }
 
 /** Whose replays: of the newest life of a consumer, unless they ended before `since`. */
-type Owner = { tenant: string; id: string; createdPosition: number; since: number }
+export type Owner = { tenant: string; id: string; createdPosition: number; since: number }
 
 const RATE_SECONDS = 60
 

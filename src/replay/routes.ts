@@ -21,7 +21,7 @@ import { commonErrors, notFound } from '../integration/schemas.ts'
 import { warningsOfFilter } from '../integration/warn.ts'
 import { positionBefore, timeOf } from '../log/position.ts'
 import { countEvents, oldestPosition } from './count.ts'
-import { findReplay, listReplays } from './find.ts'
+import { findReplay, listReplays, type Owner } from './find.ts'
 import { planReplay } from './plan.ts'
 import {
   DryRun,
@@ -86,7 +86,7 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
         409: { description: 'Too many of its replays are under way or queued.' },
       },
       async handle(context) {
-        const { tenant, consumer } = await find(context, 'configure')
+        const { tenant, consumer, owner } = await find(context, 'configure')
         const isDry = flagOf(context, dryRunParameter.name)
         const body = check(await readJson(context, limits.configurationBytes))
         refuseEnded(subject, nameOf(context), consumer)
@@ -107,7 +107,7 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
         onStarted(tenant)
         await countStarted(db, { ...job, number }, plan)
         context.status = 201
-        context.body = { ...(await findOne(context, 'configure', number)), ...warnings }
+        context.body = { ...(await findOne(owner, number)), ...warnings }
       },
     },
     {
@@ -142,7 +142,9 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
       description: known,
       responses: { ...errors, 200: { description: 'The replay.', schema: Replay } },
       async handle(context) {
-        context.body = await findOne(context, 'read', numberOf(context))
+        const number = numberOf(context)
+        const { owner } = await find(context, 'read')
+        context.body = await findOne(owner, number)
       },
     },
     {
@@ -161,9 +163,9 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
       },
       async handle(context) {
         const number = numberOf(context)
-        const { tenant, consumer } = await find(context, 'configure')
+        const { tenant, consumer, owner } = await find(context, 'configure')
         // Only one that its tenant can see, of the newest life of its consumer.
-        await findOne(context, 'configure', number)
+        await findOne(owner, number)
         const { actor } = context.state.identity
         const job = { tenant, consumer: consumer.id, run: number }
         const state = await cancelReplay(db, job, { actor, requestHalt })
@@ -172,7 +174,7 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
         }
         // The next one in the queue may have begun.
         onStarted(tenant)
-        context.body = await findOne(context, 'configure', number)
+        context.body = await findOne(owner, number)
       },
     },
   ]
@@ -189,8 +191,7 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
     return { tenant, consumer, owner: { tenant, id, createdPosition, since } }
   }
 
-  async function findOne(context: RequestContext, scope: 'read' | 'configure', number: number) {
-    const { owner } = await find(context, scope)
+  async function findOne(owner: Owner, number: number) {
     const found = await findReplay(db, owner, number, clock())
     if (found) return found
     throw new MillraceError('not_found', `There is no replay ${number} of this ${noun}.`)
