@@ -4,6 +4,7 @@
 
 import { type Fault, fault } from '../errors.ts'
 import { isObject } from '../input/json.ts'
+import { pointerStep } from '../input/json-pointer.ts'
 import { assertions } from './assertions.ts'
 import type { Build, Building, DynamicAnchors, Link, Patterns } from './build.ts'
 import { findCircle } from './circle.ts'
@@ -14,7 +15,6 @@ import { countsOfContains, parts } from './parts.ts'
 import { createPatterns } from './pattern.ts'
 import {
   createRun,
-  escaped,
   evaluate,
   type Node,
   type Resource,
@@ -168,7 +168,7 @@ function countOthers(
       if (typeof given === 'string' && DRAFT.test(given)) continue
       refuse('invalid', 'must be https://json-schema.org/draft/2020-12/schema', '/$schema')
     } else if (!known.has(keyword) && !isNote(keyword)) {
-      refuse('unknown', problemOfKeyword(keyword), `/${escaped(keyword.slice(0, 100))}`)
+      refuse('unknown', problemOfKeyword(keyword), `/${pointerStep(keyword.slice(0, 100))}`)
     }
     if (keyword.startsWith('unevaluated')) reading.tracks = true
   }
@@ -186,7 +186,7 @@ function buildingOf(
     dynamic: reading.dynamic,
     pattern: reading.patterns,
     child(one, steps, isSame = false) {
-      const below = steps.map((step) => `/${escaped(step)}`).join('')
+      const below = steps.map((step) => `/${pointerStep(step)}`).join('')
       const child = readNode(reading, one, { at: at + below, depth: depth + 1, resource })
       if (isSame) reading.sameValue.get(node)?.push(child)
       return child

@@ -1,6 +1,8 @@
 // Runs a compiled schema over a value. Every step spends from a budget: neither a schema nor a
 // value can hold up the process, whatever they combine.
 
+import { pointerStep } from '../input/json-pointer.ts'
+
 /** How deep subschemas may call each other: the stack has room for far more. */
 const MOST_DEPTH = 1_000
 /** The violations of one value that are collected. */
@@ -124,13 +126,9 @@ export function violated(run: Run, path: Path, keyword: string, reason: () => st
   return false
 }
 
-/** A key as a step of a JSON pointer (RFC 6901). */
-export const escaped = (key: string | number) =>
-  String(key).replaceAll('~', '~0').replaceAll('/', '~1')
-
 function pointerOf(path: Path): string {
   const steps: string[] = []
-  for (let step = path; step; step = step.before) steps.push(escaped(step.key))
+  for (let step = path; step; step = step.before) steps.push(pointerStep(step.key))
   const pointer = steps
     .reverse()
     .map((step) => `/${step}`)

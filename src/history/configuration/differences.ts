@@ -4,6 +4,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../../input/json.ts'
+import { pointerStep } from '../../input/json-pointer.ts'
 import { canOpen, type SecretBox } from '../../sealing/secret.ts'
 
 /** A value with its secrets sealed, and with *** in their place. */
@@ -25,8 +26,7 @@ export function differencesOf(
   function visit(path: string, old: TwoForms, now: TwoForms): void {
     if (isObject(old.shown) && isObject(now.shown)) {
       for (const key of new Set([...Object.keys(old.shown), ...Object.keys(now.shown)])) {
-        const step = key.replaceAll('~', '~0').replaceAll('/', '~1')
-        visit(`${path}/${step}`, fieldOf(old, key), fieldOf(now, key))
+        visit(`${path}/${pointerStep(key)}`, fieldOf(old, key), fieldOf(now, key))
       }
     } else if (!isDeepStrictEqual(old.shown, now.shown) || !isSame(old.stored, now.stored)) {
       differences.push({
