@@ -3,7 +3,7 @@
 // dropped, receipts and jobs come and go. The memory of each process must stay flat, and the size
 // of every table but the log. EVENTS makes it shorter. Exit status 1 if something grows.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import { createLogger } from '../../src/logger.ts'
 import { EVENTSTREAM, send } from '../kit/client.ts'
 import { createBodyServer, listen } from '../kit/listen.ts'
+import { residentMiB } from '../kit/memory.ts'
 import { startPair } from '../kit/pair.ts'
 import { OPEN_SERVICE } from '../kit/program.ts'
 import { startService } from '../kit/service.ts'
@@ -29,6 +30,7 @@ const MOST_BACKLOG = 10_000
 /** The allowed growth from the middle third of a run to its last third. */
 const GROWTH = 1.25
 const GROWTH_BYTES = 16 * 1024 * 1024
+const BYTES_PER_MIB = 1024 * 1024
 /** The faked clock begins half a turn before midnight. */
 const startMs = Date.now()
 const offsetMs = DAY_MS - (startMs % DAY_MS) - turnMs / 2
@@ -133,7 +135,7 @@ async function sampleEveryTurn(): Promise<void> {
       name,
       process: { pid },
     } of processes)
-      sizes.set(`memory of ${name}`, memoryOf(pid))
+      sizes.set(`memory of ${name}`, residentMiB(pid ?? 0) * BYTES_PER_MIB)
     const sample = { turn, published, delivered: receiver.distinct(), sizes }
     samples.push(sample)
     const shown = [...sizes].map(([name, bytes]) => `${name} ${megabytes(bytes)}`)
@@ -154,11 +156,6 @@ async function tableSizes(): Promise<Map<string, number>> {
     having sum(pg_total_relation_size(oid)) > 100000
     order by 1`)
   return new Map((rows ?? []).map(({ name, bytes }) => [name, bytes]))
-}
-
-function memoryOf(pid: number | undefined): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
 }
 
 /** Compares the maxima of the middle and the last third of the run. */
