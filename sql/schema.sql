@@ -1109,6 +1109,9 @@ $$;
 -- from before the wait. That needs read committed, which is checked. `lives` says which events are
 -- live; null: all of them. `traceparents` has their traces, '' for none; null: none has one.
 --
+-- Arrays are unnested in the select list: in FROM, each would be written into a store of its own
+-- first. Only a batch with a key that may be known is compared key by key.
+--
 -- Its relatives append_event (one event) and append_collected (events of the collector) repeat its
 -- rules: change all three together.
 create or replace function append_events(
@@ -1127,11 +1130,11 @@ as $$
 #variable_conflict use_column
 declare
   first_free bigint;
-  key_hashes bytea[];
+  may_repeat boolean;
+  -- Null if all events are new, as nearly always.
   first_ordinals bigint[];
   known_positions bigint[];
   known_payloads text[];
-  has_known boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'Events are appended in read committed transactions only, not in %.',
@@ -1141,51 +1144,67 @@ begin
 
   first_free := next_position(latest_position);
 
+  -- Fingerprints that differ from each other and from all known ones are those of new keys.
   with incoming as materialized (
-    select
-      batch.tenant,
-      batch.ordinal,
-      event_key_hash(batch.name, batch.idempotency_key) as key_hash
-    from unnest(tenants, names, idempotency_keys) with ordinality
-      as batch (tenant, name, idempotency_key, ordinal)
-  ),
-  numbered as materialized (
-    select incoming.*, event_key_fingerprint(tenant, key_hash) as fingerprint
-    from incoming
-  ),
-  -- The same key twice in one batch: the first one is the event, the others are its duplicates.
-  told_apart as (
-    select
-      numbered.*,
-      min(ordinal) over (partition by fingerprint, tenant, key_hash) as first_ordinal
-    from numbered
+    select event_key_fingerprint(batch.tenant, batch.key_hash) as fingerprint
+    from (
+      select
+        unnest(tenants) as tenant,
+        event_key_hash(unnest(names), unnest(idempotency_keys)) as key_hash
+      -- Otherwise the hash would be computed wherever it is named.
+      offset 0
+    ) as batch
   )
   select
-    array_agg(told_apart.key_hash order by told_apart.ordinal),
-    array_agg(told_apart.first_ordinal order by told_apart.ordinal),
-    array_agg(latest.position order by told_apart.ordinal),
-    count(latest.position) > 0
-  into key_hashes, first_ordinals, known_positions, has_known
-  from told_apart
-  left join lateral (
-    select max(event_key.position) as position
-    from event_key
-    where
-      event_key_fingerprint(event_key.tenant, event_key.key_hash) = told_apart.fingerprint
-      and event_key.tenant = told_apart.tenant
-      and event_key.key_hash = told_apart.key_hash
-  ) as latest on true;
+    (select count(distinct fingerprint) < count(*) from incoming)
+    or exists (
+      select
+      from incoming
+      cross join lateral (
+        select
+        from event_key
+        where event_key_fingerprint(event_key.tenant, event_key.key_hash) = incoming.fingerprint
+        limit 1
+      ) as known
+    )
+  into may_repeat;
 
-  if has_known then
+  if may_repeat then
+    with incoming as materialized (
+      select batch.tenant, batch.ordinal, event_key_hash(batch.name, batch.key) as key_hash
+      from unnest(tenants, names, idempotency_keys) with ordinality
+        as batch (tenant, name, key, ordinal)
+    ),
+    numbered as materialized (
+      select incoming.*, event_key_fingerprint(tenant, key_hash) as fingerprint
+      from incoming
+    ),
+    -- The same key twice in one batch: the first one is the event, the others are its duplicates.
+    told_apart as (
+      select
+        numbered.*,
+        min(ordinal) over (partition by fingerprint, tenant, key_hash) as first_ordinal
+      from numbered
+    )
     select
-      array_agg(original.position order by batch.ordinal),
-      array_agg(original.payload order by batch.ordinal)
-    into known_positions, known_payloads
-    from unnest(tenants, known_positions) with ordinality as batch (tenant, position, ordinal)
+      array_agg(told_apart.first_ordinal order by told_apart.ordinal),
+      array_agg(original.position order by told_apart.ordinal),
+      array_agg(original.payload order by told_apart.ordinal)
+    into first_ordinals, known_positions, known_payloads
+    from told_apart
+    left join lateral (
+      select max(event_key.position) as position
+      from event_key
+      where
+        event_key_fingerprint(event_key.tenant, event_key.key_hash) = told_apart.fingerprint
+        and event_key.tenant = told_apart.tenant
+        and event_key.key_hash = told_apart.key_hash
+    ) as latest on true
+    -- A key whose event is gone is free again.
     left join lateral (
       select event.position, event.payload::text as payload
       from event
-      where event.tenant = batch.tenant and event.position = batch.position
+      where event.tenant = told_apart.tenant and event.position = latest.position
       limit 1
     ) as original on true;
   end if;
@@ -1199,35 +1218,57 @@ begin
     batch.idempotency_key, batch.team, batch.service, batch.correlation_ids::jsonb,
     octet_length(batch.payload), batch.payload::json, coalesce(batch.live, true),
     nullif(batch.traceparent, '')
-  from unnest(
-    tenants, names, entity_ids, idempotency_keys, teams, services, correlation_ids, payloads,
-    first_ordinals, known_positions, lives, traceparents
-  ) with ordinality as batch (
-    tenant, name, entity_id, idempotency_key, team, service, correlation_ids, payload,
-    first_ordinal, known_position, live, traceparent, ordinal
-  )
-  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+  from (
+    select
+      unnest(tenants) as tenant, unnest(names) as name, unnest(entity_ids) as entity_id,
+      unnest(idempotency_keys) as idempotency_key, unnest(teams) as team,
+      unnest(services) as service, unnest(correlation_ids) as correlation_ids,
+      unnest(payloads) as payload, unnest(lives) as live, unnest(traceparents) as traceparent,
+      unnest(first_ordinals) as first_ordinal, unnest(known_positions) as known_position,
+      generate_subscripts(tenants, 1) as ordinal
+  ) as batch
+  where
+    batch.known_position is null
+    and coalesce(batch.first_ordinal, batch.ordinal) = batch.ordinal;
 
   insert into event_key (tenant, key_hash, position)
-  select batch.tenant, batch.key_hash, first_free + batch.ordinal - 1
-  from unnest(tenants, key_hashes, first_ordinals, known_positions) with ordinality
-    as batch (tenant, key_hash, first_ordinal, known_position, ordinal)
-  where batch.known_position is null and batch.ordinal = batch.first_ordinal;
+  select
+    batch.tenant, event_key_hash(batch.name, batch.idempotency_key),
+    first_free + batch.ordinal - 1
+  from (
+    select
+      unnest(tenants) as tenant, unnest(names) as name,
+      unnest(idempotency_keys) as idempotency_key,
+      unnest(first_ordinals) as first_ordinal, unnest(known_positions) as known_position,
+      generate_subscripts(tenants, 1) as ordinal
+  ) as batch
+  where
+    batch.known_position is null
+    and coalesce(batch.first_ordinal, batch.ordinal) = batch.ordinal;
 
   perform setval('lane_position', first_free + cardinality(tenants) - 1);
 
   return query
   select
     case
-      when batch.known_position is null and batch.ordinal = batch.first_ordinal then 'appended'
+      when batch.known_position is null and batch.first_ordinal = batch.ordinal then 'appended'
       -- Subscripts are evaluated for repeated keys only: each walks along the array.
       when coalesce(batch.known_payload, payloads[batch.first_ordinal]) = payloads[batch.ordinal]
         then 'duplicate'
       else 'key_reused'
     end,
     coalesce(batch.known_position, first_free + batch.first_ordinal - 1)
-  from unnest(first_ordinals, known_positions, known_payloads) with ordinality
-    as batch (first_ordinal, known_position, known_payload, ordinal)
+  from (
+    select
+      coalesce(told.first_ordinal, told.ordinal) as first_ordinal, told.ordinal,
+      told.known_position, told.known_payload
+    from (
+      select
+        unnest(first_ordinals) as first_ordinal, unnest(known_positions) as known_position,
+        unnest(known_payloads) as known_payload,
+        generate_subscripts(tenants, 1)::bigint as ordinal
+    ) as told
+  ) as batch
   order by batch.ordinal;
 end
 $$;
