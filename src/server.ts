@@ -19,7 +19,7 @@ import { createDestinations } from './delivery/destinations.ts'
 import { createWaker } from './delivery/wake.ts'
 import { createTypeCache } from './event-type/cache.ts'
 import { createCheckedPublisher, findByKey } from './event-type/check.ts'
-import { loadTypes } from './event-type/registered.ts'
+import { createTypeLoader } from './event-type/load.ts'
 import { eventTypeRoutes } from './event-type/routes.ts'
 import { bulkRoute, gatewayRoutes } from './gateway/routes.ts'
 import { configurationRoutes } from './history/configuration/routes.ts'
@@ -149,7 +149,7 @@ export async function startServer(
       pacing,
     })
   }
-  const types = createTypeCache((tenant) => loadTypes(durable.kysely, tenant))
+  const types = createTypeCache(createTypeLoader(durable.kysely))
   /** `keyName`: under which name idempotency keys are unique; default: the event's own. */
   const checkedPublisher = (append: typeof appendEvents, keyName?: string) => {
     const checked = createCheckedPublisher(publisherThrough(append), {

@@ -18,17 +18,6 @@ export type StoredType = {
   schema: string
 }
 
-/** Everything that a tenant has registered: at most limits.registeredBytes. */
-export async function loadTypes(db: Db, tenant: string): Promise<StoredType[]> {
-  const { rows } = await sql<StoredType>`
-    /* prepared: load_types */
-    select name, version, document ->> 'on_violation' as on_violation,
-      (document -> 'schema')::text as schema
-    from registered_event_type
-    where tenant = ${tenant}`.execute(db)
-  return rows
-}
-
 type Outcome =
   | { outcome: 'changed' | 'unchanged'; version: number }
   | { outcome: 'changed_meanwhile' | 'absent' | 'too_many' | 'too_large' }
