@@ -179,7 +179,6 @@ async function sendUntilEnd({ db }: SendServices, turn: Sending, slot: Slot): Pr
   const { stopPosition } = leased
   for (;;) {
     send(turn)
-    steps.writeIfDue()
     const isIdle = isEmpty(intake)
     if (isIdle) inFlight.rest()
     if (isIdle && stopPosition !== null && (await isAtEnd(db, stopPosition, ending))) {
@@ -188,6 +187,8 @@ async function sendUntilEnd({ db }: SendServices, turn: Sending, slot: Slot): Pr
     if (isOver(turn, isIdle, slot)) ending.begin({ why: 'yielded' })
     if (ending.reason?.why === 'lost' || turn.isAbandoned) return
     if (ending.reason && window.inFlight === 0 && !reader.isReading && !steps.isWriting) return
+    // After the end: the release writes the last step.
+    steps.writeIfDue()
     await signal.raisedOrAfter(isIdle && progress.count() === 0 ? TICK_MS : STEP_MS)
   }
 }
