@@ -15,3 +15,16 @@ v8.setFlagsFromString('--no-allocation-site-pretenuring')
 // nine seconds, at 6 to 13 us. Peak memory of delivery is 291 MiB with it and 283 without; exports
 // and publishing need the same.
 v8.setFlagsFromString('--heap-growing-percent=200')
+
+// The young generation doubles with what survives in it, up to 128 MiB here. Beyond 32 MiB nothing
+// is gained: with that as its end, publishing peaks at 177 MiB instead of 230 and delivery at 181
+// instead of 255, and both are as fast. (At 16 MiB delivery loses a tenth.) Its limit can only be
+// set when Node starts, so it is kept from growing any more.
+const MOST_YOUNG_BYTES = 24 * 1024 * 1024
+const observer = new PerformanceObserver(() => {
+  const young = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')
+  if (!young || young.space_size < MOST_YOUNG_BYTES) return
+  v8.setFlagsFromString('--semi-space-growth-factor=1')
+  observer.disconnect()
+})
+observer.observe({ entryTypes: ['gc'] })
