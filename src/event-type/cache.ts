@@ -88,7 +88,7 @@ async function read(load: Load, tenant: string): Promise<{ stored: StoredType[];
   const deadline = performance.now() + RETRY_MS
   let began = 0
   const once = () => {
-    // Counted from the query, not from its answer, which may be as old.
+    // Counted from before the query, not from its answer, which may be as old.
     began = performance.now()
     return load(tenant)
   }

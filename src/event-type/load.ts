@@ -8,6 +8,8 @@ import type { StoredType } from './registered.ts'
 /** Of a query: their types must fit into memory together. */
 const MOST_TENANTS = 16
 const MOST_QUERIES = 2
+/** After this long without an answer, nobody waits for the queries under way. */
+const SLOW_MS = 1_000
 
 type Asked = {
   tenant: string
@@ -18,16 +20,18 @@ type Asked = {
 /**
  * A function that loads everything that a tenant has registered: at most limits.registeredBytes. It
  * queries at once; while two queries are under way, tenants wait for the next one. If a query
- * fails, its error is that of all its tenants.
+ * fails, its error is that of all its tenants, and of those that wait.
  */
 export function createTypeLoader(db: Db): (tenant: string) => Promise<StoredType[]> {
   const waiting: Asked[] = []
   let queries = 0
+  let lastAt = 0
 
   return (tenant) =>
     new Promise((resolve, reject) => {
       waiting.push({ tenant, resolve, reject })
-      if (queries < MOST_QUERIES) void loadWaiting()
+      // A connection that is cut off may take half a minute to say so: another one may work.
+      if (queries < MOST_QUERIES || performance.now() - lastAt > SLOW_MS) void loadWaiting()
     })
 
   async function loadWaiting(): Promise<void> {
@@ -37,12 +41,13 @@ export function createTypeLoader(db: Db): (tenant: string) => Promise<StoredType
   }
 
   async function answer(asked: Asked[]): Promise<void> {
+    lastAt = performance.now()
     try {
       const tenants = asked.map(({ tenant }) => tenant)
       const types = await loadTypes(db, tenants)
       for (const { tenant, resolve } of asked) resolve(types.get(tenant) ?? [])
     } catch (error) {
-      for (const { reject } of asked) reject(error)
+      for (const { reject } of [...asked, ...waiting.splice(0)]) reject(error)
     }
   }
 }

@@ -43,8 +43,37 @@ it('loads those of many with few queries', async () => {
 
 it('rejects those of a failed query, and loads again after it', async () => {
   await database.admin.pool.query('alter table registered_event_type rename to elsewhere')
+  queries = 0
   const failed = await Promise.allSettled(tenants.map(load))
   await database.admin.pool.query('alter table elsewhere rename to registered_event_type')
   expect(failed.every(({ status }) => status === 'rejected')).toBe(true)
+  expect(queries).toBe(2)
   expect(await load('t4')).toHaveLength(1)
 })
+
+it('does not wait for ever for queries without an answer', async () => {
+  const holder = await database.admin.pool.connect()
+  await holder.query('begin; lock table registered_event_type in access exclusive mode')
+  const asked = tenants.slice(0, 100).map(load)
+  await expect.poll(blocked, { timeout: 10_000 }).toBe(2)
+  // Sooner or later one that asks gets a query of its own, and takes along those that wait.
+  const another = () => {
+    asked.push(load('t100'))
+    return blocked()
+  }
+  await expect.poll(another, { timeout: 10_000, interval: 100 }).toBe(3)
+  await holder.query('commit')
+  holder.release()
+  const found = await Promise.all(asked)
+  expect(found.slice(0, 100).filter(({ length }) => length === 1)).toHaveLength(50)
+  expect(found.slice(100).every(({ length }) => length === 1)).toBe(true)
+})
+
+/** How many queries for types wait for a lock. */
+async function blocked(): Promise<number> {
+  const { rows } = await database.admin.pool.query(
+    `select from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock' and query ~ 'load_types'`,
+  )
+  return rows.length
+}
