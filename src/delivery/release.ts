@@ -53,10 +53,7 @@ export async function release(
 ): Promise<TurnResult> {
   const { reason } = end
   turnsEnded.add(1, reason.why)
-  if (reason.why === 'lost') {
-    services.logger.warn({ ...lease }, 'lease lost')
-    return { kind: 'lost' }
-  }
+  if (reason.why === 'lost') return lost(services, lease)
   const { attempts, retryInMs } = await whatNext(services, lease, end)
   // A stop tries to write the last file once: it does not wait for a failing store.
   const isFinished = ['finished', 'stop', 'retry'].includes(reason.why)
@@ -70,7 +67,7 @@ export async function release(
       mayWait: () => !services.isDraining() && performance.now() <= until,
     },
   )
-  if (outcome === 'lost') return { kind: 'lost' }
+  if (outcome === 'lost') return lost(services, lease)
   // Not completed if an append under way may still belong to it: then it is woken again.
   if (reason.why === 'at_end') await completeReplay(services.durable, lease)
   else if (lease.run > 0 && outcome === 'superseded') await finishReplay(services.durable, lease)
@@ -78,6 +75,11 @@ export async function release(
   // Stopped or changed meanwhile: there may be a file to finish.
   if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }
   return { kind: 'retry', retryInMs }
+}
+
+function lost({ logger }: ReleaseServices, lease: Lease): TurnResult {
+  logger.warn({ ...lease }, 'lease lost')
+  return { kind: 'lost' }
 }
 
 type Next = { attempts: number; retryInMs: number | undefined }

@@ -187,7 +187,7 @@ async function sendUntilEnd({ db }: SendServices, turn: Sending, slot: Slot): Pr
     if (isOver(turn, isIdle, slot)) ending.begin({ why: 'yielded' })
     if (ending.reason?.why === 'lost' || turn.isAbandoned) return
     if (ending.reason && window.inFlight === 0 && !reader.isReading && !steps.isWriting) return
-    // After the end: the release writes the last step.
+    // Not before the check for the end: the release writes the last step.
     steps.writeIfDue()
     await signal.raisedOrAfter(isIdle && progress.count() === 0 ? TICK_MS : STEP_MS)
   }
