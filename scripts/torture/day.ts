@@ -135,7 +135,7 @@ async function sampleEveryTurn(): Promise<void> {
       name,
       process: { pid },
     } of processes)
-      sizes.set(`memory of ${name}`, residentMiB(pid ?? 0) * BYTES_PER_MIB)
+      sizes.set(`memory of ${name}`, memoryOf(pid))
     const sample = { turn, published, delivered: receiver.distinct(), sizes }
     samples.push(sample)
     const shown = [...sizes].map(([name, bytes]) => `${name} ${megabytes(bytes)}`)
@@ -156,6 +156,13 @@ async function tableSizes(): Promise<Map<string, number>> {
     having sum(pg_total_relation_size(oid)) > 100000
     order by 1`)
   return new Map((rows ?? []).map(({ name, bytes }) => [name, bytes]))
+}
+
+/** Throws if the process has ended. */
+function memoryOf(pid: number | undefined): number {
+  const mebibytes = residentMiB(pid ?? 0)
+  if (Number.isNaN(mebibytes)) throw new Error(`The process ${pid} has ended.`)
+  return mebibytes * BYTES_PER_MIB
 }
 
 /** Compares the maxima of the middle and the last third of the run. */

@@ -16,9 +16,9 @@ import { appendInOrder } from './in-order.ts'
 import { type BodyLine, createSplitter } from './split.ts'
 
 /**
- * How long no line is read after a part has left. The database takes a part in pieces of its
- * socket's buffer, and while lines are read it would wait for each piece: 0.80 of the bare append
- * became 0.87.
+ * How long no line is read while a part leaves. The database takes a part in pieces of its socket's
+ * buffer, and while lines are read it would wait for each piece: 0.80 of the bare append became
+ * 0.87.
  */
 const HAND_OVER_MS = 1
 
