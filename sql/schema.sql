@@ -1151,8 +1151,6 @@ begin
       select
         unnest(tenants) as tenant,
         event_key_hash(unnest(names), unnest(idempotency_keys)) as key_hash
-      -- Otherwise the hash would be computed wherever it is named.
-      offset 0
     ) as batch
   )
   select
