@@ -8,7 +8,7 @@ import type { StoredType } from './registered.ts'
 /** Of a query: their types must fit into memory together. */
 const MOST_TENANTS = 16
 const MOST_QUERIES = 2
-/** After this long without an answer, nobody waits for the queries under way. */
+/** If no query has begun for this long, the next one to ask gets a query of its own. */
 const SLOW_MS = 1_000
 
 type Asked = {
