@@ -17,7 +17,7 @@ const FilterList = (pattern: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 255, pattern }), { maxItems: 1_000 })
 export const DateTime = (description: string) => Type.String({ format: 'date-time', description })
 
-const WebhookParameters = Type.Object(
+export const WebhookParameters = Type.Object(
   {
     callback_url: Type.String({ maxLength: 2_048, format: 'uri', description: 'http or https.' }),
     api_key: Type.Optional(

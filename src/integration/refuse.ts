@@ -25,11 +25,12 @@ export async function refusePrivateTargets(
 
 /**
  * Refuses to update a running or temporary integration, or another version than If-Match names, or
- * to send a stored secret to another origin.
+ * to send a stored secret to another origin. `remaining`: the document without what the update
+ * takes away.
  */
 export function refuseUpdate(
   found: FoundIntegration,
-  update: IntegrationUpdate,
+  { remaining, update }: { remaining: IntegrationDocument; update: IntegrationUpdate },
   ifMatch: string,
 ): void {
   refuseOtherVersion(ifMatch, found.version, 'the integration')
@@ -41,29 +42,37 @@ export function refuseUpdate(
   }
   const { document } = found
   const faults = [
-    ...faultsOfMovedWebhook(document, update),
-    ...faultsOfMovedStore(document, update),
+    ...faultsOfMovedWebhook(document, remaining, update),
+    ...faultsOfMovedStore(document, remaining, update),
   ]
   if (faults.length > 0) throw invalid(faults)
 }
 
-function faultsOfMovedWebhook(stored: IntegrationDocument, update: IntegrationUpdate): Fault[] {
+function faultsOfMovedWebhook(
+  stored: IntegrationDocument,
+  remaining: IntegrationDocument,
+  update: IntegrationUpdate,
+): Fault[] {
   const [old, given] = [stored.callback_parameters, update.callback_parameters]
   if (!old || !given || isSameOrigin(old.callback_url, given.callback_url)) return []
   const faults: Fault[] = []
-  if (old.api_key !== undefined && given.api_key === undefined) {
+  if (remaining.callback_parameters?.api_key !== undefined && given.api_key === undefined) {
     faults.push(faultOfUnnamedSecret('callback_parameters.api_key', ', or removed with ""'))
   }
-  const hasHeaders = Object.keys(stored.delivery?.headers ?? {}).length > 0
+  const hasHeaders = Object.keys(remaining.delivery?.headers ?? {}).length > 0
   if (hasHeaders && update.delivery?.headers === undefined) {
     faults.push(faultOfUnnamedSecret('delivery.headers', ', or removed with {}'))
   }
   return faults
 }
 
-function faultsOfMovedStore(stored: IntegrationDocument, update: IntegrationUpdate): Fault[] {
+function faultsOfMovedStore(
+  stored: IntegrationDocument,
+  remaining: IntegrationDocument,
+  update: IntegrationUpdate,
+): Fault[] {
   const [old, given] = [stored.s3_parameters, update.s3_parameters]
-  if (!old || !given || isSameStore(old, { ...old, ...given })) return []
+  if (!old || !given || isSameStore(old, { ...remaining.s3_parameters, ...given })) return []
   const names = ['aws_access_key_id', 'aws_secret_access_key'] as const
   const unnamed = names.filter((name) => old[name] !== undefined && given[name] === undefined)
   return unnamed.map((name) => faultOfUnnamedSecret(`s3_parameters.${name}`, ''))

@@ -20,6 +20,7 @@ import { type FoundIntegration, findIntegration, integrationOf, listIntegrations
 import { IntegrationUpdate, NewIntegration } from './integration.ts'
 import { noSuchIntegration } from './refuse.ts'
 import { register } from './register.ts'
+import { withoutRemovals } from './removal.ts'
 import { rotateSigningSecret } from './rotate.ts'
 import {
   commonErrors,
@@ -142,7 +143,7 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       description:
         'Only a stopped, permanent integration can be updated: its target, filter and ' +
         'delivery settings. Fields that the body does not name stay, secrets too; for another ' +
-        'origin they must be set anew. An empty api_key removes it. A GET may be sent back whole.',
+        'origin they must be set anew. Null takes a setting away. A GET may be sent back whole.',
       parameters: versioned,
       body: SentUpdate,
       responses: {
@@ -153,17 +154,15 @@ export function integrationRoutes(services: IntegrationServices): Route[] {
       },
       async handle(context) {
         const tenant = tenantOf(context, 'configure')
-        const id = idOf(context)
         const body = await readJson(context, limits.configurationBytes)
-        const found = await find(tenant, id)
+        const found = await find(tenant, idOf(context))
         const sent = updateOf(body, { shown: view(found), stored: found.document })
-        const update = checkUpdate(sent)
-        const change = {
-          ...changeBy(context, 'Updated via API.'),
-          ifMatch: context.get('if-match'),
-        }
+        const { body: settings, removed } = withoutRemovals(sent)
+        const update = { settings: checkUpdate(settings), removed }
+        const by = changeBy(context, 'Updated via API.')
+        const change = { ...by, ifMatch: context.get('if-match') }
         show(context, await updateIntegration(services, { tenant, found }, update, change))
-        Object.assign(context.body as object, await warningsOfFilter(db, tenant, update))
+        Object.assign(context.body as object, await warningsOfFilter(db, tenant, update.settings))
       },
     },
     {

@@ -4,7 +4,7 @@
 // nothing is dropped silently.
 
 import { isDeepStrictEqual } from 'node:util'
-import { Type } from 'typebox'
+import { type TProperties, Type } from 'typebox'
 import { HealthSentBack } from '../consumer/health.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault, invalid } from '../errors.ts'
@@ -16,7 +16,10 @@ import {
   type IntegrationDocument,
   IntegrationUpdate,
   NewIntegration,
+  WebhookParameters,
 } from './integration.ts'
+import { removable } from './removal.ts'
+import { S3Parameters } from './s3.ts'
 import { Integration } from './schemas.ts'
 
 const { id, integration_type, status, starts_at, ends_at } = Integration.properties
@@ -62,11 +65,20 @@ export const SentRegistration = Type.Object(
   },
 )
 
+/** A part of an update. */
+const Part = (part: string, { properties }: { properties: TProperties }, title: string) =>
+  Type.Optional(
+    Type.Object(removable(properties, `${part}.`), { title, additionalProperties: false }),
+  )
+
 const unchanged = 'As answers show it: it cannot be changed here.'
 /** The body of an update: an IntegrationUpdate, or more of the integration as answers show it. */
 export const SentUpdate = Type.Object(
   {
-    ...IntegrationUpdate.properties,
+    ...removable(IntegrationUpdate.properties, ''),
+    callback_parameters: Part('callback_parameters', WebhookParameters, 'WebhookParametersUpdate'),
+    s3_parameters: Part('s3_parameters', S3Parameters, 'S3ParametersUpdate'),
+    delivery: Part('delivery', DeliverySentBack, 'DeliverySettingsUpdate'),
     id: asShown(id, unchanged),
     integration_type: asShown(integration_type, unchanged),
     status: asShown(
@@ -77,11 +89,11 @@ export const SentUpdate = Type.Object(
     warnings: WarningsSentBack,
     starts_at: asShown(starts_at, unchanged),
     ends_at: asShown(ends_at, unchanged),
-    delivery: Type.Optional(DeliverySentBack),
   },
   {
     additionalProperties: false,
     title: 'IntegrationUpdate',
+    description: 'Null takes a setting away; afterwards it is as if it had never been set.',
     examples: [{ filter_conditions: { event_filter: ['order.created', 'order.cancelled'] } }],
   },
 )

@@ -134,6 +134,15 @@ describe('millrace apply', () => {
     expect(await apply(changed)).toMatchObject(sameEach)
   })
 
+  it('takes a filter away that is null, once', async () => {
+    const changed = whole().replace(/filter_conditions: .*/, 'filter_conditions: null')
+    const stdout = expect.stringMatching(/~ integration erp-1\n {4}filter_conditions: .* → null\n/)
+    expect(await apply(changed)).toMatchObject({ status: 0, stdout })
+    expect((await on('erp-1')).body).not.toHaveProperty('filter_conditions')
+    expect(await apply(changed)).toMatchObject(sameEach)
+    expect(await apply(whole())).toMatchObject({ status: 0 })
+  })
+
   it('leaves what the file does not name, unless it is pruned', async () => {
     const less = 'integrations: []\njobs: []\n'
     const { status, stdout } = await apply(less)

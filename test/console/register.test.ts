@@ -150,6 +150,12 @@ describe.runIf(browserIsThere())('the console', () => {
       delivery: { max_in_flight: 1, timeout_ms: 5_000, headers: ['x-shop'], is_signed: true },
     })
     expect(await page.getByLabel('Time for an answer').inputValue()).toBe('5000')
+    // What is left empty is taken away.
+    await page.getByLabel('Time for an answer').fill('')
+    await page.getByLabel('Everything, also what will be new').check()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await until('it is taken away', async () => !(await on('erp-1')).body['filter_conditions'])
+    expect((await on('erp-1')).body['delivery']).not.toHaveProperty('timeout_ms')
   })
 
   it('asks for secrets anew at another origin, and takes them away', async () => {

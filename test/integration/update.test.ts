@@ -80,6 +80,59 @@ describe('an update', () => {
     expect((await on('erp')).body).toEqual(before)
   })
 
+  it('takes a setting away with null: then it is as if it had never been set', async () => {
+    const given = { filter_conditions: { entity_filter: ['return'] } }
+    await patch('erp', { ...given, delivery: { max_in_flight: 1, timeout_ms: 5_000 } })
+    const nulls = { filter_conditions: null, delivery: { max_in_flight: null, headers: null } }
+    const { status, body } = await patch('erp', nulls)
+    expect(status).toBe(200)
+    expect(body).not.toHaveProperty('filter_conditions')
+    expect(body['delivery']).toEqual({ timeout_ms: 5_000 })
+    expect(await on('erp')).toMatchObject({ body: { ...body, health: expect.anything() } })
+    await on('erp', '/_start', 'POST')
+    await deliver()
+    await on('erp', '/_stop', 'POST')
+  })
+
+  it('takes nothing away that an integration needs, or that it has another way for', async () => {
+    for (const [part, name] of [
+      ['callback_parameters', 'callback_url'],
+      ['s3_parameters', 'bucket'],
+      ['delivery', 'signing_secret'],
+      ['delivery', 'max_in_fligth'],
+    ] as const) {
+      expect(await patch('erp', { [part]: { [name]: null } })).toMatchObject({
+        status: 400,
+        body: { message: expect.stringContaining(`${part}.${name}`) },
+      })
+    }
+  })
+
+  it('takes the settings of files away, and the key of a webhook at another origin', async () => {
+    const optional = { key_prefix: 'a', compression: 'gzip', endpoint: 'https://s3.example' }
+    await register(service.url, 'files', '', {
+      callback_parameters: undefined,
+      s3_parameters: { ...s3_parameters, ...optional },
+    })
+    await on('files', '/_stop', 'POST')
+    const where = { aws_region: 'eu-west-1', bucket: 'c' }
+    const nulls = { ...where, key_prefix: null, compression: null }
+    expect(await patch('files', { s3_parameters: nulls })).toMatchObject({ status: 200 })
+    const { body } = await on('files')
+    expect(body['s3_parameters']).toEqual({ ...where, endpoint: optional.endpoint })
+    // Another store: the stored keys do not go there.
+    expect(await patch('files', { s3_parameters: { ...where, endpoint: null } })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('s3_parameters.aws_access_key_id') },
+    })
+    const callback = { callback_url: receiver.url, api_key: 'a-key' }
+    await patch('erp', { callback_parameters: callback })
+    const moved = { callback_url: receiver.url.replace('127.0.0.1', 'localhost') }
+    expect(await patch('erp', { callback_parameters: moved })).toMatchObject({ status: 400 })
+    const without = { ...moved, api_key: null }
+    expect(await patch('erp', { callback_parameters: without })).toMatchObject({ status: 200 })
+  })
+
   it('may name the version that it is meant for', async () => {
     const { headers } = await on('erp')
     const update = { filter_conditions: { entity_filter: ['return'] } }

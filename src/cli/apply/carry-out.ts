@@ -1,12 +1,11 @@
 // Carries out the steps of a plan. Each names the version that it was compared with, so that nobody
 // else's change is overwritten.
 
+import { type Tree, valueAt, withoutPath, withPath } from '../../input/tree.ts'
 import { AnswerError, type ServiceClient } from '../client.ts'
 import { mapEntries, type TenantFile } from './file.ts'
-import type { Tree } from './kind.ts'
 import type { ApplyStep } from './plan.ts'
 import { resolveValue } from './reference.ts'
-import { valueAt, withoutPath, withPath } from './tree.ts'
 
 /**
  * Carries out the steps in order, and calls `onDone` after each. All secrets are read first. Throws

@@ -6,13 +6,13 @@ import path from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { isObject } from '../../input/json.ts'
 import { TENANT_PATTERN } from '../../input/tenant.ts'
+import { type Tree, valueAt } from '../../input/tree.ts'
 import { compileSchema } from '../../json-schema/compile.ts'
 import { UsageError } from '../client.ts'
 import { integrationKind } from './integration-kind.ts'
-import type { EntryKind, Tree } from './kind.ts'
+import type { EntryKind } from './kind.ts'
 import { eventTypeKind, jobKind, subscriptionKind } from './other-kinds.ts'
 import { isReference, resolveAll } from './reference.ts'
-import { valueAt } from './tree.ts'
 
 /** In the order in which entries are added: an event type before what its events reach. */
 export const kinds: EntryKind[] = [eventTypeKind, integrationKind, subscriptionKind, jobKind]

@@ -3,12 +3,20 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { IntegrationId, NewIntegration } from '../../integration/integration.ts'
+import { Type } from 'typebox'
+import { pick, type Tree } from '../../input/tree.ts'
+import {
+  Delivery,
+  deliveryLimits,
+  IntegrationId,
+  NewIntegration,
+} from '../../integration/integration.ts'
+import { removable, withoutRemovals } from '../../integration/removal.ts'
+import { S3Parameters } from '../../integration/s3.ts'
 import type { ServiceClient } from '../client.ts'
 import { INTEGRATIONS, pathOfStream } from '../stream.ts'
-import type { EntryChange, EntryKind, FoundEntry, Tree } from './kind.ts'
+import type { EntryChange, EntryKind, FoundEntry } from './kind.ts'
 import { changeVersion, readVersion } from './requests.ts'
-import { pick } from './tree.ts'
 
 /** A request in flight may take as long as its time limit. */
 const STOP_MS = 320_000
@@ -16,8 +24,13 @@ const POLL_MS = 200
 const TARGETS = ['callback_parameters', 's3_parameters']
 
 const pathOf = (id: string) => pathOfStream(INTEGRATIONS, id)
-const { callback_parameters, s3_parameters, filter_conditions, delivery, starts_at } =
-  NewIntegration.properties
+const { callback_parameters, filter_conditions, starts_at } = NewIntegration.properties
+/** Null takes a setting away, unless it is a secret: of that nobody knows whether it is there. */
+const s3Settings = removable(S3Parameters.properties, 's3_parameters.')
+const deliverySettings = {
+  ...Delivery.properties,
+  ...removable(deliveryLimits, 'delivery.'),
+}
 
 type Shown = Tree & { status: string; integration_type: string }
 
@@ -35,10 +48,10 @@ export const integrationKind: EntryKind = {
       integration_type: { enum: ['permanent'] },
       status: { enum: ['running', 'stopped'] },
       starts_at,
-      filter_conditions,
+      ...removable({ filter_conditions }, ''),
       callback_parameters,
-      s3_parameters,
-      delivery,
+      s3_parameters: Type.Object(s3Settings, { additionalProperties: false }),
+      delivery: Type.Object(deliverySettings, { additionalProperties: false }),
     },
   },
   whole: ['filter_conditions', 'delivery.headers'],
@@ -70,7 +83,8 @@ export const integrationKind: EntryKind = {
     return other && `has another kind of target, and cannot get ${other}: delete it first`
   },
   async add(client, { status, ...desired }) {
-    await client.call('POST', INTEGRATIONS.path, { integration_type: 'permanent', ...desired })
+    const { body } = withoutRemovals({ integration_type: 'permanent', ...desired })
+    await client.call('POST', INTEGRATIONS.path, body)
     if (status === 'stopped') await client.call('POST', `${pathOf(desired['id'] as string)}/_stop`)
   },
   change: changeIntegration,

@@ -1,9 +1,8 @@
 // The kinds of entries in a tenant file: their fields, and the requests that read and change them.
 // A file names what it manages: a field that it does not name stays as it is.
 
+import type { Tree } from '../../input/tree.ts'
 import type { ServiceClient } from '../client.ts'
-
-export type Tree = Record<string, unknown>
 
 /** A field with a secret. Nobody can read it back, so it is sent only if there is a reason. */
 export type Secret = {

@@ -1,13 +1,13 @@
 // Event types, subscriptions and notification jobs in a tenant file.
 
 import { NewEventType } from '../../event-type/schemas.ts'
+import { pick, type Tree } from '../../input/tree.ts'
 import { NewJob } from '../../notification/job.ts'
 import { NewSubscription } from '../../subscription/subscription.ts'
 import { linkedRowsOf, rowsOf } from '../pages.ts'
 import { SUBSCRIPTIONS } from '../stream.ts'
-import type { EntryKind, Tree } from './kind.ts'
+import type { EntryKind } from './kind.ts'
 import { changeVersion, readVersion } from './requests.ts'
-import { pick } from './tree.ts'
 
 const EVENT_TYPES = '/event-types'
 const JOBS = '/api/v1/jobs'

@@ -1,10 +1,10 @@
 // The difference between a tenant file and the service, as the steps that remove it.
 
 import { isDeepStrictEqual } from 'node:util'
+import { leavesOf, type Tree, valueAt } from '../../input/tree.ts'
 import { type ServiceClient, UsageError } from '../client.ts'
 import { type Entry, mapEntries, type TenantFile } from './file.ts'
-import type { EntryKind, FoundEntry, Secret, Tree } from './kind.ts'
-import { leavesOf, valueAt } from './tree.ts'
+import type { EntryKind, FoundEntry, Secret } from './kind.ts'
 
 /** One field of a step. A secret has no values. */
 export type FieldChange = { field: string; from?: unknown; to?: unknown; secret?: true }
@@ -105,12 +105,12 @@ function fieldsOf(
   return [...plain, ...sent]
 }
 
-/** Times may be spelt differently. */
+/** Times may be spelt differently; null is a setting that is not there. */
 function isSame(field: string, from: unknown, to: unknown): boolean {
   if (field === 'starts_at' && typeof from === 'string' && typeof to === 'string') {
     return Date.parse(from) === Date.parse(to)
   }
-  return isDeepStrictEqual(from, to)
+  return isDeepStrictEqual(from ?? null, to ?? null)
 }
 
 /** Whether the service shows that a secret is not set, or that it has other names. */

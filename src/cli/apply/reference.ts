@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { readVariable } from '../../config.ts'
 import { isObject } from '../../input/json.ts'
+import type { Tree } from '../../input/tree.ts'
 import { UsageError } from '../client.ts'
-import type { Tree } from './kind.ts'
 
 const REFERENCE = /^\$\{(?:env:(?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<file>[^}]+))\}$/
 const ESCAPED = /^\$(?=\$+\{(env|file):)/

@@ -3,11 +3,11 @@
 
 import { Document, isMap } from 'yaml'
 import { isObject } from '../../input/json.ts'
+import { type Tree, valueAt, withoutPath, withPath } from '../../input/tree.ts'
 import type { ServiceClient } from '../client.ts'
 import { kinds } from './file.ts'
-import type { EntryKind, Tree } from './kind.ts'
+import type { EntryKind } from './kind.ts'
 import { escapeReference } from './reference.ts'
-import { valueAt, withoutPath, withPath } from './tree.ts'
 
 const HEAD = [
   ' Anything that this file does not name stays as it is. Secrets stay, too, until apply --rotate.',

@@ -231,9 +231,6 @@ export const de = {
   'form.filter': 'Welche Ereignisse',
   'form.everything': 'Alle, auch künftige',
   'form.some': 'Nur diese',
-  'form.filterStays':
-    'Ein Filter lässt sich ändern, aber nicht entfernen: Nennen Sie, was er nehmen soll. Für ' +
-    'alles legen Sie eine weitere Integration an.',
   'form.wholeEntity': 'alle von {entity}, auch künftige',
   'form.otherNames': 'Andere Namen',
   'form.otherNamesHint':

@@ -225,9 +225,6 @@ export const en = {
   'form.filter': 'Which events',
   'form.everything': 'Everything, also what will be new',
   'form.some': 'Only these',
-  'form.filterStays':
-    'A filter can be changed, but not taken away: name what it shall take. For everything, ' +
-    'register another integration.',
   'form.wholeEntity': 'all of {entity}, also what will be new',
   'form.otherNames': 'Other names',
   'form.otherNamesHint':

@@ -7,7 +7,7 @@ import { mayConfigure } from '../app/session.js'
 import { t } from '../app/text.js'
 import { askToRemove, askToRotate, askToStop } from './acts.js'
 import { FilterFields, filterOfForm } from './filter.js'
-import { DeliveryFields, partsOfForm, S3Fields, WebhookFields } from './integration-fields.js'
+import { changesOfForm, DeliveryFields, S3Fields, WebhookFields } from './integration-fields.js'
 import { Preview } from './preview.js'
 import { Versioned } from './versioned.js'
 
@@ -50,13 +50,13 @@ function Stopped({ id }) {
   const path = pathOf(id)
   /** @type {import('./versioned.js').Save} */
   const save = async (form, { etag, document }) => {
-    const filter_conditions = filterOfForm(form)
+    const everything = document.filter_conditions ? null : undefined
     await change(path, {
       method: 'PATCH',
       headers: { 'if-match': etag },
       body: {
-        ...partsOfForm(form, { isS3: document.s3_parameters !== undefined }),
-        ...(filter_conditions ? { filter_conditions } : {}),
+        ...changesOfForm(form, document),
+        filter_conditions: filterOfForm(form) ?? everything,
       },
     })
     return t('edit.done', { id })
@@ -75,6 +75,6 @@ function Settings({ integration }) {
       ? html`<${S3Fields} integration=${integration} />`
       : html`<${WebhookFields} integration=${integration} />`
   }
-    <${FilterFields} filter=${filter} mayBeAll=${filter === undefined} />
+    <${FilterFields} filter=${filter} />
     ${!s3_parameters && html`<${DeliveryFields} integration=${integration} />`}`
 }

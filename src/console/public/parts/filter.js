@@ -28,11 +28,8 @@ export function filterOfForm(form) {
   }
 }
 
-/**
- * `mayBeAll`: whether everything may be chosen.
- * @param {{ filter?: Filter | undefined, mayBeAll?: boolean }} props
- */
-export function FilterFields({ filter, mayBeAll = true }) {
+/** @param {{ filter?: Filter | undefined }} props */
+export function FilterFields({ filter }) {
   const [isAll, setAll] = useState(filter === undefined)
   const types = usePolled(listEventTypes, 0)
   const chosen = isAll
@@ -40,13 +37,6 @@ export function FilterFields({ filter, mayBeAll = true }) {
     : html`<${Loaded} of=${types}>
       <${Types} types=${types.data ?? []} filter=${filter ?? {}} />
     <//>`
-  if (!mayBeAll) {
-    return html`<fieldset>
-      <legend>${t('form.filter')}</legend>
-      <p class="quiet small">${t('form.filterStays')}</p>
-      ${chosen}
-    </fieldset>`
-  }
   return html`<${Choice} name="filter" legend=${t('form.filter')} value=${isAll ? 'all' : 'some'}
     onChoose=${(/** @type {string} */ value) => setAll(value === 'all')}
     options=${[['all', t('form.everything')], ['some', t('form.some')]]}>

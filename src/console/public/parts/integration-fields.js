@@ -42,6 +42,27 @@ export function partsOfForm(form, { isS3 }) {
   return { callback_parameters, ...(Object.keys(delivery).length > 0 ? { delivery } : {}) }
 }
 
+/** The settings that a form takes away by leaving them empty. @type {Record<string, string[]>} */
+const REMOVABLE = {
+  s3_parameters: ['key_prefix', 'endpoint', 'force_path_style', 'compression'],
+  delivery: ['max_in_flight', 'timeout_ms'],
+}
+
+/**
+ * The same for one that has settings: null takes those away that the form leaves empty.
+ * @param {HTMLFormElement} form
+ * @param {Integration} stored the one that the form began with
+ */
+export function changesOfForm(form, stored) {
+  const isS3 = stored.s3_parameters !== undefined
+  const part = isS3 ? 's3_parameters' : 'delivery'
+  /** @type {Record<string, Record<string, unknown>>} */
+  const parts = partsOfForm(form, { isS3 })
+  const gone = (REMOVABLE[part] ?? []).filter((name) => stored[part]?.[name] !== undefined)
+  const nulls = Object.fromEntries(gone.map((name) => [name, null]))
+  return { ...parts, [part]: { ...nulls, ...parts[part] } }
+}
+
 /** @param {Record<string, unknown>} fields */
 const wholesOf = (fields) =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Number(value)]))
@@ -84,10 +105,9 @@ export function DeliveryFields({ integration }) {
   return html`<fieldset>
     <legend>${t('form.delivery')}</legend>
     <${Field} name="delivery.max_in_flight" label=${t('form.inFlight')} type="number" min="1"
-      max="100" hint=${t('form.inFlightHint')} value=${max_in_flight} placeholder="16"
-      required=${max_in_flight !== undefined} />
+      max="100" hint=${t('form.inFlightHint')} value=${max_in_flight} placeholder="16" />
     <${Field} name="delivery.timeout_ms" label=${t('form.timeout')} type="number" min="100"
-      max="300000" value=${timeout_ms} placeholder="30000" required=${timeout_ms !== undefined} />
+      max="300000" value=${timeout_ms} placeholder="30000" />
     <${Field} name="delivery.headers" label=${t('form.headers')} rows=${3}
       hint=${hint ?? t('form.headersHint', { most: MOST_HEADERS })} placeholder="x-shop: 17" />
     ${
@@ -118,7 +138,7 @@ export function S3Fields({ integration }) {
   const hint = t(isNew ? 'form.awsKeyHint' : 'form.keptHint')
   /** @param {string} name @param {string} label @param {object} [more] */
   const field = (name, label, more = {}) => html`<${Field} name=${`s3_parameters.${name}`}
-    label=${label} value=${stored[name]} required=${stored[name] !== undefined} ...${more} />`
+    label=${label} value=${stored[name]} ...${more} />`
   return html`<fieldset>
     <legend>${t('form.s3')}</legend>
     ${field('bucket', 'Bucket', { required: true })}
@@ -132,10 +152,8 @@ export function S3Fields({ integration }) {
     ${field('key_prefix', t('form.prefix'), { hint: t('form.prefixHint') })}
     ${field('endpoint', t('form.endpoint'), { type: 'url', hint: t('form.endpointHint') })}
     <${Check} name="s3_parameters.force_path_style" label=${t('form.pathStyle')}
-      defaultChecked=${stored['force_path_style'] === true}
-      disabled=${stored['force_path_style'] === true} />
+      defaultChecked=${stored['force_path_style'] === true} />
     <${Field} name="s3_parameters.compression" label=${t('form.compression')}
-      options=${[...(stored['compression'] ? [] : [['', t('form.none')]]), ['gzip', 'gzip']]}
-      value=${stored['compression']} />
+      options=${[['', t('form.none')], ['gzip', 'gzip']]} value=${stored['compression']} />
   </fieldset>`
 }

@@ -1,7 +1,8 @@
 // Trees of fields, each with a path such as `delivery.timeout_ms`.
 
-import { isObject } from '../../input/json.ts'
-import type { Tree } from './kind.ts'
+import { isObject } from './json.ts'
+
+export type Tree = Record<string, unknown>
 
 /** The value at a path; undefined if it is missing. */
 export function valueAt(tree: Tree, path: string): unknown {
@@ -11,11 +12,11 @@ export function valueAt(tree: Tree, path: string): unknown {
 }
 
 /** The tree without a path. Objects that it leaves empty stay. */
-export function withoutPath(tree: Tree, path: string): Tree {
+export function withoutPath<T extends Tree>(tree: T, path: string): T {
   const [key = '', ...rest] = path.split('.')
   const { [key]: value, ...others } = tree
-  if (rest.length === 0 || !isObject(value)) return rest.length === 0 ? others : tree
-  return { ...others, [key]: withoutPath(value as Tree, rest.join('.')) }
+  if (rest.length === 0) return others as T
+  return isObject(value) ? { ...tree, [key]: withoutPath(value, rest.join('.')) } : tree
 }
 
 /** The tree with a value at a path. */
