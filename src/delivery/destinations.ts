@@ -61,13 +61,15 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
     } = openDocument(tenant, document, secrets)
     if (!callback_parameters) throw new Error('This integration gets files, not single events.')
     const { callback_url, api_key } = callback_parameters
-    const stillValid = previous && Date.parse(previous.valid_until) > Date.now()
-    const signingSecrets = [delivery?.signing_secret, stillValid ? previous.secret : undefined]
+    const { signing_secret: secret } = delivery ?? {}
     return createWebhook(webhooks, {
       url: callback_url,
       apiKey: api_key,
       headers: delivery?.headers,
-      signingSecrets: signingSecrets.filter((secret) => secret !== undefined),
+      signingSecrets: [
+        ...(secret ? [{ secret }] : []),
+        ...(previous ? [{ secret: previous.secret, until: Date.parse(previous.valid_until) }] : []),
+      ],
       timeoutMs: delivery?.timeout_ms ?? config.MILLRACE_DELIVERY_TIMEOUT_MS,
       allowPrivateTargets,
       responseBytes: limits.responseBytes,

@@ -26,10 +26,8 @@ export type WebhookOptions = {
   apiKey?: string | undefined
   /** Sent with every request. */
   headers?: Record<string, string> | undefined
-  /**
-   * Secrets to sign with: the current one, and the previous one while receivers may still use it.
-   */
-  signingSecrets?: string[]
+  /** Secrets to sign with: the current one, and the one before `until` its end, in ms since 1970. */
+  signingSecrets?: { secret: string; until?: number }[]
   /** From the first byte sent to the last byte read. */
   timeoutMs: number
   allowPrivateTargets: boolean
@@ -53,12 +51,13 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   const authorization = options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}
   const fixed = Object.entries({ ...options.headers, ...authorization, ...FIXED_HEADERS }).flat()
   const signing = options.signingSecrets ?? []
-  const keys = signing.map(signingKey)
+  const keys = signing.map(({ secret, until = Infinity }) => ({ ...signingKey(secret), until }))
+  const texts = signing.map(({ secret }) => secret)
   // Without its query, which may hold a token.
   const shown = url.origin + url.pathname
   const to = { origin: url.origin, path: url.pathname + url.search }
-  const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...signing]
-  const mask = createMask([...secrets, ...signing.map(secretBytes)], options.storedResponse)
+  const secrets = [options.apiKey, ...Object.values(options.headers ?? {}), ...texts]
+  const mask = createMask([...secrets, ...texts.map(secretBytes)], options.storedResponse)
   const failed = (reason: string) => `Request to URL ${shown} failed. Reason: ${mask(reason)}`
   const secretHeaders = Object.keys({ ...options.headers, ...authorization })
 
@@ -99,10 +98,14 @@ export function createWebhook(connections: Connections, options: WebhookOptions)
   }
 }
 
-function headersOf(event: OutgoingEvent, body: Buffer, keys: SigningKey[]): string[] {
+/** A key, and the moment in ms from which it signs no more. */
+type ValidKey = SigningKey & { until: number }
+
+function headersOf(event: OutgoingEvent, body: Buffer, keys: ValidKey[]): string[] {
   // The same for an event in every retry and replay.
   const id = event.testId ?? `msg_${event.tenant}_${event.position}`
-  const timestamp = String(Math.floor(Date.now() / 1000))
+  const now = Date.now()
+  const timestamp = String(Math.floor(now / 1000))
   const headers = [
     'webhook-id',
     id,
@@ -115,7 +118,9 @@ function headersOf(event: OutgoingEvent, body: Buffer, keys: SigningKey[]): stri
   ]
   if (event.traceparent !== null) headers.push('traceparent', event.traceparent)
   if (event.testId !== undefined) headers.push('millrace-test', 'true')
-  if (keys.length > 0) headers.push('webhook-signature', sign(keys, id, timestamp, body))
+  // Now, not when the destination was opened: a turn that is busy may last for hours.
+  const valid = keys.filter(({ until }) => now < until)
+  if (valid.length > 0) headers.push('webhook-signature', sign(valid, id, timestamp, body))
   return headers
 }
 

@@ -236,6 +236,23 @@ describe('delivery settings', () => {
     expect(() => verify(second, one)).toThrow()
   })
 
+  it('rotate within a turn, too: its end ends the former secret', async () => {
+    const { body } = await call(`${service.url}${EVENTSTREAM}/signed/_rotate_signing_secret`, {
+      body: JSON.stringify({ overlap_seconds: 2 }),
+    })
+    const end = Date.parse(String(body['previous_valid_until']))
+    // Events without a pause: the turn that sends both signatures does not end.
+    for (;;) {
+      const sentAt = Date.now()
+      const received = await deliver()
+      const signatures = String(received.headers['webhook-signature']).split(' ').length
+      if (sentAt >= end) {
+        expect(signatures).toBe(1)
+        return
+      }
+    }
+  })
+
   it('rotate without a body, for a day; a body that is no object is still refused', async () => {
     const path = `${service.url}${EVENTSTREAM}/signed/_rotate_signing_secret`
     const { status, body } = await call(path, { method: 'POST' })
