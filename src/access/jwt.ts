@@ -77,21 +77,15 @@ export function createJwt(settings: JwtSettings): Jwt {
         clockTolerance: CLOCK_TOLERANCE,
         currentDate: new Date(clock()),
       }
-      try {
-        if (algorithm === 'HS256') {
-          return claimsOf(await verifyShared(token, secrets, checks))
-        }
-        if (!keySet || !KEY_SET_ALGORITHMS.includes(algorithm)) return undefined
-        const { payload } = await jwtVerify(token, keySet, { ...checks, algorithms: [algorithm] })
-        return claimsOf(payload)
-      } catch (error) {
+      const payload = await payloadOf(token, algorithm, checks).catch((error) => {
         if (!(error instanceof errors.JOSEError) || OUTAGES.includes(error.code)) {
           const message = 'The key set that verifies this token is unreachable.'
           throw new MillraceError('unavailable', message, { cause: error, retryAfterSeconds: 1 })
         }
         logger.debug({ reason: error.message }, 'JWT refused')
         return undefined
-      }
+      })
+      return payload && claimsOf(payload)
     },
     sign(keyId, { tenants, scopes, teams, services, eventNames }, seconds) {
       const now = Math.floor(clock() / 1000)
@@ -112,6 +106,17 @@ export function createJwt(settings: JwtSettings): Jwt {
       if (audience) token.setAudience(audience)
       return token.sign(secrets[0] as Uint8Array)
     },
+  }
+
+  /** Undefined if no key verifies the algorithm. */
+  async function payloadOf(
+    token: string,
+    algorithm: string,
+    checks: JWTVerifyOptions,
+  ): Promise<JWTPayload | undefined> {
+    if (algorithm === 'HS256') return verifyShared(token, secrets, checks)
+    if (!keySet || !KEY_SET_ALGORITHMS.includes(algorithm)) return undefined
+    return (await jwtVerify(token, keySet, { ...checks, algorithms: [algorithm] })).payload
   }
 }
 
@@ -145,17 +150,17 @@ function algorithmOf(token: string): string {
  * allows all of them. Undefined if a claim has the wrong type.
  */
 function claimsOf(payload: JWTPayload): Claims | undefined {
-  const { sub = '', scope = '', exp = 0, [KEY_CLAIM]: keyId } = payload
+  // jose checks exp, but not that these are texts.
+  const { sub = '', scope = '', [KEY_CLAIM]: keyId }: Record<string, unknown> = payload
   const [tenants, teams, services, eventNames] = ['tenant', 'team', 'service', 'event_names'].map(
     (name) => listOf(payload[name]),
   )
-  if (typeof scope !== 'string' || (keyId !== undefined && typeof keyId !== 'string')) {
-    return undefined
-  }
+  if (typeof sub !== 'string' || typeof scope !== 'string') return undefined
+  if (keyId !== undefined && typeof keyId !== 'string') return undefined
   if ([tenants, teams, services, eventNames].includes(undefined)) return undefined
   return {
     subject: printable(sub),
-    expiresAt: new Date(Math.min(exp, LAST_SECOND) * 1_000),
+    expiresAt: new Date(Math.min(payload.exp ?? 0, LAST_SECOND) * 1_000),
     grant: {
       tenants: tenants ?? [],
       scopes: scope.split(' ').filter(Boolean),

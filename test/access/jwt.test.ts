@@ -144,6 +144,8 @@ describe('a JWT by the shared secret', () => {
       ['dots', '..'],
       ['a tenant that is a number', await aJwt({ tenant: 7 })],
       ['a team that is an object', await aJwt({ team: {} })],
+      ['a subject that is a number', await aJwt({ sub: 7 })],
+      ['a key that is an object', await aJwt({ millrace_key: {} })],
       ['a scope that is a list', await aJwt({ scope: ['read'] })],
       ['an unknown API key', await aJwt({ millrace_key: '000000000000' })],
     ]
