@@ -3,23 +3,31 @@
 import type { Db } from '../db/pool.ts'
 import { ownRunOf, selectionOf } from '../delivery/configuration.ts'
 import type { FoundConsumer } from '../delivery/subject.ts'
-import { MillraceError } from '../errors.ts'
+import { fault, invalid, MillraceError } from '../errors.ts'
+import { isAlert } from '../log/alert.ts'
 import type { LoggedEvent } from '../log/event.ts'
 import { positionBefore } from '../log/position.ts'
-import { readEvents } from '../log/read.ts'
+import { readEvent, readEvents } from '../log/read.ts'
 
 /** `now`: in ms. */
 type Retention = { now: number; days: number }
 
-/** The event at a position. Throws `not_found`; the message says if it is past the retention. */
+/**
+ * The event at a position, which is to go to a consumer, whatever its filter says. Throws
+ * `not_found`; the message says if it is past the retention. Throws `invalid_request` for an alert
+ * about that consumer.
+ */
 export async function eventAt(
   db: Db,
-  tenant: string,
-  position: number,
+  { tenant, position, consumer }: { tenant: string; position: number; consumer: string },
   { now, days }: Retention,
 ): Promise<LoggedEvent> {
-  const [row] = await readEvents(db, tenant, [position], { filter: null, isLive: false })
-  if (row && row.payload !== null) return { ...row, payload: row.payload }
+  const event = await readEvent(db, tenant, position)
+  if (event && isAlert(event.name) && event.entityId === consumer) {
+    const reason = `is that of an event about ${consumer}, which is never sent to it`
+    throw invalid([fault('position', 'about_itself', reason)])
+  }
+  if (event) return event
   const isOld = position < positionBefore(now, days)
   const message = isOld
     ? `The event at position ${position} is older than the retention of ${days} days.`

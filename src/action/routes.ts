@@ -89,10 +89,9 @@ export function actionRoutes(services: ActionServices): Route[] {
         refuseMixed(asked)
         const payload = textOfMember(bytes, 'payload')
         const document = consumer.configuration.document as IntegrationDocument
-        const { position } = asked
         const now = clock()
-        const logged =
-          position === undefined ? undefined : await eventAt(db, tenant, position, { now, days })
+        const { position: at } = asked
+        const logged = at === undefined ? undefined : await eventFor(tenant, consumer, at)
         const event = testEventOf(tenant, document, { name: asked.name, payload, logged, now })
         const webhook = openWebhook(tenant, document)
         context.body = await atOnce(tenant, async () => {
@@ -171,7 +170,7 @@ export function actionRoutes(services: ActionServices): Route[] {
           const { position, reason = 'no reason was given' } = checkResend(
             await readJson(context, limits.configurationBytes),
           )
-          const event = await eventAt(db, tenant, position, { now: clock(), days })
+          const event = await eventFor(tenant, consumer, position)
           const destination = await destinations.of(tenant, consumer.configuration)
           const caller = { actor: context.state.identity.actor, reason: asSentence(reason) }
           context.body = await atOnce(tenant, () =>
@@ -181,6 +180,10 @@ export function actionRoutes(services: ActionServices): Route[] {
       },
     ]),
   ]
+
+  function eventFor(tenant: string, { id }: FoundConsumer, position: number) {
+    return eventAt(db, { tenant, position, consumer: id }, { now: clock(), days })
+  }
 
   /** One with a target for single events. Throws `not_found` or `invalid_request`. */
   async function find(subject: Subject, context: RequestContext) {

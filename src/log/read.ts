@@ -218,6 +218,21 @@ export async function readEvents(
   return rows
 }
 
+/** The event at a position, whatever it is; undefined if there is none, or none any more. */
+export async function readEvent(
+  db: Db,
+  tenant: string,
+  position: number,
+): Promise<LoggedEvent | undefined> {
+  const { rows } = await sql<LoggedEvent>`
+    select
+      position, name, entity_id as "entityId", idempotency_key as "idempotencyKey", traceparent,
+      payload::text as payload
+    from event
+    where tenant = ${tenant} and position = ${position}`.execute(db)
+  return rows[0]
+}
+
 /** A selection as an SQL condition. */
 export function takes({ filter, isLive }: Selection): RawBuilder<boolean> {
   const passes = passesFilter(filter)

@@ -82,6 +82,26 @@ it('reaches a stopped integration, and one whose filter does not take it', async
   expect(await undelivered()).toEqual([])
 })
 
+it('is an alert, too, but never to the integration that it is about', async () => {
+  const { tenant, ask, on, resend } = await stage()
+  await register(service.url, 'crm', receiver.url, {}, tenant)
+  await on('crm', '/_stop', 'POST')
+  const name = 'millrace.integration_stopped'
+  const found = await ask('GET', `/events?name=${name}`)
+  const [alert] = found.body['events'] as { position: number }[]
+  const position = alert?.position as number
+  expect(await resend(position)).toMatchObject({
+    status: 200,
+    body: { name, outcome: 'delivered', is_filtered_out: true },
+  })
+  for (const act of ['_resend', '_test']) {
+    expect(await ask('POST', path.replace('erp', `crm/${act}`), { position })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('about crm, which is never sent to it') },
+    })
+  }
+})
+
 it('is refused for what the log does not have, and says if that is past the retention', async () => {
   const { resend, position } = await stage()
   expect(await resend(position + 1)).toMatchObject({
