@@ -7,15 +7,8 @@ import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import { membersOf, textOfString } from '../input/json-object.ts'
 import { traceparentOf } from '../input/traceparent.ts'
 import type { NewEvent } from '../log/event.ts'
-import {
-  checkCorrelationIds,
-  checkName,
-  checkTenant,
-  checkText,
-  faultsOfObject,
-  quote,
-} from './fields.ts'
-import { checkHeader } from './publish.ts'
+import { checkCorrelationIds, checkName, checkText, faultsOfObject, quote } from './fields.ts'
+import { checkHeader, checkTenantHeader } from './publish.ts'
 
 const FIELDS = [
   ...['name', 'entity_id', 'idempotency_key', 'correlation_ids', 'tenant', 'team', 'service'],
@@ -35,9 +28,8 @@ type LineDefaults = Pick<NewEvent, 'tenant' | 'live'> & {
 /** The defaults in the headers. Throws `invalid_request` with all their faults. */
 export function lineDefaultsOf(headers: IncomingHttpHeaders, live: boolean): LineDefaults {
   const faults: Fault[] = []
-  const optional = (name: string) => (headers[name] ? checkHeader(headers, name, faults) : '')
-  const tenant = checkHeader(headers, 'tenant', faults)
-  checkTenant('tenant', tenant, faults)
+  const optional = (name: string) => (headers[name] ? checkHeader(name, headers[name], faults) : '')
+  const tenant = checkTenantHeader(headers, faults)
   const defaults = { tenant, team: optional('team'), service: optional('service'), live }
   if (faults.length > 0) throw invalid(faults)
   return defaults

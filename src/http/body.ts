@@ -123,7 +123,7 @@ export function ownerOf(context: Exchange): string | undefined {
   const identity = context.state.identity as Identity | undefined
   if (!identity) return undefined
   const { tenants, actor } = identity
-  const named = tenantHeaderOf(context)
+  const named = tenantHeaderOf(context.req.headers)
   if (named && includesTenant(tenants, named)) return named
   return tenants.includes(EVERY_TENANT) ? actor : tenants.toSorted().join()
 }

@@ -95,7 +95,7 @@ const perSecond = (name: string, rate: number) => ({ name, perSecond: rate, burs
 
 /** The tenant of the request, if it names one. The route reports a faulty name. */
 function nameOf(context: Exchange): string | undefined {
-  const named = tenantHeaderOf(context)
+  const named = tenantHeaderOf(context.req.headers)
   if (named) return isTenant(named) ? named : undefined
   return onlyTenantOf(context.state.identity)
 }

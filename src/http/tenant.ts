@@ -1,5 +1,6 @@
 // The tenant of a request: from its header, or the only one of its token.
 
+import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
 import { isTenant, TENANT_PATTERN } from '../input/tenant.ts'
@@ -33,7 +34,7 @@ export function tenantOf(context: Exchange, scope: Scope): string {
 }
 
 /** The tenant header's value, valid or not; undefined if it is missing or empty. */
-export function tenantHeaderOf({ req: { headers } }: Exchange): string | undefined {
+export function tenantHeaderOf(headers: IncomingHttpHeaders): string | undefined {
   return ((headers['tenant'] || headers['x-twc-tenant']) as string | undefined) || undefined
 }
 
@@ -41,7 +42,7 @@ export function tenantHeaderOf({ req: { headers } }: Exchange): string | undefin
  * The tenant in the header, if there is one. Throws `invalid_request` if it is not a tenant's name.
  */
 export function namedTenant(context: Exchange): string | undefined {
-  const tenant = tenantHeaderOf(context)
+  const tenant = tenantHeaderOf(context.req.headers)
   if (tenant === undefined || isTenant(tenant)) return tenant
   throw invalid([fault('tenant', 'invalid', 'must be 1 to 63 letters, digits, _ and -')])
 }

@@ -67,6 +67,12 @@ describe('a bulk publish', () => {
     expect(await stored([key])).toMatchObject([{ payload }])
   })
 
+  it('takes the tenant from either of its headers', async () => {
+    const [key] = keyed(1) as [string]
+    const { status, answers } = await bulk(lineOf(key), { tenant: '', 'x-twc-tenant': 'dodici' })
+    expect({ status, answers }).toMatchObject({ status: 200, answers: [{ duplicate: false }] })
+  })
+
   it('takes each field from its line, or else from the headers', async () => {
     const [own, from] = keyed(2) as [string, string]
     const { answers } = await bulk(

@@ -64,6 +64,7 @@ const cases: [what: string, status: number, Asked][] = [
   ['a body that is no JSON', 400, { body: '{"a":' }],
   ['a fault told in other letters', 400, { headers: { 'correlation-ids': '{"größe":"ü"}' } }],
   ['no team and no key', 400, { headers: { team: '', 'idempotency-key': '' } }],
+  ['the other header of the tenant', 201, { headers: { tenant: '', 'x-twc-tenant': 'dodici' } }],
   ['two tenants', 400, { headers: { 'x-twc-tenant': 'other' } }],
   ['a body beyond the limit', 413, { body: `{"a":"${'x'.repeat(20_000)}"}` }],
   ['no token', 401, { token: null }],
