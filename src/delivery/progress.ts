@@ -27,7 +27,7 @@ export function createProgress({
   version,
   totals: begun,
   ...start
-}: Pick<Leased, 'version' | 'attempts' | 'totals'>): Progress {
+}: Pick<Leased, 'attempts' | 'totals'> & Pick<Step, 'version'>): Progress {
   let { attempts } = start
   let written = sumOf(begun)
   const totals = copyOf(begun)

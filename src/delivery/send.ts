@@ -72,15 +72,13 @@ export async function sendEvents(
   deadline: Deadline,
   slot: Slot,
 ): Promise<TurnResult> {
-  const { lease, configuration, unresolved } = leased
-  const { db } = services
+  const { lease, configuration } = leased
   const destination = await services.destinationOf(lease, configuration)
   const turn = begin(services, leased, deadline, destination)
   const { intake, ending, failures } = turn
   slot.attach(handleOf(turn))
-  await saveWindow(services.durable, leased)
-  // Events that retention has removed meanwhile are missing; the log of the integration says so.
-  push(intake, await readEvents(db, lease.tenant, unresolved, selectionOf(leased)))
+  const isFilled = await takeUp(services, turn).catch(ending.breakOff)
+  if (!isFilled) return giveBack(services, leased, ending)
   await sendUntilEnd(services, turn, slot)
   await failures.written()
   return release(services, lease, {
@@ -89,6 +87,30 @@ export async function sendEvents(
     failing: `The event at position ${intake.window.unresolved()[0]}`,
     stepOf: (attempts) => stepOf(intake, attempts),
     isIdle: () => isEmpty(intake),
+  })
+}
+
+/** Puts the events into the window that an earlier turn has left. */
+async function takeUp({ db, durable }: SendServices, { leased, intake }: Sending): Promise<true> {
+  await saveWindow(durable, leased)
+  // Events that retention has removed meanwhile are missing; the log of the integration says so.
+  const { lease, unresolved } = leased
+  push(intake, await readEvents(db, lease.tenant, unresolved, selectionOf(leased)))
+  return true
+}
+
+/** Releases a lease with the cursor as it was: its events are not in the window. */
+function giveBack(
+  services: SendServices,
+  { lease, readPosition, unresolved, windowVersion: version, ...leased }: SendingLease,
+  { reason }: Ending,
+): Promise<TurnResult> {
+  return release(services, lease, {
+    reason: reason as Reason,
+    attempts: leased.attempts,
+    failing: 'The turn',
+    stepOf: (attempts) =>
+      createProgress({ ...leased, version }).step({ readPosition, unresolved, attempts }),
   })
 }
 

@@ -17,7 +17,8 @@ export type Step = {
   readPosition: number
   unresolved: number[]
   attempts: number
-  version: number
+  /** The version under which the unresolved events were read; null: unknown. */
+  version: number | null
   totals: Totals
 }
 

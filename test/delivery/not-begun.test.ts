@@ -1,0 +1,43 @@
+// A turn that gets the lease, and cannot read the events that the one before it has left: it gives
+// the lease back with all of them, and another turn begins soon.
+
+import { expect, it } from 'vitest'
+import { publish, register } from '../../scripts/kit/client.ts'
+import { ok, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { useReceiver, useService } from '../helpers/service.ts'
+
+const database = useDatabase()
+const receiver = useReceiver()
+// A lease that nobody gives back would last longer than the test.
+const service = useService('start', database, () => ({
+  MILLRACE_LEASE_MS: '300000',
+  MILLRACE_RETRY_BASE_MS: '50',
+}))
+
+it('is tried again at once, and loses nothing', async () => {
+  receiver.answer = status(500)
+  await register(service.url, 'erp', receiver.url)
+  const positions: number[] = []
+  for (const entityId of ['a', 'b', 'c']) {
+    const { body } = await publish(service.url, { key: entityId, entityId, payload: '{}' })
+    positions.push(body.position)
+  }
+  const { pool } = database
+  await until('one waits', async () => {
+    const { rows } = await pool.query('select from cursor where cardinality(unresolved) > 0')
+    return rows.length === 1
+  })
+  await database.admin.pool.query('alter table event rename to event_elsewhere')
+  await until('a turn cannot begin', () => service.output().includes('"turn broken off"'))
+  await database.admin.pool.query('alter table event_elsewhere rename to event')
+  receiver.answer = ok
+  receiver.received.length = 0
+  await until('all arrive', () => new Set(receiver.received.map((r) => r.position)).size === 3)
+  expect(new Set(receiver.received.map(({ position }) => position))).toEqual(new Set(positions))
+  await until('all is settled', async () => {
+    const { rows } = await pool.query('select from cursor where unresolved = $1', [[]])
+    return rows.length === 1
+  })
+})
