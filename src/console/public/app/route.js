@@ -34,6 +34,13 @@ export function linkTo(parts, query = {}) {
   return `#/${path}${given.length > 0 ? `?${search}` : ''}`
 }
 
+/** Takes the hash out of the address: what is shown is the first page. */
+export function leaveHash() {
+  // Unlike a new hash, this tells no listener.
+  history.replaceState(null, '', location.pathname)
+  hash.value = ''
+}
+
 /** @param {Parameters<typeof linkTo>} to */
 export function goTo(...to) {
   location.hash = linkTo(...to)

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, ask } from '../app/api.js'
 import { html } from '../app/html.js'
 import { beginOpenId, offersOpenId, redeemCode, takeAnswer } from '../app/openid.js'
+import { leaveHash } from '../app/route.js'
 import { endedBecause, openSession, storedSession } from '../app/session.js'
 import { t } from '../app/text.js'
 
@@ -22,7 +23,7 @@ async function signIn({ token, tenant = '', signOutUrl }) {
 /** The code of the link that a start of the service prints, once: it leaves the address. */
 function codeOfLink() {
   const [, code = ''] = /^#code=([\w-]+)$/.exec(location.hash) ?? []
-  if (code) history.replaceState(null, '', location.pathname)
+  if (code) leaveHash()
   return code
 }
 
