@@ -1858,9 +1858,9 @@ where entry.position >= $2 and entry.position < $3
 $$;
 
 -- The configurations of a consumer, the newest entry of each version: what it filters, and from
--- which position to which it was valid. `classes`: null takes every class. `registers`: with it a
--- life begins. An id that was removed and registered again counts its versions from 1 again. This
--- function reads the masked log, so an auditor may call it.
+-- which position to which it was valid. `registers`: with it a life begins. An id that was removed
+-- and registered again counts its versions from 1 again. This function reads the masked log, so an
+-- auditor may call it.
 create or replace function configurations_of(tenant text, consumer text)
 returns table (
   "position" bigint, version integer, status text, previous_status text, actor text, reason text,
@@ -1871,25 +1871,7 @@ language sql stable
 as $$
 select
   position, version, status, previous_status, actor, reason, document,
-  document #> '{filter_conditions,event_filter}' as names,
-  case
-    -- In snake case, like the entities of collected events: CLUB1A becomes club1_a.
-    when kind = 'subscription' then jsonb_build_array(lower(
-      regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
-    ))
-    else document #> '{filter_conditions,entity_filter}'
-  end as entities,
-  case
-    when kind = 'subscription' then to_jsonb(array_remove(array[
-      case when (document ->> 'subscribeCreate')::boolean then 'create' end,
-      case when (document ->> 'subscribeChange')::boolean then 'change' end,
-      case when (document ->> 'subscribeDelete')::boolean then 'delete' end
-    ], null))
-  end as classes,
-  kind <> 'subscription'
-    and coalesce(jsonb_array_length(document #> '{filter_conditions,event_filter}'), 0)
-      + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
-    as takes_all,
+  filter.names, filter.entities, filter.classes, filter.takes_all,
   case when lag(position) over same_version is null then 0 else position end as valid_from,
   coalesce(lead(position) over same_version, 9223372036854775807) as valid_to,
   status <> 'removed' and coalesce(previous_status, 'removed') = 'removed' as registers
@@ -1901,6 +1883,7 @@ from (
   from masked_config_log
   where tenant = $1 and id = $2
 ) as entry
+cross join lateral document_filter(kind, document) as filter
 -- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
 window same_version as (partition by version order by position)
@@ -1951,12 +1934,13 @@ $$;
 -- by their own cursor, which is that of the lowest run.
 -- * stopped: since when, by whom and why.
 -- * failing: since when, how often, the last failure, and when it is tried again.
--- * behind: the oldest unsettled event is older than late_after, and no file is planned for it. How
---   many events are left, before the filter; 1000 means that many or more. A replay is never
---   behind: its events are old.
+-- * behind: the oldest unsettled event is older than late_after, and no file is planned for it.
+--   How many events it has yet to deliver, among those that it has read and the next 1000;
+--   more_behind: the log goes on after them. A replay is never behind: its events are old.
 -- * ok: none of these.
 -- filtered_all: if its filter has never taken an event, how many it has passed over since its last
---   change; 1000 means that many or more. Alerts are not among them. Null if there is none.
+--   change; 1000 means that many or more. Alerts and imported events are not among them: it is not
+--   the filter that passes over these. Null if there is none.
 -- is_held: a worker has not released the consumer yet, or closes its file. So the requests of a
 -- stopped one that have left are still being answered.
 -- failing_position is the event that holds up the stream (failing_event), of a stopped one, too.
@@ -1966,7 +1950,7 @@ create or replace function consumer_health(
 returns table (
   consumer text, state text, since bigint, actor text, reason text, response text,
   failing_position bigint, name text, entity_id text, tries integer, retry_at timestamptz,
-  events_behind integer, filtered_all integer, is_held boolean
+  events_behind integer, more_behind boolean, filtered_all integer, is_held boolean
 )
 language sql stable
 as $$
@@ -1984,11 +1968,9 @@ own as (
     cursor.run, cursor.attempts, cursor.read_position, cursor.unresolved,
     case when cursor.attempts > 0 then cursor.retry_at end as retry_at,
     consumer.changed_position,
-    cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0
-      and (
-        consumer.kind = 'subscription'
-        or jsonb_typeof(consumer.document -> 'filter_conditions') = 'object'
-      ) as took_none,
+    filter.names, filter.entities, filter.classes, filter.takes_all,
+    cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0 and not filter.takes_all
+      as took_none,
     case
       when consumer.status = 'stopped' then 'stopped'
       when cursor.attempts > 0 then 'failing'
@@ -2005,6 +1987,7 @@ own as (
     limit 1
   ) as cursor on true
   left join late on true
+  cross join lateral document_filter(consumer.kind, consumer.document) as filter
   where consumer.tenant = $1 and consumer.kind = $2 and (consumer.id = $3 or $3 is null)
 )
 select
@@ -2018,7 +2001,7 @@ select
   coalesce(stop.reason, last_failure.reason), last_failure.response,
   failing.position, failing_one.name, failing_one.entity_id,
   own.attempts, own.retry_at,
-  behind.events,
+  behind.events, behind.goes_on,
   nullif(passed_over.events, 0),
   exists (
     select from cursor
@@ -2064,10 +2047,18 @@ left join lateral (
   where own.state = 'behind'
 ) as oldest on true
 left join lateral (
-  select cardinality(own.unresolved) + count(*)::integer as events
+  select
+    cardinality(own.unresolved) + count(*) filter (
+      where unread.live and takes_event(
+        own.takes_all, own.names, own.entities, own.classes, unread.name, unread.entity_id, own.id
+      )
+    )::integer as events,
+    count(*) = 1000 as goes_on
   from (
-    select from event
+    select event.name, event.entity_id, event.live
+    from event
     where event.tenant = $1 and event.position > own.read_position
+    order by event.position
     limit 1000
   ) as unread
   where own.state = 'behind'
@@ -2078,7 +2069,7 @@ left join lateral (
     select from event
     where event.tenant = $1
       and event.position > own.changed_position and event.position <= own.read_position
-      and event.name not like 'millrace.%'
+      and event.live and event.name not like 'millrace.%'
     limit 1000
   ) as filtered
   where own.state = 'ok' and own.took_none
@@ -2283,6 +2274,32 @@ end
 $$;
 
 revoke execute on function create_partition(regclass, date, integer) from public;
+
+-- The filter in the document of a consumer of a kind. `classes`: null takes every class.
+create or replace function document_filter(kind text, document jsonb)
+returns table (names jsonb, entities jsonb, classes jsonb, takes_all boolean)
+language sql immutable parallel safe
+as $$
+select
+  document #> '{filter_conditions,event_filter}',
+  case
+    -- In snake case, like the entities of collected events: CLUB1A becomes club1_a.
+    when kind = 'subscription' then jsonb_build_array(lower(
+      regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
+    ))
+    else document #> '{filter_conditions,entity_filter}'
+  end,
+  case
+    when kind = 'subscription' then to_jsonb(array_remove(array[
+      case when (document ->> 'subscribeCreate')::boolean then 'create' end,
+      case when (document ->> 'subscribeChange')::boolean then 'change' end,
+      case when (document ->> 'subscribeDelete')::boolean then 'delete' end
+    ], null))
+  end,
+  kind <> 'subscription'
+    and coalesce(jsonb_array_length(document #> '{filter_conditions,event_filter}'), 0)
+      + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
+$$;
 
 -- Ends a replay, given its record with its state, counts and reason (count_replay), and notes it in
 -- the config log. Its cursor and its open file go, and the next one of its consumer begins. The

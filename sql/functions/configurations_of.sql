@@ -1,7 +1,7 @@
 -- The configurations of a consumer, the newest entry of each version: what it filters, and from
--- which position to which it was valid. `classes`: null takes every class. `registers`: with it a
--- life begins. An id that was removed and registered again counts its versions from 1 again. This
--- function reads the masked log, so an auditor may call it.
+-- which position to which it was valid. `registers`: with it a life begins. An id that was removed
+-- and registered again counts its versions from 1 again. This function reads the masked log, so an
+-- auditor may call it.
 drop function if exists configurations_of(text, text);
 
 create or replace function configurations_of(tenant text, consumer text)
@@ -14,25 +14,7 @@ language sql stable
 as $$
 select
   position, version, status, previous_status, actor, reason, document,
-  document #> '{filter_conditions,event_filter}' as names,
-  case
-    -- In snake case, like the entities of collected events: CLUB1A becomes club1_a.
-    when kind = 'subscription' then jsonb_build_array(lower(
-      regexp_replace(document ->> 'entityType', '([a-z0-9])([A-Z])', '\1_\2', 'g')
-    ))
-    else document #> '{filter_conditions,entity_filter}'
-  end as entities,
-  case
-    when kind = 'subscription' then to_jsonb(array_remove(array[
-      case when (document ->> 'subscribeCreate')::boolean then 'create' end,
-      case when (document ->> 'subscribeChange')::boolean then 'change' end,
-      case when (document ->> 'subscribeDelete')::boolean then 'delete' end
-    ], null))
-  end as classes,
-  kind <> 'subscription'
-    and coalesce(jsonb_array_length(document #> '{filter_conditions,event_filter}'), 0)
-      + coalesce(jsonb_array_length(document #> '{filter_conditions,entity_filter}'), 0) = 0
-    as takes_all,
+  filter.names, filter.entities, filter.classes, filter.takes_all,
   case when lag(position) over same_version is null then 0 else position end as valid_from,
   coalesce(lead(position) over same_version, 9223372036854775807) as valid_to,
   status <> 'removed' and coalesce(previous_status, 'removed') = 'removed' as registers
@@ -44,6 +26,7 @@ from (
   from masked_config_log
   where tenant = $1 and id = $2
 ) as entry
+cross join lateral document_filter(kind, document) as filter
 -- An entry that keeps the version is a note: it changes nothing.
 where version is distinct from previous_version
 window same_version as (partition by version order by position)

@@ -2,12 +2,13 @@
 -- by their own cursor, which is that of the lowest run.
 -- * stopped: since when, by whom and why.
 -- * failing: since when, how often, the last failure, and when it is tried again.
--- * behind: the oldest unsettled event is older than late_after, and no file is planned for it. How
---   many events are left, before the filter; 1000 means that many or more. A replay is never
---   behind: its events are old.
+-- * behind: the oldest unsettled event is older than late_after, and no file is planned for it.
+--   How many events it has yet to deliver, among those that it has read and the next 1000;
+--   more_behind: the log goes on after them. A replay is never behind: its events are old.
 -- * ok: none of these.
 -- filtered_all: if its filter has never taken an event, how many it has passed over since its last
---   change; 1000 means that many or more. Alerts are not among them. Null if there is none.
+--   change; 1000 means that many or more. Alerts and imported events are not among them: it is not
+--   the filter that passes over these. Null if there is none.
 -- is_held: a worker has not released the consumer yet, or closes its file. So the requests of a
 -- stopped one that have left are still being answered.
 -- failing_position is the event that holds up the stream (failing_event), of a stopped one, too.
@@ -19,7 +20,7 @@ create or replace function consumer_health(
 returns table (
   consumer text, state text, since bigint, actor text, reason text, response text,
   failing_position bigint, name text, entity_id text, tries integer, retry_at timestamptz,
-  events_behind integer, filtered_all integer, is_held boolean
+  events_behind integer, more_behind boolean, filtered_all integer, is_held boolean
 )
 language sql stable
 as $$
@@ -37,11 +38,9 @@ own as (
     cursor.run, cursor.attempts, cursor.read_position, cursor.unresolved,
     case when cursor.attempts > 0 then cursor.retry_at end as retry_at,
     consumer.changed_position,
-    cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0
-      and (
-        consumer.kind = 'subscription'
-        or jsonb_typeof(consumer.document -> 'filter_conditions') = 'object'
-      ) as took_none,
+    filter.names, filter.entities, filter.classes, filter.takes_all,
+    cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0 and not filter.takes_all
+      as took_none,
     case
       when consumer.status = 'stopped' then 'stopped'
       when cursor.attempts > 0 then 'failing'
@@ -58,6 +57,7 @@ own as (
     limit 1
   ) as cursor on true
   left join late on true
+  cross join lateral document_filter(consumer.kind, consumer.document) as filter
   where consumer.tenant = $1 and consumer.kind = $2 and (consumer.id = $3 or $3 is null)
 )
 select
@@ -71,7 +71,7 @@ select
   coalesce(stop.reason, last_failure.reason), last_failure.response,
   failing.position, failing_one.name, failing_one.entity_id,
   own.attempts, own.retry_at,
-  behind.events,
+  behind.events, behind.goes_on,
   nullif(passed_over.events, 0),
   exists (
     select from cursor
@@ -117,10 +117,18 @@ left join lateral (
   where own.state = 'behind'
 ) as oldest on true
 left join lateral (
-  select cardinality(own.unresolved) + count(*)::integer as events
+  select
+    cardinality(own.unresolved) + count(*) filter (
+      where unread.live and takes_event(
+        own.takes_all, own.names, own.entities, own.classes, unread.name, unread.entity_id, own.id
+      )
+    )::integer as events,
+    count(*) = 1000 as goes_on
   from (
-    select from event
+    select event.name, event.entity_id, event.live
+    from event
     where event.tenant = $1 and event.position > own.read_position
+    order by event.position
     limit 1000
   ) as unread
   where own.state = 'behind'
@@ -131,7 +139,7 @@ left join lateral (
     select from event
     where event.tenant = $1
       and event.position > own.changed_position and event.position <= own.read_position
-      and event.name not like 'millrace.%'
+      and event.live and event.name not like 'millrace.%'
     limit 1000
   ) as filtered
   where own.state = 'ok' and own.took_none

@@ -82,7 +82,9 @@ type Row = {
   entityId: string | null
   tries: number
   retryAt: Date | null
+  /** Events that it has yet to deliver; `moreBehind`: there may be more of them. */
   eventsBehind: number | null
+  moreBehind: boolean | null
   /** If its filter has taken no event, how many it has passed over since its last change. */
   filteredAll: number | null
   isHeld: boolean
@@ -109,7 +111,7 @@ export function healthQuery(tenant: string, kind: Kind, id: string | null) {
     select
       consumer, state, since, actor, reason, response, failing_position as position, name,
       entity_id as "entityId", tries, retry_at as "retryAt", events_behind as "eventsBehind",
-      filtered_all as "filteredAll", is_held as "isHeld"
+      more_behind as "moreBehind", filtered_all as "filteredAll", is_held as "isHeld"
     from consumer_health(
       ${tenant}, ${kind}, ${id}, ${LATE_AFTER_SECONDS}::integer * interval '1 second'
     )`
@@ -129,7 +131,7 @@ function healthOf(row: Row): Health {
   }
 }
 
-const countOf = (events: number) => `${events >= COUNTED ? `${COUNTED} or more` : events} event(s)`
+const countOf = (events: number, isMore: boolean) => `${events}${isMore ? ' or more' : ''} event(s)`
 
 function messageOf({ state, since, actor, ...row }: Row): string {
   const time = since === null ? '' : ` since ${timeOf(since)}`
@@ -137,12 +139,13 @@ function messageOf({ state, since, actor, ...row }: Row): string {
   switch (state) {
     case 'ok': {
       if (row.filteredAll === null) return 'It keeps up.'
-      const none = `Its filter has taken none of ${countOf(row.filteredAll)} since its last change`
+      const events = countOf(row.filteredAll, row.filteredAll >= COUNTED)
+      const none = `Its filter has taken none of ${events} since its last change`
       return `It keeps up. ${none}: check the filter if you expect some.`
     }
     case 'behind': {
-      const events = countOf(row.eventsBehind ?? 0)
-      return `Behind${time}: ${events} of the log were not delivered yet.`
+      const events = countOf(row.eventsBehind ?? 0, row.moreBehind ?? false)
+      return `Behind${time}: ${events} were not delivered yet.`
     }
     case 'stopped': {
       const held = event && ` It goes on${event}, which has failed.`

@@ -166,6 +166,9 @@ it('a filter that takes nothing: it keeps up, and says to check the filter', asy
   const filter_conditions = { event_filter: ['order.creatd'] }
   await register(service.url, 'erp', listening.url, { filter_conditions }, tenant)
   await publish(service.url, { tenant, name: 'order.created', key: '1', payload: '{}' })
+  // The filter has no part in it that an imported one is passed over.
+  const imported = { name: 'order.created', key: '2', payload: '{}' }
+  await publish(service.url, { tenant, ...imported, headers: { live: 'false' } })
   const {
     shown,
     finding,
