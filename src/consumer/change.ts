@@ -6,6 +6,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
+import { untilWritten } from '../db/until-written.ts'
 import { latestPosition, timeOf } from '../log/position.ts'
 import { type Kind, SERVICE_ACTOR } from './consumer.ts'
 import { type Command, registrations, type Status, transition } from './state.ts'
@@ -37,9 +38,6 @@ type Options = Change & {
   ifVersion?: number | undefined
   mostRunning?: number
 }
-
-/** How often a change that loses to another one is decided again. */
-const TRIES = 10
 
 /**
  * Registers a consumer that runs at once, or is `stopped`. It receives the events after the
@@ -92,13 +90,13 @@ export async function registerConsumer(
  * Carries out a command, and returns the consumer after it. `document` replaces the stored one.
  * `ifVersion`: `refused` if the version differs. `mostRunning`: `full` if a start would exceed it.
  */
-export async function changeConsumer(
+export function changeConsumer(
   db: Db,
   tenant: string,
   id: string,
   options: Options & { command: Command },
 ): Promise<Changed> {
-  for (let tries = 0; tries < TRIES; tries++) {
+  return untilWritten(id, async (): Promise<Changed | undefined> => {
     const current = await db
       .selectFrom('consumer')
       .select(['id', 'kind', 'version', 'status', 'document'])
@@ -123,10 +121,8 @@ export async function changeConsumer(
       const consumer = { ...current, version: version + 1, status: after, document } as const
       return { outcome: 'changed', consumer }
     }
-  }
-  throw new Error(
-    `The consumer ${tenant}/${id} is being changed by too many requests at once; try again.`,
-  )
+    return undefined
+  })
 }
 
 /** The position of the change; null if the version has changed meanwhile, 0 if the maximum run. */

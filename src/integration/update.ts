@@ -2,8 +2,8 @@
 
 import { type Change, changeConsumer } from '../consumer/change.ts'
 import type { Db } from '../db/pool.ts'
+import { untilWritten } from '../db/until-written.ts'
 import { invalid } from '../errors.ts'
-import { changedMeanwhile } from '../input/etag.ts'
 import type { SecretBox } from '../sealing/secret.ts'
 import { type FoundIntegration, findIntegration, integrationOf } from './find.ts'
 import {
@@ -15,9 +15,6 @@ import {
 import { noSuchIntegration, refusePrivateTargets, refuseUpdate } from './refuse.ts'
 import { without } from './removal.ts'
 import { updateDocument } from './secrets.ts'
-
-/** How often an update that loses to another change is decided again. */
-const TRIES = 10
 
 /**
  * Updates an integration and returns its new state. `removed`: the settings that the update takes
@@ -33,7 +30,7 @@ export async function updateIntegration(
   const { db, secrets } = services
   const { id } = first
   let found: FoundIntegration | undefined = first
-  for (let tries = 0; tries < TRIES; tries++) {
+  return untilWritten(`the integration ${id}`, async () => {
     if (!found) throw noSuchIntegration(id)
     const faults = [
       ...faultsOfParts(settings),
@@ -51,6 +48,6 @@ export async function updateIntegration(
     })
     if (consumer) return integrationOf(consumer, 'stopped')
     found = await findIntegration(db, tenant, id)
-  }
-  throw changedMeanwhile('the integration')
+    return undefined
+  })
 }

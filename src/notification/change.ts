@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { untilKnown } from '../db/until-known.ts'
+import { untilWritten } from '../db/until-written.ts'
 import { MillraceError } from '../errors.ts'
 import { changedMeanwhile } from '../input/etag.ts'
 import { latestPosition } from '../log/position.ts'
@@ -18,9 +19,6 @@ type Change = { actor: string; reason: string; now: number }
 /** The document after a change, and the name of the change in the config log. */
 type Decision = { document: JobDocument; action: string }
 type Decide = (document: JobDocument) => Decision | undefined
-
-/** How often a change that loses to another one is decided again. */
-const TRIES = 10
 
 /**
  * Creates a job; undefined if its id is taken. Throws `too_many_jobs` if the tenant has its
@@ -37,7 +35,7 @@ export async function createJob(
 
 /**
  * Changes a job to the result of `decide`, and returns its new state; undefined if there is none.
- * If another change was faster, `decide` is called again; if it returns undefined, the job stays.
+ * If another change was faster, `decide` is called again. If it returns undefined, the job stays.
  * Throws `too_many_jobs` if a deleted job would return and the tenant has its maximum, and
  * `precondition_failed` if its version is not `ifVersion`.
  */
@@ -47,17 +45,15 @@ export async function changeJob(
   id: string,
   { decide, ifVersion, ...change }: Change & { decide: Decide; ifVersion?: number | undefined },
 ): Promise<FoundJob | undefined> {
-  for (let tries = 0; tries < TRIES; tries++) {
+  const { job } = await untilWritten(`the job ${id}`, async () => {
     const found = await findJob(db, tenant, id)
     if (found && ifVersion !== undefined && found.version !== ifVersion) throw changedMeanwhile(id)
     const decided = found && decide(found.document)
-    if (!decided) return found
+    if (!decided) return { job: found }
     const changed = await write(db, tenant, found, { ...change, ...decided })
-    if (changed) return changed
-  }
-  throw new Error(
-    `The job ${tenant}/${id} is being changed by too many requests at once; try again.`,
-  )
+    return changed && { job: changed }
+  })
+  return job
 }
 
 /** The written job; undefined if its version has changed meanwhile. */

@@ -6,6 +6,7 @@ import { type Change, changeConsumer, registerConsumer, startConsumer } from '..
 import { consumerIdOf } from '../consumer/consumer.ts'
 import { type StopOptions, stopAndRemove } from '../consumer/stop.ts'
 import type { Db } from '../db/pool.ts'
+import { untilWritten } from '../db/until-written.ts'
 import { refusalAmong } from '../destination/address.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { changedMeanwhile } from '../input/etag.ts'
@@ -18,9 +19,6 @@ import {
 } from './find.ts'
 import { faultsOfMovedKeys, type ShownSubscription, sealSubscription, sealUpdate } from './seal.ts'
 import { faultsOfSubscription, type NewSubscription, urlsOfDestination } from './subscription.ts'
-
-/** How often an update that loses to another one is repeated. */
-const TRIES = 10
 
 export type SubscribeServices = {
   db: Db
@@ -77,7 +75,7 @@ export async function updateSubscription(
   const { db, secrets } = services
   const consumer = consumerIdOf('subscription', update.id)
   let expected = ifVersion
-  for (let tries = 0; tries < TRIES; tries++) {
+  return untilWritten(`the subscription ${update.id}`, async () => {
     const found = await mustFind(db, tenant, update.id)
     const { version } = found
     if (expected !== undefined && expected !== version) throw changedMeanwhile(update.id)
@@ -91,7 +89,7 @@ export async function updateSubscription(
       const stop = { ...change, command: 'stop', ifVersion: version } as const
       const stopped = (await changeConsumer(db, tenant, consumer, stop)).consumer
       if (stopped && expected !== undefined) expected = stopped.version
-      continue
+      return undefined
     }
     const mostRunning = limits.subscriptionsPerTenant
     const options = { ...change, document, ifVersion: version, mostRunning }
@@ -101,11 +99,8 @@ export async function updateSubscription(
         ? await startConsumer(db, tenant, consumer, { ...options, oldestRestart })
         : await changeConsumer(db, tenant, consumer, { ...options, command: 'replace' })
     if (changed.outcome === 'full') throw tooMany(`${mostRunning} active subscriptions`)
-    if (changed.consumer) return subscriptionOf(update.id, changed.consumer)
-  }
-  throw new Error(
-    `The subscription ${consumer} is being changed by too many requests at once; try again.`,
-  )
+    return changed.consumer && subscriptionOf(update.id, changed.consumer)
+  })
 }
 
 /** Deactivates it; activated again, it goes on where it stopped. Throws `not_found`. */

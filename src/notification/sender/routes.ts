@@ -4,6 +4,7 @@
 import type { Clock } from '../../clock.ts'
 import { limits } from '../../config.ts'
 import type { Db } from '../../db/pool.ts'
+import { untilWritten } from '../../db/until-written.ts'
 import { refusalOfHost } from '../../destination/address.ts'
 import { fault, invalid, MillraceError } from '../../errors.ts'
 import { readJson } from '../../http/body.ts'
@@ -18,8 +19,6 @@ import { readShopStatistics, ShopStatistics } from '../statistics.ts'
 import type { Mailers } from './mailers.ts'
 import { changeSender, findSender, NewSender, Sender, sealSender } from './sender.ts'
 
-/** How often a change that loses to another one is decided again. */
-const TRIES = 10
 /** Jobs that the refusal to remove a sender names. */
 const NAMED = 10
 
@@ -124,16 +123,13 @@ export function senderRoutes(services: SenderServices): Route[] {
    * document.
    */
   async function set(tenant: string, sender: NewSender, actor: string): Promise<void> {
-    for (let tries = 0; tries < TRIES; tries++) {
+    await untilWritten('the sender', async () => {
       const found = await findSender(db, tenant)
       const stored = found?.document
       const document = sealSender(tenant, sender, { secrets, stored, ownUrl })
       const change = { actor, reason: 'Set via API.', ifVersion: found?.version ?? 0 }
-      if ((await changeSender(db, tenant, document, change)) === true) return
-    }
-    throw new Error(
-      `The sender of ${tenant} is being changed by too many requests at once; try again.`,
-    )
+      return (await changeSender(db, tenant, document, change)) === true ? true : undefined
+    })
   }
 
   async function refuseIfNeeded(tenant: string): Promise<void> {
