@@ -7,15 +7,13 @@ import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import { membersOf, textOfString } from '../input/json-object.ts'
 import { traceparentOf } from '../input/traceparent.ts'
 import type { NewEvent } from '../log/event.ts'
-import { checkCorrelationIds, checkName, checkText, faultsOfObject, quote } from './fields.ts'
+import { checkCorrelationIds, checkName, checkText, faultsOfObject, someOf } from './fields.ts'
 import { checkHeader, checkTenantHeader } from './publish.ts'
 
 const FIELDS = [
   ...['name', 'entity_id', 'idempotency_key', 'correlation_ids', 'tenant', 'team', 'service'],
   ...['traceparent', 'payload'],
 ]
-/** How many unknown members a message names. */
-const MOST_NAMED = 5
 const NO_IDS = Buffer.from('{}')
 
 /** The values that the headers of a bulk request give to each of its lines. */
@@ -86,14 +84,16 @@ function valuesOf(line: Buffer, faults: Fault[]): Map<string, Buffer> {
   const members = membersOf(line)
   if (!members) throw invalid(faultsOfObject('line', line))
   const unknown: string[] = []
+  // Each once: a line has room for 100,000 of them, and an answer has not.
+  const repeated = new Set<string>()
   for (const { name, start, end } of members) {
     if (!FIELDS.includes(name)) unknown.push(name)
-    else if (values.has(name)) faults.push(fault(name, 'repeated', 'is repeated'))
+    else if (values.has(name)) repeated.add(name)
     else values.set(name, line.subarray(start, end))
   }
+  for (const name of repeated) faults.push(fault(name, 'repeated', 'is repeated'))
   if (unknown.length > 0) {
-    const named = unknown.slice(0, MOST_NAMED).map(quote).join(', ')
-    faults.push(fault('line', 'unknown', `has unknown members: ${named}`))
+    faults.push(fault('line', 'unknown', `has unknown members: ${someOf(unknown)}`))
   }
   return values
 }

@@ -10,6 +10,8 @@ import { faultOfText, hasControlCharacter, isLongerThan } from '../input/text.ts
 import { isAlert, reservedFault } from '../log/alert.ts'
 import { isEventName } from '../log/event.ts'
 
+/** How many texts a message names. */
+const MOST_NAMED = 5
 const CORRELATION_TYPES = ['order_id', 'customer_id']
 
 /** The name of an event; returns it, or an empty one if it has a fault. */
@@ -54,15 +56,16 @@ export function checkCorrelationIds(field: string, json: Buffer, faults: Fault[]
     refuse('invalid', 'must be a JSON object of strings, like {"order_id":"…"}')
     return '{}'
   }
+  const unknown: string[] = []
   for (const [type, id] of Object.entries(parsed.value)) {
-    if (!CORRELATION_TYPES.includes(type)) {
-      refuse(
-        'unknown_type',
-        `has the unknown type ${quote(type)}; known: ${CORRELATION_TYPES.join(', ')}`,
-      )
-    } else if (typeof id !== 'string' || !isPlainText(id)) {
+    if (!CORRELATION_TYPES.includes(type)) unknown.push(type)
+    else if (typeof id !== 'string' || !isPlainText(id)) {
       refuse('invalid', `must have a string of at most ${limits.textLength} characters as ${type}`)
     }
+  }
+  if (unknown.length > 0) {
+    const known = CORRELATION_TYPES.join(', ')
+    refuse('unknown_type', `has unknown types: ${someOf(unknown)}; known: ${known}`)
   }
   return faults.length === before ? JSON.stringify(parsed.value) : '{}'
 }
@@ -90,7 +93,10 @@ function jsonType(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
+/** The first of many texts of a request, for a message. */
+export const someOf = (texts: string[]): string => texts.slice(0, MOST_NAMED).map(quote).join(', ')
+
 /** A text of a request in a message, cut short. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return JSON.stringify(text.slice(0, 40))
 }

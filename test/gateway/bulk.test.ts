@@ -87,6 +87,18 @@ describe('a bulk publish', () => {
     ])
   })
 
+  it('answers a line with 8,000 faults in a few words', async () => {
+    const many = Array.from({ length: 8_000 }, (_, i) => `"${i}":1`).join()
+    const repeated = `{${'"name":1,'.repeat(8_000)}"name":1}\n`
+    const unknown = lineOf('k', '{}').replace('"payload"', `"correlation_ids":{${many}},"payload"`)
+    const members = lineOf('k', '{}').replace('"payload"', `${many},"payload"`)
+    for (const line of [repeated, unknown, members]) {
+      const { answers } = await bulk(line)
+      expect(JSON.stringify(answers).length).toBeLessThan(2_000)
+      expect(answers[0]?.error?.code).toBe('invalid_request')
+    }
+  })
+
   it('names what is wrong with a line, and stores the others', async () => {
     const key = randomUUID()
     const wrong: [line: string | Buffer, faults: string[]][] = [
