@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Fault, fault, invalid } from '../errors.ts'
-import { tenantHeaderOf } from '../http/tenant.ts'
+import { tenantHeaderOf } from '../input/tenant.ts'
 import { textOfHeader } from '../input/text.ts'
 import { traceparentOf } from '../input/traceparent.ts'
 import type { NewEvent } from '../log/event.ts'

@@ -7,10 +7,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../input/json.ts'
+import { tenantHeaderOf } from '../input/tenant.ts'
 import { type Budget, createBudget, type Release } from './budget.ts'
 import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
 import type { Exchange } from './route.ts'
-import { tenantHeaderOf } from './tenant.ts'
 
 /**
  * How much of an unwanted body is read and dropped for a known caller, so that it can read the

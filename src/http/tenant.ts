@@ -1,9 +1,8 @@
 // The tenant of a request: from its header, or the only one of its token.
 
-import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
 import { fault, invalid } from '../errors.ts'
-import { isTenant, TENANT_PATTERN } from '../input/tenant.ts'
+import { isTenant, TENANT_PATTERN, tenantHeaderOf } from '../input/tenant.ts'
 import { requireScope } from './authorize.ts'
 import { onlyTenantOf, type Scope } from './identity.ts'
 import type { Exchange, Parameter } from './route.ts'
@@ -31,11 +30,6 @@ export function tenantOf(context: Exchange, scope: Scope): string {
   }
   requireScope(context.state.identity, tenant, scope)
   return tenant
-}
-
-/** The tenant header's value, valid or not; undefined if it is missing or empty. */
-export function tenantHeaderOf(headers: IncomingHttpHeaders): string | undefined {
-  return ((headers['tenant'] || headers['x-twc-tenant']) as string | undefined) || undefined
 }
 
 /**
