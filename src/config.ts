@@ -142,7 +142,7 @@ export const limits = {
   /** The largest rate of a key, in events a second, as for MILLRACE_PUBLISH_RATE. */
   mostRate: 1_000_000,
   rejectedEvents: 30,
-  /** Tests, skips and resends of a tenant under way at once, on each process. */
+  /** Tests, skips, resends and retries of a tenant under way at once, on each process. */
   actionsAtOnce: 4,
   logEntries: 50,
   /** Rows in one page of a list. */

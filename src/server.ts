@@ -25,6 +25,7 @@ import { bulkRoute, gatewayRoutes } from './gateway/routes.ts'
 import { configurationRoutes } from './history/configuration/routes.ts'
 import { deliveryRoutes } from './history/deliveries/routes.ts'
 import { minutesRoutes } from './history/minutes/routes.ts'
+import { rejectedRoutes } from './history/rejected/routes.ts'
 import { historyRoutes } from './history/routes.ts'
 import { createApp } from './http/app.ts'
 import { healthRoutes } from './http/health.ts'
@@ -181,7 +182,6 @@ export async function startServer(
     retentionDays: config.MILLRACE_RETENTION_DAYS,
   }
   const streams = createStreams(logger)
-  const { authenticate } = access
   let draining = false
   const stop = new AbortController()
   const publisher = checkedPublisher(appendEvents)
@@ -199,10 +199,9 @@ export async function startServer(
     return undefined
   }
   const refresh = createFigures(durable.pool, { ...configuring, logger })
-
   const routes = [
     ...gatewayRoutes(publisher, maxEventBytes),
-    bulkRoute({ publisher, maxEventBytes, rateLimit, authenticate, stopping, logger }),
+    bulkRoute({ publisher, maxEventBytes, rateLimit, stopping, logger }),
     ...integrationRoutes({
       ...configuring,
       allowDefaultCredentials: config.MILLRACE_S3_DEFAULT_CREDENTIALS,
@@ -223,7 +222,8 @@ export async function startServer(
       allowDefaultCredentials: config.MILLRACE_QUEUE_DEFAULT_CREDENTIALS,
       requestHalt,
     }),
-    ...historyRoutes({ ...configuring, destinationOf: destinations.of }),
+    ...historyRoutes(configuring),
+    ...rejectedRoutes({ ...configuring, destinations }),
     ...deliveryRoutes({ ...configuring, reading }),
     ...minutesRoutes(configuring),
     ...configurationRoutes({ reading, secrets }),
@@ -238,7 +238,7 @@ export async function startServer(
     ...trialRoutes({ ...configuring, reading, mailerOf: mailers.of }),
     ...senderRoutes({ ...configuring, mailers }),
     ...access.routes,
-    ...streamRoutes({ database: reading, hub, streams, authenticate, logger }),
+    ...streamRoutes({ database: reading, hub, streams, logger }),
     ...searchRoutes({ database: reading, hub, stopping }),
     ...eventTypeRoutes({ db: durable.kysely, types }),
     ...consoleRoutes({ offersOpenId: config.MILLRACE_OIDC_ISSUER !== undefined }),
@@ -247,7 +247,7 @@ export async function startServer(
   ]
   const served = [...routes, openApiRoute(routes, { schemas: entitySchemas, describeWebhooks })]
   const app = createApp(served, {
-    authenticate,
+    authenticate: access.authenticate,
     rateLimit,
     isDraining: () => draining,
     onServed: createOnServed(served, config.MILLRACE_ACCESS_LOG ? logger : undefined),

@@ -24,7 +24,6 @@ import type { IntegrationDocument } from '../integration/integration.ts'
 import { commonErrors, notFound } from '../integration/schemas.ts'
 import { positionBefore } from '../log/position.ts'
 import { NotOpened } from '../sealing/secret.ts'
-import { createAtOnce } from './at-once.ts'
 import { eventAt } from './logged-event.ts'
 import { noteAction } from './note.ts'
 import { resendEvent } from './resend.ts'
@@ -40,7 +39,7 @@ type ActionServices = {
   db: Db
   clock: Clock
   retentionDays: number
-  destinations: Pick<Destinations, 'of' | 'webhookOf'>
+  destinations: Pick<Destinations, 'of' | 'webhookOf' | 'atOnce'>
   /** The longest attempt of a consumer that does not say another time. */
   deliveryTimeoutMs: number
   /** Wakes delivery at once; without it the sweep does. */
@@ -50,7 +49,7 @@ type ActionServices = {
 /** The routes of the actions. */
 export function actionRoutes(services: ActionServices): Route[] {
   const { db, clock, destinations, retentionDays: days } = services
-  const atOnce = createAtOnce()
+  const { atOnce } = destinations
   // Its payload is passed on as it stands: it may have what Postgres does not store.
   const checkTest = compile(TestEvent, ({ name }) => name ?? '')
   const checkSkip = compile(Skip)

@@ -11,6 +11,7 @@ import { openDocument } from '../integration/secrets.ts'
 import { NotOpened, type SecretBox } from '../sealing/secret.ts'
 import { openDestination } from '../subscription/seal.ts'
 import { parametersOf, type SubscriptionDocument } from '../subscription/subscription.ts'
+import { type AtOnce, createAtOnce } from './at-once.ts'
 import type { SendingConfiguration } from './configuration.ts'
 
 export type Destinations = {
@@ -18,6 +19,8 @@ export type Destinations = {
   of(tenant: string, configuration: SendingConfiguration): Promise<Destination>
   /** The webhook of an integration. Throws NotOpened if no key opens its secrets. */
   webhookOf(tenant: string, document: IntegrationDocument): Webhook
+  /** For requests by hand; the worker has its own bounds. */
+  atOnce: AtOnce
   /** Ends the connections that the destinations of a process share. */
   close(): Promise<void>
 }
@@ -39,6 +42,7 @@ export function createDestinations(config: Config, secrets: SecretBox): Destinat
       }
     },
     webhookOf,
+    atOnce: createAtOnce(),
     async close() {
       queues.close()
       await webhooks.close()

@@ -26,7 +26,7 @@ export type WebhookOptions = {
   apiKey?: string | undefined
   /** Sent with every request. */
   headers?: Record<string, string> | undefined
-  /** Secrets to sign with: the current one, and the one before `until` its end, in ms since 1970. */
+  /** Secrets to sign with: the current one, and the former one up to its end, in ms since 1970. */
   signingSecrets?: { secret: string; until?: number }[]
   /** From the first byte sent to the last byte read. */
   timeoutMs: number

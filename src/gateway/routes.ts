@@ -7,9 +7,8 @@ import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import type { CheckedPublisher } from '../event-type/check.ts'
 import { eventNameParameter, Violations } from '../event-type/schemas.ts'
-import { identify, requirePublishing, requireScope } from '../http/authorize.ts'
+import { requirePublishing, requireScope } from '../http/authorize.ts'
 import { admitStream, readBody } from '../http/body.ts'
-import type { Authenticate } from '../http/identity.ts'
 import { beginLines, breakOff } from '../http/line-stream.ts'
 import { isLive, liveHeader } from '../http/live.ts'
 import { reportedError } from '../http/problem.ts'
@@ -131,7 +130,6 @@ type BulkRouteServices = {
   publisher: CheckedPublisher
   maxEventBytes: number
   rateLimit: RateLimit
-  authenticate: Authenticate
   /** Aborted when the process stops. */
   stopping: AbortSignal
   logger: Logger
@@ -181,7 +179,7 @@ export function bulkRoute(services: BulkRouteServices): Route {
 
 async function publishBulk(
   context: RequestContext,
-  { publisher, maxEventBytes, rateLimit, authenticate, stopping, logger }: BulkRouteServices,
+  { publisher, maxEventBytes, rateLimit, stopping, logger }: BulkRouteServices,
 ): Promise<void> {
   const { req, res, state } = context
   const defaults = lineDefaultsOf(req.headers, isLive(context))
@@ -189,7 +187,6 @@ async function publishBulk(
   refuseOtherType(req)
   await admitStream(context)
   const lineBytes = mostLineBytes(maxEventBytes)
-  let identity = state.identity
   let identifiedAt = performance.now()
   const services = {
     publisher,
@@ -198,13 +195,13 @@ async function publishBulk(
     eventOf(line: BodyLine) {
       if (line === 'too_long') throw tooLarge('line', lineBytes)
       const event = eventOfLine(line, defaults, maxEventBytes)
-      requirePublishing(identity, event, 'name')
+      requirePublishing(state.identity, event, 'name')
       return event
     },
     take: rateLimit.publishing(context),
     async authorize() {
       if (performance.now() - identifiedAt < IDENTIFY_MS) return
-      identity = await identify(req, 'publish', authenticate)
+      await state.identifyAgain()
       identifiedAt = performance.now()
     },
     explain: (error: unknown) => reportedError(error, { requestId: state.requestId, logger }),

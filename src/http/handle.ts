@@ -22,8 +22,15 @@ export async function handle(
   if (route.scope !== 'public') {
     refuseAmbiguousHeaders(exchange.req)
     refuseFaultyQuery(exchange.req)
-    const caller = identify(exchange.req, route.scope, authenticate)
-    exchange.state.identity = caller instanceof Promise ? await caller : caller
+    const { req, state } = exchange
+    const caller = identify(req, route.scope, authenticate)
+    state.identity = caller instanceof Promise ? await caller : caller
+    if (!route.direct) {
+      state.identifyAgain = async () => {
+        state.identity = await identify(req, route.scope, authenticate)
+        return state.identity
+      }
+    }
   }
   if (route.limited) rateLimit?.request(exchange, route)
   if (route.direct) await route.handle(exchange)

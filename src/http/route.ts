@@ -9,7 +9,15 @@ import type { Tag } from './tags.ts'
 /** The API family of a route: the two differ in the format of their errors. */
 export type Family = 'gateway' | 'configuration'
 
-type State = { requestId: string; identity: Identity }
+type State = {
+  requestId: string
+  identity: Identity
+  /**
+   * Identifies the caller anew, for a request that lasts: its token may have ended, or been
+   * revoked. Rejects as identify() does. Not for direct routes.
+   */
+  identifyAgain(): Promise<Identity>
+}
 
 /** Koa's context of a request with a known route. */
 export type RequestContext = Context & { state: State; params: Record<string, string> }

@@ -43,6 +43,9 @@ export async function makeKey(
   return reply.body as MadeKey
 }
 
+export const revoke = (url: string, id: string) =>
+  call(`${url}${API_KEYS}/${id}`, { method: 'DELETE', headers: { tenant: '' } })
+
 /** A JWT by the shared secret, right unless told otherwise. */
 export function aJwt(
   claims: Record<string, unknown> = {},

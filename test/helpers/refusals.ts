@@ -57,8 +57,12 @@ export function useRefusals(settings: Record<string, string> = {}) {
     const ends_at = new Date(
       Math.ceil((positions.at(-1) ?? Date.now() * 1000) / 1000),
     ).toISOString()
-    const on = (action: string, method = 'GET') =>
-      call(`${stage.service.url}${EVENTSTREAM}/again${action}`, { method, headers: { tenant } })
+    const on = (action: string, method = 'GET', token?: string) =>
+      call(`${stage.service.url}${EVENTSTREAM}/again${action}`, {
+        method,
+        headers: { tenant },
+        ...(token === undefined ? {} : { token }),
+      })
     const logs = async () =>
       (await on('/logs')).body['entries'] as { action: string; reason: string }[]
     const events = async () =>

@@ -1,7 +1,9 @@
 // Rejected events that several want at the same time: to send them again, to delete them, to use
 // the id anew. What was sent is recorded as sent, what was deleted as deleted, each once.
 
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { until } from '../../scripts/kit/until.ts'
+import { makeKey, revoke } from '../access/callers.ts'
 import { useRefusals } from '../helpers/refusals.ts'
 import { pick, rowsOf } from '../sql/rows.ts'
 
@@ -19,7 +21,11 @@ async function waiting(count: number): Promise<Own> {
 }
 
 /** Retries all, and does something else while the first of them is under way. */
-async function retryWhile(own: Own, meanwhile: () => Promise<unknown>): Promise<unknown> {
+async function retryWhile(
+  own: Own,
+  meanwhile: () => Promise<unknown>,
+  token?: string,
+): Promise<unknown> {
   const { answer } = stage.receiver
   let release = () => {}
   const asked = new Promise<void>((resolve) => {
@@ -29,7 +35,7 @@ async function retryWhile(own: Own, meanwhile: () => Promise<unknown>): Promise<
       resolve()
     }
   })
-  const retried = own.on('/rejected_events/_retry', 'POST')
+  const retried = own.on('/rejected_events/_retry', 'POST', token)
   await asked
   await meanwhile()
   release()
@@ -83,6 +89,49 @@ it('what an earlier integration of the id had kept is no record of the next one'
   expect(answered).toEqual({ delivered: 0 })
   const actions = (await own.logs()).map(({ action }) => action)
   expect(actions).toEqual(['rejected_events_removed', 'integration_started'])
+})
+
+describe('what is not sent yet is not sent to a target of before', () => {
+  it.each([
+    ['stopped', (own: Own) => own.on('/_stop', 'POST')],
+    ['deleted', (own: Own) => own.on('', 'DELETE')],
+  ])('of one that was %s', async (_, change) => {
+    const own = await tenantWith(3, 3)
+    await own.permanent()
+    await until('they are rejected', async () => (await own.events()).length === 3)
+    for (const position of own.positions) refused.delete(position)
+    const before = stage.receiver.received.length
+    expect(await retryWhile(own, () => change(own))).toMatchObject({
+      error_code: 'conflict',
+      message: expect.stringContaining('after 1 delivered event(s)'),
+    })
+    expect(stage.receiver.received.length).toBe(before + 1)
+    expect(await own.events()).toHaveLength(2)
+  })
+
+  it('by a key that was revoked', async () => {
+    const own = await waiting(3)
+    const { url } = stage.service
+    const key = await makeKey(url, { tenants: [own.tenant], scopes: ['configure'] })
+    const answered = await retryWhile(own, () => revoke(url, key.id), key.token)
+    expect(answered).toMatchObject({ error_code: 'unauthorized' })
+    expect(await own.events()).toHaveLength(2)
+  })
+})
+
+it('four are under way at once, and no more', async () => {
+  const own = await waiting(5)
+  const open: (() => void)[] = []
+  const { answer } = stage.receiver
+  stage.receiver.answer = (request, response) => void open.push(() => answer(request, response))
+  const events = await own.events()
+  const replies = events.slice(1).map(({ id }) => own.on(`/rejected_events/${id}/_retry`, 'POST'))
+  await until('four are under way', () => open.length === 4)
+  const fifth = await own.on('/rejected_events/_retry', 'POST')
+  expect([fifth.status, fifth.headers['retry-after']]).toEqual([429, '1'])
+  stage.receiver.answer = answer
+  for (const end of open) end()
+  for (const { status } of await Promise.all(replies)) expect(status).toBe(200)
 })
 
 it('two that retry all and one that deletes all share them', async () => {

@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import type { Database, Db } from '../../db/pool.ts'
 import { MillraceError } from '../../errors.ts'
+import { requireScope } from '../../http/authorize.ts'
 import { closeSignalOf, onCloseOf } from '../../http/body.ts'
 import { createBudget } from '../../http/budget.ts'
 import type { Parameter, RequestContext, Route } from '../../http/route.ts'
@@ -122,7 +123,7 @@ function createFinder({ database, hub, stopping }: Services) {
   const bytes = createBudget(limits.searchesBytes, 'Too many pages are being sent; try again.')
   const waitingRoom = createWaitingRoom()
 
-  return async ({ res }: RequestContext, request: SearchRequest): Promise<FoundPage> => {
+  return async ({ res, state }: RequestContext, request: SearchRequest): Promise<FoundPage> => {
     const { waitMs, range } = request
     const gone = closeSignalOf(res)
     const db = database.until(gone)
@@ -142,6 +143,8 @@ function createFinder({ database, hub, stopping }: Services) {
         // A range that has an end may have passed.
         if (left <= 0 || (await logHasPassed(db, range.before - 1))) return found
         if (!(await watch.moved(left, signal))) return found
+        // The token may have ended during the wait, or been revoked.
+        requireScope(await state.identifyAgain(), range.tenant, 'read')
         await sleep(Math.max(0, again - performance.now()))
       }
     } finally {

@@ -4,9 +4,8 @@ import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import type { Database } from '../../db/pool.ts'
 import { type Fault, fault, invalid, MillraceError } from '../../errors.ts'
-import { identify, requireScope } from '../../http/authorize.ts'
+import { requireScope } from '../../http/authorize.ts'
 import { type EventStream, openEventStream } from '../../http/event-stream.ts'
-import type { Authenticate } from '../../http/identity.ts'
 import type { Parameter, RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
 import { queryParameter, readWhole, refuseUnknown } from '../../input/query.ts'
@@ -55,7 +54,6 @@ type Services = {
   database: Database
   hub: Hub
   streams: Streams
-  authenticate: Authenticate
   logger: Logger
 }
 
@@ -131,13 +129,13 @@ type Following = Services & { tails: Tails; catchUp: CatchUp }
 async function serve(
   context: RequestContext,
   { tenant, filter, after }: Wanted & { tenant: string },
-  { database, streams, authenticate, tails, catchUp, logger }: Following,
+  { database, streams, tails, catchUp, logger }: Following,
 ): Promise<void> {
   let stream: EventStream | undefined
   let reason: string | undefined
   const remove = streams.add({
     tenant,
-    isAllowed: () => mayStillRead(context, tenant, authenticate),
+    isAllowed: () => mayStillRead(context, tenant),
     end(why) {
       reason = why
       stream?.end(endingFrame(why))
@@ -166,13 +164,9 @@ async function serve(
 }
 
 /** Whether the token is still valid, as far as can be known now. */
-async function mayStillRead(
-  { req }: RequestContext,
-  tenant: string,
-  authenticate: Authenticate,
-): Promise<boolean> {
+async function mayStillRead({ state }: RequestContext, tenant: string): Promise<boolean> {
   try {
-    requireScope(await identify(req, 'read', authenticate), tenant, 'read')
+    requireScope(await state.identifyAgain(), tenant, 'read')
     return true
   } catch (error) {
     return !(error instanceof MillraceError) || error.status >= 500

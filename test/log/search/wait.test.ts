@@ -8,7 +8,7 @@ import { limits } from '../../../src/config.ts'
 import { createPartitions } from '../../../src/log/partitions.ts'
 import { createWaitingRoom } from '../../../src/log/search/waiting.ts'
 import type { Server } from '../../../src/server.ts'
-import { startHere } from '../../access/callers.ts'
+import { makeKey, revoke, startHere } from '../../access/callers.ts'
 import { useDatabase } from '../../helpers/database.ts'
 
 type Page = { events: { position: number; entity_id: string }[]; next: number | null }
@@ -50,6 +50,16 @@ describe('a call that waits', () => {
     const position = await add({ entityId: 'wanted' })
     await waits
     expect(answers).toMatchObject([{ events: [{ position, entity_id: 'wanted' }], next: null }])
+  })
+
+  it('is refused once its key is revoked, and shows nothing that comes later', async () => {
+    const last = await add()
+    const { id, token } = await makeKey(service.url, { tenants: ['dodici'], scopes: ['read'] })
+    const waits = call(`${service.url}/events?after=${last}&wait=30`, { token })
+    await until('somebody waits', waiting)
+    expect((await revoke(service.url, id)).status).toBe(200)
+    await add()
+    expect(await waits).toMatchObject({ status: 401, body: { error_code: 'unauthorized' } })
   })
 
   it('is answered at once if there is an event, and after its time without one', async () => {

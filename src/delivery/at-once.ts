@@ -1,11 +1,11 @@
-// How many actions of a tenant may be under way at once. Each may wait for a slow target: the rest
-// is refused, so that a tenant holds no more than a few sockets and requests.
+// How many requests by hand of a tenant may be under way at once. Each may wait for a slow target:
+// the rest is refused, so that a tenant holds no more than a few sockets and requests.
 
 import { limits } from '../config.ts'
 import { MillraceError } from '../errors.ts'
 
-/** Runs an action of a tenant. Throws `rate_limited` if too many of it are under way. */
-type AtOnce = <T>(tenant: string, act: () => Promise<T>) => Promise<T>
+/** Acts for a tenant. Throws `rate_limited` if too many of its actions are under way. */
+export type AtOnce = <T>(tenant: string, act: () => Promise<T>) => Promise<T>
 
 export function createAtOnce(): AtOnce {
   /** By tenant; only those with an action under way. */
@@ -13,7 +13,7 @@ export function createAtOnce(): AtOnce {
   return async (tenant, act) => {
     const count = underWay.get(tenant) ?? 0
     if (count >= limits.actionsAtOnce) {
-      const message = `${count} tests, skips and resends are under way: try again when one is done.`
+      const message = `${count} tests, skips, resends or retries are under way: wait for one.`
       throw new MillraceError('rate_limited', message, { retryAfterSeconds: 1 })
     }
     underWay.set(tenant, count + 1)

@@ -1,14 +1,14 @@
 // Lists, deletes and retries the rejected events of a consumer.
 
 import { sql } from 'kysely'
-import { limits } from '../config.ts'
-import { onlyRow } from '../db/only-row.ts'
-import type { Db } from '../db/pool.ts'
-import { untilKnown } from '../db/until-known.ts'
-import { databaseNow } from '../delivery/database-now.ts'
-import { type Destination, type Outcome, sendOne } from '../destination/destination.ts'
-import { MillraceError } from '../errors.ts'
-import { latestPosition, timeOf } from '../log/position.ts'
+import { limits } from '../../config.ts'
+import { onlyRow } from '../../db/only-row.ts'
+import type { Db } from '../../db/pool.ts'
+import { untilKnown } from '../../db/until-known.ts'
+import { databaseNow } from '../../delivery/database-now.ts'
+import { type Destination, type Outcome, sendOne } from '../../destination/destination.ts'
+import { MillraceError } from '../../errors.ts'
+import { latestPosition, timeOf } from '../../log/position.ts'
 
 export type RejectedEvent = {
   id: string
