@@ -77,7 +77,7 @@ export function operationsOf(document: Document): Operation[] {
         id: described.operationId,
         method: method.toUpperCase(),
         path,
-        scope: described.security[0]?.bearer[0],
+        scope: described.security[0] && (described.security[0].bearer[0] ?? 'any'),
         parameters: described.parameters ?? [],
         body: bodyOf(described),
         answers: answersOf(described, document),

@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
-import { requireScope } from '../http/authorize.ts'
+import { MillraceError } from '../errors.ts'
 import { EVERY_TENANT, SCOPES } from '../http/identity.ts'
 import type { Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
@@ -44,7 +44,7 @@ export function whoamiRoute(db: Db): Route {
   return {
     method: 'get',
     path: '/whoami',
-    scope: 'read',
+    scope: 'any',
     family: 'configuration',
     tag: 'Access',
     operationId: 'getCaller',
@@ -54,7 +54,9 @@ export function whoamiRoute(db: Db): Route {
     async handle(context) {
       const { identity } = context.state
       const named = namedTenant(context)
-      if (named !== undefined) requireScope(identity, named, 'read')
+      if (named !== undefined && !identity.mayActFor(named, 'any')) {
+        throw new MillraceError('forbidden', `This token is not for the tenant ${named}.`)
+      }
       const isForEvery = identity.tenants.includes(EVERY_TENANT)
       context.set('cache-control', 'no-store')
       context.body = {

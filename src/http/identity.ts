@@ -6,8 +6,8 @@ import { type Fault, fault } from '../errors.ts'
 /** The scopes of a token. `admin` implies all, `configure` implies `read`. */
 export const SCOPES = ['publish', 'read', 'configure', 'admin'] as const
 
-/** `public` needs no token. */
-export type Scope = 'public' | (typeof SCOPES)[number]
+/** `public` needs no token, `any` one of whatever scope. */
+export type Scope = 'public' | 'any' | (typeof SCOPES)[number]
 
 /** Stands for every tenant in a list of tenants. */
 export const EVERY_TENANT = '*'
@@ -46,6 +46,7 @@ export type Authenticate = (token: string) => Identity | undefined | Promise<Ide
 
 const impliedBy: Record<Scope, string[]> = {
   public: [],
+  any: [...SCOPES],
   publish: ['publish', 'admin'],
   read: ['read', 'configure', 'admin'],
   configure: ['configure', 'admin'],

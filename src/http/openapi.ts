@@ -104,7 +104,7 @@ function operationOf(route: Route, components: Components): object {
     ...(description ? { description } : {}),
     ...(parameters ? { parameters: parameters.map((one) => parameterOf(one, components)) } : {}),
     ...(body ? { requestBody: requestBody(route, body, bodyType, components) } : {}),
-    security: scope === 'public' ? [] : [{ bearer: [scope] }],
+    security: scope === 'public' ? [] : [{ bearer: scope === 'any' ? [] : [scope] }],
     responses: responsesOf(route, components),
   }
 }

@@ -32,10 +32,10 @@ const CREATED = [
 const OF_EVERY_TENANT = ['getMetrics']
 
 const IMPLIED: Record<string, string[]> = {
-  publish: ['publish'],
-  read: ['read'],
-  configure: ['configure', 'read'],
-  admin: ['admin', 'configure', 'read', 'publish'],
+  publish: ['any', 'publish'],
+  read: ['any', 'read'],
+  configure: ['any', 'configure', 'read'],
+  admin: ['any', 'admin', 'configure', 'read', 'publish'],
 }
 
 const database = useDatabase()
@@ -81,7 +81,7 @@ function isDocumented(route: Route, { status }: Answer): boolean {
 describe('the routes of the service', () => {
   it('each have a scope and a name of their own, and few are public', () => {
     expect(routes.length).toBeGreaterThan(10)
-    const scopes = ['public', 'publish', 'read', 'configure', 'admin']
+    const scopes = ['public', 'any', 'publish', 'read', 'configure', 'admin']
     for (const { scope } of service.routes) expect(scopes).toContain(scope)
     const names = service.routes.map(({ operationId }) => operationId)
     expect(new Set(names).size).toBe(names.length)
@@ -94,7 +94,7 @@ describe('the routes of the service', () => {
     const paths = body['paths'] as Record<string, Record<string, { security: unknown }>>
     for (const { path, method, scope } of routes) {
       const { security } = paths[path.replace(/:(\w+)/g, '{$1}')]?.[method] ?? {}
-      expect(security).toEqual([{ bearer: [scope] }])
+      expect(security).toEqual([{ bearer: scope === 'any' ? [] : [scope] }])
     }
   })
 })
@@ -180,8 +180,9 @@ describe('the table of operations and tokens', () => {
     for (const route of routes) {
       if (OF_EVERY_TENANT.includes(route.operationId)) continue
       target = await furnish(service.url, database)
-      const key = await makeKey(service.url, { scopes: [route.scope] })
-      const jwt = await aJwt({ scope: route.scope })
+      const scope = route.scope === 'any' ? 'publish' : route.scope
+      const key = await makeKey(service.url, { scopes: [scope] })
+      const jwt = await aJwt({ scope })
       for (const token of [key.token, jwt]) {
         const answer = await send(route, token)
         const what = `${route.operationId}: ${answer.status} ${answer.text}`

@@ -30,6 +30,13 @@ describe('the caller', () => {
     })
   })
 
+  it('learns it of a token that can only publish, too', async () => {
+    const { token } = await makeKey(service.url, { scopes: ['publish'] })
+    expect(await whoami(token)).toMatchObject({ scopes: ['publish'], tenants: ['dodici'] })
+    const foreign = { token, headers: { tenant: 'rival' } }
+    expect((await call(`${service.url}/whoami`, foreign)).status).toBe(403)
+  })
+
   it('of every tenant gets those that are there, each once and by name', async () => {
     await makeKey(service.url, { tenants: ['dodici', 'rival'] })
     await database.admin.pool.query(

@@ -30,7 +30,12 @@ type Document = {
 }
 
 /** Operations that may be under way a number of times at once. */
-const CROWDED = ['followEvents', 'searchEvents']
+const CROWDED = [
+  'followEvents',
+  'searchEvents',
+  ...['retryRejectedEvent', 'retryRejectedEvents'],
+  ...['retrySubscriptionRejectedEvent', 'retrySubscriptionRejectedEvents'],
+]
 
 const database = useDatabase()
 let service: Server
