@@ -65,18 +65,38 @@ export function healthLines(
 type HealthOf = { id: string; state: string; target: string; health: HealthShown | undefined }
 
 /** The remedy for a stream that is not well, as a sentence. */
-export function remedyOf(
-  { command }: StreamKind,
-  id: string,
-  { state, position }: HealthShown,
-): string {
+export function remedyOf(kind: StreamKind, id: string, health: HealthShown): string {
+  const { command } = kind
+  const { state, position } = health
   const skip = `, or millrace ${command} skip ${id} ${position} --reason …`
   if (state === 'failing') return `To do: repair the target${position ? skip : ''}`
-  if (state === 'stopped') {
-    return `To do: millrace ${command} ${command === 'integrations' ? 'start' : 'activate'} ${id}`
-  }
+  if (state === 'stopped') return `To do: ${remedyOfStop(kind, id, health)}`
   if (state === 'ok') return `To do: check its filter with millrace ${command} show ${id}`
   return `To do: see what waits with millrace ${command} undelivered ${id}`
+}
+
+/** The reasons of a stop by the service; the message has the reason at its end. */
+const REFUSED = / by millrace: The (target refused an event|store refused a file): /
+const NO_RETRIES = / failed \d+ times; no retries are left\./
+const IS_FULL = / by millrace: The limit of \d+ rejected events is reached\./
+const WAITS = /; it completes when the last one is /
+
+/** After a stop by the service a start alone would soon end in the same stop. */
+function remedyOfStop(
+  { command }: StreamKind,
+  id: string,
+  { stopped_by, message }: HealthShown,
+): string {
+  const isIntegration = command === 'integrations'
+  const start = `millrace ${command} ${isIntegration ? 'start' : 'activate'} ${id}`
+  if (stopped_by !== 'millrace') return start
+  const all = `${id} --all${isIntegration ? '' : ' --subscription'}`
+  const empty = `millrace rejected retry ${all}, or millrace rejected delete ${all}`
+  if (WAITS.test(message)) return empty
+  if (IS_FULL.test(message)) return `${empty}; then ${start}`
+  if (NO_RETRIES.test(message)) return `repair the target, then ${start}`
+  if (!REFUSED.test(message)) return start
+  return `change its settings (millrace ${command} update ${id} …) or the target, then ${start}`
 }
 
 /** Names of a filter that nobody has published so far. */

@@ -2,8 +2,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import { register } from '../../scripts/kit/client.ts'
+import { publish, register } from '../../scripts/kit/client.ts'
 import { databaseUrl, query } from '../../scripts/kit/postgres.ts'
+import { status as answering } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
+import { remedyOf, SUBSCRIPTIONS } from '../../src/cli/stream.ts'
+import { limits } from '../../src/config.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { api, useReceiver, useService } from '../helpers/service.ts'
 import { commandsOn, useHome } from './running.ts'
@@ -11,6 +15,8 @@ import { commandsOn, useHome } from './running.ts'
 const database = useDatabase()
 const service = useService('start', database)
 const good = useReceiver()
+const refusing = useReceiver(answering(403))
+const rejecting = useReceiver(answering(400))
 const home = useHome()
 const { run } = commandsOn(service, home)
 const { ask } = api(service)
@@ -111,4 +117,43 @@ describe('millrace doctor', () => {
     )
     expect(status).toBe(0)
   })
+
+  it('says what comes before a start, after a stop by the service', async () => {
+    await register(service.url, 'refused', refusing.url)
+    await register(service.url, 'full', rejecting.url)
+    for (let n = 0; n < limits.rejectedEvents; n++) {
+      await publish(service.url, { key: `rejected-${n}`, payload: '{}' })
+    }
+    const shown = await until('both are stopped', async () => {
+      const { stdout } = await run(['integrations'])
+      return /^full {2}stopped/m.test(stdout) && /^refused {2}stopped/m.test(stdout) && stdout
+    })
+    const empty = 'millrace rejected retry full --all, or millrace rejected delete full --all'
+    const change = 'change its settings (millrace integrations update refused …) or the target'
+    const toDo = [
+      `To do: ${change}, then millrace integrations start refused`,
+      `To do: ${empty}; then millrace integrations start full`,
+    ]
+    expect(shown.match(/To do: .*(full|refused)$/gm)).toEqual(toDo)
+    const { status, findings } = await doctor()
+    const failed = findings.filter(({ state }) => state === 'fail')
+    expect(failed.map(({ remedy }) => remedy)).toEqual(toDo)
+    expect(status).toBe(1)
+  })
+})
+
+it.each([
+  [
+    'SQS event 1 failed 11 times; no retries are left.',
+    'repair the target, then millrace subscriptions activate crm',
+  ],
+  [
+    '2 rejected event(s) are kept; it completes when the last one is retried or deleted.',
+    'millrace rejected retry crm --all --subscription, ' +
+      'or millrace rejected delete crm --all --subscription',
+  ],
+])('the remedy for a stop by the service: %s', (reason, remedy) => {
+  const message = `Stopped since 2026-11-20T14:02:11.301200Z by millrace: ${reason}`
+  const health = { state: 'stopped', stopped_by: 'millrace', message }
+  expect(remedyOf(SUBSCRIPTIONS, 'crm', health)).toBe(`To do: ${remedy}`)
 })
