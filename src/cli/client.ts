@@ -9,6 +9,8 @@ const REMEDIES: Record<number, string> = {
   403: 'Use a token with this scope; an admin makes one with millrace keys create.',
 }
 
+const NO_TENANT = 'The tenant is missing. Name it with --tenant, or set MILLRACE_TENANT.'
+
 /** The command line is wrong; the message tells the right usage. */
 export class UsageError extends Error {}
 
@@ -63,7 +65,7 @@ export function createClient({ url, token, tenant }: Access): ServiceClient {
       throw new NoAnswer(noAnswer(url + where, error), { cause: error })
     })
     if (answer.ok) return answer
-    throw new AnswerError(problemOf(url + where, answer.status, await answer.text()), answer)
+    throw new AnswerError(problemOf(url + where, answer, await answer.text()), answer)
   }
   return {
     open,
@@ -80,7 +82,8 @@ function noAnswer(url: string, error: Error): string {
   return `${url} does not answer: ${reason}. Start the service, or set MILLRACE_URL.`
 }
 
-function problemOf(url: string, status: number, text: string): string {
+function problemOf(url: string, { status }: Response, text: string): string {
+  if (isTenantMissing(text)) return NO_TENANT
   const message = printableLines(messageOf(text)) || `${url} answered ${status}.`
   const remedy = REMEDIES[status]
   return remedy ? `${message} ${remedy}` : message
@@ -88,9 +91,21 @@ function problemOf(url: string, status: number, text: string): string {
 
 /** The message of an error in either format of the API. */
 function messageOf(text: string): string {
+  return errorOf(text).message ?? text
+}
+
+/** The API speaks of a header, which a user of commands does not know. */
+function isTenantMissing(text: string): boolean {
+  const { details } = errorOf(text)
+  if (!Array.isArray(details)) return false
+  return details.some((one) => one?.field === 'tenant' && one.code === 'required')
+}
+
+/** The fields of an error; none if the answer is from something else, such as a proxy. */
+function errorOf(text: string): { message?: string; details?: unknown } {
   try {
-    return JSON.parse(text).message ?? text
+    return JSON.parse(text) ?? {}
   } catch {
-    return text
+    return {}
   }
 }

@@ -48,7 +48,7 @@ async function problemOf(access: { url: string; token: string; tenant: string | 
   } catch (error) {
     // 403: a key that only publishes. 400: one of several tenants, and none is named.
     if (!(error instanceof AnswerError) || ![400, 403].includes(error.status)) throw error
-    return `${error.message}${error.status === 400 ? ' Commands need --tenant.' : ''}`
+    return error.message
   }
 }
 

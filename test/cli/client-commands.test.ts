@@ -18,6 +18,7 @@ const home = useHome()
 const { run } = commandsOn(service, home)
 const { ask } = api(service)
 const publishing = { team: 'a', service: 'b', 'entity-id': 'order-1', 'order-id': 'order-1' }
+const publisher = ['--team', 'a', '--service', 'b']
 let position = 0
 
 beforeAll(async () => {
@@ -222,6 +223,22 @@ describe('a command that calls a service', () => {
     expect(stdout).toMatch(new RegExp(`^Usage: millrace ${args.join(' ')} `))
     if (['login', 'listen'].includes(args[0] as string) || args.length > 1)
       expect(stdout).toContain('\nExample:\n')
+  })
+  it.each([
+    ['integrations'],
+    ['subscriptions'],
+    ['rejected', 'list', 'erp-1'],
+    ['events'],
+    ['tail'],
+    ['publish', '/dev/null', '--name', 'a.b', '--entity-id', 'c', ...publisher],
+    ['publish', 'package.json', ...publisher],
+    ['login'],
+  ])('names the option for a tenant that is missing: %j', async (...args) => {
+    const nobody = { MILLRACE_TENANT: '', XDG_CONFIG_HOME: path.join(home, 'nobody') }
+    const { stderr } = await run(args, nobody)
+    expect(stderr.split('\n')[0]).toBe(
+      'The tenant is missing. Name it with --tenant, or set MILLRACE_TENANT.',
+    )
   })
   it('says where nobody answers, and how to log in', async () => {
     const nowhere = await run(['integrations', '--url', 'http://127.0.0.1:1'])
