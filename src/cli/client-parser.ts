@@ -41,5 +41,10 @@ export async function createParser(
     .showHelpAfterError(`\nmillrace ${name} --help lists what it takes.`)
   const declare = await loadClientCommand(name)
   declare?.(command, surroundings)
+  for (const [index, sub] of command.commands.entries()) {
+    // The first one runs without its name: a wrong word may have been meant as another one.
+    const others = index === 0 ? `, and ${command.name()} --help the other commands` : ''
+    sub.showHelpAfterError(`\n${command.name()} ${sub.name()} --help lists what it takes${others}.`)
+  }
   return command
 }

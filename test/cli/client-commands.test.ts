@@ -210,6 +210,18 @@ describe('a command that calls a service', () => {
     expect(stderr).toContain(problem)
   })
   it.each([
+    [['integrations', 'skip', 'w500', '123'], 'millrace integrations skip'],
+    [['keys', 'create'], 'millrace keys create'],
+    [['types', 'register', 'a.b', '-'], 'millrace types register'],
+    [['replay', 'erp-1'], 'millrace replay start', 'millrace replay'],
+    [['integrations', 'frob'], 'millrace integrations list', 'millrace integrations'],
+    [['login', 'frob'], 'millrace login'],
+  ])('%j names the help that has what is missing', async (args, command, group = '') => {
+    const { stderr } = await run(args)
+    const others = group && `, and ${group} --help the other commands`
+    expect(stderr.trim().split('\n').at(-1)).toBe(`${command} --help lists what it takes${others}.`)
+  })
+  it.each([
     ['login'],
     ['integrations'],
     ['integrations', 'skip'],
