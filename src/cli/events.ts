@@ -19,6 +19,7 @@ const LISTED = '20'
 const PAGE = 1_000
 /** Of an order: each costs a call for its deliveries. */
 const TIMELINE = 200
+const NOTHING = 'No event is like this.'
 
 type Event = { position: number; published_at: string; name: string; entity_id: string }
 type Delivery = { kind: string; id: string; state: string; at: string | null; reason: string }
@@ -50,7 +51,7 @@ export function declareEvents(command: Command, surroundings: Surroundings): voi
         count++
         showJson(line, () => [lineOf(JSON.parse(line))])
       }
-      if (count === 0) note('No event is like this.')
+      if (count === 0) note(NOTHING)
     })
   add('show <position>', 'one event, with its payload', 'show 1763640000123456').action(
     async (at: string, options: CommonOptions) => {
@@ -68,15 +69,18 @@ export function declareEvents(command: Command, surroundings: Surroundings): voi
     'the events of an order, with their deliveries',
     'timeline order-7',
   ).action(async (order: string, options: CommonOptions) => {
-    const { client, showJson } = exchangeOf(surroundings, options)
+    const { client, showJson, note } = exchangeOf(surroundings, options)
     const wanted = { ...options, orderId: order, order: 'asc', limit: String(TIMELINE) }
+    let count = 0
     for await (const line of search(client, wanted)) {
+      count++
       const event: Event = JSON.parse(line)
       const deliveries: Delivery[] = []
       for await (const one of deliveriesOf(client, String(event.position))) deliveries.push(one)
       const json = `${line.slice(0, -1)},"deliveries":${JSON.stringify(deliveries)}}`
       showJson(json, () => [lineOf(event), ...deliveries.map((one) => `    ${deliveryLine(one)}`)])
     }
+    if (count === 0) note(NOTHING)
   })
 }
 

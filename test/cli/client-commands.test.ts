@@ -188,6 +188,8 @@ describe('millrace events', () => {
     expect(JSON.parse(stdout)).toMatchObject({ position, name: 'order.created' })
     const timeline = await run(['events', 'timeline', 'order-1'])
     expect(timeline.stdout).toMatch(/ order-1\n {4}erp-1 {2}delivered {2}.*\n {4}erp-2 {2}skipped/)
+    const nothing = await run(['events', 'timeline', 'nosuch'])
+    expect(nothing).toEqual({ status: 0, stdout: '', stderr: 'No event is like this.\n' })
   })
   it('shows what became of an event', async () => {
     const { stdout } = await run(['events', 'deliveries', String(position)])
