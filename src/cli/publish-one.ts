@@ -2,8 +2,8 @@
 // key over all tries, so that an unknown outcome publishes it once.
 
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readNamedFile } from './arguments.ts'
 import { UsageError } from './client.ts'
 import { type CommonOptions, exchangeOf, type Surroundings } from './client-command.ts'
 import { mayRetry, pauseMs, TRIES } from './publish-retry.ts'
@@ -27,7 +27,7 @@ export async function publishOne(
 ): Promise<void> {
   const headers = headersOf(options)
   const { client, showJson } = exchangeOf(surroundings, options)
-  const body = readPayload(file)
+  const body = new Uint8Array(readNamedFile(file))
   const path = `/events/${encodeURIComponent(options.name ?? '')}`
   for (let tries = 1; ; tries++) {
     try {
@@ -62,12 +62,4 @@ function headersOf(options: OneOptions): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).map(([name, text]) => [name, Buffer.from(text).toString('latin1')]),
   )
-}
-
-function readPayload(file: string): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(readFileSync(file === '-' ? 0 : file))
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`, { cause: error })
-  }
 }

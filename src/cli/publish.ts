@@ -2,10 +2,10 @@
 // arrives while one is under way is the next one. The key of an event makes a repetition harmless:
 // a batch whose outcome is unknown is sent again, and so is a file after Ctrl-C.
 
-import { createReadStream, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { printable } from '../input/printable.ts'
+import { openNamedFile } from './arguments.ts'
 import { type ServiceClient, UsageError } from './client.ts'
 import { type CommonOptions, exchangeOf, type Surroundings, withCommon } from './client-command.ts'
 import { readLines } from './lines.ts'
@@ -63,7 +63,8 @@ async function publish(
   options: PublishOptions,
   surroundings: Surroundings,
 ): Promise<void> {
-  const input = file === '-' ? process.stdin : createReadStream(file)
+  const opened = file === '-' ? undefined : openNamedFile(file)
+  const input = opened?.input ?? process.stdin
   const counts = { published: 0, known: 0, refused: 0 }
   const ending = new AbortController()
   // A pipe is read to its end, which the same Ctrl-C brings about: its state is stored already.
@@ -73,7 +74,7 @@ async function publish(
   })
   const send = createSender(exchangeOf(surroundings, options).client, options)
   const progress = createStatusLine()
-  const doneOf = shareRead(file, input)
+  const doneOf = shareRead(opened)
   for await (const batch of batchesOf(input, ending.signal)) {
     await send(batch, ({ number }, answer) => {
       if (answer.error) {
@@ -100,10 +101,10 @@ const sentenceOf = ({ published, known, refused }: Counts) =>
   `${published} published, ${known} known before, ${refused} refused`
 
 /** A bar of what was read of a file; nothing for a pipe, whose end is not known. */
-function shareRead(file: string, input: { bytesRead?: number }): () => string {
-  if (file === '-') return () => ''
-  const { size } = statSync(file)
-  return () => `${bar((input.bytesRead ?? 0) / (size || 1))}  `
+function shareRead(opened?: { input: { bytesRead: number }; size: number }): () => string {
+  if (!opened) return () => ''
+  const { input, size } = opened
+  return () => `${bar(input.bytesRead / (size || 1))}  `
 }
 
 /** The lines that have arrived, at most a batch of them; the reader waits while one is full. */

@@ -1,9 +1,10 @@
 // millrace tail: prints events as they are published. With --state it goes on where it ended: the
 // file has the position up to which all was printed.
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { printable, printableJson } from '../input/printable.ts'
+import { readNamedFile } from './arguments.ts'
 import { UsageError } from './client.ts'
 import { type CommonOptions, exchangeOf, type Surroundings, withCommon } from './client-command.ts'
 import { type FilterOptions, filterQuery, withFilters } from './event-filter.ts'
@@ -105,12 +106,8 @@ function createState(file: string | undefined) {
 }
 
 function readState(file: string): number | undefined {
-  try {
-    const text = readFileSync(file, 'utf8').trim()
-    if (/^\d{1,16}$/.test(text)) return Number(text)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  if (!existsSync(file)) return undefined
+  const text = readNamedFile(file).toString('utf8').trim()
+  if (/^\d{1,16}$/.test(text)) return Number(text)
   throw new UsageError(`${file} has no position.`)
 }

@@ -212,6 +212,31 @@ describe('a command that calls a service', () => {
     expect(stderr).toContain(problem)
   })
   it.each([
+    [['publish', 'nosuch']],
+    [['publish', 'nosuch', '--name', 'a.b', '--entity-id', 'c', ...publisher]],
+    [['types', 'register', 'a.b', 'nosuch', '--on-violation', 'warn']],
+    [['integrations', 'register', 'nosuch']],
+    [['subscriptions', 'create', 'nosuch']],
+    [['jobs', 'create', 'nosuch']],
+    [['apply', '-f', 'nosuch']],
+  ])('%j says that there is no such file', async (args) => {
+    expect(await run(args)).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: "nosuch cannot be read: ENOENT: no such file or directory, open 'nosuch'.\n",
+    })
+  })
+  it.each([[['publish', '.']], [['tail', '--state', '.']], [['apply', '-f', '.']]])(
+    '%j says that a directory cannot be read',
+    async (args) => {
+      const { status, stderr } = await run(args)
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: expect.stringMatching(/^\. cannot be read: .* directory.*\.\n$/),
+      })
+    },
+  )
+  it.each([
     [['integrations', 'skip', 'w500', '123'], 'millrace integrations skip'],
     [['keys', 'create'], 'millrace keys create'],
     [['types', 'register', 'a.b', '-'], 'millrace types register'],

@@ -1,13 +1,13 @@
 // A tenant file: YAML or JSON, the entries of each kind in a list. Everything that is wrong with it
 // is found at once, each fault with its line.
 
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { isObject } from '../../input/json.ts'
 import { TENANT_PATTERN } from '../../input/tenant.ts'
 import { type Tree, valueAt } from '../../input/tree.ts'
 import { compileSchema } from '../../json-schema/compile.ts'
+import { readNamedFile } from '../arguments.ts'
 import { UsageError } from '../client.ts'
 import { integrationKind } from './integration-kind.ts'
 import type { EntryKind } from './kind.ts'
@@ -103,12 +103,7 @@ function resolveEntry(entry: Entry, directory: string): Entry {
 }
 
 function readText(file: string): string {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(file === '-' ? 0 : file)
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}.`, { cause: error })
-  }
+  const bytes = readNamedFile(file)
   if (bytes.length > MOST_BYTES) throw new UsageError(`${file} has more than ${MOST_BYTES} bytes.`)
   return bytes.toString('utf8')
 }
