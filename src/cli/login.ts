@@ -4,11 +4,14 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import { AnswerError, createClient, UsageError } from './client.ts'
+import { type Access, AnswerError, createClient, type ServiceClient, UsageError } from './client.ts'
 import type { Surroundings } from './client-command.ts'
 import { showJson } from './output.ts'
 import { type AccessOptions, urlOf, writeProfile } from './profile.ts'
 import { INTEGRATIONS } from './stream.ts'
+
+const ONLY_PUBLISHES =
+  'This token can only publish: millrace publish takes it, every other command needs another one.'
 
 type LoginOptions = AccessOptions & { json?: boolean }
 
@@ -41,14 +44,26 @@ async function login(options: LoginOptions, surroundings: Surroundings): Promise
 }
 
 /** Why a valid token will not do for every command; undefined if it will. Throws if it is wrong. */
-async function problemOf(access: { url: string; token: string; tenant: string | undefined }) {
+async function problemOf(access: Access): Promise<string | undefined> {
+  const client = createClient(access)
   try {
-    await createClient(access).call('GET', INTEGRATIONS.path)
+    await client.call('GET', INTEGRATIONS.path)
     return undefined
   } catch (error) {
-    // 403: a key that only publishes. 400: one of several tenants, and none is named.
+    // 400: a token of several tenants, and none is named.
     if (!(error instanceof AnswerError) || ![400, 403].includes(error.status)) throw error
-    return error.message
+    return error.status === 403 && (await onlyPublishes(client)) ? ONLY_PUBLISHES : error.message
+  }
+}
+
+/** False if the service does not say: an older one answers 403. */
+async function onlyPublishes(client: ServiceClient): Promise<boolean> {
+  try {
+    const { scopes } = (await client.call('GET', '/whoami')) as { scopes: string[] }
+    return scopes.join() === 'publish'
+  } catch (error) {
+    if (error instanceof AnswerError) return false
+    throw error
   }
 }
 
