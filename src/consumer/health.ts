@@ -157,7 +157,8 @@ function messageOf({ state, since, actor, ...row }: Row): string {
       const response = row.response ? ` Response: ${row.response}` : ''
       const next = row.retryAt === null ? 'now' : row.retryAt.toISOString()
       const failure = `${event}: ${row.reason ?? 'not recorded yet'}`
-      return `Failing${time} (${row.tries} tries)${failure}. Next try: ${next}.${response}`
+      const tries = row.tries === 1 ? '1 try' : `${row.tries} tries`
+      return `Failing${time} (${tries})${failure}. Next try: ${next}.${response}`
     }
   }
 }

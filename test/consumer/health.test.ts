@@ -55,7 +55,7 @@ it('of one that fails says so within 2 s, with the reason, the event and the nex
   expect(performance.now() - askedAt).toBeLessThan(2_000)
   expect(health).toMatchObject({ position: first, tries: 1, since: expect.any(String) })
   expect(health.message).toMatch(
-    /^Failing since 20\S+Z \(1 tries\) with order.created of o-0: .*503.*\. Next try: 20\S+Z\. /,
+    /^Failing since 20\S+Z \(1 try\) with order.created of o-0: .*503.*\. Next try: 20\S+Z\. /,
   )
   expect(health.message).toMatch(/ Response: Answered\.$/)
   expect(Date.parse(health.next_try_at as string)).toBeGreaterThan(Date.now())
