@@ -47,7 +47,7 @@ describe('millrace doctor', () => {
     const messages = findings.map(({ message }) => message).join('\n')
     expect(messages).toMatch(/^The settings are valid\.\nPostgreSQL \d+.*, UTF8/)
     expect(messages).toContain('The secret key is that of the database.')
-    expect(messages).toContain('1 of 1 integrations and subscriptions are well.')
+    expect(messages).toContain('1 of 1 integrations and subscriptions is well.')
     expect(status).toBe(0)
     expect((await run(['doctor'], { DATABASE_URL: database.url })).stdout).toMatch(
       /^ok {4}configuration: The settings are valid\.\nok {4}database: PostgreSQL/,

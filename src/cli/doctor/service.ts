@@ -48,7 +48,8 @@ async function examineStreams(client: ServiceClient): Promise<Finding[]> {
   ]
   const count = integrations.length + subscriptions.length
   const well = count - findings.length
-  const message = `${well} of ${count} integrations and subscriptions are well.`
+  const are = well === 1 ? 'is' : 'are'
+  const message = `${well} of ${count} integrations and subscriptions ${are} well.`
   return [{ area: 'service', state: 'ok', message }, ...findings]
 }
 
