@@ -52,7 +52,7 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-const [given = 'help', ...args] = process.argv.slice(2)
+const [given = 'help', ...args] = withHelpBehind(process.argv.slice(2))
 const name = isHelp(given) ? 'help' : given.replace(/^--version$/, 'version')
 const command = commandOf(name)
 if (!command) fail(2, `There is no command ${given}.\n\n${helpText()}`)
@@ -86,6 +86,12 @@ async function runCommand(command: (args: string[]) => Promise<void>): Promise<v
     fail(2, `millrace ${name} takes no arguments: --help.`)
   }
   await command(args)
+}
+
+/** `help events list` as `events list --help`. */
+function withHelpBehind([first = 'help', ...rest]: string[]): string[] {
+  const isOfCommand = (first === 'help' || isHelp(first)) && rest.length > 0 && !rest.some(isHelp)
+  return isOfCommand ? [...rest, '--help'] : [first, ...rest]
 }
 
 function isHelp(argument: string): boolean {

@@ -39,8 +39,8 @@ const lastCommands = [
   },
   {
     name: 'help',
-    usage: 'help',
-    summary: 'print this text; after a command, --help prints its own',
+    usage: 'help [command]',
+    summary: 'print this text, or the help of a command, as its --help does',
   },
   { name: '--version', usage: '--version', summary: 'print the version of this program' },
 ]

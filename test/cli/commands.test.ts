@@ -35,6 +35,11 @@ describe('--help', () => {
   it.each([
     ['rebuild -h', REBUILD_HELP],
     ['sql --help', listScripts()],
+    ['help sql', listScripts()],
+    ['help integrations', 'Usage: millrace integrations [options] [command]'],
+    ['help integrations skip', 'Usage: millrace integrations skip [options] <id> <position>'],
+    ['--help login', 'Usage: millrace login [options]'],
+    ['help start', 'millrace <command>'],
   ])('of "%s" is its own', async (line, help) => {
     const { status, stdout, stderr } = await millrace(line.split(' '))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -51,6 +56,7 @@ describe('the command line', () => {
     ['listen --from today', '--from belongs to --forward.'],
     ['listen 99999', '99999 is not a port.'],
     ['frob', 'There is no command frob.'],
+    ['help frob', 'There is no command frob.'],
     ['toString', 'There is no command toString.'],
     ['rebuild dodici', 'There is no `dodici`.'],
     ['rebuild config --aply', 'There is no `--aply`.'],
