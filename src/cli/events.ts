@@ -1,7 +1,7 @@
 // millrace events: searches the log, shows one event, its deliveries, and the timeline of an order.
 // --json prints events as they came: a payload keeps its bytes.
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { countOfOption, positionOfArgument } from './arguments.ts'
 import type { ServiceClient } from './client.ts'
 import {
@@ -42,7 +42,11 @@ export function declareEvents(command: Command, surroundings: Surroundings): voi
     .option('--to <time>', 'published before then')
     .option('--after <position>', 'beyond this position')
     .option('--before <position>', 'in front of this position')
-    .option('--order <asc|desc>', 'the oldest or the newest first', 'desc')
+    .addOption(
+      new Option('--order <order>', 'the oldest or the newest first')
+        .choices(['asc', 'desc'])
+        .default('desc'),
+    )
     .option('--limit <n>', 'at most this many', LISTED)
     .action(async (options: ListOptions) => {
       const { client, showJson, note } = exchangeOf(surroundings, options)

@@ -2,7 +2,7 @@
 // script can use KEY=$(millrace keys create …). The tenant is that of the command line alone: a key
 // is made for those that it names.
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { countOfOption } from './arguments.ts'
 import {
   type CommonOptions,
@@ -64,7 +64,11 @@ export function declareKeys(command: Command, surroundings: Surroundings): void 
     "millrace keys create --name shop --tenant dodici --scope publish --event-name 'order.*'",
   )
     .requiredOption('--name <name>', 'the purpose of the key')
-    .requiredOption('--scope <scope...>', 'publish, read, configure (implies read), admin')
+    .addOption(
+      new Option('--scope <scope...>', 'what it may do; configure implies read')
+        .choices(['publish', 'read', 'configure', 'admin'])
+        .makeOptionMandatory(),
+    )
     .option('--tenant <tenant...>', "its tenants; '*' is every tenant")
     .option('--team <team...>', 'the teams that it may publish for; default: any')
     .option('--service <service...>', 'the services, likewise')

@@ -59,10 +59,14 @@ describe('millrace keys', () => {
     for (const wrong of [['make'], ['create'], ['list', '--colour'], ['revoke'], ['revoke', 'x']]) {
       expect(await millrace(wrong)).toMatchObject({ code: 2, out: '' })
     }
-    const refused = ['create', '--name', 'x', '--scope', 'all', '--tenant', 'dodici']
-    expect(await millrace(refused)).toMatchObject({
+    const create = ['create', '--name', 'x', '--tenant', 'dodici', '--scope']
+    expect(await millrace([...create, 'read', 'all'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Allowed choices are publish, read, configure, admin.'),
+    })
+    expect(await millrace([...create, 'read', '--expires-at', 'soon'])).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^scopes\.0 must be one of publish, read/),
+      err: expect.stringMatching(/^expires_at must be a time/),
     })
     expect(await millrace(['revoke', 'x', '--yes'])).toMatchObject({
       code: 3,

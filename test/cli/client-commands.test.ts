@@ -206,6 +206,7 @@ describe('a command that calls a service', () => {
     [['integrations', 'undelivered', 'erp-1', '--from', 'soon'], '--from must be a time'],
     [['integrations', '--url', 'shop'], 'The URL of the service must be an absolute URL'],
     [['events', 'list', '--limit', '0'], '--limit must be a whole number'],
+    [['events', '--order', 'up'], 'Allowed choices are asc, desc.'],
   ])('%j ends with 2', async (args, problem) => {
     const { status, stdout, stderr } = await run(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
