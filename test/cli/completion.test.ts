@@ -12,12 +12,13 @@ const home = useHome()
 
 /** The last line of each asks what would follow `"$@"`, of which the last word is being typed. */
 const shells = {
-  bash: `COMP_WORDS=(millrace "$@"); COMP_CWORD=$#; _millrace; printf '%s\\n' "\${COMPREPLY[@]}"`,
+  bash: `files='a file'; compopt() { [ "$*" != '+o default' ] || files=''; }
+COMP_WORDS=(millrace "$@"); COMP_CWORD=$#; _millrace; printf '%s\\n' "\${COMPREPLY[@]:-$files}"`,
   zsh: `words=(millrace "$@"); CURRENT=$(($# + 1)); _millrace`,
   fish: `complete -C "millrace $argv"`,
 }
 /** Outside of its line editor zsh has no completion: these stand for it. */
-const ZSH = `compdef() { :; }; _files() { :; }
+const ZSH = `compdef() { :; }; _files() { [[ -n \${words[CURRENT]} ]] || print 'a file'; }
 compadd() { local last="\${words[CURRENT]}"; shift; print -l -- \${(M)@:#$last*}; }\n`
 
 describe.each(Object.entries(shells))('%s', (shell, asking) => {
@@ -41,6 +42,24 @@ describe.each(Object.entries(shells))('%s', (shell, asking) => {
       ['--order', '--order-id'],
     ],
     [['publish', '--im'], ['--imported']],
+    [
+      ['completion', ''],
+      ['bash', 'fish', 'zsh'],
+    ],
+    [['start', ''], ['']],
+    [['sql', 'ops/la'], ['ops/lag']],
+    [['rebuild', 'con'], ['config']],
+    [['help', 'integ'], ['integrations']],
+    [
+      ['types', 'register', 'a.b', 'schema.json', '--on-violation', ''],
+      ['reject', 'warn'],
+    ],
+    [['types', 'register', '--on-violation', 'warn', 'a.b', '--desc'], ['--description']],
+    [['keys', 'create', '--scope', 're'], ['read']],
+    [
+      ['events', '--order', ''],
+      ['asc', 'desc'],
+    ],
   ])('completes millrace %j', (typed, expected) => {
     const { stdout, stderr } = spawnSync(shell, [file, ...typed], { encoding: 'utf8' })
     expect({ words: stdout.trim().split('\n').sort(), stderr }).toEqual({
