@@ -8,14 +8,20 @@ import { MillraceError } from '../errors.ts'
 import { readJson } from '../http/body.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { compile } from '../http/validate.ts'
-import { VISIBLE_ASCII } from '../input/pattern.ts'
+import { ruled, VISIBLE_ASCII } from '../input/pattern.ts'
 import type { OpenId } from './openid.ts'
 import { type Claims, mayDoSomething, personOf } from './person.ts'
 import type { PersonTokens } from './person-token.ts'
 
-const RANDOM = '^[A-Za-z0-9_-]+$'
+const RANDOM = ruled('^[A-Za-z0-9_-]+$', 'be letters, digits, _ and -')
 const text = (maxLength: number, description: string, example: string, pattern = VISIBLE_ASCII) =>
   Type.String({ minLength: 1, maxLength, pattern, description, examples: [example] })
+
+const ADDRESS = ruled(
+  '^https?://[\\x21-\\x22\\x24-\\x7e]+$',
+  'be the address of a page, http or https, without a fragment',
+)
+const VERIFIER = ruled('^[A-Za-z0-9._~-]+$', 'be letters, digits and . _ ~ -')
 
 const OpenIdAnswer = Type.Object(
   {
@@ -25,12 +31,12 @@ const OpenIdAnswer = Type.Object(
       2_048,
       'Where it was sent to: the address of the console.',
       'https://millrace.example.com/console',
-      '^https?://[\\x21-\\x22\\x24-\\x7e]+$',
+      ADDRESS,
     ),
     code_verifier: Type.String({
       minLength: 43,
       maxLength: 128,
-      pattern: '^[A-Za-z0-9._~-]+$',
+      pattern: VERIFIER,
       description: 'The secret that `code_challenge` is the digest of.',
       examples: ['dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'],
     }),

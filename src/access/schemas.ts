@@ -5,12 +5,22 @@ import { limits } from '../config.ts'
 import { SCOPES } from '../http/identity.ts'
 import type { Parameter } from '../http/route.ts'
 import { nextPage } from '../input/next-page.ts'
+import { ruled } from '../input/pattern.ts'
 import { ONE_LINE } from '../input/text.ts'
 
 const LIST_LENGTH = 100
 /** The most characters of an actor. */
 export const ACTOR_LENGTH = 1_024
 
+const KEY_ID = ruled('^[0-9a-f]{12}$', 'be 12 digits of base 16')
+const EVENT_NAMES = ruled(
+  '^[A-Za-z0-9_.-]*\\*?$',
+  'be the name of an event, or end in *, like order.*',
+)
+const TENANT_OR_ALL = ruled(
+  '^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$',
+  'be a tenant of 1 to 63 letters, digits, _ and -, or * for every tenant',
+)
 const text = (pattern: string) =>
   Type.String({ minLength: 1, maxLength: limits.textLength, pattern })
 const texts = (pattern: string, description: string) =>
@@ -22,10 +32,7 @@ const keyFields = {
   teams: Type.Optional(texts(ONE_LINE, 'The teams that it may publish for; default: any.')),
   services: Type.Optional(texts(ONE_LINE, 'The services that it may publish for; default: any.')),
   event_names: Type.Optional(
-    texts(
-      '^[A-Za-z0-9_.-]*\\*?$',
-      'The events that it may publish: `order.created`, `order.*`; default: any.',
-    ),
+    texts(EVENT_NAMES, 'The events that it may publish: `order.created`, `order.*`; default: any.'),
   ),
   rate: Type.Optional(
     Type.Integer({
@@ -45,7 +52,7 @@ export const Actor = Type.String({ readOnly: true, maxLength: ACTOR_LENGTH, patt
 const given = {
   id: Type.String({
     readOnly: true,
-    pattern: '^[0-9a-f]{12}$',
+    pattern: KEY_ID,
     description: 'Public; also the client id of /oauth2/token.',
   }),
   status: Type.Enum(['active', 'expired', 'revoked'], { readOnly: true }),
@@ -54,7 +61,7 @@ const given = {
   revoked_at: Type.Optional(Time),
   revoked_by: Type.Optional(Actor),
 }
-const Tenants = texts('^(\\*|[A-Za-z0-9][A-Za-z0-9_-]{0,62})$', '`["*"]` is every tenant.')
+const Tenants = texts(TENANT_OR_ALL, '`["*"]` is every tenant.')
 export const NewKey = Type.Object(
   { ...keyFields, tenants: Type.Optional(Tenants), ...Type.Partial(Type.Object(given)).properties },
   {
@@ -101,7 +108,7 @@ export const idParameter: Parameter = {
   name: 'key_id',
   description: 'The id of the key.',
   required: true,
-  schema: Type.String({ pattern: '^[0-9a-f]{12}$' }),
+  schema: Type.String({ pattern: KEY_ID }),
   example: '0c9be2f17a35',
 }
 export const errors = {

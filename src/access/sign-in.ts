@@ -13,17 +13,19 @@ import { readJson } from '../http/body.ts'
 import { EVERY_TENANT } from '../http/identity.ts'
 import type { Route } from '../http/route.ts'
 import { compile } from '../http/validate.ts'
+import { ruled } from '../input/pattern.ts'
 import { createKey } from './api-key.ts'
 
 const CODE_MS = 10 * 60_000
 const KEY_MS = 12 * 3_600_000
 
+const CODE = ruled('^[A-Za-z0-9_-]*$', 'be letters, digits, _ and -')
 const SignIn = Type.Object(
   {
     code: Type.String({
       minLength: 1,
       maxLength: 100,
-      pattern: '^[A-Za-z0-9_-]*$',
+      pattern: CODE,
       examples: ['a-code-of-a-link'],
     }),
   },

@@ -4,6 +4,7 @@
 
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
+import { ruled } from '../input/pattern.ts'
 import { ONE_LINE } from '../input/text.ts'
 import type { NewEvent } from '../log/event.ts'
 import { OpenEnum } from './open-enum.ts'
@@ -47,12 +48,17 @@ const EncodedPayload = Type.Optional(
   ]),
 )
 
+const ENTITY_NAME = ruled(
+  '^[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9])?$',
+  'be letters, digits, spaces, _ and -, from a letter to a letter or digit',
+)
+
 export const CollectedEvent = Type.Object(
   {
     entity_id: Id('Id of the entity: the entity id of the event in the log.'),
     entity_name: Type.String({
       maxLength: 100,
-      pattern: '^[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9])?$',
+      pattern: ENTITY_NAME,
       description:
         'CUSTOMER, VARIANT_PRODUCT, ...; in snake case it is the entity of the event name.',
     }),

@@ -8,6 +8,7 @@ import { Type } from 'typebox'
 import { MillraceError } from '../errors.ts'
 import type { RequestContext, Route } from '../http/route.ts'
 import { type StaticBody, sendStatic, staticBody, unchanged } from '../http/static-body.ts'
+import { ruled } from '../input/pattern.ts'
 import { asyncApiText } from './asyncapi.ts'
 import { FOLDERS, readConsoleFiles, TYPES } from './files.ts'
 import { consolePage } from './page.ts'
@@ -115,12 +116,13 @@ function documentRoutes(): Route[] {
   ]
 }
 
+const FILE = ruled('^[\\w.-]+$', 'be the name of a file')
 const textParameter = (name: string, description: string, example: string) => ({
   in: 'path' as const,
   name,
   description,
   required: true,
-  schema: Type.String({ pattern: '^[\\w.-]+$', maxLength: 100 }),
+  schema: Type.String({ pattern: FILE, maxLength: 100 }),
   example,
 })
 

@@ -1,5 +1,5 @@
-// The patterns of texts from outside that several schemas share, and each as the rest of a sentence
-// that begins with "must": a client or an operator should not have to read a regular expression.
+// The patterns of texts from outside, and each as the rest of a sentence that begins with "must": a
+// client or an operator should not have to read a regular expression.
 
 import { ONE_LINE, WORDS } from './text.ts'
 
@@ -23,6 +23,12 @@ const RULES = new Map([
   [ONE_LINE, 'be one line, without control characters'],
   [WORDS, 'be one line of words, without control characters'],
 ])
+
+/** A pattern of one schema, with its rule, as the rest of "must …". */
+export function ruled(pattern: string, rule: string): string {
+  RULES.set(pattern, rule)
+  return pattern
+}
 
 /** The rule of a pattern, as the rest of "must …". */
 export function ruleOfPattern(pattern: string): string {

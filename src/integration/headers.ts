@@ -3,11 +3,18 @@
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
+import { ruled } from '../input/pattern.ts'
 
 /** A token of RFC 9110. */
-const NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"
+const NAME = ruled(
+  "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
+  'be the name of a header, of at most 64 characters',
+)
 /** The value of a header: printable ASCII. Blanks at its ends would not arrive. */
-export const HEADER_VALUE = '^([!-~]([ -~]*[!-~])?)?$'
+export const HEADER_VALUE = ruled(
+  '^([!-~]([ -~]*[!-~])?)?$',
+  'be printable ASCII characters, without blanks at the ends',
+)
 /** Names and values together. Servers accept 8 to 32 KiB of headers in all. */
 const MOST_CHARACTERS = 8_192
 

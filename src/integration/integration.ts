@@ -5,7 +5,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
-import { LOWER_CASE_ID } from '../input/pattern.ts'
+import { LOWER_CASE_ID, ruled } from '../input/pattern.ts'
 import { faultOfUrl } from '../input/url.ts'
 import { type EventFilter, NAME_PATTERN } from '../log/event.ts'
 import { positionOf } from '../log/position.ts'
@@ -13,6 +13,11 @@ import { DeliveryHeaders, faultsOfHeaders, HEADER_VALUE } from './headers.ts'
 import { faultsOfS3, S3Parameters } from './s3.ts'
 
 const closed = { additionalProperties: false }
+const ENTITY = ruled('^[A-Za-z0-9_-]+$', 'be an entity of letters, digits, _ and -, like order')
+const SIGNING_SECRET = ruled(
+  '^whsec_[A-Za-z0-9+/]{32,86}={0,2}$',
+  'be whsec_ and 24 to 64 bytes in base64',
+)
 const FilterList = (pattern: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 255, pattern }), { maxItems: 1_000 })
 export const DateTime = (description: string) => Type.String({ format: 'date-time', description })
@@ -34,7 +39,7 @@ export const WebhookParameters = Type.Object(
 export const FilterConditions = Type.Object(
   {
     event_filter: Type.Optional(FilterList(NAME_PATTERN)),
-    entity_filter: Type.Optional(FilterList('^[A-Za-z0-9_-]+$')),
+    entity_filter: Type.Optional(FilterList(ENTITY)),
   },
   {
     ...closed,
@@ -64,7 +69,7 @@ export const Delivery = Type.Object(
     headers: Type.Optional(DeliveryHeaders),
     signing_secret: Type.Optional(
       Type.String({
-        pattern: '^whsec_[A-Za-z0-9+/]{32,86}={0,2}$',
+        pattern: SIGNING_SECRET,
         description: 'whsec_ and 24 to 64 bytes in base64 (Standard Webhooks). Never shown again.',
       }),
     ),
@@ -175,7 +180,7 @@ export function faultsOfParts(parts: IntegrationUpdate): Fault[] {
     if (reason) faults.push(fault(field, 'invalid', reason))
   }
   if (filter_conditions && isFilterEmpty(filter_conditions)) {
-    const reason = 'names nothing: name an event or an entity, or omit the filter to get everything'
+    const reason = 'names nothing: name an event or an entity. Without a filter everything passes'
     faults.push(fault('filter_conditions', 'empty', reason))
   }
   return [...faults, ...faultsOfHeaders(delivery?.headers ?? {})]

@@ -2,10 +2,14 @@
 
 import { Type } from 'typebox'
 import { type Fault, fault } from '../errors.ts'
-import { DOTTED, HYPHENATED, VISIBLE_ASCII } from '../input/pattern.ts'
+import { DOTTED, HYPHENATED, ruled, VISIBLE_ASCII } from '../input/pattern.ts'
 import { hasControlCharacter } from '../input/text.ts'
 
 const closed = { additionalProperties: false }
+const PREFIX = ruled(
+  '^[a-zA-Z0-9-/_.]*[^/]$',
+  'be letters, digits and -/_. without a slash at its end',
+)
 
 const shown = {
   aws_region: Type.String({
@@ -23,7 +27,7 @@ const shown = {
   key_prefix: Type.Optional(
     Type.String({
       maxLength: 64,
-      pattern: '^[a-zA-Z0-9-/_.]*[^/]$',
+      pattern: PREFIX,
       description: 'The start of each key; the tenant follows it.',
     }),
   ),

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox'
 import type { Fault } from '../errors.ts'
+import { ruled } from '../input/pattern.ts'
 
 /** An event to append. Its maker checks the texts; the table checks them again. */
 export type NewEvent = {
@@ -87,7 +88,10 @@ export const appendFailures = {
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/
 
 /** The pattern of an event's name in JSON Schema; a name has at most 255 characters. */
-export const NAME_PATTERN = NAME.source
+export const NAME_PATTERN = ruled(
+  NAME.source,
+  'be <entity>.<action> of letters, digits, _ and -, like order.created',
+)
 
 export const isEventName = (text: string): boolean => text.length <= 255 && NAME.test(text)
 

@@ -6,6 +6,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { type Fault, fault } from '../errors.ts'
+import { ruled } from '../input/pattern.ts'
 import { queryParameter, textOf } from '../input/query.ts'
 import { ONE_LINE } from '../input/text.ts'
 import { isAlert } from './alert.ts'
@@ -14,7 +15,10 @@ import { entityOf, isEventName } from './event.ts'
 /** Names in one filter. */
 const MOST_NAMES = 50
 const ENTITY = '[A-Za-z0-9_-]+'
-const NAME_OR_ENTITY = `^${ENTITY}(\\.${ENTITY})*\\.(${ENTITY}|\\*)$`
+const NAME_OR_ENTITY = ruled(
+  `^${ENTITY}((\\.${ENTITY})+|\\.\\*)$`,
+  'be the name of an event, like order.created, or all of an entity, like order.*',
+)
 const isEntity = (text: string) => new RegExp(`^${ENTITY}$`).test(text)
 /** "order.*": all events of an entity. */
 const WHOLE_ENTITY = new RegExp(`^(${ENTITY})\\.\\*$`)

@@ -35,6 +35,9 @@ export async function subscribe(
   change: Change,
 ): Promise<ShownSubscription> {
   const { db, secrets } = services
+  // In a path they are steps: clients would leave them out.
+  if (/^\.\.?$/.test(subscription.id))
+    throw invalid([fault('id', 'pattern', 'must be more than dots')])
   await refuseFaults(services, tenant, subscription)
   // Not exact in a race: it only bounds the list.
   if ((await countSubscriptions(db, tenant)) >= limits.storedSubscriptions) {

@@ -8,7 +8,7 @@ import { OpenEnum } from '../collector/open-enum.ts'
 import { Health, HealthSentBack } from '../consumer/health.ts'
 import { MASK } from '../destination/mask.ts'
 import { type Fault, fault } from '../errors.ts'
-import { HYPHENATED, VISIBLE_ASCII } from '../input/pattern.ts'
+import { HYPHENATED, ruled, VISIBLE_ASCII } from '../input/pattern.ts'
 import { faultOfUrl } from '../input/url.ts'
 import type { EventClass, EventFilter } from '../log/event.ts'
 import { Warnings, WarningsSentBack } from '../log/warning.ts'
@@ -45,6 +45,10 @@ const account = {
   ),
 }
 const ARN = 'arn:[a-z0-9-]+:sns:[a-z0-9-]*:[0-9]*:'
+const TOPIC_ARN = ruled(
+  `^${ARN}[A-Za-z0-9_-]{1,256}(\\.fifo)?$`,
+  'be the ARN of a topic, like arn:aws:sns:eu-west-1:123456789012:customers',
+)
 
 const Sqs = Type.Object(
   {
@@ -64,7 +68,7 @@ const Sns = Type.Object(
     ...account,
     topicArn: Type.String({
       maxLength: 1_024,
-      pattern: `^${ARN}[A-Za-z0-9_-]{1,256}(\\.fifo)?$`,
+      pattern: TOPIC_ARN,
       description: 'The ARN of the topic.',
     }),
   },
@@ -101,10 +105,11 @@ const fields = {
   subscribeCreate: flag('Takes actions that end in create or created.'),
   subscribeDelete: flag('Takes actions that end in delete or deleted.'),
 }
+const ID = ruled('^[A-Za-z0-9._~:-]+$', 'be letters, digits and . _ ~ : -')
 export const SubscriptionId = Type.String({
   minLength: 1,
   maxLength: 100,
-  pattern: '^[A-Za-z0-9._~:-]+$',
+  pattern: ID,
   description: 'Unique id: letters, digits and . _ ~ : -',
 })
 

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { call, EVENTSTREAM, register } from '../../scripts/kit/client.ts'
 import { expectDocumented } from '../../scripts/kit/documented.ts'
 import { JOBS } from '../../scripts/kit/jobs.ts'
+import { isObject } from '../../src/input/json.ts'
+import { ruleOfPattern } from '../../src/input/pattern.ts'
 import type { Server } from '../../src/server.ts'
 import { startHere } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -133,4 +135,22 @@ it('says what is answered where all rejected events are deleted or sent again', 
   const sent = await call(`${service.url}${path}/_retry`, { method: 'POST' })
   expect(sent.body).toEqual({ delivered: 0 })
   expect(shapeOf(paths[`${template}/_retry`]?.['post'])).toMatchObject({ required: ['delivered'] })
+})
+
+it('has no pattern whose fault would be told as a regular expression', () => {
+  const found = new Set<string>()
+  const collect = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    for (const [key, value] of Object.entries(node)) {
+      if (key === 'pattern' && typeof value === 'string') found.add(value)
+      else collect(value)
+    }
+    if (isObject(node) && isObject(node['patternProperties'])) {
+      for (const pattern of Object.keys(node['patternProperties'])) found.add(pattern)
+    }
+  }
+  for (const { body, parameters } of service.routes) collect([body, parameters])
+  expect(found.size).toBeGreaterThan(15)
+  const untold = [...found].filter((pattern) => ruleOfPattern(pattern).includes(pattern))
+  expect(untold).toEqual([])
 })

@@ -152,14 +152,23 @@ describe('a subscription', () => {
 })
 
 describe('what is refused', () => {
+  it('an id that a path would not have', async () => {
+    for (const id of ['.', '..']) {
+      expect(await post(aSubscription({ id }))).toMatchObject({
+        status: 400,
+        body: { message: expect.stringContaining('id must be more than dots') },
+      })
+    }
+  })
+
   const { sqs } = aSubscription().destination
   const arn = 'arn:aws:sns:eu-west-1:000000000000:customers'
   it.each([
     [{}, /^destination is missing; entityType is missing/],
-    [aSubscription({ entityType: 'customer' }), /^entityType must match pattern/],
+    [aSubscription({ entityType: 'customer' }), /^entityType must be a word in capitals/],
     [aSubscription({ active: 'yes' }), /^active must be boolean/],
     [aSubscription({ subscribeDelete: 1 }), /^subscribeDelete must be boolean/],
-    [aSubscription({ id: 'a/b' }), /^id must match pattern/],
+    [aSubscription({ id: 'a/b' }), /^id must be letters, digits and/],
     [aSubscription({ name: 'x' }), /^name is not known/],
     [aSubscription({ destination: { sqs, type: 'KAFKA' } }), /destination.type must be one of SQS/],
     [aSubscription({ destination: { type: 'SQS' } }), /^destination.sqs is missing/],
@@ -194,7 +203,7 @@ describe('what is refused', () => {
     ],
     [
       aSubscription({ destination: { sns: { topicArn: 'x', region: 'x' }, type: 'SNS' } }),
-      /^destination.sns.topicArn must match pattern/,
+      /^destination.sns.topicArn must be the ARN of a topic/,
     ],
     [
       aSubscription({ destination: { sqs: { ...sqs }, type: 'SNS' } }),

@@ -3,16 +3,16 @@
 // partial updates work.
 
 import { type Static, Type } from 'typebox'
+import { ruled } from '../../input/pattern.ts'
 
 /** JSON allows a NUL; a text of Postgres does not. */
+const WITHOUT_NUL = ruled('^[^\\u0000]*$', 'be text without the character NUL')
 const Text = (maxLength: number, description?: string) =>
-  Type.String({ maxLength, pattern: '^[^\\u0000]*$', ...(description ? { description } : {}) })
+  Type.String({ maxLength, pattern: WITHOUT_NUL, ...(description ? { description } : {}) })
 const Maybe = (maxLength: number, description?: string) =>
   Type.Optional(Type.Union([Text(maxLength, description), Type.Null()]))
 const Id = (description: string) =>
-  Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\u0000]*$', description }),
-  )
+  Type.Optional(Type.String({ minLength: 1, maxLength: 255, pattern: WITHOUT_NUL, description }))
 const OwnId = Id("Default: the event's entity_id.")
 const item = {
   variant_id: Id('The item.'),
