@@ -4,6 +4,7 @@
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
+import { untilKnown } from '../db/until-known.ts'
 import {
   findSubject,
   integrationSubject,
@@ -105,9 +106,10 @@ function routesOf(subject: Subject, services: ReplayServices): Route[] {
         const job = { tenant, consumer: consumer.id }
         const number = await startReplay(db, job, plan, actor)
         onStarted(tenant)
-        await countStarted(db, { ...job, number }, plan)
+        // An error would make the client start another one: without a count it is not known.
+        await countStarted(db, { ...job, number }, plan).catch(() => {})
         context.status = 201
-        context.body = { ...(await findOne(owner, number)), ...warnings }
+        context.body = { ...(await untilKnown(() => findOne(owner, number))), ...warnings }
       },
     },
     {
