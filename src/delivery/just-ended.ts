@@ -4,7 +4,7 @@
 // arrives after the turn, the worker checks the cursor because of it. Later ones are found by the
 // sweep.
 
-import type { AdvanceJob } from '../db/jobs.ts'
+import { type AdvanceJob, consumerKey } from '../db/jobs.ts'
 
 const REMEMBERED_MS = 2_000
 
@@ -16,29 +16,40 @@ export type JustEnded = {
 
 /** `clock` gives milliseconds. */
 export function createJustEnded(clock = () => performance.now()): JustEnded {
-  /** In the order in which they ended. */
-  const ended = new Map<string, { jobs: AdvanceJob[]; at: number }>()
+  /** By tenant, in the order of their last end; each has its consumers, in that order, too. */
+  const tenants = new Map<string, Map<string, { job: AdvanceJob; at: number }>>()
 
   return {
     add(job) {
-      const at = clock()
-      forget(at - REMEMBERED_MS)
-      const jobs = ended.get(job.tenant)?.jobs ?? []
-      ended.delete(job.tenant)
-      ended.set(job.tenant, { jobs: [...jobs, job], at })
+      const jobs = rememberedOf(job.tenant) ?? new Map()
+      const key = consumerKey(job)
+      jobs.delete(key)
+      jobs.set(key, { job, at: clock() })
+      tenants.delete(job.tenant)
+      tenants.set(job.tenant, jobs)
+      forgetTenants()
     },
     take(tenant) {
-      forget(clock() - REMEMBERED_MS)
-      const jobs = ended.get(tenant)?.jobs ?? []
-      ended.delete(tenant)
-      return jobs
+      const jobs = rememberedOf(tenant)?.values() ?? []
+      tenants.delete(tenant)
+      return Array.from(jobs, ({ job }) => job)
     },
   }
 
-  function forget(before: number): void {
-    for (const [tenant, { at }] of ended) {
-      if (at >= before) return
-      ended.delete(tenant)
+  /** Without those that are too old. */
+  function rememberedOf(tenant: string) {
+    const jobs = tenants.get(tenant)
+    for (const [key, { at }] of jobs ?? []) {
+      if (at >= clock() - REMEMBERED_MS) break
+      jobs?.delete(key)
+    }
+    return jobs
+  }
+
+  function forgetTenants(): void {
+    for (const tenant of tenants.keys()) {
+      if (rememberedOf(tenant)?.size) return
+      tenants.delete(tenant)
     }
   }
 }

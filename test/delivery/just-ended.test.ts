@@ -20,3 +20,12 @@ it('gives the jobs of a tenant once, as long as it remembers them', () => {
   now = 4_001
   expect(ended.take('tredici')).toEqual([])
 })
+
+it('remembers each once, from its last end, however often others end', () => {
+  let now = 0
+  const ended = createJustEnded(() => now)
+  ended.add(job('dodici', 'old'))
+  for (; now < 10_000; now += 1_500) ended.add(job('dodici'))
+  ended.add(job('dodici', 'crm'))
+  expect(ended.take('dodici')).toEqual([job('dodici'), job('dodici', 'crm')])
+})
