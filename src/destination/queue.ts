@@ -144,7 +144,11 @@ export function createQueue(
   const { address, maxBytes, isFifo } = service
   const keyMask = createKeyMask(service.client, credentials)
   const refusal = refusalOfTarget(service.endpoint, options)
-  boundAnswers(service.client, { maySend: () => !connections.isClosed, timeoutMs })
+  // Of the turn that sends: a destination belongs to one. Asked before each request, the resends
+  // of a batch and of the SDK among them.
+  let mayStillSend = () => true
+  const maySendNow = () => !connections.isClosed && mayStillSend()
+  boundAnswers(service.client, { maySend: maySendNow, timeoutMs })
   const sendInBatch = createBatches<Message, Outcome>({
     maxItems: REQUEST_MESSAGES,
     maxBytes,
@@ -157,7 +161,8 @@ export function createQueue(
     failedAt(address, failure, mask)
 
   return {
-    send(event, settled) {
+    send(event, settled, maySend) {
+      if (maySend) mayStillSend = maySend
       if (refusal) return settled(failed(judgeRequestError(refusal), asItIs))
       const message = messageOf(event)
       if (message.bytes <= maxBytes) return void sendInBatch(message).then(settled)
@@ -180,7 +185,7 @@ export function createQueue(
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
     try {
-      const errors = await service.send(messages.map(queued), deadline.signal)
+      const errors = await service.send(messages.map(isFifo ? inOrder : asItCame), deadline.signal)
       const mask = errors.size > 0 ? await keyMask() : asItIs
       return messages.map((_, i) => {
         const error = errors.get(i)
@@ -188,22 +193,24 @@ export function createQueue(
       })
     } catch (error) {
       if (deadline.signal.aborted) return unavailable(`no complete answer within ${timeoutMs} ms`)
-      if (error instanceof Halted) return unavailable('this process is ending')
+      if (error instanceof Halted) return unavailable('nothing may be sent any more')
       return failed(judgeRequestError(error), await keyMask())
     } finally {
       clearTimeout(timer)
     }
   }
 
-  function queued({ body, attributes, groupId, deduplicationId }: Message): QueuedMessage {
-    const ids = isFifo ? { MessageGroupId: groupId, MessageDeduplicationId: deduplicationId } : {}
-    return { body, attributes, ids }
-  }
-
   function unavailable(reason: string): Failure {
     return failed({ kind: 'unavailable', reason }, asItIs)
   }
 }
+
+function inOrder({ body, attributes, groupId, deduplicationId }: Message): QueuedMessage {
+  const ids = { MessageGroupId: groupId, MessageDeduplicationId: deduplicationId }
+  return { body, attributes, ids }
+}
+
+const asItCame = ({ body, attributes }: Message): QueuedMessage => ({ body, attributes, ids: {} })
 
 /** Adds the address to the reason, and masks secrets. */
 function failedAt<Failed extends Failure>(address: string, failure: Failed, mask: Mask): Failed {

@@ -1,5 +1,5 @@
-// A replay that has started, whose events cannot be counted: the answer says that it has started, so
-// that nobody starts it a second time.
+// A replay that has started, whose events cannot be counted: the answer says that it has started,
+// so that nobody starts it a second time.
 
 import { expect, it } from 'vitest'
 import { register } from '../../scripts/kit/client.ts'
