@@ -5,19 +5,20 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../config.ts'
 import { ruled } from '../input/pattern.ts'
-import { ONE_LINE } from '../input/text.ts'
+import { KEY, ONE_LINE } from '../input/text.ts'
 import type { NewEvent } from '../log/event.ts'
 import { OpenEnum } from './open-enum.ts'
 
-const Id = (description: string) =>
+const Id = (description: string, pattern = ONE_LINE) =>
   Type.String({
     minLength: 1,
     maxLength: limits.textLength,
-    pattern: ONE_LINE,
+    pattern,
     description: `${description} At most ${limits.textLength} characters, no control characters.`,
   })
 export const EventId = Id(
   'Unique id of the event: the idempotency key across all collected events.',
+  KEY,
 )
 const Base64 = Type.Optional(
   Type.Union([Type.String(), Type.Null()], {

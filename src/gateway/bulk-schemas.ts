@@ -4,18 +4,18 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import { Violations } from '../event-type/schemas.ts'
 import { TENANT_PATTERN } from '../input/tenant.ts'
-import { ONE_LINE } from '../input/text.ts'
+import { KEY, ONE_LINE } from '../input/text.ts'
 import { NAME_PATTERN, Payload } from '../log/event.ts'
 import { PositionValue } from '../log/position.ts'
 
-const text = (description: string) =>
-  Type.String({ minLength: 1, maxLength: limits.textLength, pattern: ONE_LINE, description })
+const text = (description: string, pattern = ONE_LINE) =>
+  Type.String({ minLength: 1, maxLength: limits.textLength, pattern, description })
 
 export const Envelope = Type.Object(
   {
     name: Type.String({ maxLength: 255, pattern: NAME_PATTERN, description: '<entity>.<action>' }),
     entity_id: text("The event's main entity."),
-    idempotency_key: text('Unique per tenant and event name.'),
+    idempotency_key: text('Unique per tenant and event name.', KEY),
     correlation_ids: Type.Optional(
       Type.Object(
         {

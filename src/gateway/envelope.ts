@@ -7,7 +7,14 @@ import { type Fault, fault, invalid, MillraceError } from '../errors.ts'
 import { membersOf, textOfString } from '../input/json-object.ts'
 import { traceparentOf } from '../input/traceparent.ts'
 import type { NewEvent } from '../log/event.ts'
-import { checkCorrelationIds, checkName, checkText, faultsOfObject, someOf } from './fields.ts'
+import {
+  checkCorrelationIds,
+  checkKey,
+  checkName,
+  checkText,
+  faultsOfObject,
+  someOf,
+} from './fields.ts'
 import { checkHeader, checkTenantHeader } from './publish.ts'
 
 const FIELDS = [
@@ -55,7 +62,7 @@ export function eventOfLine(line: Buffer, defaults: LineDefaults, maxEventBytes:
     tenant,
     name: text('name', '', checkName),
     entityId: text('entity_id'),
-    idempotencyKey: text('idempotency_key'),
+    idempotencyKey: text('idempotency_key', '', checkKey),
     team: text('team', defaults.team),
     service: text('service', defaults.service),
     correlationIds: checkCorrelationIds(

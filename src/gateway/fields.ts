@@ -41,6 +41,16 @@ export function checkText(field: string, text: string, faults: Fault[]): string 
   return ''
 }
 
+/**
+ * The same for an idempotency key. Receivers get it as a header, which has no blanks at its ends:
+ * keys that differ in these alone would be one for them.
+ */
+export function checkKey(field: string, text: string, faults: Fault[]): string {
+  const key = checkText(field, text, faults)
+  if (/^ | $/.test(key)) faults.push(fault(field, 'invalid', 'begins or ends with a blank'))
+  return key
+}
+
 /** The name of a tenant; without one there is a fault already. */
 export function checkTenant(field: string, tenant: string, faults: Fault[]): void {
   if (tenant === '' || isTenant(tenant)) return

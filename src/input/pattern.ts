@@ -1,7 +1,7 @@
 // The patterns of texts from outside, and each as the rest of a sentence that begins with "must": a
 // client or an operator should not have to read a regular expression.
 
-import { ONE_LINE, WORDS } from './text.ts'
+import { KEY, ONE_LINE, WORDS } from './text.ts'
 
 export const POSTGRES_URL = '^postgres(ql)?://'
 export const MAIL_ADDRESS = '^[^@\\s]+@[^@\\s]+$'
@@ -21,6 +21,7 @@ const RULES = new Map([
   [DOTTED, 'be letters, digits, dots, underscores and hyphens, and begin with a letter or digit'],
   [SAMPLER, 'be always_on, always_off or traceidratio, with parentbased_ before it or without'],
   [ONE_LINE, 'be one line, without control characters'],
+  [KEY, 'be one line, without control characters, and without blanks at its ends'],
   [WORDS, 'be one line of words, without control characters'],
 ])
 

@@ -10,6 +10,8 @@ const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f'
 
 /** Text of one line, as a pattern of JSON Schema: no control character. */
 export const ONE_LINE = `^[^${CONTROLS}]*$`
+/** An idempotency key: receivers get it as a header, which has no blanks at its ends. */
+export const KEY = `^[^ ${CONTROLS}]([^${CONTROLS}]*[^ ${CONTROLS}])?$`
 
 /** Likewise, with at least one character that is no space. */
 export const WORDS = `^[^${CONTROLS}]*[^\\s${CONTROLS}][^${CONTROLS}]*$`

@@ -125,6 +125,7 @@ describe('what is refused', () => {
       { ...rest, event_payload, entity_name: 'a.b' },
       /^entity_name must be letters, digits, spaces/,
     ],
+    [{ ...rest, event_payload, id: ' a' }, /^id must be one line, .* without blanks at its ends/],
     [{ ...rest, event_payload, entity_id: '' }, /^entity_id must not have fewer than 1 char/],
     [
       { ...rest, event_payload, entity_id: 'a\nb' },
