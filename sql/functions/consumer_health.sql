@@ -36,7 +36,8 @@ own as (
   select
     consumer.id, coalesce(consumer.stopped_position, consumer.changed_position) as stopped_position,
     cursor.run, cursor.attempts, cursor.read_position, cursor.unresolved,
-    case when cursor.attempts > 0 then cursor.retry_at end as retry_at,
+    case when cursor.attempts > 0 and consumer.status = 'running' then cursor.retry_at end
+      as retry_at,
     consumer.changed_position,
     filter.names, filter.entities, filter.classes, filter.takes_all,
     cursor.delivered + cursor.rejected = 0 and cursor.filtered > 0 and not filter.takes_all

@@ -41,12 +41,15 @@ export async function readLogEntries(
         case
           when outcome = 'delivered' then 'rejected_event_delivered'
           when outcome = 'resent' then 'resent_event_delivered'
+          -- By hand: the stream has tried nothing.
+          when attempt = 0 then 'resend_failed'
           when outcome = 'rejected' then 'event_rejected'
           when outcome = 'refused' then 'event_refused'
           when attempt > ${limits.retries} then 'retries_exhausted'
           else 'retry_triggered'
         end as action,
-        format('%s. Event at position %s, attempt %s.', reason, event_position, attempt)
+        format('%s. Event at position %s', reason, event_position)
+          || case when attempt > 0 then format(', attempt %s.', attempt) else ', by hand.' end
           || coalesce(' Response: ' || nullif(response, ''), '') as reason,
         coalesce(actor, 'millrace') as actor
       from attempt

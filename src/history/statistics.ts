@@ -88,8 +88,8 @@ export async function readStatistics(
     events_per_second: Math.round(rate * 10) / 10,
     last_delivery_at: row.lastDelivery === null ? null : timeOf(row.lastDelivery),
     failures_in_a_row: row.attempts,
-    // Without a failure, retry_at is the next time to look for a file.
-    next_retry_at: (row.attempts > 0 && row.retryAt?.toISOString()) || null,
+    // Without a failure, retry_at is the next time to look for a file. A stopped one tries nothing.
+    next_retry_at: (status === 'running' && row.attempts > 0 && row.retryAt?.toISOString()) || null,
     latency_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },
     counts: {
       since: timeOf(counts.after),

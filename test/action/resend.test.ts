@@ -46,7 +46,8 @@ it('arrives again under the same webhook-id, with its outcome in the logs', asyn
   const [first, second] = arrived()
   expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id'])
   expect(second?.body).toEqual(first?.body)
-  const { entries } = (await on('erp', '/logs')).body as { entries: Record<string, string>[] }
+  const shown = (await on('erp', '/logs')).body as { entries: Record<string, string>[] }
+  const { entries } = shown
   expect(entries.map(({ action }) => action)).toEqual([
     'resent_event_delivered',
     'event_resent',
@@ -57,6 +58,11 @@ it('arrives again under the same webhook-id, with its outcome in the logs', asyn
   // A failure of a resend is none of the stream.
   receiver.answer = status(400, {}, 'twice')
   expect((await resend(position)).body).toMatchObject({ outcome: 'rejected', status: 400 })
+  const [failed] = ((await on('erp', '/logs')).body as typeof shown).entries
+  expect(failed).toMatchObject({
+    action: 'resend_failed',
+    reason: expect.stringContaining(`. Event at position ${position}, by hand.`),
+  })
   expect((await on('erp', '/stats')).body).toMatchObject({ status: 'running' })
   expect((await on('erp', '/rejected_events')).body['rejected_events']).toEqual([])
   await until('the step is written', async () => (await undelivered()).length === 0)

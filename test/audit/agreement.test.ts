@@ -287,11 +287,11 @@ async function pagedActions(url: string): Promise<string[]> {
 /** What was changed and what failed since the registration, newest first. */
 function actionsOf(rows: Rows): string[] {
   const since = livesOf(rows).at(-1)?.[0]?.position as number
-  // A skip is among the changes.
   const shown = rows.attempts.filter(({ outcome }) => outcome !== 'skipped')
   const attempts = shown.map(({ position, outcome, attempt }) => {
     const failed = attempt > 10 ? 'retries_exhausted' : 'retry_triggered'
-    return { position, action: ACTIONS[outcome] ?? failed }
+    const isByHand = attempt === 0 && !['delivered', 'resent'].includes(outcome)
+    return { position, action: isByHand ? 'resend_failed' : (ACTIONS[outcome] ?? failed) }
   })
   return [...rows.log, ...attempts]
     .filter(({ position }) => position >= since)

@@ -72,6 +72,8 @@ it('of one that was stopped says by whom and why, and names the event that had f
   await own.on('/_stop', 'POST')
   expect((await listed(own.tenant)).get('again')).toMatchObject({
     state: 'stopped',
+    // It tries nothing before it is started.
+    next_try_at: null,
     stopped_by: expect.stringMatching(/./),
     position: first,
     message: expect.stringMatching(

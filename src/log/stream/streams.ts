@@ -35,7 +35,7 @@ export function createStreams(logger: Logger): Streams {
   return {
     add(stream) {
       const own = ofTenant.get(stream.tenant) ?? 0
-      if (isStopping) throw refusal('unavailable', 'The service is stopping; try again.')
+      if (isStopping) throw refusal('overloaded', 'The service is stopping; try again.')
       if (own >= limits.streamsPerTenant) {
         const message = `A tenant may have ${limits.streamsPerTenant} streams on a process.`
         throw refusal('too_many_streams', message)

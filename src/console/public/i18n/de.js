@@ -553,6 +553,7 @@ export const de = {
   'action.retry_triggered': 'Versuch gescheitert',
   'action.retries_exhausted': 'letzter Versuch gescheitert',
   'action.event_rejected': 'Ereignis abgelehnt',
+  'action.resend_failed': 'von Hand gesendet, nicht angenommen',
   'action.event_refused': 'Ereignis verweigert',
   'action.event_skipped': 'Ereignis übersprungen',
   'action.event_resent': 'Ereignis noch einmal geschickt',

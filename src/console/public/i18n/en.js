@@ -533,6 +533,7 @@ export const en = {
   'action.retry_triggered': 'try failed',
   'action.retries_exhausted': 'last try failed',
   'action.event_rejected': 'event rejected',
+  'action.resend_failed': 'sent again by hand, and not taken',
   'action.event_refused': 'event refused',
   'action.event_skipped': 'event skipped',
   'action.event_resent': 'event sent again',
