@@ -2,7 +2,7 @@
 // API says about no field of the form stands above the buttons.
 
 import { createContext } from 'preact'
-import { useContext, useEffect, useRef, useState } from 'preact/hooks'
+import { useContext, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { html } from '../app/html.js'
 import { t } from '../app/text.js'
 
@@ -29,7 +29,8 @@ export function Form({ save, confirm, children, beside }) {
   const [isBusy, setBusy] = useState(false)
   const [reasons, setReasons] = useState(/** @type {Map<string, string[]>} */ (new Map()))
   const [error, setError] = useState('')
-  useEffect(() => {
+  // With the reasons, not a frame later: somebody may be typing by then.
+  useLayoutEffect(() => {
     /** @type {HTMLElement | null | undefined} */
     const first = element.current?.querySelector('[aria-invalid="true"]')
     first?.focus()
