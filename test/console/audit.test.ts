@@ -148,6 +148,16 @@ describe.runIf(browserIsThere())('the keys', () => {
     await page.getByRole('dialog').getByRole('alert').getByText('tenants goes beyond').waitFor()
   })
 
+  it('a new one may be for several tenants, with commas between them', async () => {
+    const page = await open({ token: ADMIN_TOKEN, address: '#/keys' })
+    await page.getByLabel('Name').fill('both shops')
+    await page.getByLabel('Tenants').fill('dodici, acme,globex')
+    await page.getByLabel(/read:/).check()
+    await page.getByRole('button', { name: 'Create' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Create the key both shops?' })
+    await dialog.getByText('For dodici, acme, globex: read.').waitFor()
+  })
+
   it('a revocation asks, and says what it revokes too', async () => {
     const maker = await makeKey(service.url, { scopes: ['admin'], name: 'the maker' })
     const made = await makeKey(service.url, { name: 'the made one' }, maker.token)

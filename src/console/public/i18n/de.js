@@ -464,7 +464,7 @@ export const de = {
   'keys.new': 'Neuer Schlüssel',
   'keys.newHint': 'Er darf nie mehr und gilt nie länger als das Token, das Sie hier benutzen.',
   'keys.purpose': 'Name: wofür er ist',
-  'keys.tenantsLabel': 'Mandanten, durch Leerzeichen getrennt; * ist jeder',
+  'keys.tenantsLabel': 'Mandanten, durch Leerzeichen oder Kommas getrennt; * ist jeder',
   'keys.scope.publish': 'Ereignisse veröffentlichen',
   'keys.scope.read': 'alles lesen außer Schlüssel',
   'keys.scope.configure': 'lesen, und die Einstellungen ändern',

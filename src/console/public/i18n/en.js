@@ -448,7 +448,7 @@ export const en = {
   'keys.new': 'New key',
   'keys.newHint': 'It never allows more, or lasts longer, than the token that you use here.',
   'keys.purpose': 'Name: what it is for',
-  'keys.tenantsLabel': 'Tenants, separated by spaces; * is every tenant',
+  'keys.tenantsLabel': 'Tenants, separated by spaces or commas; * is every tenant',
   'keys.scope.publish': 'publish events',
   'keys.scope.read': 'read everything but keys',
   'keys.scope.configure': 'read, and change the configuration',

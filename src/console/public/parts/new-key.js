@@ -78,7 +78,9 @@ function wantedOf(form) {
   const expires_at = momentOf(form, 'expires_at')
   return {
     name: String(values.get('name')),
-    tenants: String(values.get('tenants')).split(/\s+/).filter(Boolean),
+    tenants: String(values.get('tenants'))
+      .split(/[\s,]+/)
+      .filter(Boolean),
     scopes: values.getAll('scopes').map(String),
     ...listOf('teams', /\s*,\s*/),
     ...listOf('services', /\s*,\s*/),
