@@ -138,6 +138,12 @@ describe.runIf(browserIsThere())('the console', () => {
     await page.getByRole('link', { name: 'Events', exact: true }).click()
     await search(`msg_dodici_${position}`)
     await page.getByRole('heading', { name: `Event ${position}` }).waitFor()
+    // The same position in the log of another tenant is another event.
+    await page.getByRole('link', { name: 'Events', exact: true }).click()
+    await search(`msg_acme_${position}`)
+    await page.getByRole('alert').getByText('is an event of the tenant acme').waitFor()
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Events')
+    expect(await page.locator('.feed li').count()).toBe(0)
   })
 
   it('shows what is hostile as text', async () => {

@@ -49,9 +49,9 @@ describe('the search understands', () => {
 
   it.each([
     ['1763640000123456', { position: 1763640000123456 }],
-    ['msg_do-di_ci_1763640000123456', { position: 1763640000123456 }],
+    ['msg_do-di_ci_1763640000123456', { position: 1763640000123456, tenant: 'do-di_ci' }],
     ['millrace-position: 1763640000123456', { position: 1763640000123456 }],
-    ['webhook-id: msg_dodici_1763640000123456', { position: 1763640000123456 }],
+    ['webhook-id: msg_dodici_1763640000123456', { position: 1763640000123456, tenant: 'dodici' }],
     ['{"position":1763640000123456,"name":"order.created"}', { position: 1763640000123456 }],
     ['4711', { ids: ['4711'] }],
     ['"4711",', { ids: ['4711'] }],

@@ -2,13 +2,14 @@
 // time, or several of them. Pure: the tests ask it directly.
 
 /**
- * `ids` may be those of an order, a customer, or any entity.
- * @typedef {{ position?: number, ids: string[], order_id?: string, customer_id?: string,
- *   entity_id?: string, names: string[], from?: string, to?: string }} Understood
+ * `ids` may be those of an order, a customer, or any entity; `tenant` is that of a webhook-id.
+ * @typedef {{ position?: number, tenant?: string, ids: string[], order_id?: string,
+ *   customer_id?: string, entity_id?: string, names: string[], from?: string,
+ *   to?: string }} Understood
  */
 
 /** The microseconds since 1970, from 2001 to 2286; alone or in a webhook-id. */
-const POSITION = /^(?:msg_[A-Za-z0-9_-]+_)?(\d{16})$/
+const POSITION = /^(?:msg_([A-Za-z0-9_-]+)_)?(\d{16})$/
 const NAME = /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*\.([a-z0-9_-]+|\*)$/
 const DAY = /^\d{4}-\d\d-\d\d$/
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
@@ -59,7 +60,8 @@ function read(word, found, now) {
   const [, label = '', value = ''] = LABELLED.exec(word) ?? []
   const name = label.toLowerCase()
   const idField = ID_LABELS[name]
-  const position = POSITION.exec(/position$/.test(name) ? value : word)?.[1]
+  const [, tenant, position] = POSITION.exec(/position$/.test(name) ? value : word) ?? []
+  if (tenant !== undefined) found.tenant = tenant
   if (position !== undefined) found.position = Number(position)
   else if (idField) found[idField] = value
   else if (name === 'name') found.names.push(value)

@@ -212,6 +212,10 @@ export const de = {
   'search.from': 'ab {time}',
   'search.to': 'bis {time}',
   'search.tooMany': 'immer nur eine Kennung; nicht gesucht: {ids}',
+  'search.webhookId': 'eine webhook-id',
+  'search.elsewhere':
+    'Ereignis {position} gehört dem Mandanten {tenant}, und diese Seite zeigt {shown}. Wählen ' +
+    'Sie oben den Mandanten {tenant}, und suchen Sie noch einmal.',
   'search.nothing':
     'Kein Ereignis gefunden. Kürzer suchen, oder zu einer anderen Zeit: Das Protokoll behält ' +
     'Ereignisse für die Dauer der Aufbewahrung.',

@@ -206,6 +206,10 @@ export const en = {
   'search.from': 'from {time}',
   'search.to': 'to {time}',
   'search.tooMany': 'one id at a time; not searched for: {ids}',
+  'search.webhookId': 'a webhook-id',
+  'search.elsewhere':
+    'Event {position} is an event of the tenant {tenant}, and this page shows {shown}. Choose ' +
+    '{tenant} as the tenant above, and search again.',
   'search.nothing':
     'No event is found. Shorten the search, or look at another time: the log keeps events for ' +
     'its retention.',

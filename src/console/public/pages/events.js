@@ -4,6 +4,7 @@ import { useMemo, useRef } from 'preact/hooks'
 import { findEvents, isStory } from '../app/find.js'
 import { html } from '../app/html.js'
 import { goTo, linkTo } from '../app/route.js'
+import { tenant } from '../app/session.js'
 import { formatTime, t } from '../app/text.js'
 import { understand } from '../app/understand.js'
 import { EndOfPages, usePages } from '../parts/pages.js'
@@ -29,8 +30,10 @@ function Search({ text }) {
   const submit = (event) => {
     event.preventDefault()
     const given = input.current?.value.trim() ?? ''
-    const { position } = understand(given)
-    goTo(position === undefined ? ['events'] : ['events', position], position ? {} : { q: given })
+    const asked = understand(given)
+    const isEvent = asked.position !== undefined && !isElsewhere(asked)
+    if (isEvent) goTo(['events', Number(asked.position)])
+    else goTo(['events'], { q: given })
   }
   return html`<h1 tabindex="-1">${t('events.title')}</h1>
     <section aria-label=${t('search')}>
@@ -43,7 +46,21 @@ function Search({ text }) {
       </form>
       <p class="quiet" id="understood"><${Understood} wanted=${wanted} /></p>
     </section>
-    <${Found} key=${text} wanted=${wanted} />`
+    <${isElsewhere(wanted) ? Elsewhere : Found} key=${text} wanted=${wanted} />`
+}
+
+/**
+ * Whether it names an event of another tenant. At its position, this one has another event or none.
+ * @param {import('../app/understand.js').Understood} wanted
+ */
+const isElsewhere = (wanted) => wanted.tenant !== undefined && wanted.tenant !== tenant.value
+
+/** @param {{ wanted: import('../app/understand.js').Understood }} props */
+function Elsewhere({ wanted: { tenant: other = '', position = 0 } }) {
+  const text = t('search.elsewhere', { position, tenant: other, shown: tenant.value })
+  return html`<section aria-label=${t('events.title')}>
+    <p class="problem" role="alert"><${Plain} text=${text} /></p>
+  </section>`
 }
 
 /**
@@ -53,6 +70,7 @@ function Search({ text }) {
 function Understood({ wanted }) {
   const { ids, names, order_id, customer_id, entity_id, from, to } = wanted
   const words = [
+    ...(isElsewhere(wanted) ? [t('search.webhookId')] : []),
     ...ids.slice(0, 1).map((id) => t('search.id', { id })),
     ...(order_id === undefined ? [] : [t('search.order', { id: order_id })]),
     ...(customer_id === undefined ? [] : [t('search.customer', { id: customer_id })]),
