@@ -146,6 +146,22 @@ describe.runIf(browserIsThere())('the console', () => {
     expect(await page.locator('.feed li').count()).toBe(0)
   })
 
+  it('shows the tenant that it acts on, also after a text that is no tenant', async () => {
+    const page = await open({ token: ADMIN_TOKEN, address: '#/integrations/erp-1/log' })
+    const field = page.getByLabel('Tenant')
+    for (const text of ['no tenant!', '']) {
+      await field.fill(text)
+      await field.press('Enter')
+      await until('it is back', async () => (await field.inputValue()) === 'dodici')
+    }
+    await page.getByText('no tenant! cannot be a tenant').waitFor()
+    await page.getByRole('heading', { name: 'erp-1', level: 1 }).waitFor()
+    await field.fill(' acme ')
+    await field.press('Enter')
+    await page.getByText('No integration yet').waitFor()
+    expect(await field.inputValue()).toBe('acme')
+  })
+
   it('shows what is hostile as text', async () => {
     const markup = '<img src=x onerror="document.title=\'owned\'"><script>document.title=1</script>'
     receiver.answer = status(400, { 'content-type': 'text/html' }, markup)

@@ -6,6 +6,7 @@ export const de = {
   skipLink: 'Zum Inhalt springen',
   language: 'Sprache',
   tenant: 'Mandant',
+  'tenant.invalid': '{name} kann kein Mandant sein: Buchstaben, Ziffern, - und _, höchstens 63.',
   signOut: 'Abmelden',
   close: 'Schließen',
   cancel: 'Abbrechen',

@@ -5,6 +5,7 @@ export const en = {
   skipLink: 'Skip to the content',
   language: 'Language',
   tenant: 'Tenant',
+  'tenant.invalid': '{name} cannot be a tenant: letters, digits, - and _, at most 63.',
   signOut: 'Sign out',
   close: 'Close',
   cancel: 'Cancel',

@@ -7,9 +7,11 @@ import { goTo, linkTo, route } from '../app/route.js'
 import { openSession, session, signOut, tenant } from '../app/session.js'
 import { chooseLanguage, language, t } from '../app/text.js'
 import { DialogHost } from './dialog.js'
-import { Notices } from './notices.js'
+import { Notices, notify } from './notices.js'
 
 /** @typedef {import('../app/text.js').TextKey} TextKey */
+
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 
 /**
  * `isLoaded`: the page is there, not only its address.
@@ -74,10 +76,14 @@ function TenantChooser() {
   if (!isOpen && caller.tenants.length < 2) return html`<span class="tenant">${tenant}</span>`
   /** @param {Event} event */
   const onChange = (event) => {
-    const { value } = /** @type {HTMLInputElement} */ (event.currentTarget)
-    if (!session.value || !/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(value)) return
-    openSession({ ...session.value, tenant: value })
-    goTo([])
+    const field = /** @type {HTMLInputElement} */ (event.currentTarget)
+    const name = field.value.trim()
+    if (session.value && TENANT.test(name)) {
+      openSession({ ...session.value, tenant: name })
+      goTo([])
+    } else if (name !== '') notify(t('tenant.invalid', { name }))
+    // The field never names another tenant than the page shows.
+    field.value = tenant.value
   }
   return html`<label class="compact">
     <span>${t('tenant')}</span>
