@@ -1,7 +1,7 @@
 // Registering integrations in the console, changing and removing them: in a real browser, against a
 // real service.
 
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { ADMIN_TOKEN, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
@@ -99,6 +99,34 @@ describe.runIf(browserIsThere())('the console', () => {
     await page.getByLabel('Headers').fill('')
     await page.getByRole('button', { name: 'Register' }).click()
     await page.getByRole('alert').getByText('erp-1').waitFor()
+  })
+
+  it('takes a reason away when its field changes, or when the preview takes the filter', async () => {
+    const page = await start('#/new-integration')
+    const id = page.getByLabel('Id', { exact: true })
+    const names = page.getByLabel('Other names')
+    const isWrong = (field: Locator) => field.getAttribute('aria-invalid')
+    const faults = page.getByText('Not saved. The reasons stand at the fields.')
+    await id.fill('ERP 1')
+    await page.getByLabel('URL').fill(receiver.url)
+    await page.getByLabel('Only these').check()
+    await names.waitFor()
+    await page.getByRole('button', { name: 'Register' }).click()
+    await faults.waitFor()
+    expect(await isWrong(id)).toBe('true')
+    await id.fill('erp-2')
+    expect(await isWrong(id)).toBe(null)
+    expect(await page.evaluate('document.activeElement.name')).toBe('id')
+    await faults.waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Register' }).click()
+    await faults.waitFor()
+    expect(await isWrong(names)).toBe('true')
+    await page.getByText('order (').click()
+    await page.getByLabel('order.created').check()
+    await page.getByRole('button', { name: 'Preview the filter' }).click()
+    await page.getByText('event(s) of the last 24 hours.').waitFor()
+    expect(await isWrong(names)).toBe(null)
+    await faults.waitFor({ state: 'detached' })
   })
 
   it('registers files in a bucket, and one for a period', async () => {

@@ -48,8 +48,9 @@ function Registration({ onMade }) {
     const secret = textsOf(form)('delivery.signing_secret')
     onMade({ shown, secret })
   }
-  const beside = (/** @type {() => HTMLFormElement | null} */ form) =>
-    html`<${Preview} form=${form} />`
+  /** @type {import('../parts/form.js').Beside} */
+  const beside = (form, settle) =>
+    html`<${Preview} form=${form} onTaken=${() => settle('filter_conditions')} />`
   return html`<section aria-label=${t('new.title')}>
     <${Form} save=${save} confirm=${t('new.register')} beside=${beside}>
       <${Field} name="id" label="Id" required maxlength="50" hint=${t('new.idHint')} />

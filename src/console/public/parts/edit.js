@@ -61,8 +61,9 @@ function Stopped({ id }) {
     })
     return t('edit.done', { id })
   }
-  const beside = (/** @type {() => HTMLFormElement | null} */ form) =>
-    html`<${Preview} form=${form} />`
+  /** @type {import('./form.js').Beside} */
+  const beside = (form, settle) =>
+    html`<${Preview} form=${form} onTaken=${() => settle('filter_conditions')} />`
   return html`<${Versioned} ...${{ path, save, beside }} confirm=${t('save')}
     fields=${(/** @type {Integration} */ one) => html`<${Settings} integration=${one} />`} />`
 }

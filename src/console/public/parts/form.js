@@ -21,14 +21,24 @@ export class FormError extends Error {
 }
 
 /**
+ * More buttons of a form. `settle` takes away the reasons at the field of a name.
+ * @typedef {(form: () => HTMLFormElement | null, settle: (name: string) => void) => any} Beside
+ */
+
+/**
  * @param {{ save(form: HTMLFormElement): Promise<unknown>, confirm: string, children?: any,
- *   beside?: (form: () => HTMLFormElement | null) => any }} props `beside`: more buttons
+ *   beside?: Beside }} props
  */
 export function Form({ save, confirm, children, beside }) {
   const element = useRef(/** @type {HTMLFormElement | null} */ (null))
   const [isBusy, setBusy] = useState(false)
   const [reasons, setReasons] = useState(/** @type {Map<string, string[]>} */ (new Map()))
+  /** The fields of `reasons` whose value is no longer the one that they are about. */
+  const [settled, setSettled] = useState(/** @type {string[]} */ ([]))
   const [error, setError] = useState('')
+  const shown = new Map([...reasons].filter(([name]) => !settled.includes(name)))
+  const settle = (/** @type {string} */ name) =>
+    setSettled((old) => (reasons.has(name) && !old.includes(name) ? [...old, name] : old))
   // With the reasons, not a frame later: somebody may be typing by then.
   useLayoutEffect(() => {
     /** @type {HTMLElement | null | undefined} */
@@ -43,6 +53,7 @@ export function Form({ save, confirm, children, beside }) {
     setBusy(true)
     setError('')
     setReasons(new Map())
+    setSettled([])
     try {
       await save(form)
     } catch (failure) {
@@ -53,15 +64,18 @@ export function Form({ save, confirm, children, beside }) {
     }
     setBusy(false)
   }
-  return html`<form ref=${element} onSubmit=${submit} class="form">
-    <${Reasons.Provider} value=${reasons}>${children}<//>
+  /** @param {{ target: EventTarget | null }} event */
+  const onInput = ({ target }) =>
+    settle(/** @type {HTMLInputElement | null} */ (target)?.name ?? '')
+  return html`<form ref=${element} onSubmit=${submit} onInput=${onInput} class="form">
+    <${Reasons.Provider} value=${shown}>${children}<//>
     <div role="alert">
       ${error && html`<p class="problem">${t('failed', { why: error })}</p>`}
-      ${reasons.size > 0 && html`<p class="problem">${t('form.faults')}</p>`}
+      ${shown.size > 0 && html`<p class="problem">${t('form.faults')}</p>`}
     </div>
     <div class="buttons">
       <button class="main" disabled=${isBusy}>${isBusy ? t('working') : confirm}</button>
-      ${beside?.(() => element.current)}
+      ${beside?.(() => element.current, settle)}
     </div>
   </form>`
 }

@@ -18,9 +18,10 @@ const PATH = 'api/v1/org/integrations/eventstream/_preview'
 
 /**
  * A button, and what it finds with the form as it is then.
- * @param {{ form: () => HTMLFormElement | null }} props
+ * @param {{ form: () => HTMLFormElement | null, onTaken(): void }} props `onTaken`: the service
+ *   takes the filter
  */
-export function Preview({ form }) {
+export function Preview({ form, onTaken }) {
   const [found, setFound] = useState(/** @type {Previewed | null} */ (null))
   const [isBusy, setBusy] = useState(false)
   const [error, setError] = useState('')
@@ -31,10 +32,13 @@ export function Preview({ form }) {
     setError('')
     const filter_conditions = filterOfForm(element)
     const body = filter_conditions ? { filter_conditions } : {}
-    await ask(PATH, { method: 'POST', body }).then(setFound, (failure) => {
+    try {
+      setFound(await ask(PATH, { method: 'POST', body }))
+      onTaken()
+    } catch (failure) {
       setFound(null)
-      setError(failure.message)
-    })
+      setError(/** @type {Error} */ (failure).message)
+    }
     setBusy(false)
   }
   return html`<button type="button" disabled=${isBusy} onClick=${show}>${t('preview')}</button>

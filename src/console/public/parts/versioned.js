@@ -60,7 +60,7 @@ const settled = (document) =>
  * The thing of a path as a form, once it is read. `fields` are those of its document; the rest is
  * as for a VersionedForm.
  * @param {{ path: string, confirm: string, fields(document: any): any, save: Save,
- *   beside?: (form: () => HTMLFormElement | null) => any }} props
+ *   beside?: import('./form.js').Beside }} props
  */
 export function Versioned({ path, fields, ...form }) {
   const [read, setVersion] = useVersion((signal) => readVersion(path, signal), [path])
@@ -83,7 +83,7 @@ export function Versioned({ path, fields, ...form }) {
 
 /**
  * @param {{ path: string, version: Version<any>, confirm: string, children?: any, save: Save,
- *   onNewest(version: Version<any>): void, beside?: (form: () => HTMLFormElement | null) => any
+ *   onNewest(version: Version<any>): void, beside?: import('./form.js').Beside
  * }} props `onNewest` begins anew: with the other's version, or with the one that was saved
  */
 export function VersionedForm({ path, version, confirm, children, save, onNewest, beside }) {
