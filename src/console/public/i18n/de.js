@@ -110,8 +110,13 @@ export const de = {
   'skip.title': 'Das Ereignis überspringen, an dem {id} hängt?',
   'skip.text':
     '{event} wird nicht zugestellt. Es kommt zu den abgelehnten Ereignissen, von wo es noch ' +
-    'einmal geschickt werden kann, und der Strom geht mit dem nächsten weiter.',
+    'einmal geschickt werden kann, und {id} geht mit dem nächsten weiter.',
+  'skip.textStopped':
+    '{event} wird nicht zugestellt. Es kommt zu den abgelehnten Ereignissen, von wo es noch ' +
+    'einmal geschickt werden kann. {id} bleibt angehalten: Einmal gestartet geht es mit dem ' +
+    'nächsten weiter.',
   'skip.done': 'Übersprungen. {id} geht weiter.',
+  'skip.doneStopped': 'Übersprungen. {id} bleibt angehalten.',
   resend: 'Noch einmal schicken',
   'resend.title': 'Dieses Ereignis noch einmal an {id} schicken?',
   'resend.text':

@@ -104,8 +104,12 @@ export const en = {
   'skip.title': 'Skip the event that holds up {id}?',
   'skip.text':
     '{event} is not delivered. It is stored among the rejected events, where it can be sent ' +
-    'again, and the stream goes on with the next one.',
+    'again, and {id} goes on with the next one.',
+  'skip.textStopped':
+    '{event} is not delivered. It is stored among the rejected events, where it can be sent ' +
+    'again. {id} stays stopped: once it is started, it goes on with the next one.',
   'skip.done': 'Skipped. {id} goes on.',
+  'skip.doneStopped': 'Skipped. {id} stays stopped.',
   resend: 'Send again',
   'resend.title': 'Send this event to {id} again?',
   'resend.text':

@@ -53,20 +53,20 @@ export function askToTest(id) {
 }
 
 /**
- * @param {{ id: string, path: string }} of
+ * @param {{ id: string, path: string, isStopped: boolean }} of
  * @param {number} position
  * @param {string} event what it is about, as text
  */
-export function askToSkip({ id, path }, position, event) {
+export function askToSkip({ id, path, isStopped }, position, event) {
   openDialog({
     title: t('skip.title', { id }),
-    text: t('skip.text', { event }),
+    text: t(isStopped ? 'skip.textStopped' : 'skip.text', { event, id }),
     confirm: t('skip'),
     isDangerous: true,
     fields: [{ name: 'reason', label: t('reason'), required: true }],
     async act({ reason }) {
       await change(`${path}/_skip`, { body: { position, reason } })
-      return t('skip.done', { id })
+      return t(isStopped ? 'skip.doneStopped' : 'skip.done', { id })
     },
   })
 }

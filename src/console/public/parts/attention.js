@@ -70,7 +70,11 @@ export function Trouble({ integration, isLinked = false }) {
         isWebhook &&
         position !== null &&
         act(t('skip'), id, () =>
-          askToSkip({ id, path: pathOf(id) }, position, event || String(position)),
+          askToSkip(
+            { id, path: pathOf(id), isStopped: health.state === 'stopped' },
+            position,
+            event || String(position),
+          ),
         )
       }
       ${mayAct && status === 'running' && act(t('stop'), id, () => askToStop(id))}

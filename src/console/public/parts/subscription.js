@@ -54,8 +54,8 @@ function Head({ subscription }) {
   if (!subscription) return null
   const { id, active, health } = subscription
   const position = health?.position ?? null
-  const skip = () =>
-    askToSkip({ id, path: pathOfSubscription(id) }, position ?? 0, String(position))
+  const of = { id, path: pathOfSubscription(id), isStopped: !active }
+  const skip = () => askToSkip(of, position ?? 0, String(position))
   const state = active ? (health?.state ?? 'ok') : 'stopped'
   return html`<p class="headline"><${State} state=${state} /></p>
     ${

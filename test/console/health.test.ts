@@ -1,0 +1,42 @@
+// The console about streams in rare states: a filter without events, a stopped stream, no room for
+// rejected events. In a real browser, against a real service.
+
+import { describe, expect, it } from 'vitest'
+import { ADMIN_TOKEN, publish, register } from '../../scripts/kit/client.ts'
+import { ok, status } from '../../scripts/kit/receiver.ts'
+import { until } from '../../scripts/kit/until.ts'
+import { useDatabase } from '../helpers/database.ts'
+import { api, useReceiver, useService } from '../helpers/service.ts'
+import { browserIsThere, useBrowser } from './browser.ts'
+
+const database = useDatabase()
+const service = useService('start', database)
+const receiver = useReceiver()
+
+type Health = { state: string; position: number | null; passed_over: number | null }
+
+describe.runIf(browserIsThere())('the console', () => {
+  const open = useBrowser(service)
+  const { on } = api(service)
+  const start = (address: string) => open({ token: ADMIN_TOKEN, address })
+  const order = (id: string) =>
+    publish(service.url, { entityId: id, key: `created-${id}`, payload: `{"id":"${id}"}` })
+  const healthOf = async (id: string) => (await on(id)).body['health'] as Health
+
+  it('says that a stopped one stays stopped after a skip', async () => {
+    receiver.answer = status(500)
+    await register(service.url, 'erp', receiver.url)
+    await order('2')
+    await until('it fails', async () => (await healthOf('erp')).state === 'failing')
+    await on('erp', '/_stop', 'POST')
+    const page = await start('#/integrations/erp')
+    await page.getByRole('button', { name: 'Skip' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('erp stays stopped').waitFor()
+    await dialog.getByLabel('Reason').fill('Booked by hand.')
+    await dialog.getByRole('button', { name: 'Skip' }).click()
+    await page.getByText('Skipped. erp stays stopped.').waitFor()
+    expect((await on('erp')).body['status']).toBe('stopped')
+    receiver.answer = ok
+  })
+})
