@@ -39,4 +39,22 @@ describe.runIf(browserIsThere())('the console', () => {
     expect((await on('erp')).body['status']).toBe('stopped')
     receiver.answer = ok
   })
+
+  it('says that a replay waits for its integration, or for another replay', async () => {
+    const page = await start('#/integrations/erp/replays')
+    const replay = async () => {
+      await page.getByLabel('To', { exact: true }).fill('2099-01-01T00:00:00')
+      await page.getByLabel('At most per second').fill('1')
+      await page.getByRole('button', { name: 'Count' }).click()
+      await page.getByRole('button', { name: 'Start the replay' }).click()
+    }
+    await replay()
+    await page.getByText(/^Replay 1 waits: erp is stopped/).waitFor()
+    receiver.answer = status(500)
+    expect((await on('erp', '/_start', 'POST')).status).toBe(200)
+    await replay()
+    await page.getByText(/^Replay 2 waits for another replay of erp/).waitFor()
+    receiver.answer = ok
+    await on('erp', '', 'DELETE')
+  })
 })

@@ -146,6 +146,11 @@ export const de = {
     'Strom und an dasselbe Ziel.',
   'replay.start': 'Wiederholung starten',
   'replay.started': 'Wiederholung {number} läuft: {count} Ereignis(se).',
+  'replay.queued':
+    'Wiederholung {number} wartet auf eine andere Wiederholung von {id}: {count} Ereignis(se).',
+  'replay.waiting':
+    'Wiederholung {number} wartet: {id} ist angehalten. Nach dem Start gehen {count} ' +
+    'Ereignis(se) hinaus.',
   'replay.nothing': 'Kein Ereignis dieses Zeitraums kommt durch den Filter.',
   'replay.emptyLog': 'Das Protokoll dieses Mandanten ist leer.',
   'replay.cancel': 'Wiederholung abbrechen',

@@ -139,6 +139,9 @@ export const en = {
     'to the same target.',
   'replay.start': 'Start the replay',
   'replay.started': 'Replay {number} has started: {count} event(s).',
+  'replay.queued': 'Replay {number} waits for another replay of {id}: {count} event(s).',
+  'replay.waiting':
+    'Replay {number} waits: {id} is stopped. Once that is started, {count} event(s) are sent.',
   'replay.nothing': 'No event of this period passes the filter.',
   'replay.emptyLog': 'The log of this tenant is empty.',
   'replay.cancel': 'Cancel the replay',

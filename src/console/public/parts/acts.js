@@ -163,7 +163,7 @@ export function askToCancelReplay(path, number) {
 }
 
 /**
- * Counts a replay first, and says the number before it starts.
+ * Counts a replay first, and says the number before it starts; then, whether it has started.
  * @param {{ id: string, path: string }} of
  * @param {{ from: string, to: string, rate?: number }} body
  */
@@ -183,8 +183,10 @@ export async function askToReplay({ id, path }, body) {
     text: t('replay.text', { count, from: body.from, to: body.to }),
     confirm: t('replay.start'),
     async act() {
-      const { number } = await change(`${path}/replays`, { body })
-      return t('replay.started', { number, count })
+      /** @type {{ number: number, state: string }} */
+      const { number, state } = await change(`${path}/replays`, { body })
+      const how = state === 'queued' || state === 'waiting' ? state : 'started'
+      return t(`replay.${how}`, { number, count, id })
     },
   })
 }
