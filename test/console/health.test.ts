@@ -7,7 +7,7 @@ import { ok, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { api, useReceiver, useService } from '../helpers/service.ts'
-import { browserIsThere, useBrowser } from './browser.ts'
+import { barriersOf, browserIsThere, useBrowser } from './browser.ts'
 
 const database = useDatabase()
 const service = useService('start', database)
@@ -22,6 +22,26 @@ describe.runIf(browserIsThere())('the console', () => {
   const order = (id: string) =>
     publish(service.url, { entityId: id, key: `created-${id}`, payload: `{"id":"${id}"}` })
   const healthOf = async (id: string) => (await on(id)).body['health'] as Health
+
+  it('marks a filter that has taken nothing, and says what to do', async () => {
+    await register(service.url, 'returns', receiver.url, {
+      filter_conditions: { event_filter: ['retrun.processed'] },
+    })
+    await order('1')
+    await until('it has passed over the event', async () => (await healthOf('returns')).passed_over)
+    const page = await start('')
+    const row = page.getByRole('row', { name: /returns/ })
+    await row.getByText('keeps up').waitFor()
+    await row.getByText('takes nothing').waitFor()
+    // It needs nobody at once.
+    await page.getByText('Every integration keeps up').waitFor()
+    await row.getByRole('link', { name: 'returns' }).click()
+    await page.getByText('takes nothing').waitFor()
+    await page.getByText('check the filter if you expect some').waitFor()
+    expect(await page.locator('.problem').count()).toBe(0)
+    expect(await barriersOf(page)).toEqual([])
+    await on('returns', '', 'DELETE')
+  })
 
   it('says that a stopped one stays stopped after a skip', async () => {
     receiver.answer = status(500)

@@ -3,8 +3,10 @@
 import { ask } from './api.js'
 
 /**
+ * `passed_over`: how many events its filter has passed over, if it has taken none.
  * @typedef {{ state: 'ok' | 'behind' | 'failing' | 'stopped', since: string | null,
- *   message: string, position: number | null, tries: number, next_try_at: string | null }} Health
+ *   message: string, position: number | null, tries: number, next_try_at: string | null,
+ *   stopped_by: string | null, passed_over: number | null }} Health
  * @typedef {{ id: string, integration_type: 'permanent' | 'temporary',
  *   status: 'running' | 'stopped', starts_at?: string, ends_at?: string,
  *   filter_conditions?: { event_filter?: string[], entity_filter?: string[] }, health?: Health,

@@ -532,6 +532,7 @@ export const de = {
 
   'state.ok': 'hält Schritt',
   'state.behind': 'im Rückstand',
+  'state.takes_nothing': 'ihr Filter nimmt nichts',
   'state.failing': 'gestört',
   'state.stopped': 'angehalten',
   'state.running': 'läuft',

@@ -509,6 +509,7 @@ export const en = {
 
   'state.ok': 'keeps up',
   'state.behind': 'behind',
+  'state.takes_nothing': 'its filter takes nothing',
   'state.failing': 'failing',
   'state.stopped': 'stopped',
   'state.running': 'running',

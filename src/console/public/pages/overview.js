@@ -11,7 +11,7 @@ import { Chart } from '../parts/chart.js'
 import { SECONDS_SHOWN, useLive } from '../parts/live.js'
 import { Plain } from '../parts/plain.js'
 import { Loaded, usePolled } from '../parts/polled.js'
-import { State } from '../parts/state.js'
+import { HealthState, State } from '../parts/state.js'
 
 /**
  * @typedef {import('../app/integrations.js').Integration} Integration
@@ -113,7 +113,11 @@ function Line({ integration: { id, health, status }, figures }) {
   </a>`
   return html`<tr>
     <th scope="row"><a href=${linkTo(['integrations', id])}><${Plain} text=${id} /></a></th>
-    <td data-label=${t('state')}><${State} state=${health?.state ?? status} /></td>
+    <td data-label=${t('state')}>
+      <span>${
+        health ? html`<${HealthState} health=${health} />` : html`<${State} state=${status} />`
+      }</span>
+    </td>
     <td data-label=${t('rate')} class="number">${rate}</td>
     <td data-label=${t('lag')} class="number">
       ${lag}${stats && stats.lag_events > 0 && ` (${formatNumber(stats.lag_events)})`}

@@ -8,7 +8,7 @@ import { addressOf, SUBSCRIPTIONS_PATH } from '../app/subscriptions.js'
 import { t } from '../app/text.js'
 import { Plain } from '../parts/plain.js'
 import { Loaded, usePolled } from '../parts/polled.js'
-import { State } from '../parts/state.js'
+import { HealthState, State } from '../parts/state.js'
 import { Subscription } from '../parts/subscription.js'
 import { NewSubscription, takenBy } from '../parts/subscription-form.js'
 
@@ -63,7 +63,11 @@ function Table({ subscriptions }) {
             <a href=${linkTo(['subscriptions', one.id])}><${Plain} text=${one.id} /></a>
           </th>
           <td data-label=${t('state')}>
-            <${State} state=${one.active ? (one.health?.state ?? 'running') : 'stopped'} />
+            <span>${
+              one.active && one.health
+                ? html`<${HealthState} health=${one.health} />`
+                : html`<${State} state=${one.active ? 'running' : 'stopped'} />`
+            }</span>
           </td>
           <td data-label=${t('subscriptions.takes')}><${Plain} text=${takenBy(one)} /></td>
           <td data-label=${t('subscriptions.address')}>

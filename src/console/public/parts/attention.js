@@ -9,7 +9,7 @@ import { mayConfigure, tenant } from '../app/session.js'
 import { formatTime, t } from '../app/text.js'
 import { askToSkip, askToStart, askToStop, askToTest } from './acts.js'
 import { Plain } from './plain.js'
-import { State } from './state.js'
+import { HealthState, State } from './state.js'
 
 /** @typedef {import('../app/integrations.js').Integration} Integration */
 
@@ -55,12 +55,13 @@ export function Trouble({ integration, isLinked = false }) {
   if (!health) return null
   const mayAct = mayConfigure.value
   const isWell = health.state === 'ok'
+  const isQuiet = isWell && !health.passed_over
   const isWebhook = integration.callback_parameters !== undefined
   return html`<p class="headline">
-      <${State} state=${health.state} />
+      <${HealthState} health=${health} />
       ${!isWell && html`<strong><${Plain} text=${headlineOf(id, health, event)} /></strong>`}
     </p>
-    ${!isWell && html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`}
+    ${!isQuiet && html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`}
     <div class="buttons">
       ${isLinked && link(t('open'), id, linkTo(['integrations', id]))}
       ${position !== null && link(t('event.open'), id, linkTo(['events', position]))}

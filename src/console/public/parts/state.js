@@ -12,6 +12,7 @@ const looks = {
   active: ['good', '●'],
   scheduled: ['good', '●'],
   behind: ['warning', '◐'],
+  takes_nothing: ['warning', '◐'],
   being_sent: ['busy', '◐'],
   waiting: ['busy', '◐'],
   queued: ['busy', '◐'],
@@ -37,6 +38,15 @@ export function State({ state }) {
   return html`<span class="state ${tone}">
     <span aria-hidden="true">${sign}</span> ${nameOf('state', state)}
   </span>`
+}
+
+/**
+ * The state of a stream by its health, with a mark if its filter has taken nothing.
+ * @param {{ health: import('../app/integrations.js').Health }} props
+ */
+export function HealthState({ health }) {
+  return html`<${State} state=${health.state} />
+    ${health.passed_over && html`${' '}<${State} state="takes_nothing" />`}`
 }
 
 /** The sign alone; a reader of the screen gets the word. @param {{ state: string }} props */

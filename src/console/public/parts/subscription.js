@@ -14,7 +14,7 @@ import { Plain } from './plain.js'
 import { Loaded, usePolled } from './polled.js'
 import { RejectedEvents } from './rejected.js'
 import { Replays } from './replays.js'
-import { State } from './state.js'
+import { HealthState, State } from './state.js'
 import { EditSubscription, takenBy } from './subscription-form.js'
 import { Tabs } from './tabs.js'
 import { Undelivered } from './undelivered.js'
@@ -56,13 +56,15 @@ function Head({ subscription }) {
   const position = health?.position ?? null
   const of = { id, path: pathOfSubscription(id), isStopped: !active }
   const skip = () => askToSkip(of, position ?? 0, String(position))
-  const state = active ? (health?.state ?? 'ok') : 'stopped'
-  return html`<p class="headline"><${State} state=${state} /></p>
-    ${
-      health &&
-      health.state !== 'ok' &&
-      html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`
-    }
+  const isQuiet = health?.state === 'ok' && !health.passed_over
+  return html`<p class="headline">
+      ${
+        active && health
+          ? html`<${HealthState} health=${health} />`
+          : html`<${State} state=${active ? 'ok' : 'stopped'} />`
+      }
+    </p>
+    ${health && !isQuiet && html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`}
     <div class="buttons">
       ${
         position !== null &&
