@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { ADMIN_TOKEN, publish, register } from '../../scripts/kit/client.ts'
 import { ok, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
+import { limits } from '../../src/config.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { api, useReceiver, useService } from '../helpers/service.ts'
 import { barriersOf, browserIsThere, useBrowser } from './browser.ts'
@@ -76,5 +77,27 @@ describe.runIf(browserIsThere())('the console', () => {
     await page.getByText(/^Replay 2 waits for another replay of erp/).waitFor()
     receiver.answer = ok
     await on('erp', '', 'DELETE')
+  })
+
+  it('shows the way to the rejected events if there is no room for another', async () => {
+    receiver.answer = status(400)
+    await register(service.url, 'picky', receiver.url)
+    for (let i = 0; i < limits.rejectedEvents; i++) await order(`r-${i}`)
+    await until('it is stopped', async () => (await on('picky')).body['status'] === 'stopped')
+    const page = await start('')
+    const trouble = page.locator('.attention li')
+    await trouble.getByText('30 rejected events are kept').waitFor()
+    await trouble.getByRole('button', { name: 'Test' }).waitFor()
+    expect(await trouble.getByRole('button', { name: /Start|Skip/ }).count()).toBe(0)
+    expect(await barriersOf(page)).toEqual([])
+    await trouble.getByRole('link', { name: 'Rejected events' }).click()
+    await page
+      .getByRole('button', { name: /^Delete order/ })
+      .first()
+      .click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    // There is room for one.
+    await page.getByRole('button', { name: 'Start' }).waitFor()
+    expect(await page.getByText('30 rejected events are kept').count()).toBe(0)
   })
 })

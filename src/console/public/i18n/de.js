@@ -66,6 +66,9 @@ export const de = {
   'attention.behind': '{id} ist seit {since} im Rückstand',
   'attention.stopped': '{id} ist seit {since} angehalten',
   'attention.stoppedWith': '{id} ist seit {since} angehalten, bei {event}',
+  'attention.full':
+    '{most} abgelehnte Ereignisse werden aufbewahrt, für weitere ist kein Platz. Erst diese noch ' +
+    'einmal schicken oder löschen, dann {id} starten.',
 
   integrations: 'Integrationen',
   integration: 'Integration',

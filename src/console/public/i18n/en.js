@@ -61,6 +61,9 @@ export const en = {
   'attention.behind': '{id} is behind since {since}',
   'attention.stopped': '{id} is stopped since {since}',
   'attention.stoppedWith': '{id} is stopped since {since}, at {event}',
+  'attention.full':
+    '{most} rejected events are kept, and there is no room for another. Send them again or ' +
+    'delete some first, then start {id}.',
 
   integrations: 'Integrations',
   integration: 'Integration',

@@ -9,6 +9,7 @@ import { mayConfigure, tenant } from '../app/session.js'
 import { formatTime, t } from '../app/text.js'
 import { askToSkip, askToStart, askToStop, askToTest } from './acts.js'
 import { Plain } from './plain.js'
+import { MOST_REJECTED, useIsFull } from './room.js'
 import { HealthState, State } from './state.js'
 
 /** @typedef {import('../app/integrations.js').Integration} Integration */
@@ -52,6 +53,7 @@ export function Trouble({ integration, isLinked = false }) {
       if (found) setEvent(subjectOf(found))
     })
   }, [position])
+  const isFull = useIsFull(pathOf(id), health)
   if (!health) return null
   const mayAct = mayConfigure.value
   const isWell = health.state === 'ok'
@@ -62,13 +64,16 @@ export function Trouble({ integration, isLinked = false }) {
       ${!isWell && html`<strong><${Plain} text=${headlineOf(id, health, event)} /></strong>`}
     </p>
     ${!isQuiet && html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`}
+    ${isFull && html`<p>${t('attention.full', { id, most: MOST_REJECTED })}</p>`}
     <div class="buttons">
       ${isLinked && link(t('open'), id, linkTo(['integrations', id]))}
       ${position !== null && link(t('event.open'), id, linkTo(['events', position]))}
+      ${isFull && link(t('rejected.title'), id, linkTo(['integrations', id, 'rejected']))}
       ${mayAct && isWebhook && act(t('test'), id, () => askToTest(id))}
       ${
         mayAct &&
         isWebhook &&
+        !isFull &&
         position !== null &&
         act(t('skip'), id, () =>
           askToSkip(
@@ -79,7 +84,7 @@ export function Trouble({ integration, isLinked = false }) {
         )
       }
       ${mayAct && status === 'running' && act(t('stop'), id, () => askToStop(id))}
-      ${mayAct && status === 'stopped' && act(t('start'), id, () => askToStart(id))}
+      ${mayAct && !isFull && status === 'stopped' && act(t('start'), id, () => askToStart(id))}
     </div>`
 }
 

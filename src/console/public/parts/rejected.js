@@ -14,10 +14,9 @@ import { notify } from './notices.js'
 import { Payload } from './payload.js'
 import { Plain } from './plain.js'
 import { Loaded, usePolled } from './polled.js'
+import { MOST_REJECTED } from './room.js'
 
 const POLL_MS = 5_000
-/** At this number the integration stops. */
-const MOST = 30
 
 /**
  * @typedef {{ id: string, created_at: string, name: string, position: number,
@@ -41,7 +40,7 @@ export function RejectedEvents({ path }) {
       ${
         events.length === 0
           ? html`<p class="empty">${t('rejected.none')}</p>`
-          : html`<p>${t('rejected.room', { count: events.length, most: MOST })}</p>
+          : html`<p>${t('rejected.room', { count: events.length, most: MOST_REJECTED })}</p>
             ${mayConfigure.value && html`<${ForAll} path=${path} count=${events.length} />`}
             <ol class="rows">
               ${events.map((event) => html`<${Row} key=${event.id} path=${path} event=${event} />`)}

@@ -14,6 +14,7 @@ import { Plain } from './plain.js'
 import { Loaded, usePolled } from './polled.js'
 import { RejectedEvents } from './rejected.js'
 import { Replays } from './replays.js'
+import { MOST_REJECTED, useIsFull } from './room.js'
 import { HealthState, State } from './state.js'
 import { EditSubscription, takenBy } from './subscription-form.js'
 import { Tabs } from './tabs.js'
@@ -42,17 +43,19 @@ export function Subscription({ id, tab }) {
   const { part } = shown.find((one) => one.path === tab) ?? /** @type {typeof tabs[0]} */ (tabs[0])
   return html`<h1 tabindex="-1"><${Plain} text=${id} /></h1>
     <${Loaded} of=${polled}>
-      <section aria-label=${t('state')}><${Head} subscription=${polled.data} /></section>
+      <section aria-label=${t('state')}>
+        ${polled.data && html`<${Head} subscription=${polled.data} />`}
+      </section>
       <${Tabs} of=${['subscriptions', id]} label=${t('subscriptions.one')} current=${tab}
         tabs=${shown} />
       <${part} id=${id} path=${path} subscription=${polled.data} />
     <//>`
 }
 
-/** @param {{ subscription?: Subscribed }} props */
-function Head({ subscription }) {
-  if (!subscription) return null
-  const { id, active, health } = subscription
+/** @param {{ subscription: Subscribed }} props */
+function Head({ subscription: { id, active, health } }) {
+  const isFull = useIsFull(pathOfSubscription(id), health)
+  const mayAct = mayConfigure.value
   const position = health?.position ?? null
   const of = { id, path: pathOfSubscription(id), isStopped: !active }
   const skip = () => askToSkip(of, position ?? 0, String(position))
@@ -65,25 +68,32 @@ function Head({ subscription }) {
       }
     </p>
     ${health && !isQuiet && html`<p class="quiet detail"><${Plain} text=${health.message} /></p>`}
+    ${isFull && html`<p>${t('attention.full', { id, most: MOST_REJECTED })}</p>`}
     <div class="buttons">
       ${
         position !== null &&
         html`<a class="button" href=${linkTo(['events', position])}>${t('event.open')}</a>`
       }
       ${
-        mayConfigure.value &&
+        isFull &&
+        html`<a class="button" href=${linkTo(['subscriptions', id, 'rejected'])}>
+          ${t('rejected.title')}
+        </a>`
+      }
+      ${
+        mayAct &&
+        !isFull &&
         position !== null &&
         html`<button onClick=${skip}>${t('skip')}</button>`
       }
       ${
-        mayConfigure.value &&
+        mayAct &&
+        !isFull &&
         (active
           ? html`<button onClick=${() => askToDeactivate(id)}>${t('subscriptions.stop')}</button>`
           : html`<button onClick=${() => askToActivate(id)}>${t('subscriptions.start')}</button>`)
       }
-      ${
-        mayConfigure.value && html`<button onClick=${() => askToDelete(id)}>${t('delete')}</button>`
-      }
+      ${mayAct && html`<button onClick=${() => askToDelete(id)}>${t('delete')}</button>`}
     </div>`
 }
 
