@@ -241,6 +241,7 @@ export const de = {
   'event.published': 'Wie veröffentlicht',
   deliveries: 'Zustellungen',
   'deliveries.none': 'Dieser Mandant hatte noch keine Integration und kein Abonnement.',
+  'deliveries.gone': 'Gibt es nicht mehr: Dorthin lässt sich nichts mehr schicken.',
   'deliveries.version': 'Fassung {version} der Einstellungen',
 
   mayNotConfigure: 'Ihr Token darf sehen, aber nicht ändern: Dazu braucht es das Recht configure.',

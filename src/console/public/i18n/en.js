@@ -232,6 +232,7 @@ export const en = {
   'event.published': 'As published',
   deliveries: 'Deliveries',
   'deliveries.none': 'This tenant has had no integration and no subscription yet.',
+  'deliveries.gone': 'It is gone: nothing can be sent to it any more.',
   'deliveries.version': 'version {version} of its settings',
 
   mayNotConfigure: 'Your token may look, but not change this: that takes the scope configure.',

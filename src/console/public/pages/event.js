@@ -1,6 +1,6 @@
 // One event: what was published, to the byte, and who got it and when.
 
-import { readDeliveries } from '../app/deliveries.js'
+import { readDeliveries, readReceivers, receiverOf } from '../app/deliveries.js'
 import { readEvent } from '../app/events.js'
 import { html } from '../app/html.js'
 import { linkTo } from '../app/route.js'
@@ -13,8 +13,6 @@ import { Loaded, usePolled } from '../parts/polled.js'
 import { State } from '../parts/state.js'
 
 const POLL_MS = 3_000
-/** Of integrations that have ended: nothing can be sent to them. */
-const GONE = ['after_its_removal', 'removed_before_it_was_sent', 'never_registered']
 
 /** @typedef {import('../app/deliveries.js').Delivery} Delivery */
 
@@ -22,12 +20,14 @@ const GONE = ['after_its_removal', 'removed_before_it_was_sent', 'never_register
 export function Event({ position }) {
   const event = usePolled((signal) => readEvent(position, signal), 0, [position])
   const deliveries = usePolled((signal) => readDeliveries(position, signal), POLL_MS, [position])
+  const receivers = usePolled(readReceivers, POLL_MS)
   return html`<h1 tabindex="-1">${t('event.title', { position })}</h1>
     <${Loaded} of=${event}><${Published} event=${event.data} /><//>
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">${t('deliveries')}</h2>
       <${Loaded} of=${deliveries}>
-        <${Deliveries} position=${Number(position)} deliveries=${deliveries.data ?? []} />
+        <${Deliveries} position=${Number(position)} deliveries=${deliveries.data ?? []}
+          receivers=${receivers.data} />
       <//>
     </section>`
 }
@@ -65,8 +65,11 @@ function Published({ event }) {
   </section>`
 }
 
-/** @param {{ position: number, deliveries: Delivery[] }} props */
-function Deliveries({ position, deliveries }) {
+/**
+ * @param {{ position: number, deliveries: Delivery[], receivers?: Set<string> }} props `receivers`:
+ *   those that exist now, once they are known
+ */
+function Deliveries({ position, deliveries, receivers }) {
   if (deliveries.length === 0) return html`<p class="empty">${t('deliveries.none')}</p>`
   return html`<ul class="rows">
     ${deliveries.map(
@@ -86,11 +89,13 @@ function Deliveries({ position, deliveries }) {
         </p>
         <p class="quiet"><${Plain} text=${reason} /></p>
         ${
-          mayConfigure.value &&
-          !GONE.includes(state) &&
-          html`<button onClick=${() => askToResend(kind, id, position)}>
-            ${t('resend')}<span class="for-readers"> ${id}</span>
-          </button>`
+          receivers?.has(receiverOf({ kind, id })) === false
+            ? html`<p class="quiet">${t('deliveries.gone')}</p>`
+            : mayConfigure.value &&
+              receivers &&
+              html`<button onClick=${() => askToResend(kind, id, position)}>
+                ${t('resend')}<span class="for-readers"> ${id}</span>
+              </button>`
         }
       </li>`,
     )}
