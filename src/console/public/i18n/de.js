@@ -134,6 +134,9 @@ export const de = {
   'rejected.deleteText':
     'Von hier wird es nicht mehr geschickt. Im Protokoll bleibt das Ereignis bis zum Ende der ' +
     'Aufbewahrung und kann von dort noch einmal geschickt werden.',
+  'rejected.deleteOfGone':
+    'Die Antwort des Ziels ist danach vergessen. Im Protokoll bleibt das Ereignis bis zum Ende ' +
+    'der Aufbewahrung.',
   'rejected.deleted': 'Gelöscht: {count}.',
   'rejected.retryAll': 'Alle noch einmal schicken',
   'rejected.retryAllTitle': '{count} abgelehnte(s) Ereignis(se) noch einmal schicken?',
@@ -199,6 +202,9 @@ export const de = {
     'Keine. Was das Ziel mit 400 beantwortet, wird hier aufbewahrt, um es noch einmal zu ' +
     'schicken oder zu löschen.',
   'rejected.room': '{count} von {most}. Bei {most} hält die Integration an.',
+  'rejected.ofGone':
+    '{count} abgelehnte(s) Ereignis(se). Sie lassen sich nicht mehr schicken, denn das Ziel gibt ' +
+    'es nicht mehr. 30 Tage nach dessen Ende werden sie entfernt.',
   'rejected.response': 'Die Antwort des Ziels',
   'rejected.retry': 'Noch einmal schicken',
   replays: 'Wiederholungen',
@@ -338,6 +344,11 @@ export const de = {
     'An das Ziel wird nichts mehr geschickt, die Geheimnisse sind weg, und eine neue mit dieser ' +
     'Id beginnt von vorn. Protokoll und abgelehnte Ereignisse bleiben noch 30 Tage lesbar.',
   'remove.done': '{id} ist entfernt.',
+  'gone.removed': '{id} wurde entfernt.',
+  'gone.completed': '{id} ist abgeschlossen.',
+  'gone.hint':
+    'An das Ziel wird nichts mehr geschickt. Dies hier bleibt 30 Tage nach dem Ende lesbar, oder ' +
+    'bis die Id wieder vergeben wird.',
 
   'types.title': 'Ereignistypen',
   'types.hint':

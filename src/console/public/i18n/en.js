@@ -127,6 +127,8 @@ export const en = {
   'rejected.deleteText':
     'It is not sent from here any more. The log keeps the event for its retention, and it can ' +
     'be sent again from there.',
+  'rejected.deleteOfGone':
+    'The answer of the target is forgotten with it. The log keeps the event for its retention.',
   'rejected.deleted': 'Deleted: {count}.',
   'rejected.retryAll': 'Send all again',
   'rejected.retryAllTitle': 'Send {count} rejected event(s) again?',
@@ -190,6 +192,9 @@ export const en = {
     'None. An event that the target answers with 400 is stored here, to be sent again or ' +
     'deleted.',
   'rejected.room': '{count} of {most}. At {most} the integration stops.',
+  'rejected.ofGone':
+    '{count} rejected event(s). They cannot be sent again: their target is gone. 30 days after ' +
+    'its end they are removed.',
   'rejected.response': 'The answer of the target',
   'rejected.retry': 'Send again',
   replays: 'Replays',
@@ -323,6 +328,11 @@ export const en = {
     'Nothing is sent to its target any more, its secrets are gone, and a new one with its id ' +
     'begins anew. Its log and its rejected events can be read for another 30 days.',
   'remove.done': '{id} is removed.',
+  'gone.removed': '{id} was removed.',
+  'gone.completed': '{id} has completed.',
+  'gone.hint':
+    'Nothing is sent to its target any more. This page can be read for 30 days after its end, or ' +
+    'until its id is used again.',
 
   'types.title': 'Event types',
   'types.hint':

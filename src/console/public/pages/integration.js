@@ -1,8 +1,8 @@
 // An integration: its state with what can be done about it, and everything that belongs to it.
 
-import { ask } from '../app/api.js'
+import { ApiError, ask } from '../app/api.js'
 import { html } from '../app/html.js'
-import { pathOf } from '../app/integrations.js'
+import { pathOf, readStatistics } from '../app/integrations.js'
 import { mayConfigure } from '../app/session.js'
 import { t } from '../app/text.js'
 import { Trouble } from '../parts/attention.js'
@@ -15,16 +15,22 @@ import { Plain } from '../parts/plain.js'
 import { Loaded, usePolled } from '../parts/polled.js'
 import { RejectedEvents } from '../parts/rejected.js'
 import { Replays } from '../parts/replays.js'
+import { State } from '../parts/state.js'
 import { Tabs } from '../parts/tabs.js'
 import { Undelivered } from '../parts/undelivered.js'
 
 const POLL_MS = 3_000
 
-/** @typedef {import('../app/text.js').TextKey} TextKey */
 /**
- * `isShown`: default always. Before it is read, the integration is undefined.
+ * `isGone`: it was removed or has completed. Its log and the like stay readable for a while.
+ * @typedef {import('../app/integrations.js').Integration} Integration
+ * @typedef {{ integration?: Integration, hasFiles: boolean, isGone: boolean }} Shown
+ * @typedef {import('../app/text.js').TextKey} TextKey
+ */
+/**
+ * `isShown`: default always.
  * @type {{ path: string, title: TextKey, part: (props: any) => any,
- *   isShown?: (integration?: import('../app/integrations.js').Integration) => boolean }[]}
+ *   isShown?: (shown: Shown) => boolean }[]}
  */
 const tabs = [
   { path: '', title: 'figures', part: Figures },
@@ -33,25 +39,73 @@ const tabs = [
   { path: 'rejected', title: 'rejected.title', part: RejectedEvents },
   { path: 'undelivered', title: 'undelivered', part: Undelivered },
   { path: 'replays', title: 'replays', part: Replays },
+  { path: 'files', title: 'files.title', part: Files, isShown: ({ hasFiles }) => hasFiles },
   {
-    path: 'files',
-    title: 'files.title',
-    part: Files,
-    isShown: (integration) => integration?.s3_parameters !== undefined,
+    path: 'edit',
+    title: 'edit.tab',
+    part: Edit,
+    isShown: ({ isGone }) => !isGone && mayConfigure.value,
   },
-  { path: 'edit', title: 'edit.tab', part: Edit, isShown: () => mayConfigure.value },
 ]
 
 /** @param {{ parts: string[] }} props */
 export function Integration({ parts: [id = '', tab = ''] }) {
   const polled = usePolled((signal) => ask(pathOf(id), { signal }), POLL_MS, [id])
-  const isShown = (/** @type {typeof tabs[0]} */ one) => one.isShown?.(polled.data) ?? true
-  const { part } = tabs.find(({ path }) => path === tab) ?? /** @type {typeof tabs[0]} */ (tabs[0])
+  const { data, error } = polled
+  const shown = { integration: data, hasFiles: data?.s3_parameters !== undefined, isGone: false }
   return html`<h1 tabindex="-1"><${Plain} text=${id} /></h1>
-    <${Loaded} of=${polled}>
-      <section aria-label=${t('state')}><${Trouble} integration=${polled.data} /></section>
-      <${Tabs} of=${['integrations', id]} label=${t('integration')} current=${tab}
-        tabs=${tabs.filter(isShown)} />
-      <${part} key=${id} id=${id} path=${pathOf(id)} integration=${polled.data} />
-    <//>`
+    ${
+      isNotFound(error)
+        ? html`<${Gone} id=${id} tab=${tab} />`
+        : html`<${Loaded} of=${polled}>
+          <section aria-label=${t('state')}><${Trouble} integration=${data} /></section>
+          <${Parts} id=${id} tab=${tab} shown=${shown} />
+        <//>`
+    }`
+}
+
+/** @param {Error | undefined} error */
+const isNotFound = (error) => error instanceof ApiError && error.status === 404
+
+/**
+ * The end of one, and its past; if there never was one, the error of the service.
+ * @param {{ id: string, tab: string }} props
+ */
+function Gone({ id, tab }) {
+  const polled = usePolled((signal) => readPast(id, signal), POLL_MS, [id])
+  const { isCompleted = false, hasFiles = false } = polled.data ?? {}
+  return html`<${Loaded} of=${polled}>
+    <section aria-label=${t('state')}>
+      <p class="headline">
+        <${State} state=${isCompleted ? 'completed' : 'removed'} />
+        ${' '}<strong>${t(isCompleted ? 'gone.completed' : 'gone.removed', { id })}</strong>
+      </p>
+      <p class="quiet">${t('gone.hint')}</p>
+    </section>
+    <${Parts} id=${id} tab=${tab} shown=${{ hasFiles, isGone: true }} />
+  <//>`
+}
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
+async function readPast(id, signal) {
+  const [{ status }, { files }] = await Promise.all([
+    readStatistics(id, signal),
+    ask(pathOf(id, '/files'), { query: { limit: 1 }, signal }),
+  ])
+  return { isCompleted: status === 'completed', hasFiles: files.length > 0 }
+}
+
+/** @param {{ id: string, tab: string, shown: Shown }} props */
+function Parts({ id, tab, shown }) {
+  const { integration, isGone } = shown
+  const those = tabs.filter(({ isShown }) => isShown?.(shown) ?? true)
+  const isThis = (/** @type {typeof tabs[0]} */ { path }) => path === tab
+  // A part that is not among the links says why.
+  const { part } = (isGone ? those : tabs).find(isThis) ?? /** @type {typeof tabs[0]} */ (tabs[0])
+  return html`<${Tabs} of=${['integrations', id]} label=${t('integration')} current=${tab}
+      tabs=${those} />
+    <${part} key=${id} id=${id} path=${pathOf(id)} integration=${integration} isGone=${isGone} />`
 }

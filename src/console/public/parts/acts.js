@@ -102,13 +102,13 @@ export async function retryRejected(path, event) {
 }
 
 /**
- * @param {string} path
+ * @param {{ path: string, isGone: boolean }} of
  * @param {{ id: string, name: string }} event
  */
-export function askToDelete(path, event) {
+export function askToDelete({ path, isGone }, event) {
   openDialog({
     title: t('rejected.deleteTitle', { name: event.name }),
-    text: t('rejected.deleteText'),
+    text: t(isGone ? 'rejected.deleteOfGone' : 'rejected.deleteText'),
     confirm: t('delete'),
     isDangerous: true,
     async act() {
@@ -131,11 +131,11 @@ export function askToRetryAll(path, count) {
   })
 }
 
-/** @param {string} path @param {number} count */
-export function askToDeleteAll(path, count) {
+/** @param {{ path: string, isGone: boolean }} of @param {number} count */
+export function askToDeleteAll({ path, isGone }, count) {
   openDialog({
     title: t('rejected.deleteAllTitle', { count }),
-    text: t('rejected.deleteText'),
+    text: t(isGone ? 'rejected.deleteOfGone' : 'rejected.deleteText'),
     confirm: t('rejected.deleteAll'),
     isDangerous: true,
     async act() {

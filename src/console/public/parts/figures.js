@@ -14,9 +14,11 @@ const POLL_MS = 2_000
 const POINTS = 120
 const axis = { count: POINTS, step: POLL_MS / 1_000 }
 
-/** @param {{ path: string, integration: import('../app/integrations.js').Integration }} props */
-export function Figures({ path, integration }) {
-  const { id } = integration
+/**
+ * @param {{ id: string, path: string,
+ *   integration?: import('../app/integrations.js').Integration }} props without one: it is gone
+ */
+export function Figures({ id, path, integration }) {
   const polled = usePolled((signal) => readStatistics(id, signal), POLL_MS, [id])
   const [rates, setRates] = useState(/** @type {number[]} */ ([]))
   const [lags, setLags] = useState(/** @type {number[]} */ ([]))
@@ -37,7 +39,7 @@ export function Figures({ path, integration }) {
       <//>
     </section>
     <${LastHour} path=${path} />
-    <${Settings} integration=${integration} />`
+    ${integration && html`<${Settings} integration=${integration} />`}`
 }
 
 /** @param {{ stats: import('../app/integrations.js').Statistics }} props */

@@ -20,7 +20,7 @@ const POLL_MS = 5_000
 
 /**
  * @param {{ id: string, path: string,
- *   integration: import('../app/integrations.js').Integration }} props
+ *   integration?: import('../app/integrations.js').Integration }} props without one: it is gone
  */
 export function Files({ id, path, integration }) {
   const stats = usePolled((signal) => readStatistics(id, signal), POLL_MS, [id])
@@ -34,12 +34,15 @@ export function Files({ id, path, integration }) {
     },
     [path, finished],
   )
-  return html`<section aria-labelledby="next-file">
+  return html`${
+    integration &&
+    html`<section aria-labelledby="next-file">
       <h2 id="next-file">${t('files.next')}</h2>
       <${Loaded} of=${stats}>
         ${stats.data && html`<${Next} stats=${stats.data} health=${integration.health} />`}
       <//>
-    </section>
+    </section>`
+  }
     <section aria-labelledby="files">
       <h2 id="files">${t('files.title')}</h2>
       <ol class="rows">

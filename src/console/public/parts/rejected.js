@@ -23,8 +23,8 @@ const POLL_MS = 5_000
  *   cause: 'rejected' | 'skipped', status: number | null, response: string }} Rejected
  */
 
-/** @param {{ path: string }} props */
-export function RejectedEvents({ path }) {
+/** @param {{ path: string, isGone?: boolean }} props `isGone`: nothing can be sent any more */
+export function RejectedEvents({ path, isGone = false }) {
   const polled = usePolled(
     async (signal) => {
       const answer = await ask(`${path}/rejected_events`, { signal })
@@ -34,32 +34,39 @@ export function RejectedEvents({ path }) {
     [path],
   )
   const events = polled.data ?? []
+  const of = { path, isGone }
+  const room = { count: events.length, most: MOST_REJECTED }
   return html`<section aria-labelledby="rejected">
     <h2 id="rejected">${t('rejected.title')}</h2>
     <${Loaded} of=${polled}>
       ${
         events.length === 0
           ? html`<p class="empty">${t('rejected.none')}</p>`
-          : html`<p>${t('rejected.room', { count: events.length, most: MOST_REJECTED })}</p>
-            ${mayConfigure.value && html`<${ForAll} path=${path} count=${events.length} />`}
+          : html`<p>${t(isGone ? 'rejected.ofGone' : 'rejected.room', room)}</p>
+            ${mayConfigure.value && html`<${ForAll} ...${of} count=${events.length} />`}
             <ol class="rows">
-              ${events.map((event) => html`<${Row} key=${event.id} path=${path} event=${event} />`)}
+              ${events.map((event) => html`<${Row} key=${event.id} ...${of} event=${event} />`)}
             </ol>`
       }
     <//>
   </section>`
 }
 
-/** @param {{ path: string, count: number }} props */
-function ForAll({ path, count }) {
+/** @param {{ path: string, count: number, isGone: boolean }} props */
+function ForAll({ path, count, isGone }) {
   return html`<div class="buttons">
-    <button onClick=${() => askToRetryAll(path, count)}>${t('rejected.retryAll')}</button>
-    <button onClick=${() => askToDeleteAll(path, count)}>${t('rejected.deleteAll')}</button>
+    ${
+      !isGone &&
+      html`<button onClick=${() => askToRetryAll(path, count)}>${t('rejected.retryAll')}</button>`
+    }
+    <button onClick=${() => askToDeleteAll({ path, isGone }, count)}>
+      ${t('rejected.deleteAll')}
+    </button>
   </div>`
 }
 
-/** @param {{ path: string, event: Rejected }} props */
-function Row({ path, event }) {
+/** @param {{ path: string, event: Rejected, isGone: boolean }} props */
+function Row({ path, event, isGone }) {
   const { name, position, status, response, cause, created_at } = event
   const [isOpen, setOpen] = useState(false)
   const [isBusy, setBusy] = useState(false)
@@ -84,8 +91,14 @@ function Row({ path, event }) {
       </button>
       ${
         mayConfigure.value &&
-        html`<button disabled=${isBusy} onClick=${retry}>${t('rejected.retry')}${what}</button>
-          <button onClick=${() => askToDelete(path, event)}>${t('delete')}${what}</button>`
+        !isGone &&
+        html`<button disabled=${isBusy} onClick=${retry}>${t('rejected.retry')}${what}</button>`
+      }
+      ${
+        mayConfigure.value &&
+        html`<button onClick=${() => askToDelete({ path, isGone }, event)}>
+          ${t('delete')}${what}
+        </button>`
       }
     </div>
     ${isOpen && html`<${Stored} path=${`${path}/rejected_events/${event.id}`} />`}

@@ -22,8 +22,8 @@ const ENDED = ['completed', 'cancelled', 'failed', 'cancelling']
  *   started_at: string }} Replay
  */
 
-/** @param {{ id: string, path: string }} props */
-export function Replays({ id, path }) {
+/** @param {{ id: string, path: string, isGone?: boolean }} props `isGone`: nothing can be sent */
+export function Replays({ id, path, isGone = false }) {
   const polled = usePolled(
     async (signal) => {
       const { replays } = await ask(`${path}/replays`, { signal })
@@ -33,7 +33,7 @@ export function Replays({ id, path }) {
     [path],
   )
   const replays = polled.data ?? []
-  return html`${mayConfigure.value && html`<${NewReplay} id=${id} path=${path} />`}
+  return html`${mayConfigure.value && !isGone && html`<${NewReplay} id=${id} path=${path} />`}
     <section aria-labelledby="replays">
       <h2 id="replays">${t('replays')}</h2>
       <${Loaded} of=${polled}>
