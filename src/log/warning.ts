@@ -19,7 +19,8 @@ export const Warnings = Type.Optional(
     ),
     {
       maxItems: limits.mostWarnings,
-      description: 'Names that nobody has published so far. The request succeeded all the same.',
+      description:
+        'Names that nobody has published or registered. The request succeeded all the same.',
     },
   ),
 )
