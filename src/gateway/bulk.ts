@@ -143,7 +143,7 @@ function read(bulk: Bulk): boolean {
   const { body, splitter, tenant, publisher } = bulk
   const most = publisher.mostTogether(tenant)
   let hasChunk = false
-  while (bulk.part.length < most.events && bulk.partBytes < most.bytes) {
+  while (hasRoom(bulk, most)) {
     const line = bulk.held ?? splitter.next()
     if (line === undefined) {
       const chunk: Buffer | null = hasChunk || bulk.hasEnded ? null : body.read()
@@ -197,10 +197,19 @@ function endOf(bulk: Bulk): BulkEnd | undefined {
 }
 
 /** How long to wait for anything, in ms; 0: too long already. */
-function waitOf({ held, heldUntil, isPublishing, lastProgressAt, stillMs }: Bulk): number {
-  if (held !== undefined) return Math.max(1, heldUntil - performance.now())
+function waitOf(bulk: Bulk): number {
+  const { held, heldUntil, isPublishing, lastProgressAt, stillMs, publisher, tenant } = bulk
+  // Without room for it, the line waits for a client that reads its answers.
+  if (held !== undefined && hasRoom(bulk, publisher.mostTogether(tenant))) {
+    return Math.max(1, heldUntil - performance.now())
+  }
   if (isPublishing) return stillMs
   return lastProgressAt + stillMs - performance.now()
+}
+
+/** Whether the next part takes one more line. */
+function hasRoom({ part, partBytes }: Bulk, most: { events: number; bytes: number }): boolean {
+  return part.length < most.events && partBytes < most.bytes
 }
 
 /** Publishes the part, and writes its answers. Never rejects: what fails breaks the body off. */

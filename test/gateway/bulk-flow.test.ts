@@ -6,6 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { call, publish } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
+import { limits } from '../../src/config.ts'
 import { type BulkServices, publishLines } from '../../src/gateway/bulk.ts'
 import type { NewEvent } from '../../src/log/event.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -188,6 +189,32 @@ describe('publishLines', () => {
     )
     expect(published).toBeGreaterThan(10_000)
     expect(published).toBeLessThan(13_000)
+  })
+
+  it('breaks off, too, if a line waits that the next part has no room for any more', async () => {
+    const body = new PassThrough()
+    let taken = 0
+    const publisher = {
+      ...services({}).publisher,
+      // Others begin to publish.
+      mostTogether: () => ({ events: taken < 700 ? 500 : 100, bytes: 1e6 }),
+    }
+    const take = () => (++taken === 700 ? 20 : 0)
+    // One part fills what may wait for a client that reads nothing.
+    const textOf = () => 'x'.repeat(Math.ceil(limits.bulkAnswersBytes / 250))
+    body.end('a\n'.repeat(1_000))
+    const slow = services({ publisher, take, textOf, stillMs: 300 })
+    expect(await publishLines(body, new PassThrough(), slow)).toBe('broken')
+  })
+
+  it('goes on with a line whose time to wait is over before it waits', async () => {
+    const body = new PassThrough()
+    let taken = 0
+    const take = () => (++taken % 20 === 0 ? 0 : 1e-6)
+    body.end('a\nb\nc\n')
+    const answer = new PassThrough()
+    expect(await publishLines(body, answer, services({ take, stillMs: 5_000 }))).toBe('complete')
+    expect(String(answer.read()).split('\n')).toHaveLength(4)
   })
 
   it('publishes nothing after a part that is not known to be stored', async () => {
