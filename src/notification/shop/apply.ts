@@ -85,7 +85,7 @@ function applyWishlist({ wishlists }: Shop, change: ChangeOf<'wishlist'>): strin
     return
   }
   const customer_id = value.customer_id ?? [...old.values()][0]?.customer_id
-  if (!customer_id) return 'customer_id is missing, and the wishlist is unknown'
+  if (!customer_id) return 'customer_id is missing, and the wishlist is unknown or has no items'
   const items = value.items?.map(itemOf) ?? [...old.keys()]
   const missing = items.indexOf(undefined)
   if (missing !== -1) return `items.${missing} has neither variant_id nor product_id`

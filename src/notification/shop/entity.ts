@@ -44,7 +44,7 @@ export const entities = {
   wishlist: Type.Object(
     {
       id: OwnId,
-      customer_id: Id('The owner. Required if the wishlist is unknown so far.'),
+      customer_id: Id('The owner. Required if the wishlist is unknown so far, or has no items.'),
       items: Type.Optional(
         Type.Array(Type.Object(item, { title: 'WishlistItem' }), {
           description: 'All items; they replace the old ones.',
