@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../clock.ts'
 import { MillraceError } from '../errors.ts'
 import type { Grant } from '../http/identity.ts'
+import { shortLine } from '../input/text.ts'
 import type { Logger } from '../logger.ts'
 import { createIssuerFetch } from './fetch.ts'
 
@@ -159,7 +160,8 @@ function claimsOf(payload: JWTPayload): Claims | undefined {
   if (keyId !== undefined && typeof keyId !== 'string') return undefined
   if ([tenants, teams, services, eventNames].includes(undefined)) return undefined
   return {
-    subject: printable(sub),
+    // It appears in the config log as the actor.
+    subject: shortLine(sub, SUBJECT_LENGTH) || 'without a subject',
     expiresAt: new Date(Math.min(payload.exp ?? 0, LAST_SECOND) * 1_000),
     grant: {
       tenants: tenants ?? [],
@@ -180,9 +182,4 @@ function listOf(claim: unknown): string[] | null | undefined {
   if (claim === undefined) return null
   const list = Array.isArray(claim) ? claim : [claim]
   return list.every((item) => typeof item === 'string') ? list : undefined
-}
-
-/** The subject appears in the config log as the actor. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '').slice(0, SUBJECT_LENGTH) || 'without a subject'
 }

@@ -4,6 +4,7 @@
 
 import { EVERY_TENANT, type Grant, SCOPES } from '../http/identity.ts'
 import { isTenant } from '../input/tenant.ts'
+import { shortLine } from '../input/text.ts'
 
 const PREFIX = 'millrace:'
 const TENANT = 'tenant:'
@@ -22,9 +23,9 @@ export type Person = { actor: string; grant: Grant }
 export function personOf(claims: Claims, rolesClaim: string): Person {
   const { sub, email, email_verified, preferred_username, name } = claims
   const names = [email_verified === false ? undefined : email, preferred_username, name]
-  const subject = oneLine(sub, SUBJECT_LENGTH)
+  const subject = shortLine(sub, SUBJECT_LENGTH)
   const named = names.find((one): one is string => typeof one === 'string' && one.trim() !== '')
-  const actor = named ? `person ${oneLine(named, NAME_LENGTH)} (${subject})` : `person ${subject}`
+  const actor = named ? `person ${shortLine(named, NAME_LENGTH)} (${subject})` : `person ${subject}`
   return { actor, grant: grantOfRoles(claims[rolesClaim]) }
 }
 
@@ -50,8 +51,4 @@ function grantOfRoles(claim: unknown): Grant {
     services: null,
     eventNames: null,
   }
-}
-
-function oneLine(text: string, length: number): string {
-  return text.replace(/\p{Cc}/gu, '').slice(0, length)
 }

@@ -26,7 +26,9 @@ const files: Record<string, { directory: string; type: string }> = {
 }
 
 // Its icons are in the style sheet, as data URLs.
-const POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+const POLICY =
+  "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; " +
+  "form-action 'none'"
 
 const common = {
   method: 'get',

@@ -49,3 +49,11 @@ export function textOfHeader(header: string): string | undefined {
 export function isLongerThan(text: string, most: number): boolean {
   return text.length > most && (text.length > most * 2 || [...text].length > most)
 }
+
+/** A text without control characters, cut to `length` at most; never between two halves. */
+export function shortLine(text: string, length: number): string {
+  return text
+    .replace(/\p{Cc}/gu, '')
+    .slice(0, length)
+    .replace(/[\ud800-\udbff]$/, '')
+}

@@ -77,6 +77,12 @@ describe('a JWT by the shared secret', () => {
     expect(await status(await aJwt({ tenant: '*' }), 'any')).toBe(200)
   })
 
+  it('has a subject that is cut between characters', async () => {
+    const token = await aJwt({ sub: `${'x'.repeat(99)}😀` })
+    const { body } = await call(`${service.url}/whoami`, { token })
+    expect(body['actor']).toBe(`JWT ${'x'.repeat(99)}`)
+  })
+
   it('allows nothing that it does not name', async () => {
     expect(await status(await aJwt({ tenant: undefined }), 'dodici')).toBe(403)
     expect(await status(await aJwt({ scope: undefined }))).toBe(403)
