@@ -1,8 +1,8 @@
-// Bounds what owners hold for a time, over all and per owner: the bytes of bodies in flight, the
-// bytes of pages that are being sent, the places of searches and of bodies that are read as streams.
-// An owner may hold an eighth of what is free (dynamic thresholds, Choudhury and Hahne). So one
-// greedy owner holds a ninth of the whole, ten hold two thirds, and something is left for the next
-// one. Without room a request waits in its owner's queue, and is refused after a while.
+// Bounds what owners hold for a time, over all and per owner: the bytes of bodies in flight or of
+// pages that are being sent, the places of searches and of bodies that are read as streams. An
+// owner may hold an eighth of what is free (dynamic thresholds, Choudhury and Hahne). So one greedy
+// owner holds a ninth of the whole, ten hold two thirds, and something is left for the next one.
+// Without room a request waits in its owner's queue, and is refused after a while.
 
 import { MillraceError } from '../errors.ts'
 
@@ -17,15 +17,14 @@ const NO_ROOM = 'Too many bytes of requests are in flight; try again.'
 /** Gives back what was taken; once. */
 export type Release = () => void
 
+/** Registers an action for the end of a client. */
+type OnGone = (act: () => void) => void
+
 /**
- * Reserves an amount for an owner, at once or when it fits. Rejects with `overloaded` if too many wait
- * already, after ten seconds, or if the client has gone (`onGone` registers the action for that).
+ * Reserves an amount for an owner, at once or when it fits. Rejects with `overloaded` if too many
+ * wait already, after ten seconds, or if the client has gone.
  */
-export type Budget = (
-  owner: string,
-  amount: number,
-  onGone: (act: () => void) => void,
-) => Release | Promise<Release>
+export type Budget = (owner: string, amount: number, onGone: OnGone) => Release | Promise<Release>
 
 type Waiting = { amount: number; grant: (release: Release) => void; timer: NodeJS.Timeout }
 
@@ -62,11 +61,7 @@ export function createBudget(total: number, refusal = NO_ROOM): Budget {
     if (waiting > 0) serve()
   }
 
-  function wait(
-    owner: string,
-    amount: number,
-    onGone: (act: () => void) => void,
-  ): Promise<Release> {
+  function wait(owner: string, amount: number, onGone: OnGone): Promise<Release> {
     const line = lines.get(owner) ?? []
     if (line.length >= MOST_WAITING || waiting >= MOST_WAITING_OF_ALL) {
       return Promise.reject(overloaded(refusal))
