@@ -18,7 +18,7 @@ import { watchSkew } from './db/skew.ts'
 import { createDestinations } from './delivery/destinations.ts'
 import { createWaker } from './delivery/wake.ts'
 import { createTypeCache } from './event-type/cache.ts'
-import { createCheckedPublisher, findByKey } from './event-type/check.ts'
+import { createCheckedPublisher, findKnown } from './event-type/check.ts'
 import { createTypeLoader } from './event-type/load.ts'
 import { eventTypeRoutes } from './event-type/routes.ts'
 import { bulkRoute, gatewayRoutes } from './gateway/routes.ts'
@@ -155,7 +155,7 @@ export async function startServer(
   const checkedPublisher = (append: typeof appendEvents, keyName?: string) => {
     const checked = createCheckedPublisher(publisherThrough(append), {
       types,
-      findKnown: (event) => findByKey(durable.kysely, event, keyName ?? event.name),
+      findKnown: (event) => findKnown(durable.kysely, event, keyName ?? event.name),
     })
     return tracer ? tracedPublisher(checked, tracer) : checked
   }

@@ -1,7 +1,8 @@
 // The operator's token: it may do everything, for every tenant.
 
 import { timingSafeEqual } from 'node:crypto'
-import { EVERY_TENANT, type Identity, identityOf } from '../http/identity.ts'
+import { type Identity, identityOf } from '../http/identity.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 
 const everything = { tenants: [EVERY_TENANT], scopes: ['admin'] }
 const unbound = { teams: null, services: null, eventNames: null }

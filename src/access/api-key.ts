@@ -11,7 +11,8 @@ import { latestPosition } from '../db/skew.ts'
 import type { Tables } from '../db/tables.ts'
 import { untilKnown } from '../db/until-known.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
-import { EVERY_TENANT, type Grant, type Identity, identityOf } from '../http/identity.ts'
+import { type Grant, type Identity, identityOf } from '../http/identity.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 import type { Tenure } from './grant.ts'
 
 const TOKEN = /^mr_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/

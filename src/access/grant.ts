@@ -1,14 +1,8 @@
 // The rights that a caller may grant to another: its own, and never more.
 
 import { type Fault, fault } from '../errors.ts'
-import {
-  EVERY_TENANT,
-  type Grant,
-  type Identity,
-  includesTenant,
-  matches,
-  SCOPES,
-} from '../http/identity.ts'
+import { type Grant, type Identity, includesTenant, matches, SCOPES } from '../http/identity.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 
 /**
  * The rights of a key, its rate (events a second; null: no limit), and when it expires (null:

@@ -2,8 +2,8 @@
 // the claims of the ID token. Roles are `millrace:configure` (a scope) and
 // `millrace:tenant:dodici`; all others are somebody else's.
 
-import { EVERY_TENANT, type Grant, SCOPES } from '../http/identity.ts'
-import { isTenant } from '../input/tenant.ts'
+import { type Grant, SCOPES } from '../http/identity.ts'
+import { EVERY_TENANT, isTenant } from '../input/tenant.ts'
 import { shortLine } from '../input/text.ts'
 
 const PREFIX = 'millrace:'

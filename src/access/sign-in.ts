@@ -10,10 +10,10 @@ import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { MillraceError } from '../errors.ts'
 import { readJson } from '../http/body.ts'
-import { EVERY_TENANT } from '../http/identity.ts'
 import type { Route } from '../http/route.ts'
 import { compile } from '../http/validate.ts'
 import { ruled } from '../input/pattern.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 import { createKey } from './api-key.ts'
 
 const CODE_MS = 10 * 60_000

@@ -6,9 +6,10 @@ import { Type } from 'typebox'
 import { limits } from '../config.ts'
 import type { Db } from '../db/pool.ts'
 import { MillraceError } from '../errors.ts'
-import { EVERY_TENANT, SCOPES } from '../http/identity.ts'
+import { SCOPES } from '../http/identity.ts'
 import type { Route } from '../http/route.ts'
 import { namedTenant, tenantHeader } from '../http/tenant.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 import { Actor, errors } from './schemas.ts'
 
 const Caller = Type.Object(

@@ -1,11 +1,11 @@
 // Collected events in the log: appended with an idempotency key for all names, and found by that
 // key.
 
-import { sql } from 'kysely'
 import type { Queryable } from '../db/pipe.ts'
 import type { Db } from '../db/pool.ts'
 import { appendThrough } from '../log/append.ts'
 import type { Appended, NewEvent } from '../log/event.ts'
+import { findByKey } from '../log/find-by-key.ts'
 
 /**
  * Like appendEvents, with one idempotency key for all names (sql/functions/append_collected.sql).
@@ -20,23 +20,5 @@ export async function findCollected(
   tenant: string,
   id: string,
 ): Promise<string | undefined> {
-  const { rows } = await sql<{ payload: string }>`
-    select original.payload
-    from (
-      select max(position) as position
-      from event_key
-      where
-        event_key_fingerprint(tenant, key_hash)
-          = event_key_fingerprint(${tenant}, event_key_hash('collected', ${id}))
-        and tenant = ${tenant}
-        and key_hash = event_key_hash('collected', ${id})
-    ) as latest
-    -- A key may outlive its event.
-    cross join lateral (
-      select payload
-      from event
-      where event.tenant = ${tenant} and event.position = latest.position
-      limit 1
-    ) as original`.execute(db)
-  return rows[0]?.payload
+  return (await findByKey(db, { tenant, keyName: 'collected', key: id }))?.payload
 }

@@ -1,6 +1,6 @@
 // Describes an error of an AWS client, for every service.
 
-import { STATUS_CODES } from 'node:http'
+import { statusText } from './status-text.ts'
 
 /** Names without information. */
 const GENERIC = ['Error', 'TypeError', 'TimeoutError', 'Unknown', 'UnknownError']
@@ -39,11 +39,6 @@ export function describeError(error: unknown): Described {
     ...(retryAfter === undefined ? {} : { retryAfter }),
     reason: [text, detailOf(name || code || 'no answer', message)].filter(Boolean).join(': '),
   }
-}
-
-/** "not found (HTTP status code 404)" */
-function statusText(status: number): string {
-  return `${STATUS_CODES[status]?.toLowerCase() ?? 'failed'} (HTTP status code ${status})`
 }
 
 /** "NoSuchBucket, The specified bucket does not exist." */

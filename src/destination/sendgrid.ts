@@ -14,7 +14,7 @@ import { createConnector } from './connector.ts'
 import { createMask } from './mask.ts'
 import { type Answer, mayHaveLeft, post, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
-import { statusText } from './webhook.ts'
+import { statusText } from './status-text.ts'
 
 const SECOND_MS = 1_000
 

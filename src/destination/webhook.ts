@@ -3,7 +3,6 @@
 // refuse. Anything else is retried, redirects included, which are not followed. A trial is the same
 // request, reported whole (trial.ts).
 
-import { STATUS_CODES } from 'node:http'
 import net from 'node:net'
 import { hostOf, isPublicAddress, notPublic } from './address.ts'
 import { adviceOfAnswer, adviceOfError } from './advice.ts'
@@ -14,6 +13,7 @@ import { createMask, type Mask } from './mask.ts'
 import { type Answer, type PostRequest, TimeOut } from './post.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { type SigningKey, secretBytes, sign, signingKey } from './sign.ts'
+import { statusText } from './status-text.ts'
 import { reportTrial, type Trial } from './trial.ts'
 
 const FIXED_HEADERS = { 'content-type': 'application/json', 'user-agent': 'Millrace' }
@@ -154,12 +154,6 @@ function judge(
     ...(status === 429 ? { isThrottled: true } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
-}
-
-export function statusText(status: number): string {
-  const words = STATUS_CODES[status]
-  const code = `HTTP status code ${status}`
-  return words ? `${words.toLowerCase()} (${code})` : code
 }
 
 function describeFailure(error: Error, timeoutMs: number): string {

@@ -2,11 +2,11 @@
 // in by. A tenant without schemas pays for one look into a map.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { sql } from 'kysely'
 import type { Db } from '../db/pool.ts'
 import { type Fault, fault, MillraceError } from '../errors.ts'
 import type { BulkPublisher, Publisher } from '../log/batch.ts'
 import type { Appended, NewEvent, Published } from '../log/event.ts'
+import { findByKey } from '../log/find-by-key.ts'
 import type { TypeCache } from './cache.ts'
 import type { RegisteredType } from './store.ts'
 
@@ -114,32 +114,13 @@ function faultsOf({ payload }: NewEvent, type: RegisteredType, field: string): F
  * The event that has an event's idempotency key: as a duplicate, or as a reused key. `keyName`: the
  * name under which the key is unique. Undefined if the key is free.
  */
-export async function findByKey(
+export async function findKnown(
   db: Db,
-  { tenant, idempotencyKey, payload }: NewEvent,
+  { tenant, idempotencyKey: key, payload }: NewEvent,
   keyName: string,
 ): Promise<Appended | undefined> {
-  const { rows } = await sql<Appended>`
-    select
-      case
-        when original.payload::text = ${payload.toString()} then 'duplicate' else 'key_reused'
-      end as outcome,
-      original.position
-    from (
-      select max(position) as position
-      from event_key
-      where
-        event_key_fingerprint(tenant, key_hash)
-          = event_key_fingerprint(${tenant}, event_key_hash(${keyName}, ${idempotencyKey}))
-        and tenant = ${tenant}
-        and key_hash = event_key_hash(${keyName}, ${idempotencyKey})
-    ) as latest
-    -- A key may outlive its event.
-    cross join lateral (
-      select payload, position
-      from event
-      where event.tenant = ${tenant} and event.position = latest.position
-      limit 1
-    ) as original`.execute(db)
-  return rows[0]
+  const known = await findByKey(db, { tenant, keyName, key })
+  if (!known) return undefined
+  const isSame = known.payload === payload.toString()
+  return { outcome: isSame ? 'duplicate' : 'key_reused', position: known.position }
 }

@@ -7,9 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { limits } from '../config.ts'
 import { fault, invalid, MillraceError } from '../errors.ts'
 import { parseJson } from '../input/json.ts'
-import { tenantHeaderOf } from '../input/tenant.ts'
+import { EVERY_TENANT, tenantHeaderOf } from '../input/tenant.ts'
 import { type Budget, createBudget, type Release } from './budget.ts'
-import { EVERY_TENANT, type Identity, includesTenant } from './identity.ts'
+import { type Identity, includesTenant } from './identity.ts'
 import type { Exchange } from './route.ts'
 
 /**

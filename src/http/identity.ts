@@ -2,15 +2,13 @@
 // identities come from src/access.
 
 import { type Fault, fault } from '../errors.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 
 /** The scopes of a token. `admin` implies all, `configure` implies `read`. */
 export const SCOPES = ['publish', 'read', 'configure', 'admin'] as const
 
 /** `public` needs no token, `any` one of whatever scope. */
 export type Scope = 'public' | 'any' | (typeof SCOPES)[number]
-
-/** Stands for every tenant in a list of tenants. */
-export const EVERY_TENANT = '*'
 
 /** The rights of a token. A null list allows any value. */
 export type Grant = {

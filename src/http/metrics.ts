@@ -4,8 +4,8 @@
 import { Type } from 'typebox'
 import { metricsText } from '../metrics/metric.ts'
 import '../metrics/process.ts'
+import { EVERY_TENANT } from '../input/tenant.ts'
 import { requireScope } from './authorize.ts'
-import { EVERY_TENANT } from './identity.ts'
 import type { Route } from './route.ts'
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8'

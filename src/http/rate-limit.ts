@@ -4,8 +4,8 @@
 // later. Callers without rights on a tenant take none of its tokens.
 
 import { MillraceError } from '../errors.ts'
-import { isTenant, tenantHeaderOf } from '../input/tenant.ts'
-import { EVERY_TENANT, onlyTenantOf } from './identity.ts'
+import { EVERY_TENANT, isTenant, tenantHeaderOf } from '../input/tenant.ts'
+import { onlyTenantOf } from './identity.ts'
 import type { Exchange, Route } from './route.ts'
 import { type Bucket, type BucketState, createTokenBuckets } from './token-bucket.ts'
 

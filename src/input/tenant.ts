@@ -8,6 +8,9 @@ const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 /** The same as a pattern of JSON Schema. */
 export const TENANT_PATTERN = ruled(TENANT.source, 'be 1 to 63 letters, digits, _ and -')
 
+/** Stands for every tenant in a list of tenants. */
+export const EVERY_TENANT = '*'
+
 /** Whether a text can name a tenant: 1 to 63 letters, digits, _ and -. */
 export const isTenant = (text: string): boolean => TENANT.test(text)
 

@@ -1,10 +1,8 @@
 // Documents of the config log for a reader. Their secrets are masked already, by the database. A
 // key may be for several tenants: a reader sees the names of those that it may read.
 
+import { EVERY_TENANT } from '../../input/tenant.ts'
 import type { ConfiguredKind } from './kind.ts'
-
-/** In a list of tenants: every one. */
-const EVERY_TENANT = '*'
 
 export type Document = Record<string, unknown> | null
 

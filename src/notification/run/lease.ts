@@ -4,6 +4,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
 import { isGone } from '../../db/presence.ts'
+import { leaseEnd } from '../../delivery/cursor.ts'
 import type { JobDocument } from '../job.ts'
 
 export type JobLease = { tenant: string; jobId: string; owner: string; epoch: number }
@@ -77,8 +78,4 @@ export async function releaseJob(db: Db, lease: JobLease): Promise<void> {
 export function isHeld({ tenant, jobId, owner, epoch }: JobLease) {
   return sql<boolean>`
     tenant = ${tenant} and id = ${jobId} and owner = ${owner} and epoch = ${epoch}`
-}
-
-function leaseEnd(leaseMs: number) {
-  return sql`clock_timestamp() + ${leaseMs}::double precision * interval '1 millisecond'`
 }
