@@ -183,6 +183,8 @@ it('leaves no active key below a revoked one, however many are made meanwhile', 
     for (let made = 0; made < 40; made++) {
       const maker = makers[made % makers.length] as MadeKey
       const reply = await create(maker.token, { scopes: ['admin'] })
+      // The maker may be of the last generation.
+      if (reply.status === 403) continue
       if (reply.status !== 201) return expect(reply.status).toBe(401)
       makers.push(reply.body as MadeKey)
     }
