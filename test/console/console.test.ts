@@ -135,11 +135,17 @@ describe.runIf(browserIsThere())('the console', () => {
     await page.getByText('erp-1 has accepted it.').waitFor()
     const { body } = await ask('GET', '/events?order_id=4711')
     const { position } = (body['events'] as { position: number }[])[0] as { position: number }
-    await page.getByRole('link', { name: 'Events', exact: true }).click()
+    const toEvents = async () => {
+      await page.getByRole('link', { name: 'Events', exact: true }).click()
+      await page.getByRole('heading', { name: 'Events', level: 1 }).waitFor()
+      // It gets the focus a frame later: Enter would go there.
+      await page.locator('h1:focus').waitFor()
+    }
+    await toEvents()
     await search(`msg_dodici_${position}`)
     await page.getByRole('heading', { name: `Event ${position}` }).waitFor()
     // The same position in the log of another tenant is another event.
-    await page.getByRole('link', { name: 'Events', exact: true }).click()
+    await toEvents()
     await search(`msg_acme_${position}`)
     await page.getByRole('alert').getByText('is an event of the tenant acme').waitFor()
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Events')
