@@ -9,7 +9,7 @@ import { revokeKey } from '../../src/access/api-key.ts'
 import { KEY_CACHE_MS } from '../../src/access/key-cache.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { API_KEYS, aJwt, JWT_SECRET, type MadeKey, makeKey, startHere } from './callers.ts'
+import { API_KEYS, aJwt, JWT_SECRET, type MadeKey, makeKey, revoke, startHere } from './callers.ts'
 
 const database = useDatabase()
 let service: Server
@@ -30,8 +30,6 @@ const requestFor = (fields: object) => ({
   body: JSON.stringify({ name: 'made', ...fields }),
 })
 const show = async (id: string) => (await call(`${service.url}${API_KEYS}/${id}`)).body
-const revoke = (id: string) =>
-  call(`${service.url}${API_KEYS}/${id}`, { method: 'DELETE', headers: { tenant: '' } })
 const status = async (token: string, url = service.url) =>
   (await call(url + EVENTSTREAM, { token })).status
 
@@ -96,7 +94,10 @@ describe('a key whose maker is revoked', () => {
     for (const { url } of [service, other]) {
       for (const { token } of [...family, sibling]) expect(await status(token, url)).toBe(200)
     }
-    expect(await revoke(maker.id)).toMatchObject({ status: 200, body: { status: 'revoked' } })
+    expect(await revoke(service.url, maker.id)).toMatchObject({
+      status: 200,
+      body: { status: 'revoked' },
+    })
     for (const { token } of family) expect(await status(token)).toBe(401)
     for (const { token } of family) {
       const isRefused = async () => (await status(token, other.url)) === 401
@@ -116,7 +117,7 @@ describe('a key whose maker is revoked', () => {
       [maker.id],
     )
     expect(await status(made.token)).toBe(200)
-    expect((await revoke(maker.id)).body).toMatchObject({ revoked_by: 'ada' })
+    expect((await revoke(service.url, maker.id)).body).toMatchObject({ revoked_by: 'ada' })
     expect(await status(made.token)).toBe(401)
   })
 })
@@ -191,7 +192,7 @@ it('leaves no active key below a revoked one, however many are made meanwhile', 
   }
   const branches = Promise.all(Array.from({ length: 8 }, branch))
   await until('there are some', () => makers.length > 20)
-  await revoke((root as MadeKey).id)
+  await revoke(service.url, (root as MadeKey).id)
   await branches
   const { rows } = await database.pool.query(
     `with recursive family as (
@@ -225,6 +226,6 @@ it('is refused for a tenant that has its most, until one ends', async () => {
       message: expect.stringContaining('1000'),
     })
   }
-  await revoke(made[0]?.body['id'] as string)
+  await revoke(service.url, made[0]?.body['id'] as string)
   expect((await call(service.url + API_KEYS, requestFor(keys))).status).toBe(201)
 })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { API_KEYS, JWT_SECRET, type MadeKey, makeKey, startHere } from './callers.ts'
+import { JWT_SECRET, type MadeKey, makeKey, revoke, startHere } from './callers.ts'
 
 const database = useDatabase()
 /** Signs with a key that is derived, and with a shared secret. */
@@ -97,7 +97,7 @@ describe('a token for client credentials', () => {
     expect(body['expires_in']).toBeGreaterThan(0)
     expect(body['expires_in']).toBeLessThanOrEqual(60)
     expect((await list(body['access_token'])).status).toBe(200)
-    await call(`${derived.url}${API_KEYS}/${short.id}`, { method: 'DELETE' })
+    await revoke(derived.url, short.id)
     expect((await list(body['access_token'])).status).toBe(401)
     expect((await ask(inForm(short))).status).toBe(401)
   })

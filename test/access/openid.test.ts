@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { call, EVENTSTREAM } from '../../scripts/kit/client.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { API_KEYS, JWT_SECRET, makeKey, startHere } from './callers.ts'
+import { API_KEYS, JWT_SECRET, makeKey, revoke, startHere } from './callers.ts'
 import { CLIENT_ID, type FakeIssuer, NONCE, startFakeIssuer } from './fake-issuer.ts'
 
 const REDIRECT_URI = 'https://millrace.example/prefix/console'
@@ -259,7 +259,7 @@ describe('a person', () => {
       expect(Date.parse(key['expires_at'] as string)).toBeLessThanOrEqual(Date.parse(expires_at))
       made.push(key.id)
     }
-    await call(`${service.url}${API_KEYS}/${id}`, { method: 'DELETE' })
+    await revoke(service.url, id)
     for (const key of made) {
       const { body } = await call(`${service.url}${API_KEYS}/${key}`)
       expect(body['status']).toBe('active')

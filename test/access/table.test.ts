@@ -7,7 +7,7 @@ import { until } from '../../scripts/kit/until.ts'
 import type { Route } from '../../src/http/route.ts'
 import type { Server } from '../../src/server.ts'
 import { useDatabase } from '../helpers/database.ts'
-import { API_KEYS, aJwt, JWT_SECRET, makeKey, startHere } from './callers.ts'
+import { aJwt, JWT_SECRET, makeKey, revoke, startHere } from './callers.ts'
 import { type Answer, ask, belongings, furnish, MARKER, OWNER, type Target } from './operations.ts'
 
 /** Operations that need no token. Whoever adds one here says why it is harmless. */
@@ -124,7 +124,7 @@ describe('the table of operations and tokens', () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: `grant_type=client_credentials&client_id=${revoked.id}&client_secret=${revoked.token}`,
     })
-    await call(`${service.url}${API_KEYS}/${revoked.id}`, { method: 'DELETE' })
+    await revoke(service.url, revoked.id)
     await until('the key has expired', () => Date.now() > Date.parse(soon))
     const tokens = {
       'expired key': expired.token,

@@ -180,6 +180,7 @@ function routesOf(subject: Subject, services: RejectedServices): Route[] {
     let delivered = 0
     for (const event of (await listRejected(db, tenant, consumer.id)).reverse()) {
       if (gone.aborted) break
+      // Gone meanwhile, perhaps with its consumer: there is nothing to send, and no conflict.
       if (!(await findRejected(db, tenant, consumer.id, event.id))) continue
       await refuseChanged(context, consumer, delivered)
       if ((await retry(context, tenant, consumer, event))?.isRemoved) delivered++
