@@ -39,6 +39,37 @@ export function useBrowser(service: { readonly url: string }) {
   }
 }
 
+/** More presses than any page needs. */
+const MOST_PRESSES = 200
+
+/** The text of the focused element, or that of its label; the browser's own part has none. */
+export const focused = (page: Page) =>
+  page.evaluate<string>(`(document.activeElement.matches('body, main')
+    ? '' : (document.activeElement.labels?.[0] ?? document.activeElement).textContent
+  ).trim().replace(/\\s+/g, ' ')`)
+
+/**
+ * Presses Tab until something with that name has the focus. It must be there first: a page that
+ * still loads has nothing but its navigation.
+ */
+export async function tabTo(page: Page, name: string | RegExp, key = 'Tab'): Promise<void> {
+  const named = page.locator('a, button, label, summary').filter({ hasText: name, visible: true })
+  await named.first().waitFor()
+  const passed: string[] = []
+  const isThere = (text: string) => (typeof name === 'string' ? text === name : name.test(text))
+  do {
+    await page.keyboard.press(key)
+    passed.push(await focused(page))
+    if (passed.length > MOST_PRESSES) throw new Error(`${name} is not among ${passed.join(', ')}`)
+  } while (!isThere(passed.at(-1) as string))
+}
+
+/** Tabs to something with that name, and presses Enter. */
+export async function enter(page: Page, name: string | RegExp): Promise<void> {
+  await tabTo(page, name)
+  await page.keyboard.press('Enter')
+}
+
 const axe = existsSync(AXE) ? readFileSync(AXE, 'utf8') : undefined
 if (axe === undefined) {
   tellNotRun('axe-core is not installed (.ci/run): accessibility is not looked at')

@@ -1,14 +1,14 @@
 // Registering integrations in the console, changing and removing them: in a real browser, against a
 // real service.
 
-import type { Locator, Page } from 'playwright-core'
+import type { Locator } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { ADMIN_TOKEN, EVENTSTREAM, publish, register } from '../../scripts/kit/client.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { makeKey } from '../access/callers.ts'
 import { useDatabase } from '../helpers/database.ts'
 import { api, useReceiver, useService } from '../helpers/service.ts'
-import { barriersOf, browserIsThere, useBrowser } from './browser.ts'
+import { barriersOf, browserIsThere, enter, tabTo, useBrowser } from './browser.ts'
 
 const database = useDatabase()
 const service = useService('start', database)
@@ -24,34 +24,30 @@ describe.runIf(browserIsThere())('the console', () => {
     await publish(service.url, { key: 'd', name: 'return.processed', payload: '{}' })
     const page = await start('')
     const { keyboard } = page
-    await reach(page, 'New integration')
-    await keyboard.press('Enter')
+    await enter(page, 'New integration')
     await page.getByRole('heading', { name: 'New integration' }).waitFor()
-    await reach(page, 'Id')
+    await tabTo(page, 'Id')
     await keyboard.type('erp-1')
-    await reach(page, 'URL')
+    await tabTo(page, 'URL')
     await keyboard.type(receiver.url)
-    await reach(page, 'API key of the receiver')
+    await tabTo(page, 'API key of the receiver')
     await keyboard.type('sent-as-bearer')
-    await reach(page, 'Everything, also what will be new')
+    await tabTo(page, 'Everything, also what will be new')
     await keyboard.press('ArrowDown')
     await page.getByText('order (').waitFor()
-    await reach(page, /^order \(/)
-    await keyboard.press('Enter')
-    await reach(page, 'order.created')
+    await enter(page, /^order \(/)
+    await tabTo(page, 'order.created')
     await keyboard.press('Space')
-    await reach(page, 'Headers, one a line')
+    await tabTo(page, 'Headers, one a line')
     await keyboard.type('x-shop: 17')
-    await reach(page, 'Make one')
-    await keyboard.press('Enter')
-    await reach(page, 'Preview the filter')
-    await keyboard.press('Enter')
+    await enter(page, 'Make one')
+    await enter(page, 'Preview the filter')
     await page.getByText('3 event(s) of the last 24 hours.').waitFor()
     expect(await page.getByRole('row', { name: /order\.created 3/ }).count()).toBe(1)
     expect(await barriersOf(page)).toEqual([])
     // Back to the button before it.
     await keyboard.press('Shift+Tab')
-    await reach(page, 'Register', 'Shift+Tab')
+    await tabTo(page, 'Register', 'Shift+Tab')
     await keyboard.press('Enter')
     await page.getByText('erp-1 is registered, and runs.').waitFor()
     await page.getByText(/^whsec_/).waitFor()
@@ -63,10 +59,9 @@ describe.runIf(browserIsThere())('the console', () => {
       filter_conditions: { event_filter: ['order.created'], entity_filter: [] },
       delivery: { headers: ['x-shop'], is_signed: true },
     })
-    await reach(page, 'Test')
-    await keyboard.press('Enter')
-    await reach(page, 'Test')
-    await keyboard.press('Enter')
+    await enter(page, 'Test')
+    await page.getByRole('dialog').waitFor()
+    await enter(page, 'Test')
     await page.getByRole('dialog').getByText('millrace-test: true').waitFor()
     const sent = receiver.received.at(-1)?.headers
     expect(sent).toMatchObject({ authorization: 'Bearer sent-as-bearer', 'x-shop': '17' })
@@ -251,18 +246,3 @@ describe.runIf(browserIsThere())('the console', () => {
     expect(await page.locator('main img').count()).toBe(0)
   })
 })
-
-/** Presses Tab until something with that name has the focus. */
-async function reach(page: Page, name: string | RegExp, key = 'Tab'): Promise<void> {
-  const seen: string[] = []
-  await until(`${name} has the focus`, async () => {
-    await page.keyboard.press(key)
-    const text = await page.evaluate<string>(
-      `(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()
-        .replace(/\\s+/g, ' ')`,
-    )
-    seen.push(text)
-    if (seen.length > 200) throw new Error(`${name} is not among ${seen.join(', ')}`)
-    return typeof name === 'string' ? text === name : name.test(text)
-  })
-}
