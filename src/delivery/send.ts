@@ -73,7 +73,9 @@ export async function sendEvents(
   slot: Slot,
 ): Promise<TurnResult> {
   const { lease, configuration } = leased
-  const destination = await services.destinationOf(lease, configuration)
+  const unready = createEnding(services.logger, lease, () => {})
+  const destination = await services.destinationOf(lease, configuration).catch(unready.breakOff)
+  if (!destination) return giveBack(services, leased, unready)
   const turn = begin(services, leased, deadline, destination)
   const { intake, ending, failures } = turn
   slot.attach(handleOf(turn))

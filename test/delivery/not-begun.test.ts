@@ -1,8 +1,8 @@
-// A turn that gets the lease, and cannot read the events that the one before it has left: it gives
-// the lease back with all of them, and another turn begins soon.
+// A turn that gets the lease, and has no destination, or cannot read the events that the one before
+// it has left: it gives the lease back with all of them, and another turn begins soon.
 
 import { expect, it } from 'vitest'
-import { publish, register } from '../../scripts/kit/client.ts'
+import { call, EVENTSTREAM, publish, register, send } from '../../scripts/kit/client.ts'
 import { ok, status } from '../../scripts/kit/receiver.ts'
 import { until } from '../../scripts/kit/until.ts'
 import { useDatabase } from '../helpers/database.ts'
@@ -15,6 +15,8 @@ const service = useService('start', database, () => ({
   MILLRACE_LEASE_MS: '300000',
   MILLRACE_RETRY_BASE_MS: '50',
 }))
+
+const brokenOff = () => service.output().split('"turn broken off"').length - 1
 
 it('is tried again at once, and loses nothing', async () => {
   receiver.answer = status(500)
@@ -30,7 +32,7 @@ it('is tried again at once, and loses nothing', async () => {
     return rows.length === 1
   })
   await database.admin.pool.query('alter table event rename to event_elsewhere')
-  await until('a turn cannot begin', () => service.output().includes('"turn broken off"'))
+  await until('a turn cannot begin', () => brokenOff() > 0)
   await database.admin.pool.query('alter table event_elsewhere rename to event')
   receiver.answer = ok
   receiver.received.length = 0
@@ -40,4 +42,27 @@ it('is tried again at once, and loses nothing', async () => {
     const { rows } = await pool.query('select from cursor where unresolved = $1', [[]])
     return rows.length === 1
   })
+})
+
+it('begins once there is a destination again', async () => {
+  const { pool } = database.admin
+  const callback = (url: string) =>
+    pool.query(
+      `update consumer
+      set document = jsonb_set(document, '{callback_parameters,callback_url}', to_jsonb($1::text))`,
+      [url],
+    )
+  const path = `${service.url}${EVENTSTREAM}/erp`
+  const before = brokenOff()
+  const stopped = await call(`${path}/_stop`, { method: 'POST' })
+  expect(stopped.body).toMatchObject({ status: 'stopped' })
+  await callback('no address at all')
+  // Not by `call`: the answer shows an address that no answer may have.
+  const started = await send(`${path}/_start`, { method: 'POST' })
+  expect(started.status).toBe(200)
+  receiver.received.length = 0
+  const { body } = await publish(service.url, { key: 'd', entityId: 'd', payload: '{}' })
+  await until('a turn has no destination', () => brokenOff() > before)
+  await callback(receiver.url)
+  await until('it arrives', () => receiver.received.some((r) => r.position === body.position))
 })
