@@ -107,6 +107,25 @@ describe.runIf(browserIsThere())('the console', () => {
     await page.getByText('No subscription yet.').waitFor()
   })
 
+  it('shows the past of one that was deleted, and says if there never was one', async () => {
+    const page = await start('#/subscriptions/crm/log')
+    await page.getByText('crm was removed.').waitFor()
+    await page.locator('.rows').getByText('deleted', { exact: true }).waitFor()
+    for (const tab of ['Now', 'Rejected events', 'Undelivered', 'Replays']) {
+      await page.getByRole('link', { name: tab, exact: true }).click()
+      await page.getByRole('heading', { name: tab, exact: true }).waitFor()
+      await page.getByText('Loading …').first().waitFor({ state: 'detached' })
+      expect(await page.getByText('That did not work').count(), tab).toBe(0)
+      expect(await barriersOf(page)).toEqual([])
+    }
+    const acts = page.locator('main').getByRole('button', { name: /Activate|Deactivate|Delete/ })
+    expect(await acts.count()).toBe(0)
+    expect(await page.getByRole('link', { name: 'Change' }).count()).toBe(0)
+    const other = await start('#/subscriptions/never')
+    await other.getByText('That did not work').waitFor()
+    expect(await other.getByText('was removed').count()).toBe(0)
+  })
+
   it('shows the files of an integration, and the reason if there can be none', async () => {
     await store.createBucket('company-events')
     const register = (id: string, bucket: string) =>

@@ -1,6 +1,6 @@
 // An integration: its state with what can be done about it, and everything that belongs to it.
 
-import { ApiError, ask } from '../app/api.js'
+import { ask } from '../app/api.js'
 import { html } from '../app/html.js'
 import { pathOf, readStatistics } from '../app/integrations.js'
 import { mayConfigure } from '../app/session.js'
@@ -9,13 +9,13 @@ import { Trouble } from '../parts/attention.js'
 import { Edit } from '../parts/edit.js'
 import { Figures } from '../parts/figures.js'
 import { Files } from '../parts/files.js'
+import { GoneState, isNotFound } from '../parts/gone.js'
 import { History } from '../parts/history.js'
 import { Log } from '../parts/log.js'
 import { Plain } from '../parts/plain.js'
 import { Loaded, usePolled } from '../parts/polled.js'
 import { RejectedEvents } from '../parts/rejected.js'
 import { Replays } from '../parts/replays.js'
-import { State } from '../parts/state.js'
 import { Tabs } from '../parts/tabs.js'
 import { Undelivered } from '../parts/undelivered.js'
 
@@ -64,9 +64,6 @@ export function Integration({ parts: [id = '', tab = ''] }) {
     }`
 }
 
-/** @param {Error | undefined} error */
-const isNotFound = (error) => error instanceof ApiError && error.status === 404
-
 /**
  * The end of one, and its past; if there never was one, the error of the service.
  * @param {{ id: string, tab: string }} props
@@ -75,13 +72,7 @@ function Gone({ id, tab }) {
   const polled = usePolled((signal) => readPast(id, signal), POLL_MS, [id])
   const { isCompleted = false, hasFiles = false } = polled.data ?? {}
   return html`<${Loaded} of=${polled}>
-    <section aria-label=${t('state')}>
-      <p class="headline">
-        <${State} state=${isCompleted ? 'completed' : 'removed'} />
-        ${' '}<strong>${t(isCompleted ? 'gone.completed' : 'gone.removed', { id })}</strong>
-      </p>
-      <p class="quiet">${t('gone.hint')}</p>
-    </section>
+    <${GoneState} id=${id} isCompleted=${isCompleted} />
     <${Parts} id=${id} tab=${tab} shown=${{ hasFiles, isGone: true }} />
   <//>`
 }

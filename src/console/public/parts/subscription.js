@@ -8,6 +8,7 @@ import { addressOf, pathOfSubscription, SUBSCRIPTIONS_PATH } from '../app/subscr
 import { formatNumber, formatSeconds, t } from '../app/text.js'
 import { askToSkip } from './acts.js'
 import { openDialog } from './dialog.js'
+import { GoneState, isNotFound } from './gone.js'
 import { LastHour } from './hour.js'
 import { Log } from './log.js'
 import { Plain } from './plain.js'
@@ -39,17 +40,39 @@ const tabs = [
 export function Subscription({ id, tab }) {
   const path = pathOfSubscription(id)
   const polled = usePolled((signal) => ask(path, { signal }), POLL_MS, [id])
-  const shown = tabs.filter((one) => one.path !== 'edit' || mayConfigure.value)
-  const { part } = shown.find((one) => one.path === tab) ?? /** @type {typeof tabs[0]} */ (tabs[0])
   return html`<h1 tabindex="-1"><${Plain} text=${id} /></h1>
-    <${Loaded} of=${polled}>
-      <section aria-label=${t('state')}>
-        ${polled.data && html`<${Head} subscription=${polled.data} />`}
-      </section>
-      <${Tabs} of=${['subscriptions', id]} label=${t('subscriptions.one')} current=${tab}
-        tabs=${shown} />
-      <${part} id=${id} path=${path} subscription=${polled.data} />
-    <//>`
+    ${
+      isNotFound(polled.error)
+        ? html`<${Gone} id=${id} path=${path} tab=${tab} />`
+        : html`<${Loaded} of=${polled}>
+          <section aria-label=${t('state')}>
+            ${polled.data && html`<${Head} subscription=${polled.data} />`}
+          </section>
+          <${Parts} id=${id} path=${path} tab=${tab} subscription=${polled.data} />
+        <//>`
+    }`
+}
+
+/**
+ * The past of one that was removed; if there never was one, the error of the service.
+ * @param {{ id: string, path: string, tab: string }} props
+ */
+function Gone({ id, path, tab }) {
+  const polled = usePolled((signal) => ask(`${path}/stats`, { signal }), POLL_MS, [id])
+  return html`<${Loaded} of=${polled}>
+    <${GoneState} id=${id} />
+    <${Parts} id=${id} path=${path} tab=${tab} />
+  <//>`
+}
+
+/** @param {{ id: string, path: string, tab: string, subscription?: Subscribed }} props */
+function Parts({ id, path, tab, subscription }) {
+  const isGone = subscription === undefined
+  const shown = tabs.filter((one) => one.path !== 'edit' || (!isGone && mayConfigure.value))
+  const { part } = shown.find((one) => one.path === tab) ?? /** @type {typeof tabs[0]} */ (tabs[0])
+  return html`<${Tabs} of=${['subscriptions', id]} label=${t('subscriptions.one')} current=${tab}
+      tabs=${shown} />
+    <${part} id=${id} path=${path} subscription=${subscription} isGone=${isGone} />`
 }
 
 /** @param {{ subscription: Subscribed }} props */
@@ -98,8 +121,8 @@ function Head({ subscription: { id, active, health } }) {
 }
 
 /**
- * The figures of this moment, and its settings.
- * @param {{ path: string, subscription: Subscribed }} props
+ * The figures of this moment, and its settings unless it is gone.
+ * @param {{ path: string, subscription?: Subscribed }} props
  */
 function Now({ path, subscription }) {
   const polled = usePolled(
@@ -111,12 +134,8 @@ function Now({ path, subscription }) {
     [path],
   )
   const { data } = polled
-  const { region, endpoint } = subscription.destination.sns ?? subscription.destination.sqs ?? {}
   const lines = [
-    [t('subscriptions.takes'), takenBy(subscription)],
-    [subscription.destination.type, addressOf(subscription)],
-    [t('form.region'), region],
-    ...(endpoint ? [[t('form.endpoint'), endpoint]] : []),
+    ...(subscription ? settingsOf(subscription) : []),
     ...(data
       ? [
           [t('rate'), t('perSecond', { count: formatNumber(data.events_per_second) })],
@@ -135,6 +154,18 @@ function Now({ path, subscription }) {
     <//>
   </section>
   <${LastHour} path=${path} />`
+}
+
+/** @param {Subscribed} subscription */
+function settingsOf(subscription) {
+  const { type, sns, sqs } = subscription.destination
+  const { region, endpoint } = sns ?? sqs ?? {}
+  return [
+    [t('subscriptions.takes'), takenBy(subscription)],
+    [type, addressOf(subscription)],
+    [t('form.region'), region],
+    ...(endpoint ? [[t('form.endpoint'), endpoint]] : []),
+  ]
 }
 
 /** @param {string} id */
