@@ -221,12 +221,7 @@ async function publishBulk(
 }
 
 function refuseOtherType({ headers }: IncomingMessage): void {
-  const { 'content-type': given = '', 'content-encoding': encoding = 'identity' } = headers
-  if (encoding.toLowerCase() !== 'identity') {
-    throw invalid([
-      fault('content-encoding', 'invalid', 'is not taken: send the lines as they are'),
-    ])
-  }
+  const { 'content-type': given = '' } = headers
   const [type = ''] = given.split(';')
   if (type.trim().toLowerCase() === NDJSON) return
   throw invalid([fault('content-type', 'invalid', `must be ${NDJSON}, one event a line`)])

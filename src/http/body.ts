@@ -41,6 +41,8 @@ export function readBody(context: Exchange, limit: number): Promise<Buffer> {
   const { req: request, res } = context
   const { 'content-length': announced, 'transfer-encoding': chunked } = request.headers
   if (announced === '0' || (announced ?? chunked) === undefined) return Promise.resolve(empty)
+  const encoded = faultOfEncoding(request)
+  if (encoded) return Promise.reject(encoded)
   const owner = ownerOf(context)
   const dropped = owner === undefined ? 0 : DROPPED_BYTES
   if (Number(announced) > limit + dropped) return Promise.reject(tooLarge(limit))
@@ -71,9 +73,18 @@ export function readBody(context: Exchange, limit: number): Promise<Buffer> {
  */
 export async function admitStream(context: Exchange): Promise<void> {
   const { req: request, res } = context
+  const encoded = faultOfEncoding(request)
+  if (encoded) throw encoded
   request.isOfKnownCaller = true
   request.isStreamed = true
   await take(streamed, 1, ownerOf(context) as string, onCloseOf(res))
+}
+
+/** The error of a body that is compressed: its bytes would be taken for JSON. */
+function faultOfEncoding({ headers }: IncomingMessage): MillraceError | undefined {
+  const { 'content-encoding': encoding = 'identity' } = headers
+  if (encoding.toLowerCase() === 'identity') return undefined
+  return invalid([fault('content-encoding', 'invalid', 'is not taken: send the body as it is')])
 }
 
 type OnClose = (act: () => void) => void

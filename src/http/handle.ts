@@ -1,11 +1,13 @@
 // The handling of each request with a known route, for koa (app.ts) and without it (direct.ts):
 // identity, rate limits, the route itself, and its errors.
 
+import { refuseUnknown } from '../input/query.ts'
 import type { Logger } from '../logger.ts'
 import { refuseAmbiguousHeaders, refuseFaultyQuery } from './ambiguity.ts'
 import { identify } from './authorize.ts'
 import { ownerOf } from './body.ts'
 import type { Authenticate } from './identity.ts'
+import { refuseUncheckedConditions } from './if-match.ts'
 import { type Problem, problemOf } from './problem.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Exchange, Family, RequestContext, Route } from './route.ts'
@@ -25,7 +27,10 @@ export async function handle(
     const { req, state } = exchange
     const caller = identify(req, route.scope, authenticate)
     state.identity = caller instanceof Promise ? await caller : caller
+    // Gateways may add to the address of one publish: that changes nothing of it.
     if (!route.direct) {
+      refuseUnknown(req.url ?? '', route.parameters)
+      refuseUncheckedConditions(route, req.headers)
       state.identifyAgain = async () => {
         state.identity = await identify(req, route.scope, authenticate)
         return state.identity

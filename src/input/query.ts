@@ -1,10 +1,10 @@
 // The fields of a query. Each reader adds what is wrong with its field to the faults, so that an
 // answer names everything at once.
 
-import type { ParsedUrlQuery } from 'node:querystring'
+import { type ParsedUrlQuery, parse } from 'node:querystring'
 import type { TSchema } from 'typebox'
 import { limits } from '../config.ts'
-import { type Fault, fault } from '../errors.ts'
+import { type Fault, fault, invalid } from '../errors.ts'
 import { faultOfText, hasControlCharacter, isLongerThan } from './text.ts'
 
 /** An optional parameter of a query, for API documents. */
@@ -46,12 +46,19 @@ export function textOf(
   return hasControlCharacter(value) ? refuse('invalid', 'has a control character') : value
 }
 
-/** Adds a fault for each field of a query that is not among `known`. */
-export function refuseUnknown(query: ParsedUrlQuery, known: string[], faults: Fault[]): void {
-  for (const field of Object.keys(query)) {
-    if (known.includes(field)) continue
-    faults.push(fault(field.slice(0, limits.textLength), 'unknown', 'is not a parameter'))
-  }
+/**
+ * Throws `invalid_request` with each parameter of the URL's query that is not among `known`. A
+ * misspelt one would let something else be done: a replay with `dry_rum=true` would send.
+ */
+export function refuseUnknown(url: string, known: { in: string; name: string }[] = []): void {
+  const at = url.indexOf('?')
+  if (at === -1) return
+  const isKnown = (name: string) => known.some((one) => one.in === 'query' && one.name === name)
+  const unknown = Object.keys(parse(url.slice(at + 1))).filter((name) => !isKnown(name))
+  if (unknown.length === 0) return
+  const faultOf = (name: string) =>
+    fault(name.slice(0, limits.textLength), 'unknown', 'is not a parameter')
+  throw invalid(unknown.map(faultOf))
 }
 
 /**

@@ -5,7 +5,7 @@ import { Type } from 'typebox'
 import { ACTOR_LENGTH } from '../../access/schemas.ts'
 import { limits } from '../../config.ts'
 import { type Fault, fault, invalid } from '../../errors.ts'
-import { queryParameter, refuseUnknown, textOf, wholeOf } from '../../input/query.ts'
+import { queryParameter, textOf, wholeOf } from '../../input/query.ts'
 import { END_OF_LOG, PositionValue } from '../../log/position.ts'
 import { momentOf, periodOf } from '../../log/query.ts'
 import type { ConfiguredWanted } from './as-of.ts'
@@ -62,7 +62,6 @@ export const differencesParameters = [
 /** The wanted page of changes. Throws `invalid_request` with everything that is wrong with it. */
 export function changesRequestOf(query: ParsedUrlQuery): ChangesWanted {
   const faults: Fault[] = []
-  refuseUnknown(query, namesOf(changesParameters), faults)
   const subject = subjectOf(query, faults)
   const actor = textOf(query, 'actor', faults, ACTOR_LENGTH)
   const { from, to } = periodOf(query, faults)
@@ -75,7 +74,6 @@ export function changesRequestOf(query: ParsedUrlQuery): ChangesWanted {
 /** The wanted page and its moment; undefined: now. Throws `invalid_request`, too. */
 export function configurationRequestOf(query: ParsedUrlQuery) {
   const faults: Fault[] = []
-  refuseUnknown(query, namesOf(configurationParameters), faults)
   const until = momentOf(query, 'as_of', faults)
   const wanted = configuredOf(query, faults)
   if (faults.length > 0) throw invalid(faults)
@@ -85,7 +83,6 @@ export function configurationRequestOf(query: ParsedUrlQuery) {
 /** The wanted page and both moments. Throws `invalid_request`, too. */
 export function differencesRequestOf(query: ParsedUrlQuery) {
   const faults: Fault[] = []
-  refuseUnknown(query, namesOf(differencesParameters), faults)
   if (query['from'] === undefined) faults.push(fault('from', 'required', 'is missing'))
   const { from = 0, to } = periodOf(query, faults)
   const wanted = configuredOf(query, faults)
@@ -108,5 +105,3 @@ function subjectOf(query: ParsedUrlQuery, faults: Fault[]) {
   const id = textOf(query, 'id', faults)
   return { kind, ids: id === undefined ? undefined : loggedIds(id, kind) }
 }
-
-const namesOf = (parameters: { name: string }[]) => parameters.map(({ name }) => name)

@@ -4,7 +4,7 @@ import type { ParsedUrlQuery } from 'node:querystring'
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import { type Fault, invalid } from '../../errors.ts'
-import { queryParameter, refuseUnknown, wholeOf } from '../../input/query.ts'
+import { queryParameter, wholeOf } from '../../input/query.ts'
 import { END_OF_LOG, PositionValue } from '../../log/position.ts'
 import { periodOf } from '../../log/query.ts'
 
@@ -30,8 +30,6 @@ type UndeliveredRequest = { first: number; end: number; limit: number }
 /** The request of a query. Throws `invalid_request` with everything that is wrong with it. */
 export function undeliveredRequestOf(query: ParsedUrlQuery): UndeliveredRequest {
   const faults: Fault[] = []
-  const known = undeliveredParameters.map(({ name }) => name)
-  refuseUnknown(query, known, faults)
   const { from, to } = periodOf(query, faults)
   const whole = (field: string, least: number, most: number) =>
     wholeOf(query, field, { least, most, faults })

@@ -4,7 +4,7 @@ import type { ParsedUrlQuery } from 'node:querystring'
 import { Type } from 'typebox'
 import { limits } from '../../config.ts'
 import { type Fault, fault, invalid } from '../../errors.ts'
-import { queryParameter, refuseUnknown, textOf, wholeOf } from '../../input/query.ts'
+import { queryParameter, textOf, wholeOf } from '../../input/query.ts'
 import { filterParameters, type SearchFilter, searchFilterOf } from '../filter.ts'
 import { END_OF_LOG, PositionValue } from '../position.ts'
 import { periodOf } from '../query.ts'
@@ -49,11 +49,6 @@ export const searchParameters = [
 /** The search of a query. Throws `invalid_request` with everything that is wrong with it. */
 export function searchRequestOf(query: ParsedUrlQuery, tenant: string): SearchRequest {
   const faults: Fault[] = []
-  refuseUnknown(
-    query,
-    searchParameters.map(({ name }) => name),
-    faults,
-  )
   const filter = searchFilterOf(query, faults)
   const order = textOf(query, 'order', faults) ?? 'asc'
   if (order !== 'asc' && order !== 'desc') {

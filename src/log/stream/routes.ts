@@ -8,7 +8,7 @@ import { requireScope } from '../../http/authorize.ts'
 import { type EventStream, openEventStream } from '../../http/event-stream.ts'
 import type { Parameter, RequestContext, Route } from '../../http/route.ts'
 import { tenantHeader, tenantOf } from '../../http/tenant.ts'
-import { queryParameter, readWhole, refuseUnknown } from '../../input/query.ts'
+import { queryParameter, readWhole } from '../../input/query.ts'
 import type { Logger } from '../../logger.ts'
 import { filterParameters, type SearchFilter, searchFilterOf } from '../filter.ts'
 import type { Hub } from '../hub.ts'
@@ -102,7 +102,6 @@ type Wanted = { filter: SearchFilter; after: number | undefined }
 /** Throws `invalid_request` with what is wrong with the query or with the id. */
 function wantedOf({ req, query }: RequestContext): Wanted {
   const faults: Fault[] = []
-  refuseUnknown(query, ['after', ...filterParameters.map(({ name }) => name)], faults)
   const filter = searchFilterOf(query, faults)
   const after = positionIn('after', query['after'], faults)
   const lastId = positionIn('last-event-id', req.headers['last-event-id'], faults)

@@ -165,7 +165,8 @@ describe('what is refused', () => {
     ['wait=1', 'wait goes with `after` and the order asc.'],
     ['wait=1&after=1&order=desc', 'wait goes with `after` and the order asc.'],
     ['order_id=a&order_id=b', 'order_id is repeated.'],
-    ['a=1&limit=x', 'a is not a parameter; limit must be a whole number from 1 to 1000.'],
+    ['a=1&limit=x&b', 'a is not a parameter; b is not a parameter.'],
+    ['order=up&limit=x', 'order must be asc or desc; limit must be a whole number from 1 to 1000.'],
   ])('%s', async (query, message) => {
     const { status, body } = await find(query)
     expect([status, (body as unknown as { message: string }).message]).toEqual([400, message])
