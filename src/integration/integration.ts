@@ -14,9 +14,11 @@ import { faultsOfS3, S3Parameters } from './s3.ts'
 
 const closed = { additionalProperties: false }
 const ENTITY = ruled('^[A-Za-z0-9_-]+$', 'be an entity of letters, digits, _ and -, like order')
+const SIX_BITS = '[A-Za-z0-9+/]'
+/** With its padding: a library that verifies may refuse the secret without it. */
 const SIGNING_SECRET = ruled(
-  '^whsec_[A-Za-z0-9+/]{32,86}={0,2}$',
-  'be whsec_ and 24 to 64 bytes in base64',
+  `^whsec_(${SIX_BITS}{4}){8,20}((${SIX_BITS}{4})?(${SIX_BITS}{2}==)?|${SIX_BITS}{3}=)$`,
+  'be whsec_ and 24 to 64 bytes in base64, with its padding',
 )
 const FilterList = (pattern: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 255, pattern }), { maxItems: 1_000 })
