@@ -1,8 +1,9 @@
-// The known event types as publish.md lists them are those of the program.
+// Names that pages list are those of the program: event types, alerts, codes of errors.
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import { STATUSES } from '../../src/errors.ts'
 import { isAlert } from '../../src/log/alert.ts'
 import { knownEventTypes } from '../../src/log/catalog.ts'
 import { root } from './session.ts'
@@ -26,4 +27,10 @@ it('alerts.md lists the alerts', () => {
     ([, name]) => name,
   )
   expect(listed.sort()).toEqual(names.filter(isAlert).sort())
+})
+
+it('api.md lists the codes of errors with their statuses', () => {
+  const rows = [...read('api.md').matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)]
+  const listed = rows.map(([, code, status]) => [code, Number(status)])
+  expect(Object.fromEntries(listed)).toEqual(STATUSES)
 })
