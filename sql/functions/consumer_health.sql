@@ -7,8 +7,8 @@
 --   more_behind: the log goes on after them. A replay is never behind: its events are old.
 -- * ok: none of these.
 -- filtered_all: if its filter has never taken an event, how many it has passed over since its last
---   change; 1000 means that many or more. Alerts and imported events are not among them: it is not
---   the filter that passes over these. Null if there is none.
+--   change, among the newest 1000: an import may have any number. Alerts and imported events do not
+--   count: it is not the filter that passes over these. Null if there is none.
 -- is_held: a worker has not released the consumer yet, or closes its file. So the requests of a
 -- stopped one that have left are still being answered.
 -- failing_position is the event that holds up the stream (failing_event), of a stopped one, too.
@@ -25,10 +25,11 @@ returns table (
 language sql stable
 as $$
 with late as (
-  -- The newest event that should have been settled by now: one question for all consumers.
+  -- The newest event that should have been settled by now: one question for all consumers. As a
+  -- subquery, the clock is read once, and bounds the index: else every newer event is looked at.
   select position
   from event
-  where tenant = $1 and position <= position_of(clock_timestamp() - $4)
+  where tenant = $1 and position <= (select position_of(clock_timestamp() - $4))
   order by position desc
   limit 1
 ),
@@ -135,14 +136,16 @@ left join lateral (
   where own.state = 'behind'
 ) as behind on true
 left join lateral (
-  select count(*)::integer as events
+  select
+    count(*) filter (where newest.live and newest.name not like 'millrace.%')::integer as events
   from (
-    select from event
+    select event.live, event.name
+    from event
     where event.tenant = $1
       and event.position > own.changed_position and event.position <= own.read_position
-      and event.live and event.name not like 'millrace.%'
+    order by event.position desc
     limit 1000
-  ) as filtered
+  ) as newest
   where own.state = 'ok' and own.took_none
 ) as passed_over on true
 order by own.id

@@ -40,8 +40,8 @@ const HealthShown = Type.Object(
     passed_over: Nullable(
       Type.Integer({
         description:
-          'If its filter has taken no event since its last change: how many it has passed over; ' +
-          `${COUNTED}: that many or more.`,
+          'If its filter has taken no event since its last change: how many of the newest ' +
+          `${COUNTED} events since then it has passed over.`,
       }),
     ),
   },
@@ -85,7 +85,7 @@ type Row = {
   /** Events that it has yet to deliver; `moreBehind`: there may be more of them. */
   eventsBehind: number | null
   moreBehind: boolean | null
-  /** If its filter has taken no event, how many it has passed over since its last change. */
+  /** If its filter has taken no event: how many it has passed over since its last change. */
   filteredAll: number | null
   isHeld: boolean
 }
