@@ -72,8 +72,10 @@ export async function release(
   if (reason.why === 'at_end') await completeReplay(services.durable, lease)
   else if (lease.run > 0 && outcome === 'superseded') await finishReplay(services.durable, lease)
   if (outcome === 'running' && reason.why === 'yielded' && end.isIdle?.()) return { kind: 'idle' }
+  // A turn that could not begin after a start leaves the cursor of the version before.
+  const goesOn = outcome === 'running' || (outcome === 'superseded' && reason.why === 'broken')
   // Stopped or changed meanwhile: there may be a file to finish.
-  if (retryInMs === undefined || outcome !== 'running') return { kind: 'done' }
+  if (retryInMs === undefined || !goesOn) return { kind: 'done' }
   return { kind: 'retry', retryInMs }
 }
 

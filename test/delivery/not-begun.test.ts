@@ -13,9 +13,13 @@ const receiver = useReceiver()
 // A lease that nobody gives back would last longer than the test.
 const service = useService('start', database, () => ({
   MILLRACE_LEASE_MS: '300000',
+  // Nor does it wait for a sweep.
+  MILLRACE_SWEEP_MS: '60000',
   MILLRACE_RETRY_BASE_MS: '50',
 }))
 
+/** Far less than the pause between two sweeps. */
+const SOON_MS = 20_000
 const brokenOff = () => service.output().split('"turn broken off"').length - 1
 
 it('is tried again at once, and loses nothing', async () => {
@@ -64,5 +68,7 @@ it('begins once there is a destination again', async () => {
   const { body } = await publish(service.url, { key: 'd', entityId: 'd', payload: '{}' })
   await until('a turn has no destination', () => brokenOff() > before)
   await callback(receiver.url)
+  const repairedAt = performance.now()
   await until('it arrives', () => receiver.received.some((r) => r.position === body.position))
+  expect(performance.now() - repairedAt).toBeLessThan(SOON_MS)
 })
