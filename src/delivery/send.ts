@@ -262,9 +262,13 @@ async function settle(
   const { leased, target, intake, inFlight, ending, failures, signal } = turn
   const { window, progress } = intake
   const latencyMs = performance.now() - sentAt
-  countTry(target, outcome.kind, latencyMs)
+  const isHalted = outcome.kind === 'unavailable' && outcome.isHalted === true
+  if (!isHalted) countTry(target, outcome.kind, latencyMs)
   try {
-    if (outcome.kind === 'delivered') {
+    if (isHalted) {
+      window.giveBack(event)
+      ending.begin({ why: 'expired' })
+    } else if (outcome.kind === 'delivered') {
       window.settle(event)
       progress.delivered(event, Date.now())
       countDelivered(target, leased.lease.run, event.position)

@@ -39,6 +39,8 @@ export type Outcome =
       isThrottled?: boolean
       /** The pause that the target asks for (Retry-After), in milliseconds from now. */
       retryAfterMs?: number
+      /** It was not sent: the sender has lost its right to. That says nothing about the target. */
+      isHalted?: boolean
     }
 
 /** Every outcome but delivered. */

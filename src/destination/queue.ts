@@ -159,6 +159,7 @@ export function createQueue(
 
   const failed = <Failed extends Failure>(failure: Failed, mask: Mask) =>
     failedAt(address, failure, mask)
+  const halted = { ...unavailable('nothing may be sent any more'), isHalted: true } as const
 
   return {
     send(event, settled, maySend) {
@@ -193,7 +194,7 @@ export function createQueue(
       })
     } catch (error) {
       if (deadline.signal.aborted) return unavailable(`no complete answer within ${timeoutMs} ms`)
-      if (error instanceof Halted) return unavailable('nothing may be sent any more')
+      if (error instanceof Halted) return halted
       return failed(judgeRequestError(error), await keyMask())
     } finally {
       clearTimeout(timer)

@@ -71,6 +71,8 @@ export function useSubscriptions() {
     inactive(id: string) {
       return until(`${id} is deactivated`, async () => (await stage.ask(id))['active'] === false)
     },
+    /** What the service has logged. */
+    output: () => service.output(),
     /** An event of the gateway. */
     async send(name: string, key: string, entityId = key, payload = '{"a":1.0}') {
       const { tenant } = stage
