@@ -10,10 +10,15 @@ import { findSubscription } from '../subscription/find.ts'
 import * as subscriptions from '../subscription/schemas.ts'
 import type { SendingConfiguration } from './configuration.ts'
 
+type Status = 'running' | 'stopped' | Ended['ending']
+
 /** A consumer as its API finds it. */
 export type FoundConsumer = {
   id: string
-  status: 'running' | 'stopped' | Ended['ending']
+  /** An integration that is stopped runs until its worker has released it. */
+  status: Status
+  /** As it is configured. */
+  desired: Status
   configuration: SendingConfiguration
   /** The position of its registration. */
   createdPosition: number
@@ -53,10 +58,11 @@ export const subscriptionSubject: Subject = {
   async find(db, tenant, name) {
     const found = await findSubscription(db, tenant, name)
     if (!found) return undefined
-    const { consumer, desired: status, document, createdPosition } = found
+    const { consumer, desired, document, createdPosition } = found
     return {
       id: consumer,
-      status,
+      status: desired,
+      desired,
       createdPosition,
       configuration: { kind: 'subscription', document },
     }
@@ -79,7 +85,8 @@ export async function findSubject(
   const ended = await findEnded(db, tenant, { id, kind, since })
   if (!ended) throw noSuchSubject(subject, name)
   const configuration = { kind, document: ended.document } as SendingConfiguration
-  return { id, status: ended.ending, createdPosition: ended.createdPosition, configuration }
+  const { ending: status, createdPosition } = ended
+  return { id, status, desired: status, createdPosition, configuration }
 }
 
 /** The error for a name without a consumer. */

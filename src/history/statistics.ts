@@ -137,7 +137,7 @@ export function quantileOf(histogram: number[], part: number): number | null {
 async function readRow(
   db: Db,
   tenant: string,
-  { id, configuration, createdPosition }: Omit<FoundConsumer, 'status'>,
+  { id, configuration, createdPosition }: Omit<FoundConsumer, 'status' | 'desired'>,
   now: number,
 ): Promise<Row> {
   const result = await sql<Row>`
@@ -209,7 +209,7 @@ function ownRun(configuration: SendingConfiguration) {
 async function countsOf(
   db: Db,
   tenant: string,
-  about: Omit<FoundConsumer, 'status'> & { retainedFrom: number },
+  about: Omit<FoundConsumer, 'status' | 'desired'> & { retainedFrom: number },
   { counts }: Row,
 ): Promise<Counts> {
   const { id, configuration, createdPosition, retainedFrom } = about

@@ -109,6 +109,26 @@ describe('what is not sent yet is not sent to a target of before', () => {
     expect(await own.events()).toHaveLength(2)
   })
 
+  it('not by the worker of a stopped one, which releases it', async () => {
+    const own = await tenantWith(2, 2)
+    await own.permanent()
+    await until('they are rejected', async () => (await own.events()).length === 2)
+    await own.on('/_stop', 'POST')
+    for (const position of own.positions) refused.delete(position)
+    const hold = (seconds: number | null) =>
+      stage.database.admin.pool.query(
+        `update cursor
+        set owner = case when $2::integer is not null then gen_random_uuid() end,
+          lease_until = clock_timestamp() + $2 * interval '1 second'
+        where tenant = $1`,
+        [own.tenant, seconds],
+      )
+    // As if a request of the worker were still open.
+    await hold(60)
+    expect((await own.on('')).body).toMatchObject({ status: 'running' })
+    expect(await retryWhile(own, () => hold(null))).toEqual({ delivered: 2 })
+  })
+
   it('by a key that was revoked', async () => {
     const own = await waiting(3)
     const { url } = stage.service

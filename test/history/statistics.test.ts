@@ -12,7 +12,7 @@ it('there are none of a consumer whose cursor is gone', async () => {
     callback_parameters: { callback_url: 'http://127.0.0.1:9/' },
   } as const
   const gone = {
-    ...({ id: 'gone', version: 1, status: 'running', createdPosition: 1 } as const),
+    ...({ id: 'gone', status: 'running', desired: 'running', createdPosition: 1 } as const),
     configuration: { kind: 'integration', document } as const,
   }
   const times = { now: Date.now(), retainedFrom: 0 }

@@ -196,7 +196,7 @@ function routesOf(subject: Subject, services: RejectedServices): Route[] {
   ): Promise<void> {
     await context.state.identifyAgain()
     const { consumer: now } = await findConsumer(services, subject, context, 'configure')
-    if (isDeepStrictEqual(now, consumer)) return
+    if (isDeepStrictEqual(wantedOf(now), wantedOf(consumer))) return
     const message = `It was changed, stopped or removed after ${delivered} delivered event(s).`
     throw new MillraceError('conflict', message)
   }
@@ -215,3 +215,6 @@ function routesOf(subject: Subject, services: RejectedServices): Route[] {
     throw new MillraceError('bad_gateway', message)
   }
 }
+
+/** All but the status: a worker that releases a stopped integration changes only that. */
+const wantedOf = ({ status: _, ...wanted }: FoundConsumer) => wanted
