@@ -49,6 +49,8 @@ const HANGS_UP = 0.1
  */
 const isPoison = (serial: number) => serial % 16 === 5
 const POISON_FAILURES = 6
+/** It answers them after a while, so that a skip may meet them in flight. */
+const POISON_MS = [20, 200] as const
 
 const PLANS: Plan[] = [
   { id: 'all', character: 'steady', isWatched: true },
@@ -85,7 +87,9 @@ export const webhook: Destination = {
       if (hungUp.has(request.socket)) return
       const serial = receive(options, request, body.toString())
       if (serial === undefined) response.writeHead(204).end()
-      else answer(serial, response)
+      else if (character === 'flaky' && isPoison(serial) && !isHealed) {
+        setTimeout(() => answer(serial, response), chance.whole(...POISON_MS))
+      } else answer(serial, response)
     })
     const port = await listen(server)
     const { ledger, character, chance, isNamed } = options
