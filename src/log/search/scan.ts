@@ -112,7 +112,8 @@ export async function scanId(
   if (last === undefined || events.length < MOST_OF_ID) {
     return { found, through: last, goesOn: false }
   }
-  return { found, through: descending ? startOfDay(last) : addDays(last, 1) - 1, goesOn: true }
+  // Not the end of its day: that may be today's, and more may be published until then.
+  return { found, through: descending ? startOfDay(last) : last, goesOn: true }
 }
 
 /** The last position in front of a day, within the range. */
