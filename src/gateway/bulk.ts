@@ -34,7 +34,7 @@ export type BulkServices = {
   /** Takes the right to publish one more line; how long to wait for it, in ms, 0 if it is taken. */
   take(): number
   /** Rejects if the caller may not publish any more. Asked before each part. */
-  authorize(): Promise<void>
+  authorize(): Promise<unknown>
   /** The error that a client may see; logs the rest. */
   explain(error: unknown): MillraceError
   textOf(published: Published): string

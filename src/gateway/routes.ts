@@ -28,8 +28,6 @@ import { publishedEventOf } from './publish.ts'
 import type { BodyLine } from './split.ts'
 
 const NDJSON = 'application/x-ndjson'
-/** How often a long body's token is checked again: it may have ended, or been revoked. */
-const IDENTIFY_MS = 5_000
 
 const Published = Type.Object(
   {
@@ -187,7 +185,6 @@ async function publishBulk(
   refuseOtherType(req)
   await admitStream(context)
   const lineBytes = mostLineBytes(maxEventBytes)
-  let identifiedAt = performance.now()
   const services = {
     publisher,
     tenant: defaults.tenant,
@@ -199,11 +196,7 @@ async function publishBulk(
       return event
     },
     take: rateLimit.publishing(context),
-    async authorize() {
-      if (performance.now() - identifiedAt < IDENTIFY_MS) return
-      await state.identifyAgain()
-      identifiedAt = performance.now()
-    },
+    authorize: () => state.identifyAgain(),
     explain: (error: unknown) => reportedError(error, { requestId: state.requestId, logger }),
     textOf: bulkTextOf,
     stillMs: limits.bulkStillMs,
