@@ -164,6 +164,8 @@ async function serve(
 
 /** Whether the token is still valid, as far as can be known now. */
 async function mayStillRead({ state }: RequestContext, tenant: string): Promise<boolean> {
+  const { expiresAt } = state.identity
+  if (expiresAt !== null && expiresAt.getTime() <= Date.now()) return false
   try {
     requireScope(await state.identifyAgain(), tenant, 'read')
     return true

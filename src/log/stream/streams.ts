@@ -12,7 +12,7 @@ const RETRY_SECONDS = 5
 
 type Stream = {
   tenant: string
-  /** Whether its token is still valid, and has the scope. */
+  /** Whether its token is still valid, and has the scope. Never rejects. */
   isAllowed(): Promise<boolean>
   end(reason: string): void
 }
@@ -28,9 +28,10 @@ export type Streams = {
 
 export function createStreams(logger: Logger): Streams {
   const streams = new Set<Stream>()
+  const inCheck = new WeakSet<Stream>()
   const ofTenant = new Map<string, number>()
   let isStopping = false
-  const checking = repeat('checking the tokens of streams', CHECK_MS, logger, check)
+  const checking = repeat('checking the tokens of streams', CHECK_MS, logger, checkAll)
 
   return {
     add(stream) {
@@ -63,10 +64,15 @@ export function createStreams(logger: Logger): Streams {
     else ofTenant.delete(stream.tenant)
   }
 
-  async function check(): Promise<void> {
-    for (const stream of [...streams]) {
-      if (!(await stream.isAllowed())) stream.end('the token is not valid any more')
-    }
+  /** One that waits, for the keys of an issuer that is silent, keeps no other one waiting. */
+  async function checkAll(): Promise<void> {
+    for (const stream of streams) if (!inCheck.has(stream)) void check(stream)
+  }
+
+  async function check(stream: Stream): Promise<void> {
+    inCheck.add(stream)
+    if (!(await stream.isAllowed())) stream.end('the token is not valid any more')
+    inCheck.delete(stream)
   }
 }
 
