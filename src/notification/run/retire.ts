@@ -1,6 +1,7 @@
 // Removes data as old as the dropped events: occasions and notices (a window never goes back, so
-// none can return), finished runs, and unreadable entities. Notices that are due or capped stay,
-// however old, and so do those of mails that still count for their customers.
+// none can return), finished runs, and unreadable entities. These stay, however old: occasions that
+// an active job has yet to look at, and notices that are due or capped, or that still count for
+// their customers.
 
 import { sql } from 'kysely'
 import type { Db } from '../../db/pool.ts'
@@ -13,9 +14,17 @@ const SETTLED = sql`
   state not in ('due', 'sending', 'capped') and (mailed_at is null or not ${IS_RECENT})`
 const OVER = sql`state in ('completed', 'failed')`
 const ALL = sql`true`
+/** A job that runs once a month may find them when their events have been dropped. */
+const SEEN = sql`
+  position <= coalesce((
+    select min(through_position)
+    from notification_job as job
+    where job.tenant = occasion.tenant and not (job.document ->> 'deleted')::boolean
+      and (job.document ->> 'is_active')::boolean
+  ), position)`
 const retired = [
-  { table: 'shop_restock', condition: ALL },
-  { table: 'shop_price_drop', condition: ALL },
+  { table: 'shop_restock', condition: SEEN },
+  { table: 'shop_price_drop', condition: SEEN },
   { table: 'shop_unreadable', condition: ALL },
   { table: 'notice', condition: SETTLED },
   { table: 'notification_run', condition: OVER },
@@ -32,7 +41,7 @@ export async function retireNotices(db: Db, before: number): Promise<number> {
         const result = await sql`
           delete from ${sql.table(table)}
           where tenant = ${tenant} and ctid = any(array(
-            select ctid from ${sql.table(table)}
+            select ctid from ${sql.table(table)} as occasion
             where tenant = ${tenant} and position < ${before} and ${condition}
             limit ${ROWS}
           ))`.execute(db)

@@ -164,4 +164,13 @@ describe('retention', () => {
     )
     expect(rows).toEqual([{ due: 10 }])
   })
+
+  it('keeps what a job has yet to look at, however old', async () => {
+    const { pool, kysely } = database
+    await pool.query(
+      `insert into shop_restock select 'dodici', n, 'v' from generate_series(40001, 41000) as n`,
+    )
+    await pool.query('update notification_job set through_position = 40400')
+    expect(await retireNotices(kysely, 50_000)).toBe(400)
+  })
 })
