@@ -15,6 +15,11 @@ export function retryDelayMs(
 ): number | undefined {
   if (retry > limits.retries) return undefined
   const delay = options.baseMs * 2 ** (retry - 1) * (0.9 + 0.2 * options.chance)
-  const longest = options.baseMs * 2 ** (limits.retries - 1) * 1.1
-  return Math.round(Math.max(delay, Math.min(options.retryAfterMs ?? 0, longest)))
+  const asked = Math.min(options.retryAfterMs ?? 0, longestDelayMs(options.baseMs))
+  return Math.round(Math.max(delay, asked))
+}
+
+/** The longest delay of the schedule, in milliseconds: no target can ask for a longer one. */
+export function longestDelayMs(baseMs: number): number {
+  return baseMs * 2 ** (limits.retries - 1) * 1.1
 }

@@ -1,13 +1,14 @@
 // Begins a run, or continues an interrupted one. One transaction writes the run, all its due
 // notices, the job's position in the log, and its next tick. So a tick runs once, whichever worker
 // takes it, and no notice is lost. After downtime a job runs once for all missed ticks: the window
-// reaches from its last run to now, and the next tick is after now.
+// reaches from its last run to now, and the next tick is after now. A tick that comes while a run
+// is interrupted has its own run after that one, whose window has ended.
 
 import { sql } from 'kysely'
 import type { Clock } from '../../clock.ts'
 import type { Db } from '../../db/pool.ts'
-import { nextRunOf } from '../job.ts'
-import { isHeld, type LeasedJob } from './lease.ts'
+import { type JobDocument, nextRunOf } from '../job.ts'
+import { heldDocument, isHeld, type JobLease, type LeasedJob } from './lease.ts'
 import { dueQuery } from './occasions.ts'
 
 type OpenRun = { id: string; attempts: number }
@@ -20,19 +21,20 @@ export async function beginRun(
   leased: LeasedJob,
   clock: Clock,
 ): Promise<OpenRun | undefined> {
-  const { lease, document, tick } = leased
+  const { lease, tick } = leased
   const { tenant, jobId } = lease
   return db.transaction().execute(async (trx) => {
-    const held = await sql`
-      select from notification_job where ${isHeld(lease)} for update`.execute(trx)
-    if (held.rows.length === 0) return undefined
-    if (tick) await moveTick(trx, leased, clock)
-    const open = (await openRun(trx, tenant, jobId)) ?? (tick && (await runOf(trx, lease, tick)))
-    if (!open) return undefined
-    if (open.state === 'running') {
-      await resolveSending(trx, tenant, jobId, open.id)
-      return open
+    // It may have changed since the lease was taken, its next tick too.
+    const document = await heldDocument(trx, lease, 'update')
+    if (!document) return undefined
+    const before = await openRun(trx, tenant, jobId)
+    if (before?.state === 'running') {
+      await resolveSending(trx, tenant, jobId, before.id)
+      return before
     }
+    if (tick) await moveTick(trx, lease, document, clock)
+    const open = before ?? (tick && (await runOf(trx, lease, tick)))
+    if (!open) return undefined
 
     const from = leased.throughPosition
     const to = await windowEnd(trx, tenant, from)
@@ -63,7 +65,12 @@ export async function windowEnd(db: Db, tenant: string, from: number): Promise<n
   return rows[0]?.to ?? from
 }
 
-async function moveTick(db: Db, { lease, document }: LeasedJob, clock: Clock): Promise<void> {
+async function moveTick(
+  db: Db,
+  lease: JobLease,
+  document: JobDocument,
+  clock: Clock,
+): Promise<void> {
   const next = nextRunOf(document, clock())
   await sql`
     update notification_job

@@ -11,7 +11,6 @@ export type JobLease = { tenant: string; jobId: string; owner: string; epoch: nu
 
 export type LeasedJob = {
   lease: JobLease
-  document: JobDocument
   throughPosition: number
   /** The job's tick, if it is due. */
   tick: Date | null
@@ -51,7 +50,7 @@ export async function takeJob(
       and ${IS_FREE}
       and ${IS_DUE}
     returning
-      epoch, document, through_position as "throughPosition",
+      epoch, through_position as "throughPosition",
       case when next_run_at <= clock_timestamp() then next_run_at end as tick`.execute(db)
   const [row] = rows
   if (!row) return undefined
@@ -72,6 +71,17 @@ export async function releaseJob(db: Db, lease: JobLease): Promise<void> {
   await sql`
     update notification_job set owner = null, lease_until = null
     where ${isHeld(lease)}`.execute(db)
+}
+
+/** The document as it is now, and a lock on it; undefined if the lease is not ours any more. */
+export async function heldDocument(
+  trx: Db,
+  lease: JobLease,
+  lock: 'share' | 'update',
+): Promise<JobDocument | undefined> {
+  const { rows } = await sql<{ document: JobDocument }>`
+    select document from notification_job where ${isHeld(lease)} for ${sql.raw(lock)}`.execute(trx)
+  return rows[0]?.document
 }
 
 /** The condition that a job's row still belongs to the lease. */

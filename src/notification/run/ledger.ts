@@ -12,7 +12,7 @@ import type { Db } from '../../db/pool.ts'
 import type { Notification } from '../job.ts'
 import type { Due } from './audience.ts'
 import { CAPPED, cappedCustomers, lockMails } from './cap.ts'
-import { isHeld, type JobLease } from './lease.ts'
+import { heldDocument, type JobLease } from './lease.ts'
 
 type State = 'due' | 'sending' | 'sent' | 'rejected' | 'withheld' | 'unconfirmed' | 'capped'
 type Line = { due: Due; reason?: string }
@@ -107,9 +107,7 @@ export async function startSending<Sending extends { customer_id: string; dues: 
 }
 
 async function isStillHeld(trx: Db, { lease }: RunKey): Promise<boolean> {
-  const { rows } = await sql`
-    select from notification_job where ${isHeld(lease)} for share`.execute(trx)
-  return rows.length > 0
+  return (await heldDocument(trx, lease, 'share')) !== undefined
 }
 
 async function moveLines(

@@ -10,7 +10,7 @@ import type { NotifyJob } from '../../db/jobs.ts'
 import type { Db } from '../../db/pool.ts'
 import type { Presence } from '../../db/presence.ts'
 import { whileAway } from '../../db/while-away.ts'
-import { retryDelayMs } from '../../delivery/backoff.ts'
+import { longestDelayMs, retryDelayMs } from '../../delivery/backoff.ts'
 import { holdLease, takeUntilDeadline } from '../../delivery/held-lease.ts'
 import type { Mailer, MailOutcome } from '../../destination/sendgrid.ts'
 import { latestPosition } from '../../log/position.ts'
@@ -19,7 +19,7 @@ import { counter } from '../../metrics/metric.ts'
 import type { JobDocument } from '../job.ts'
 import { type Audience, audienceOf, type Due } from './audience.ts'
 import { beginRun } from './begin.ts'
-import { type JobLease, releaseJob, renewJob, takeJob } from './lease.ts'
+import { heldDocument, type JobLease, releaseJob, renewJob, takeJob } from './lease.ts'
 import { moveNotices, nextDue, type RunKey, startSending } from './ledger.ts'
 import { readSituation } from './situation.ts'
 
@@ -51,6 +51,8 @@ type End =
 
 type Sending = Audience['mails'][number]
 
+type RunOf = Omit<RunKey, 'notification'>
+
 /** Runs a job as far as possible now. `isDraining`: no new request may leave. */
 export async function notify(
   services: NotifyServices,
@@ -63,17 +65,14 @@ export async function notify(
   )
   if (!taken) return
   const { leased, deadline } = taken
-  const { lease, document } = leased
+  const { lease } = leased
   const held = holdLease(leaseMs, deadline, () => renewJob(db, lease, leaseMs))
   try {
-    const run = await beginRun(db, leased, services.clock)
-    if (!run) return
-    const { notification } = document
-    const key: RunKey = { lease, runId: run.id, notification }
+    const open = await beginRun(db, leased, services.clock)
+    if (!open) return
     const maySend = () => !isDraining() && !held.isOver()
-    const options = { attempts: run.attempts, maySend }
-    const end = await carryOut(services, key, document, options)
-    await endRun(services, key, end)
+    const run = { lease, runId: open.id }
+    await endRun(services, run, await carryOut(services, run, { attempts: open.attempts, maySend }))
   } finally {
     await held.end()
     await releaseJob(db, lease)
@@ -83,7 +82,8 @@ export async function notify(
 /** The state of a run that sends. */
 type Carried = {
   readonly services: NotifyServices
-  readonly key: RunKey
+  /** The job may notify of something else from the next batch on. */
+  key: RunKey
   readonly maySend: () => boolean
   /** Failures in a row. */
   failures: number
@@ -91,20 +91,23 @@ type Carried = {
   most: number
 }
 
+/** Before each batch it looks at the job and its sender: both may have changed meanwhile. */
 async function carryOut(
   services: NotifyServices,
-  key: RunKey,
-  document: JobDocument,
+  { lease, runId }: RunOf,
   { attempts, maySend }: { attempts: number; maySend: () => boolean },
 ): Promise<End> {
-  const { tenant } = key.lease
-  if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
-  if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
-  const mailer = await services.mailerOf(tenant)
-  if ('missing' in mailer) return { why: 'failed', reason: mailer.missing }
-  const most = limits.mailsPerRequest
-  const run: Carried = { services, key, maySend, failures: attempts, most }
+  let run: Carried | undefined
   while (maySend()) {
+    const document = await heldDocument(services.db, lease, 'share')
+    if (!document) return { why: 'left' }
+    if (document.deleted) return { why: 'failed', reason: 'The job was deleted.' }
+    if (!document.is_active) return { why: 'failed', reason: 'The job is not active any more.' }
+    const mailer = await services.mailerOf(lease.tenant)
+    if ('missing' in mailer) return { why: 'failed', reason: mailer.missing }
+    const key = { lease, runId, notification: document.notification }
+    run ??= { services, key, maySend, failures: attempts, most: limits.mailsPerRequest }
+    run.key = key
     const end = await sendNext(run, document, mailer)
     if (end) return end
   }
@@ -169,8 +172,9 @@ async function settle(
     mailsSent.add(batch.length)
     run.failures = 0
     run.most = Math.min(limits.mailsPerRequest, run.most * 2)
-    const inMs = outcome.pauseMs
-    return inMs ? { why: 'again', inMs, attempts: 0, reason: null } : undefined
+    if (!outcome.pauseMs) return undefined
+    const inMs = Math.min(outcome.pauseMs, longestDelayMs(run.services.retryBaseMs))
+    return { why: 'again', inMs, attempts: 0, reason: null }
   }
   if (outcome.kind === 'rejected') return (await reject(run, batch, outcome)) ? undefined : left
   const isUnknown = outcome.kind === 'unknown'
@@ -227,8 +231,11 @@ function fitting(mails: Sending[]): Sending[] {
   })
 }
 
-async function endRun({ db, logger }: NotifyServices, key: RunKey, end: End): Promise<void> {
-  const { lease, runId } = key
+async function endRun(
+  { db, logger }: NotifyServices,
+  { lease, runId }: RunOf,
+  end: End,
+): Promise<void> {
   const { tenant, jobId } = lease
   if (end.why === 'left') return
   const change =
