@@ -87,13 +87,17 @@ export const webhook: Destination = {
       if (hungUp.has(request.socket)) return
       const serial = receive(options, request, body.toString())
       if (serial === undefined) response.writeHead(204).end()
-      else if (character === 'flaky' && isPoison(serial) && !isHealed) {
+      else if (isPoisoned(serial)) {
         setTimeout(() => answer(serial, response), chance.whole(...POISON_MS))
       } else answer(serial, response)
     })
     const port = await listen(server)
     const { ledger, character, chance, isNamed } = options
     const host = isNamed ? ANSWERED_NAME : '127.0.0.1'
+
+    function isPoisoned(serial: number): boolean {
+      return character === 'flaky' && isPoison(serial) && !isHealed
+    }
 
     function answer(serial: number, response: http.ServerResponse): void {
       const isFirst = !ledger.isPassed(serial)
@@ -103,8 +107,7 @@ export const webhook: Destination = {
         return
       }
       const failures = poisoned.get(serial) ?? 0
-      const isBad = character === 'flaky' && isPoison(serial) && failures < POISON_FAILURES
-      if (isBad && !isHealed) {
+      if (isPoisoned(serial) && failures < POISON_FAILURES) {
         poisoned.set(serial, failures + 1)
         response.writeHead(500).end('a bug')
         return
