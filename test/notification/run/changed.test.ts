@@ -7,21 +7,22 @@ import { createJob, JOBS, runNow, runsOf } from '../../../scripts/kit/jobs.ts'
 import { until } from '../../../scripts/kit/until.ts'
 import { useDatabase } from '../../helpers/database.ts'
 import { type SendGrid, senderSettings, startSendGrid } from '../../helpers/sendgrid.ts'
-import { type Service, startService } from '../../helpers/service.ts'
+import { useService } from '../../helpers/service.ts'
 import { customer, level, projected, tell, wishlist } from '../../helpers/shop.ts'
 
 const database = useDatabase()
 const family = ['c-1', 'c-2', 'c-3']
 let sendgrid: SendGrid
-let service: Service
 beforeAll(async () => {
   sendgrid = await startSendGrid()
-  service = await startService('start', {
-    DATABASE_URL: database.url,
-    ...senderSettings(sendgrid),
-    MILLRACE_RETRY_BASE_MS: '2',
-    MILLRACE_SWEEP_MS: '50',
-  })
+})
+afterAll(() => sendgrid.close())
+const service = useService('start', database, () => ({
+  ...senderSettings(sendgrid),
+  MILLRACE_RETRY_BASE_MS: '2',
+  MILLRACE_SWEEP_MS: '50',
+}))
+beforeAll(async () => {
   await createJob(service.url)
   // One address: a request for each of them.
   const events = family.flatMap((id) => [
@@ -29,10 +30,6 @@ beforeAll(async () => {
     wishlist(`w-${id}`, id, ['v-1']),
   ])
   await tell(database, [level('v-1', 1), ...events])
-})
-afterAll(async () => {
-  await service.kill('SIGTERM')
-  await sendgrid.close()
 })
 beforeEach(async () => {
   sendgrid.taken = []
